@@ -1,0 +1,74 @@
+# make serve and make test set themselves up: they find a Python, make .venv, and install what the lock files pin, again only
+# when a lock file has changed. To change the Python of a .venv that exists: make clean, then make test PYTHON=python3.13.
+PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
+UV ?= uv
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+# The checksums of what .venv holds, so that a clone, a checkout or an interrupted installation is recognised by content.
+STAMP := $(VENV)/.installed
+# Two processes, one for each database, run every test at the same time; one that dies is a failure, and not started again.
+EACH_DATABASE := --dist each --max-worker-restart 0 --tx popen//env:TEST_DATABASE=sqlite --tx popen//env:TEST_DATABASE=postgresql
+
+.PHONY: help serve test lint lock bench clean runtime dev
+help: ## say what there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+
+serve: runtime ## set up what is missing and serve on PORT (8000)
+	@exec $(BIN)/python manage.py serve
+
+test: lint ## check and test everything, on SQLite and on PostgreSQL (ARGS="-k login" to choose)
+	@$(BIN)/python -m pytest $(EACH_DATABASE) $(ARGS)
+
+lint: dev ## ruff and mypy
+	@$(BIN)/python -m ruff check
+	@$(BIN)/python -m ruff format --check
+	@$(BIN)/python -m mypy
+
+bench: dev ## load, scaling and peer comparisons
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: ## pin the dependencies of pyproject.toml anew (ARGS=--upgrade for newer versions)
+	@command -v $(UV) >/dev/null || { echo "make lock needs uv: install it, or say where it is with UV=/path/to/uv." >&2; exit 1; }
+	@$(lock) -o requirements.txt
+	@$(lock) --group dev --constraint requirements.txt -o requirements-dev.txt
+
+clean: ## remove .venv and caches, never the data
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lock = $(UV) pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock" $(ARGS) pyproject.toml
+
+# What the tests need includes what the service needs, so after "dev" there is nothing left to do for "runtime".
+runtime:
+	@[ -x $(BIN)/python ] && grep -qxF "$$(cksum requirements.txt)" $(STAMP) 2>/dev/null || { $(call install,requirements.txt,requirements.txt); }
+
+dev:
+	@[ -x $(BIN)/python ] && [ "$$(cksum requirements.txt requirements-dev.txt)" = "$$(cat $(STAMP) 2>/dev/null)" ] \
+		|| { $(call install,requirements-dev.txt,requirements.txt requirements-dev.txt); }
+
+# $(call install,<file to install>,<files which are then installed>)
+define install
+	set -e; rm -f $(STAMP); \
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || { $(make_venv); }; \
+	echo "Installing $(1) into $(VENV)"; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); \
+	cksum $(2) >$(STAMP)
+endef
+
+define make_venv
+	found=; too_old=; no_venv=; \
+	for python in $(PYTHON); do \
+		command -v "$$python" >/dev/null || continue; \
+		if ! "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then too_old="$$too_old $$python"; \
+		elif ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then no_venv="$$python"; \
+		else found="$$python"; break; fi; \
+	done; \
+	if [ -z "$$found" ] && [ -n "$$no_venv" ]; then \
+		echo "$$no_venv cannot make virtual environments: install its venv module (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; fi; \
+	if [ -z "$$found" ]; then \
+		echo "authsvc needs Python 3.11 or newer$${too_old:+, which$$too_old is not}: install one, or name it with PYTHON=/path/to/python3." >&2; exit 1; fi; \
+	echo "Making $(VENV) with $$("$$found" --version)"; \
+	"$$found" -m venv --clear $(VENV)
+endef

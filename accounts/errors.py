@@ -1,0 +1,55 @@
+"""What the core refuses. Names only: the status and the sentence belong to each contract."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+class AuthError(Exception):
+    """A rule of the core said no. ``reason`` is the true one: for the audit trail, never for the client."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class InvalidCredentials(AuthError):
+    """The name, the password, or the account's state is wrong; which of them is in ``reason`` only."""
+
+
+class UnknownAccount(InvalidCredentials):
+    """No account has this name. Contracts put it like any other wrong credential, unless the operator wants it told."""
+
+
+class InvalidToken(AuthError):
+    """An access token that opens nothing: forged, expired, of another kind, or of a session that ended."""
+
+
+class InvalidRefreshToken(AuthError):
+    """A refresh token that opens nothing, here or anywhere."""
+
+
+class UnsupportedGrantType(AuthError):
+    """An OAuth 2.0 grant other than ``password`` (RFC 6749, 5.2)."""
+
+
+class PasswordChangeRequired(AuthError):
+    """The password was right, and must be replaced before a session opens."""
+
+    def __init__(self, user: "User") -> None:
+        super().__init__("password must be changed")
+        self.user = user
+
+
+class TooManyAttempts(AuthError):
+    """A budget is used up; it is renewed after ``retry_after``."""
+
+    def __init__(self, retry_after: timedelta, reason: str = "") -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class UnusableKeyring(AuthError):
+    """The stored signing keys cannot be opened with this SECRET_KEY."""

@@ -1,0 +1,44 @@
+"""How user names and e-mail addresses are written, so that one account has one name."""
+
+import unicodedata
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+
+def normalise(identifier: str) -> str:
+    """One spelling for all that people type for the same account: NFKC, lower case, no space around it.
+
+    Look-alikes stay apart: a Cyrillic or dotless letter is not its Latin neighbour (Unicode TR 36).
+    """
+    folded = unicodedata.normalize("NFKC", identifier).lower()
+    return unicodedata.normalize("NFKC", folded).strip()
+
+
+def is_address(identifier: str) -> bool:
+    """Whether a normalised identifier is an e-mail address: user names hold no ``@``."""
+    return "@" in identifier
+
+
+def validate_username(value: str) -> None:
+    if is_address(value):
+        raise ValidationError("A user name holds no @: with one it would be an e-mail address.", code="at_sign")
+    if any(unicodedata.category(character) == "Cc" for character in value):
+        raise ValidationError("A user name holds no control characters.", code="control")
+
+
+class IdentifierField(models.CharField):  # type: ignore[type-arg]
+    """Text that is stored, and looked up, in its one normalised spelling."""
+
+    def to_python(self, value: object) -> str | None:
+        if value is None:
+            return None
+        return normalise(str(value)) or (None if self.null else "")
+
+    def get_prep_value(self, value: object) -> str | None:
+        return self.to_python(value)
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str | None:
+        value = self.to_python(getattr(model_instance, self.attname))
+        setattr(model_instance, self.attname, value)
+        return value

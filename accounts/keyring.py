@@ -1,0 +1,205 @@
+"""The keys that sign tokens: next, current and previous, shared by all nodes through the database."""
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from django.conf import settings
+from django.db import DatabaseError, IntegrityError, transaction
+from django.utils.timezone import now
+from jwt import PyJWS
+from jwt.algorithms import Algorithm, ECAlgorithm
+
+from accounts import encryption
+from accounts.errors import UnusableKeyring
+from accounts.models import SigningKey
+
+MAX_AGE = 60.0  # seconds until a node looks again: how long a retired key may still verify there
+UNKNOWN_KID_PAUSE = 5.0  # seconds between two looks that unknown key ids can cause
+
+Use = SigningKey.Use
+
+
+class DeterministicES256(ECAlgorithm):
+    """ECDSA with the nonce of RFC 6979: the same claims are the same token, which a repeated refresh relies on."""
+
+    def __init__(self) -> None:
+        super().__init__(ECAlgorithm.SHA256, ec.SECP256R1)
+
+    def sign(self, msg: bytes, key: Any) -> bytes:
+        r, s = decode_dss_signature(key.sign(msg, ec.ECDSA(hashes.SHA256(), deterministic_signing=True)))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+_jws = PyJWS(algorithms=["RS256", "EdDSA", "HS256"])
+_jws.register_algorithm("ES256", DeterministicES256())
+
+GENERATE: dict[str, Callable[[], Any]] = {
+    "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "RS256": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
+    "EdDSA": ed25519.Ed25519PrivateKey.generate,
+    "HS256": lambda: secrets.token_bytes(32),
+}
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key, parsed once. Its algorithm is the key's own; a token has no say in it (RFC 8725, 3.1)."""
+
+    kid: str
+    algorithm: str
+    private: Any = field(repr=False, compare=False)
+
+    @cached_property
+    def public(self) -> Any:
+        return self.private if self.algorithm == "HS256" else self.private.public_key()
+
+    @property
+    def _algorithm(self) -> Algorithm:
+        return _jws.get_algorithm_by_name(self.algorithm)
+
+    def sign(self, payload: dict[str, Any]) -> str:
+        body = json.dumps(payload, separators=(",", ":")).encode()
+        return _jws.encode(body, self.private, algorithm=self.algorithm, headers={"kid": self.kid})
+
+    def jwk(self) -> dict[str, Any] | None:
+        """The public half as RFC 7517 writes it; None for a shared secret, which has none."""
+        if self.algorithm == "HS256":
+            return None
+        published: dict[str, Any] = self._algorithm.to_jwk(self.public, as_dict=True)
+        published.pop("key_ops", None)
+        return {**published, "kid": self.kid, "alg": self.algorithm, "use": "sig"}
+
+
+@dataclass(frozen=True)
+class Keyring:
+    """All keys that count, as this process last saw them."""
+
+    keys: dict[str, Key]
+    current: Key
+    seen_at: float
+
+
+_ring: Keyring | None = None
+_lock = threading.Lock()
+
+
+def current() -> Key:
+    """The key that signs now."""
+    return _fresh().current
+
+
+def find(kid: str) -> Key | None:
+    """The key of this id, if tokens signed by it still count."""
+    ring = _fresh()
+    if kid not in ring.keys and time.monotonic() - ring.seen_at > UNKNOWN_KID_PAUSE:
+        ring = reload()
+    return ring.keys.get(kid)
+
+
+def jwks() -> dict[str, list[dict[str, Any]]]:
+    """The JSON Web Key Set (RFC 7517, 5) of every key that may be met: the next one too, before its first use."""
+    return {"keys": [jwk for key in _fresh().keys.values() if (jwk := key.jwk())]}
+
+
+def reload() -> Keyring:
+    """Look at the database now. Where it does not answer, what was seen last goes on."""
+    global _ring
+    with _lock:
+        try:
+            _ring = _load()
+        except DatabaseError:
+            if _ring is None:
+                raise
+            _ring = Keyring(_ring.keys, _ring.current, time.monotonic())
+        return _ring
+
+
+def forget() -> None:
+    """Drop what this process has seen."""
+    global _ring
+    _ring = None
+
+
+def rotate() -> SigningKey:
+    """The next key signs from now on; the current one only verifies, until what it signed has expired; a new next is published."""
+    reload()
+    with transaction.atomic():
+        rows = {row.use: row for row in SigningKey.objects.select_for_update().exclude(use=Use.PREVIOUS)}
+        rows[Use.CURRENT].use = Use.PREVIOUS
+        rows[Use.CURRENT].retires_at = now() + settings.LONGEST_LIFETIME
+        rows[Use.CURRENT].save()
+        rows[Use.NEXT].use = Use.CURRENT
+        rows[Use.NEXT].save()
+        _create(Use.NEXT)
+        SigningKey.objects.filter(use=Use.PREVIOUS, retires_at__lt=now()).delete()
+    reload()
+    return rows[Use.NEXT]
+
+
+def retire(kid: str) -> bool:
+    """Forget a previous key before its time; every node refuses its tokens within a minute."""
+    retired, _ = SigningKey.objects.filter(kid=kid, use=Use.PREVIOUS).delete()
+    reload()
+    return bool(retired)
+
+
+def _fresh() -> Keyring:
+    ring = _ring
+    if ring is None or time.monotonic() - ring.seen_at > MAX_AGE:
+        ring = reload()
+    return ring
+
+
+def _load() -> Keyring:
+    rows = list(SigningKey.objects.order_by("created_at"))
+    if not {Use.CURRENT, Use.NEXT} <= {row.use for row in rows}:
+        _complete()
+        rows = list(SigningKey.objects.order_by("created_at"))
+    counting = [row for row in rows if row.retires_at is None or row.retires_at > now()]
+    keys = {row.kid: _open(row) for row in counting}
+    signing = next(row.kid for row in counting if row.use == Use.CURRENT)
+    return Keyring(keys, keys[signing], time.monotonic())
+
+
+def _complete() -> None:
+    """Make what is missing. Two nodes that start at once make one: the database lets only one row have each use."""
+    for use in (Use.CURRENT, Use.NEXT):
+        try:
+            with transaction.atomic():
+                if not SigningKey.objects.filter(use=use).exists():
+                    _create(use)
+        except IntegrityError:
+            continue
+
+
+def _create(use: str) -> SigningKey:
+    algorithm = settings.SIGNING_ALGORITHM
+    private = _pack(GENERATE[algorithm]())
+    return SigningKey.objects.create(kid=secrets.token_urlsafe(12), algorithm=algorithm, private=encryption.encrypt(private), use=use)
+
+
+def _pack(private: Any) -> bytes:
+    if isinstance(private, bytes):
+        return private
+    packed: bytes = private.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return packed
+
+
+def _open(row: SigningKey) -> Key:
+    try:
+        packed = encryption.decrypt(row.private)
+    except encryption.InvalidToken as error:
+        raise UnusableKeyring(
+            f"signing key {row.kid} was stored under another SECRET_KEY: put that one into SECRET_KEY_FALLBACKS"
+        ) from error
+    private = packed if row.algorithm == "HS256" else serialization.load_der_private_key(packed, password=None)
+    return Key(row.kid, row.algorithm, private)

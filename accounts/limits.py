@@ -1,0 +1,81 @@
+"""Budgets for guessing, counted by django-ratelimit in the cache: one for every way in, by name and by address."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from ipaddress import IPv6Address, ip_address
+from typing import Any
+
+from django.conf import settings
+from django_ratelimit.core import get_usage
+
+from accounts import audit, origin
+from accounts.errors import InvalidCredentials, TooManyAttempts
+from accounts.identifiers import normalise
+
+
+@contextmanager
+def guessing(identifier: str) -> Iterator[None]:
+    """Around one check of a secret: counted before it is made, and given back unless the guess was wrong.
+
+    Counting first lets no parallel guess slip through. Raises ``TooManyAttempts`` when the budget of the name, as it was
+    typed, or of the address is used up, whatever the secret; so a name that nobody has locks like any other.
+    """
+    budgets = (
+        ("name", normalise(identifier), settings.LOGIN_RATE_PER_NAME),
+        ("address", network(origin.current().address), settings.LOGIN_RATE_PER_ADDRESS),
+    )
+    taken = []
+    try:
+        for budget in budgets:
+            _take(*budget, typed=identifier)
+            taken.append(budget)
+        yield
+    except InvalidCredentials:
+        raise
+    except BaseException:
+        _give_back(taken)
+        raise
+    else:
+        _give_back(taken)
+
+
+def count(group: str, value: str, rate: str) -> None:
+    """Count one use of ``value``; ``TooManyAttempts`` beyond ``rate``, as in ``90/24h``."""
+    usage = _usage(group, value, rate, increment=True)
+    if usage["should_limit"]:
+        raise _refused(usage, f"more than {rate} of {group}")
+
+
+def network(address: str | None) -> str:
+    """What an address is counted as: an IPv4 address is itself, an IPv6 one its /64, of which one subscriber has all."""
+    if address is None:
+        return "unknown"
+    parsed = ip_address(address)
+    if isinstance(parsed, IPv6Address):
+        return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))
+    return str(parsed)
+
+
+def _take(budget: str, value: str, rate: str, *, typed: str) -> None:
+    """Count a guess; django-ratelimit only counts up, so what was given back is counted beside it, in the same window."""
+    taken = _usage(f"guesses by {budget}", value, rate, increment=True)
+    failures = taken["count"] - _usage(f"right guesses by {budget}", value, rate)["count"]
+    if failures > taken["limit"]:
+        if failures == taken["limit"] + 1:  # once for each window, or a flood would fill the trail
+            audit.record(audit.Kind.THROTTLED, name=typed, reason=f"more than {rate} wrong guesses by {budget}")
+        raise _refused(taken, f"budget of the {budget} used up")
+
+
+def _give_back(budgets: list[tuple[str, str, str]]) -> None:
+    for budget, value, rate in budgets:
+        _usage(f"right guesses by {budget}", value, rate, increment=True)
+
+
+def _usage(group: str, value: str, rate: str, *, increment: bool = False) -> dict[str, Any]:
+    usage: dict[str, Any] = get_usage(None, group=group, key=lambda *_: value, rate=rate, increment=increment)
+    return usage
+
+
+def _refused(usage: dict[str, Any], reason: str) -> TooManyAttempts:
+    return TooManyAttempts(timedelta(seconds=max(1, usage["time_left"])), reason)

@@ -1,0 +1,37 @@
+"""Where the present act comes from: what sessions and the audit trail remember of it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Origin:
+    """One request, or one command: ``contract`` is filled in by the viewset that answers it."""
+
+    address: str | None = None
+    user_agent: str = ""
+    request_id: str = ""
+    contract: str = ""
+
+
+_current: ContextVar[Origin] = ContextVar("origin")
+
+
+def current() -> Origin:
+    return _current.get(Origin())
+
+
+@contextmanager
+def entered(origin: Origin) -> Iterator[Origin]:
+    token = _current.set(origin)
+    try:
+        yield origin
+    finally:
+        _current.reset(token)
+
+
+def printable(text: str, length: int) -> str:
+    """``text`` on one line, its control characters escaped, no longer than ``length``."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text[:length])[:length]

@@ -1,0 +1,312 @@
+"""Opening, refreshing and ending sessions, and who a token speaks for. Knows no request and no field name."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Now
+from django.utils.timezone import now
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+from accounts import audit, origin, passwords
+from accounts.compiled import CompiledQuery
+from accounts.contract import Policy
+from accounts.errors import InvalidCredentials, InvalidRefreshToken, InvalidToken, PasswordChangeRequired
+from accounts.identifiers import normalise
+from accounts.models import Role, Session, User
+from accounts.tokens import AccessToken, ChallengeToken, IdToken, RefreshToken, TokenError
+
+GRACE = timedelta(seconds=10)  # in which a spent refresh token gets its successor again: a lost answer, a second tab
+CHALLENGE = timedelta(minutes=15)
+
+
+class IdentityColumns(NamedTuple):
+    """Columns of ``User``, by their names there, and the id of the session."""
+
+    id: int
+    uuid: UUID
+    username: str
+    email: str | None
+    name: str
+    organization: str
+    aws_region: str
+    is_staff: bool
+    is_superuser: bool
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime
+    last_login: datetime | None
+    session_id: UUID
+
+
+class Identity(Role, IdentityColumns):
+    """An account as one query found it, and the live session that vouches for it."""
+
+    __slots__ = ()
+    is_authenticated = True
+
+
+_identity = CompiledQuery(
+    build=lambda sid: (
+        Session.objects.live()
+        .filter(pk=sid, user__is_active=True)
+        .values_list(*(f"user__{column}" for column in Identity._fields[:-1]), "pk")
+    ),
+    key=lambda: Session._meta.pk,
+    sample=UUID(int=0),
+    row=Identity,
+)
+
+
+def identify(raw: str, *, expired: bool = False) -> Identity:
+    """Whom an access token speaks for, if its session is live at this moment. One query.
+
+    ``expired`` accepts a genuine token past its expiry: enough to end the session or to refresh it, and nothing else.
+    """
+    identity = _identity.get(_read(AccessToken, raw, expired=expired).session_id)
+    if identity is None:
+        raise InvalidToken("session ended")
+    return identity
+
+
+class Line(NamedTuple):
+    """A session and its line of refresh tokens, as one query found them, by the database's clock."""
+
+    now: datetime
+    session_id: UUID
+    contract: str
+    expires_at: datetime
+    refresh_jti: str
+    previous_jti: str
+    rotated_at: datetime | None
+    outstanding_id: int | None
+    blacklisted: bool
+    user_id: int
+    uuid: UUID
+    username: str
+    email: str | None
+
+
+def _lines(sid: UUID) -> QuerySet[Session, tuple[object, ...]]:
+    outstanding = OutstandingToken.objects.filter(jti=OuterRef("refresh_jti")).order_by().values("pk")[:1]
+    return (
+        Session.objects.live()
+        .filter(pk=sid, user__is_active=True)
+        .annotate(
+            now=Now(),
+            outstanding=Subquery(outstanding),
+            blacklisted=Exists(BlacklistedToken.objects.filter(token__jti=OuterRef("refresh_jti"))),
+        )
+        .values_list(
+            "now", "pk", "contract", "expires_at", "refresh_jti", "previous_jti", "rotated_at", "outstanding", "blacklisted",
+            "user_id", "user__uuid", "user__username", "user__email",
+        )
+    )  # fmt: skip
+
+
+_line = CompiledQuery(build=_lines, key=lambda: Session._meta.pk, sample=UUID(int=0), row=Line)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """What a client gets to hold: tokens of one session, and how long each lasts."""
+
+    user: User | Line
+    session_id: UUID
+    at: datetime
+    access: str
+    access_expires: datetime
+    refresh: str = ""
+    refresh_expires: datetime
+
+    @property
+    def access_seconds(self) -> int:
+        return int((self.access_expires - self.at).total_seconds())
+
+    @property
+    def refresh_seconds(self) -> int:
+        return int((self.refresh_expires - self.at).total_seconds())
+
+    @property
+    def username(self) -> str:
+        return self.user.username
+
+    @property
+    def identity(self) -> str:
+        """An id token: who signed in, in the claims of OpenID Connect Core, 5.1."""
+        claims = {
+            "sub": str(self.user.uuid),
+            "sid": str(self.session_id),
+            "preferred_username": self.user.username,
+            "email": self.user.email or "",
+        }
+        return IdToken.issue(at=self.at, expires=self.access_expires, jti=uuid4().hex, **claims)
+
+
+def open_session(policy: Policy, identifier: str, password: str) -> Grant:
+    """A new session for whoever has this name, or address, and password."""
+    user = passwords.authenticate(identifier, password)
+    if user.must_change_password:
+        raise PasswordChangeRequired(user)
+    return _open_for(policy, user)
+
+
+@transaction.atomic(savepoint=False)
+def _open_for(policy: Policy, user: User) -> Grant:
+    at, here = now(), origin.current()
+    # The row stays locked until the session is there: whoever resets the password or deactivates the account at this
+    # moment either comes first, and no session opens, or comes second, and ends it.
+    if not User.objects.filter(pk=user.pk, epoch=user.epoch, is_active=True).update(last_login=at):
+        raise InvalidCredentials("account changed during login")
+    user.last_login = at
+    session = Session.objects.create(
+        user=user,
+        contract=policy.name,
+        last_used_at=at,
+        expires_at=at + (policy.refresh or policy.access),
+        address=here.address,
+        user_agent=origin.printable(here.user_agent, 255),
+        refresh_jti=uuid4().hex if policy.refresh else "",
+    )
+    if policy.refresh:
+        _outstand(session.refresh_jti, user.pk, at, session.expires_at)
+    audit.record(audit.Kind.LOGIN, user=user, session=session.pk)
+    return _grant(policy, user, session.pk, at=at, until=session.expires_at, refresh_jti=session.refresh_jti, refreshed_at=at)
+
+
+def challenge(user: User) -> str:
+    """A string that proves the right password, to be answered with a new one; void when the password or the account changes."""
+    at = now()
+    return ChallengeToken.issue(at=at, expires=at + CHALLENGE, jti=uuid4().hex, sub=str(user.uuid), epoch=str(user.epoch))
+
+
+def refresh(policy: Policy, raw: str, *, holder: str | None = None, identifier: str | None = None) -> Grant:
+    """New tokens for a live session of this policy's contract, to whom its refresh token was given.
+
+    ``holder`` is an access token that must be of the same session, expired or not; ``identifier`` must name its user.
+    A rotating policy spends the token: sent again within ``GRACE`` it gets the same successor, later it ends the session.
+    """
+    token = _read_refresh(raw)
+    line = _line.get(token.session_id)
+    refusal = _objection(policy, line, token, holder, identifier)
+    if line is None or refusal:
+        audit.record(audit.Kind.REFRESH_FAILED, user_id=line and line.user_id, session=token.session_id, reason=refusal)
+        raise InvalidRefreshToken(refusal)
+    if policy.rotates:
+        line = _rotate(line, token)
+    else:
+        Session.objects.filter(pk=line.session_id).update(last_used_at=line.now)
+    rotated = line.refresh_jti if policy.rotates else ""
+    return _grant(policy, line, line.session_id, at=line.now, until=line.expires_at, refresh_jti=rotated, refreshed_at=line.rotated_at)
+
+
+def _objection(policy: Policy, line: Line | None, token: RefreshToken, holder: str | None, identifier: str | None) -> str:
+    """Why this token may not be refreshed here; empty if it may."""
+    if line is None:
+        return "session ended"
+    if line.contract not in policy.family:
+        return f"issued by {line.contract}"
+    if holder is not None and _read(AccessToken, holder, expired=True).session_id != line.session_id:
+        return "access token of another session"
+    if identifier is not None and normalise(identifier) not in (line.username, line.email):
+        return "name of another account"
+    if line.blacklisted or (not policy.rotates and token.jti != line.refresh_jti):
+        return "refresh token blacklisted"
+    return ""
+
+
+def _rotate(line: Line, token: RefreshToken) -> Line:
+    """The line with a successor to ``token``: its new one, or the one it got a moment ago."""
+    if token.jti == line.refresh_jti:
+        rotated = line._replace(refresh_jti=uuid4().hex, previous_jti=token.jti, rotated_at=line.now)
+        if _exchange(line, rotated):
+            return rotated
+        line = _line.get(line.session_id) or _refuse_ended()
+    if token.jti == line.previous_jti and line.rotated_at and line.now - line.rotated_at <= GRACE:
+        return line
+    Session.objects.filter(pk=line.session_id).revoke("spent refresh token used again")
+    audit.record(
+        audit.Kind.REFRESH_REUSED,
+        user_id=line.user_id,
+        session=line.session_id,
+        reason="session ended: one of two holders is not its owner",
+    )
+    raise InvalidRefreshToken("spent refresh token used again")
+
+
+@transaction.atomic(savepoint=False)
+def _exchange(line: Line, rotated: Line) -> bool:
+    """Put the successor in the place of the token it replaces; False if somebody else did so first. The database decides."""
+    spent = Session.objects.live().filter(pk=line.session_id, refresh_jti=line.refresh_jti)
+    if not spent.update(refresh_jti=rotated.refresh_jti, previous_jti=line.refresh_jti, rotated_at=line.now, last_used_at=line.now):
+        return False
+    _outstand(rotated.refresh_jti, line.user_id, line.now, line.expires_at)
+    if line.outstanding_id:
+        BlacklistedToken.objects.bulk_create([BlacklistedToken(token_id=line.outstanding_id)], ignore_conflicts=True)
+    return True
+
+
+def _refuse_ended() -> Line:
+    raise InvalidRefreshToken("session ended")
+
+
+def revoke(raw: str) -> None:
+    """End the session of a refresh token. A session that has ended already stays so; a token that is not ours is refused."""
+    token = _read_refresh(raw, expired=True)
+    if Session.objects.filter(pk=token.session_id).revoke("token revoked"):
+        audit.record(audit.Kind.REVOKE, session=token.session_id)
+
+
+def log_out(identity: Identity, refresh: str | None = None) -> None:
+    """End the session, and that of a refresh token which the same person brings along."""
+    sessions = [identity.session_id]
+    if refresh:
+        sessions += _session_of(refresh)
+    Session.objects.filter(pk__in=sessions, user_id=identity.id).revoke("logout")
+    audit.record(audit.Kind.LOGOUT, user_id=identity.id, name=identity.username, session=identity.session_id)
+
+
+def _session_of(raw: str) -> list[UUID]:
+    try:
+        return [_read_refresh(raw, expired=True).session_id]
+    except InvalidRefreshToken:
+        return []
+
+
+def _read(kind: type[AccessToken], raw: str, *, expired: bool = False) -> AccessToken:
+    try:
+        return kind.read(raw, expired=expired)
+    except TokenError as error:
+        raise InvalidToken(str(error)) from error
+
+
+def _read_refresh(raw: str, *, expired: bool = False) -> RefreshToken:
+    try:
+        return RefreshToken.read(raw, expired=expired)
+    except TokenError as error:
+        raise InvalidRefreshToken(str(error)) from error
+
+
+def _outstand(jti: str, user_id: int, at: datetime, expires_at: datetime) -> None:
+    """Enter a refresh token into SimpleJWT's list of those that are out: its id and dates, and nothing that opens anything."""
+    OutstandingToken.objects.create(jti=jti, user_id=user_id, token="", created_at=at, expires_at=expires_at)
+
+
+def _grant(
+    policy: Policy, user: User | Line, sid: UUID, *, at: datetime, until: datetime, refresh_jti: str, refreshed_at: datetime | None
+) -> Grant:
+    """Sign the tokens. A refresh token is signed from the row alone, so that signing it again gives the same one."""
+    claims = {"sub": str(user.uuid), "sid": str(sid)}
+    access_expires = min(at + policy.access, until)
+    return Grant(
+        user=user,
+        session_id=sid,
+        at=at,
+        access=AccessToken.issue(at=at, expires=access_expires, jti=uuid4().hex, **claims),
+        access_expires=access_expires,
+        refresh=RefreshToken.issue(at=refreshed_at or at, expires=until, jti=refresh_jti, **claims) if refresh_jti else "",
+        refresh_expires=until,
+    )

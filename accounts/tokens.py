@@ -1,0 +1,130 @@
+"""The tokens of a session: SimpleJWT's classes, signed by the keyring and wired to its blacklist tables."""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64decode
+from binascii import Error as Base64Error
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, Self
+from uuid import UUID
+
+import jwt
+from django.conf import settings
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
+from rest_framework_simplejwt.tokens import Token
+from rest_framework_simplejwt.utils import datetime_to_epoch
+
+from accounts import keyring
+from accounts.keyring import Key
+
+LEEWAY = timedelta(seconds=60)  # for clocks of other nodes that run ahead; an expiry is exact
+LONGEST = 4096  # characters; ours have about 500
+OUR_HEADER = {"alg", "kid", "typ"}
+
+
+class KeyringBackend(TokenBackend):
+    """Signs with the current key and verifies with the one that the token's ``kid`` names."""
+
+    def __init__(self) -> None:
+        super().__init__(algorithm="ES256", issuer=settings.PUBLIC_URL)
+
+    def encode(self, payload: dict[str, Any]) -> str:
+        return keyring.current().sign({"iss": self.issuer, **payload})
+
+    def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
+        """The claims of a token whose signature, issuer and times of birth hold. Its expiry is for ``Token.verify``."""
+        try:
+            if len(token) > LONGEST or (key := keyring.find(_kid(token.partition(".")[0]))) is None:
+                raise TokenBackendError("too long, or of no key that counts")
+            return dict(_claims(token, key))
+        except jwt.InvalidTokenError as error:
+            raise TokenBackendError(str(error)) from error
+
+
+@lru_cache(maxsize=64)
+def _kid(header: str) -> str:
+    """The key id in an encoded header that holds what ours hold and no more: no ``jwk``, ``jku``, ``x5u`` or ``crit``."""
+    try:
+        parsed = json.loads(urlsafe_b64decode(header + "=" * (-len(header) % 4)))
+    except (Base64Error, ValueError, RecursionError) as error:
+        raise jwt.DecodeError("not a JOSE header") from error
+    if not isinstance(parsed, dict) or not parsed.keys() <= OUR_HEADER or not isinstance(parsed.get("kid"), str):
+        raise jwt.DecodeError("not a header of ours")
+    kid: str = parsed["kid"]
+    return kid
+
+
+@lru_cache(maxsize=2048)
+def _claims(token: str, key: Key) -> dict[str, Any]:
+    """A signature holds for ever, so one that was seen is not computed again; whether its session lives is always asked."""
+    return jwt.decode(
+        token,
+        key.public,
+        algorithms=[key.algorithm],
+        issuer=settings.PUBLIC_URL,
+        leeway=LEEWAY,
+        options={"verify_exp": False, "require": ["iss", "sub", "jti", "iat", "exp", "token_type"]},
+    )
+
+
+class SessionToken(Token):
+    """A token of one session: ``sub`` is its user's uuid, ``sid`` its session's id."""
+
+    lifetime = timedelta(0)  # each token says its own
+
+    @classmethod
+    def issue(cls, *, at: datetime, expires: datetime, jti: str, **claims: str) -> str:
+        token = cls()
+        token.payload |= {"jti": jti, "iat": datetime_to_epoch(at), "exp": datetime_to_epoch(expires), **claims}
+        return str(token)
+
+    @classmethod
+    def read(cls, raw: str, *, expired: bool = False) -> Self:
+        """A token of this kind; SimpleJWT's ``TokenError`` for anything else. ``expired`` lets an old one pass."""
+        token = cls(raw, verify=not expired)  # type: ignore[arg-type]
+        if expired:
+            token.verify_token_type()
+        return token
+
+    def get_token_backend(self) -> TokenBackend:
+        return _backend
+
+    @property
+    def user_uuid(self) -> UUID:
+        return UUID(self["sub"])
+
+    @property
+    def session_id(self) -> UUID:
+        return UUID(self["sid"])
+
+    @property
+    def jti(self) -> str:
+        return str(self["jti"])
+
+
+class AccessToken(SessionToken):
+    token_type = "access"  # noqa: S105
+
+
+class RefreshToken(SessionToken):
+    token_type = "refresh"  # noqa: S105
+
+
+class IdToken(SessionToken):
+    """Who signed in, for the client to read (as in OpenID Connect Core, 2); it opens nothing."""
+
+    token_type = "id"  # noqa: S105
+
+
+class ChallengeToken(SessionToken):
+    """Proves a right password whose owner still has to choose a new one."""
+
+    token_type = "challenge"  # noqa: S105
+
+
+_backend = KeyringBackend()
+
+__all__ = ["AccessToken", "ChallengeToken", "IdToken", "RefreshToken", "TokenError"]

@@ -1,0 +1,183 @@
+"""The verbs that contracts share: who may use them, how often, and what of the core they call."""
+
+import json
+import logging
+from functools import cache
+from typing import Any, NoReturn, cast
+
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import Http404
+from rest_framework import exceptions, status
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.viewsets import ViewSet
+
+from accounts import limits, origin, parsing, sessions
+from accounts.authentication import ExpiredTokenAuthentication, SessionTokenAuthentication
+from accounts.contract import Contract
+from accounts.errors import TooManyAttempts
+from accounts.sessions import Grant, Identity
+
+logger = logging.getLogger(__name__)
+
+ShapeClass = type[Serializer[Any]]
+
+
+class CompactJSONRenderer(BaseRenderer):
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        return b"" if data is None else json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class OneRenderer(BaseContentNegotiation):
+    """Every answer is JSON, whatever ``Accept`` says: the documents know no other."""
+
+    def select_parser(self, request: Any, parsers: Any) -> Any:
+        kind = request.content_type.partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == kind), None)
+
+    def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+@cache
+def shared(shape: ShapeClass) -> Serializer[Any]:
+    """One instance of a serializer for all requests: it keeps no state between them, and building its fields costs more than using them."""
+    return shape()
+
+
+class ContractViewSet(ViewSet):
+    """Reads one shape, calls the core, writes another; refuses in the words of its contract."""
+
+    contract: Contract = cast("Contract", None)  # given with each route
+    parser_classes: tuple[type[BaseParser], ...] = parsing.JSON
+    renderer_classes = (CompactJSONRenderer,)
+    content_negotiation_class = OneRenderer
+    authentication_classes: tuple[type[BaseAuthentication], ...] = (SessionTokenAuthentication,)
+    permission_classes: tuple[type[BasePermission], ...] = (IsAuthenticated,)
+    metadata_class = None
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return {}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        origin.current().contract = self.contract.name
+        if int(request.META.get("CONTENT_LENGTH") or 0) > parsing.LARGEST:
+            raise RequestDataTooBig
+        super().initial(request, *args, **kwargs)
+
+    @property
+    def caller(self) -> Identity:
+        """Who is asking, where the viewset's authentication lets nobody else in."""
+        return cast("Identity", self.request.user)
+
+    def read(self, shape: ShapeClass) -> dict[str, Any]:
+        asked: dict[str, Any] = shared(shape).run_validation(self.request.data)
+        return asked
+
+    def write(self, shape: ShapeClass, value: Any = None, status: int = status.HTTP_200_OK) -> Response:
+        return Response(shared(shape).to_representation(value if value is not None else {}), status=status)
+
+    def hand_over(self, other: "ContractViewSet") -> Response:
+        """Let another contract's viewset answer what was read here, with the verb of the same name and in its own words."""
+        self.contract = other.contract
+        origin.current().contract = other.contract.name
+        other.request = self.request
+        response: Response = getattr(other, self.action)(self.request)
+        return response
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        return Response(status=status.HTTP_204_NO_CONTENT, headers={"Allow": self._allowed()})
+
+    def handle_exception(self, exc: Exception) -> Response:
+        phrase = self.contract.phrase(exc)
+        if phrase.status >= 500:
+            logger.error("%s in %s.%s", type(exc).__name__, type(self).__name__, self.action, exc_info=exc)
+        return Response(self.contract.error_body(phrase), status=phrase.status, headers=self._refusal_headers(exc, phrase.status))
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def _refusal_headers(self, error: Exception, status: int) -> dict[str, str]:
+        if status == 401:
+            return {"WWW-Authenticate": "Bearer"}
+        if isinstance(error, TooManyAttempts):
+            return {"Retry-After": str(int(error.retry_after.total_seconds()))}
+        if isinstance(error, OperationalError | InterfaceError):
+            return {"Retry-After": "1"}
+        if isinstance(error, exceptions.MethodNotAllowed):
+            return {"Allow": self._allowed()}
+        return {}
+
+    def _allowed(self) -> str:
+        return ", ".join(self.allowed_methods)
+
+
+class OpenViewSet(ContractViewSet):
+    """For those who bring no token, or one in the body."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+
+class LoginViewSet(OpenViewSet):
+    login_in: ShapeClass
+    login_out: ShapeClass
+
+    def login(self, request: Request) -> Response:
+        asked = self.read(self.login_in)
+        with limits.guessing(asked["login"]):
+            grant = sessions.open_session(self.contract, asked["login"], asked["password"])
+        return self.granted(grant)
+
+    def granted(self, grant: Grant) -> Response:
+        return self.write(self.login_out, grant)
+
+
+class RefreshViewSet(OpenViewSet):
+    refresh_in: ShapeClass
+    refresh_out: ShapeClass
+
+    def refresh(self, request: Request) -> Response:
+        asked = self.read(self.refresh_in)
+        return self.write(self.refresh_out, sessions.refresh(self.contract, asked["refresh"]))
+
+
+class LogoutViewSet(ContractViewSet):
+    authentication_classes = (ExpiredTokenAuthentication,)
+    logout_out: ShapeClass
+
+    def logout(self, request: Request) -> Response:
+        sessions.log_out(self.caller)
+        return self.write(self.logout_out)
+
+
+class IdentityViewSet(ContractViewSet):
+    """Who is asking, and whether their token is still good."""
+
+    identity_out: ShapeClass
+
+    def identity(self, request: Request) -> Response:
+        return self.write(self.identity_out, self.caller)
+
+
+class NotFoundViewSet(OpenViewSet):
+    """Whatever no document names, below a contract's mount."""
+
+    def nothing(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
+        raise Http404
+
+    options = http_method_not_allowed = nothing  # type: ignore[assignment]

@@ -1,0 +1,37 @@
+"""What is wrong with a deployment, said before its clients find out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+KEEPS_ITS_TOKEN = {"bearer", "camel", "challenge"}
+
+
+@register()
+def rotation_that_locks_out(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """A contract whose documented refresh answer has no refresh token must not rotate it."""
+    return [
+        Error(
+            f"{name.upper()}_ROTATE_REFRESH_TOKENS would lock out the clients of {name} at their second refresh.",
+            hint="Its documented answer to a refresh has no refresh token, so its clients keep the one they have.",
+            id="authsvc.E001",
+        )
+        for name, policy in settings.CONTRACT_POLICIES.items()
+        if name in KEEPS_ITS_TOKEN and policy.get("rotates")
+    ]
+
+
+@register(Tags.security, deploy=True)
+def names_that_are_told(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    if not settings.REVEAL_UNKNOWN_USERS:
+        return []
+    return [Warning("REVEAL_UNKNOWN_USERS tells anybody which user names exist.", id="authsvc.W001")]
+
+
+@register(Tags.security, deploy=True)
+def plain_http(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    if settings.SECURE_COOKIES:
+        return []
+    return [Warning("PUBLIC_URL is not https: passwords and tokens would cross the network in clear.", id="authsvc.W002")]

@@ -1,0 +1,70 @@
+"""Document 000: bearer pairs of one hour and thirty days, errors under ``detail``."""
+
+from datetime import timedelta
+
+from django.urls import URLPattern
+from rest_framework import serializers
+
+from accounts import errors
+from accounts.contract import Contract, Phrase
+from accounts.viewsets import LoginViewSet, RefreshViewSet
+from authsvc.contracts.fields import Out, Password, Says, Shape, Text, Timestamp, TokenText
+from authsvc.contracts.paths import route
+
+MOUNT = "api/v1/auth"
+
+contract = Contract(
+    name="bearer",
+    access=timedelta(hours=1),
+    refresh=timedelta(days=30),
+    also_refreshes=frozenset({"camel"}),
+    error_body=lambda phrase: {"detail": phrase.text},
+    phrases={errors.InvalidRefreshToken: Phrase(401, "Invalid refresh token")},
+).configured()
+
+
+class UserOut(Shape):
+    id = serializers.UUIDField(source="uuid")
+    username = Out()
+    email = Out()
+    is_admin = serializers.BooleanField()
+    created_at = Timestamp()
+    last_login = Timestamp()
+
+
+class LoginIn(Shape):
+    username = Text(source="login")
+    password = Password()
+
+
+class RefreshOut(Shape):
+    access_token = Out(source="access")
+    token_type = Says("bearer")
+    expires_in = serializers.IntegerField(source="access_seconds")
+
+
+class LoginOut(Shape):
+    access_token = Out(source="access")
+    refresh_token = Out(source="refresh")
+    token_type = Says("bearer")
+    expires_in = serializers.IntegerField(source="access_seconds")
+    user = UserOut()
+
+
+class RefreshIn(Shape):
+    refresh_token = TokenText(source="refresh")
+
+
+class Login(LoginViewSet):
+    login_in, login_out = LoginIn, LoginOut
+
+
+class Refresh(RefreshViewSet):
+    refresh_in, refresh_out = RefreshIn, RefreshOut
+
+
+def urls(contract: Contract = contract) -> list[URLPattern]:
+    return [
+        route(MOUNT, "login", Login, {"post": "login"}, contract),
+        route(MOUNT, "refresh", Refresh, {"post": "refresh"}, contract),
+    ]

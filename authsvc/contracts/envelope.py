@@ -1,0 +1,102 @@
+"""Document 004: one token of a day, every answer in an envelope that says whether it worked."""
+
+from datetime import timedelta
+from urllib.parse import quote
+
+from django.urls import URLPattern
+from rest_framework import exceptions, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import errors, sessions
+from accounts.authentication import bearer_token
+from accounts.contract import Contract, Phrase
+from accounts.viewsets import IdentityViewSet, LoginViewSet, OpenViewSet
+from authsvc.contracts.fields import Out, Password, Says, Shape, Text, Timestamp
+from authsvc.contracts.paths import route
+
+MOUNT = "api/auth"
+
+contract = Contract(
+    name="envelope",
+    access=timedelta(hours=24),
+    refresh=None,
+    error_body=lambda phrase: {"success": False, "message": phrase.text},
+    phrases={
+        errors.InvalidCredentials: Phrase(401, "Invalid username or password"),
+        exceptions.NotAuthenticated: Phrase(401, "No token provided"),
+    },
+).configured()
+
+
+class UserOut(Shape):
+    id = serializers.UUIDField(source="uuid")
+    username = Out()
+    email = Out()
+    name = Out()
+    organization = Out()
+    aws_region = Out()
+    role = Out()
+    is_active = serializers.BooleanField()
+    created_at = Timestamp()
+    updated_at = Timestamp()
+    last_login = Timestamp()
+
+
+class LoginIn(Shape):
+    username = Text(source="login")
+    password = Password()
+
+
+class LoginOut(Shape):
+    success = Says(True)
+    message = Says("Login successful")
+    token = Out(source="access")
+    user = UserOut()
+
+
+class ValidateOut(Shape):
+    success = Says(True)
+    message = Says("Token is valid")
+    user = UserOut(source="*")
+
+
+class LogoutOut(Shape):
+    success = Says(True)
+    message = Says("Logged out")
+
+
+class Login(LoginViewSet):
+    login_in, login_out = LoginIn, LoginOut
+
+
+class Validate(IdentityViewSet):
+    identity_out = ValidateOut
+
+    def identity(self, request: Request) -> Response:
+        """Also says in headers who it is, so that nginx auth_request, Traefik ForwardAuth and Envoy ext_authz can pass it on."""
+        response = super().identity(request)
+        response.headers["X-Auth-User"] = quote(self.caller.username, safe="!#$&'*+-.^_`|~ ")
+        response.headers["X-Auth-Role"] = self.caller.role
+        response.headers["X-Auth-Scopes"] = "session"
+        return response
+
+
+class Logout(OpenViewSet):
+    def logout(self, request: Request) -> Response:
+        """With or without a token: whoever has none, or one that opens nothing, is logged out already."""
+        try:
+            if token := bearer_token(request):
+                sessions.log_out(sessions.identify(token, expired=True))
+        except errors.InvalidToken:
+            pass
+        return self.write(LogoutOut)
+
+
+def urls(contract: Contract = contract) -> list[URLPattern]:
+    words = contract.saying({exceptions.ValidationError: Phrase(400, "Username and password are required")})
+    return [
+        route(MOUNT, "login", Login, {"post": "login"}, words),
+        route(MOUNT, "validate", Validate, {"get": "identity"}, contract),
+        route(MOUNT, "logout", Logout, {"post": "logout"}, contract),
+    ]

@@ -1,0 +1,61 @@
+"""Fields that the shapes of several contracts are made of."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+
+class Shape(serializers.Serializer[Any]):
+    """A request or an answer, its fields as its document prints them."""
+
+
+class Text(serializers.CharField):
+    """A JSON string, or a form field: no number or boolean is taken for one."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"max_length": 1024, **options})
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Password(Text):
+    """Taken as it is: no space trimmed, no letter normalised."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"trim_whitespace": False, **options})
+
+
+class TokenText(Text):
+    """A token on its way in, of any length that a body can have: what it is worth is for the core to say."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"max_length": None, **options})
+
+
+class Says(serializers.ReadOnlyField):
+    """A response field that always says the same."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__(source="*")
+        self.value = value
+
+    def to_representation(self, value: Any) -> Any:
+        return self.value
+
+
+class Out(serializers.CharField):
+    """A string in a response: empty, never null, where there is none."""
+
+    def get_attribute(self, instance: Any) -> str:
+        value = super().get_attribute(instance)
+        return "" if value is None else value
+
+
+class Timestamp(serializers.DateTimeField):
+    """A moment in UTC to the second, as the documents print it: ``2024-01-01T00:00:00Z``."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(format="%Y-%m-%dT%H:%M:%SZ", **options)

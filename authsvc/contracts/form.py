@@ -1,0 +1,168 @@
+"""Document 002: form logins, week-long nested tokens, refresh tokens that rotate, an HTTP-only cookie."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.urls import URLPattern
+from rest_framework import exceptions, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import errors, parsing, sessions
+from accounts.authentication import bearer_token
+from accounts.contract import Contract, Phrase
+from accounts.viewsets import IdentityViewSet, LoginViewSet, LogoutViewSet, RefreshViewSet
+from authsvc.contracts.fields import Out, Password, Says, Shape, Text, TokenText
+from authsvc.contracts.paths import route
+
+MOUNT = "api/v1/auth"
+COOKIE = "refresh_token"
+
+contract = Contract(
+    name="form",
+    access=timedelta(days=7),
+    refresh=timedelta(days=365),
+    rotates=True,
+    error_body=lambda phrase: {"detail": phrase.text},
+).configured()
+
+
+def oauth_error(phrase: Phrase) -> dict[str, Any]:
+    """RFC 6749, 5.2; the codes that it does not list are those of 4.1.2.1."""
+    code = {503: "temporarily_unavailable", 429: "temporarily_unavailable", 500: "server_error"}.get(phrase.status, "invalid_request")
+    return {"error": phrase.code or code, "error_description": phrase.text}
+
+
+# The answer of /token has no place for a refresh token, so none is made: its session lasts as long as the access token.
+oauth = replace(
+    contract,
+    refresh=None,
+    error_body=oauth_error,
+    phrases={
+        errors.InvalidCredentials: Phrase(400, "Invalid credentials", "invalid_grant"),
+        errors.PasswordChangeRequired: Phrase(403, "Password change required", "invalid_grant"),
+        errors.UnsupportedGrantType: Phrase(400, "Only the password grant is supported", "unsupported_grant_type"),
+    },
+)
+
+
+class LoginIn(Shape):
+    username = Text(source="login")
+    password = Password()
+
+
+class AccessOut(Shape):
+    token = Out(source="access")
+    expires_in = serializers.IntegerField(source="access_seconds")
+    token_type = Says("bearer")
+
+
+class RefreshTokenOut(Shape):
+    token = Out(source="refresh")
+    expires_in = serializers.IntegerField(source="refresh_seconds")
+    token_type = Says("bearer")
+
+
+class PairOut(Shape):
+    username = Out()
+    access_token = AccessOut(source="*")
+    refresh_token = RefreshTokenOut(source="*")
+
+
+class TokenIn(LoginIn):
+    grant_type = Text(required=False, allow_blank=True)
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        """The grant first: of another one, the missing user name is not what is wrong."""
+        if isinstance(data, dict) and data.get("grant_type", "") not in ("", "password"):
+            raise errors.UnsupportedGrantType
+        return super().run_validation(data)
+
+
+class TokenOut(Shape):
+    access_token = Out(source="access")
+    expires_in = serializers.IntegerField(source="access_seconds")
+    token_type = Says("bearer")
+
+
+class RefreshIn(Shape):
+    token = TokenText(source="refresh")
+
+
+class MeOut(Shape):
+    id = serializers.IntegerField()
+    username = Out()
+    email = Out()
+    name = Out()
+    is_superuser = serializers.BooleanField()
+    is_active = serializers.BooleanField()
+
+
+class LogoutOut(Shape):
+    message = Says("Logged out successfully.")
+
+
+def keep(response: Response, grant: sessions.Grant) -> Response:
+    """Leave the refresh token in the cookie that logout reads."""
+    response.set_cookie(
+        COOKIE, grant.refresh, max_age=grant.refresh_seconds, **cookie_attributes(), httponly=True, secure=settings.SECURE_COOKIES
+    )
+    return response
+
+
+def cookie_attributes() -> dict[str, Any]:
+    return {"path": f"/{MOUNT}", "samesite": "Lax"}
+
+
+class Login(LoginViewSet):
+    parser_classes = parsing.FORMS
+    login_in, login_out = LoginIn, PairOut
+
+    def granted(self, grant: sessions.Grant) -> Response:
+        return keep(super().granted(grant), grant)
+
+
+class Token(LoginViewSet):
+    """The password grant of OAuth 2.0 (RFC 6749, 4.3), for Swagger UI's Authorize button."""
+
+    parser_classes = parsing.FORMS
+    login_in, login_out = TokenIn, TokenOut
+
+
+class Refresh(RefreshViewSet):
+    refresh_in, refresh_out = RefreshIn, PairOut
+
+    def refresh(self, request: Request) -> Response:
+        """ "Requires authentication": an access token of the same session, which may have expired, since then one refreshes."""
+        holder = bearer_token(request)
+        if holder is None:
+            raise exceptions.NotAuthenticated
+        asked = self.read(self.refresh_in)
+        grant = sessions.refresh(self.contract, asked["refresh"], holder=holder)
+        return keep(self.write(self.refresh_out, grant), grant)
+
+
+class Me(IdentityViewSet):
+    identity_out = MeOut
+
+
+class Logout(LogoutViewSet):
+    logout_out = LogoutOut
+
+    def logout(self, request: Request) -> Response:
+        sessions.log_out(self.caller, refresh=request.COOKIES.get(COOKIE))
+        response = self.write(self.logout_out)
+        response.delete_cookie(COOKIE, **cookie_attributes())
+        return response
+
+
+def urls(contract: Contract = contract, *, me_out: type[MeOut] = MeOut) -> list[URLPattern]:
+    return [
+        route(MOUNT, "login", Login, {"post": "login"}, contract),
+        route(MOUNT, "token", Token, {"post": "login"}, oauth),
+        route(MOUNT, "refresh", Refresh, {"post": "refresh"}, contract),
+        route(MOUNT, "me", Me, {"get": "identity"}, contract, identity_out=me_out),
+        route(MOUNT, "logout", Logout, {"post": "logout"}, contract),
+    ]

@@ -1,0 +1,99 @@
+"""/api/v1/auth, which three documents claim: the request itself says which of them it is in."""
+
+from typing import Any, ClassVar
+
+from django.http import Http404
+from django.urls import URLPattern
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import parsing
+from accounts.authentication import ExpiredTokenAuthentication
+from accounts.contract import Contract
+from accounts.viewsets import ContractViewSet, OpenViewSet
+from authsvc.contracts import bearer, camel, form
+from authsvc.contracts.paths import nothing_else, route
+
+MOUNT = "api/v1/auth"
+
+
+def shared(contract: Contract) -> Contract:
+    """A contract that says its refusals under both names, for a client that reads either."""
+    return contract.speaking(lambda phrase: {"detail": phrase.text, "error": phrase.text})
+
+
+class LoginOut(bearer.LoginOut, camel.LoginOut):  # type: ignore[misc]  # bearer's user has all that camel's has
+    """What both JSON documents promise."""
+
+
+class MeOut(form.MeOut):
+    uuid = serializers.UUIDField()
+
+
+class Fork(ContractViewSet):
+    """A path of several contracts. It reads the request once, and hands it to the one that it is meant for."""
+
+    enabled: frozenset[str] = frozenset()
+
+    def choose(self, viewset: type[ContractViewSet], contract: Contract, **options: Any) -> Response:
+        if contract.name not in self.enabled:
+            raise Http404
+        return self.hand_over(viewset(contract=shared(contract), **options))
+
+
+class Login(OpenViewSet, Fork):
+    parser_classes = (parsing.JSONParser, *parsing.FORMS)
+
+    def login(self, request: Request) -> Response:
+        """Form data is for ``form``; JSON is for the two others, whose requests are the same: one answer serves both."""
+        if parsing.is_form(request):
+            return self.choose(form.Login, form.contract)
+        if {"bearer", "camel"} <= self.enabled:
+            return self.choose(bearer.Login, bearer.contract.saying(camel.revealed), login_out=LoginOut)
+        if "camel" in self.enabled:
+            return self.choose(camel.Login, camel.contract)
+        return self.choose(bearer.Login, bearer.contract)
+
+
+class Refresh(OpenViewSet, Fork):
+    by_key: ClassVar = {
+        "refresh_token": (bearer.Refresh, bearer.contract),
+        "refreshToken": (camel.Refresh, camel.contract),
+        "token": (form.Refresh, form.contract),
+    }
+
+    def refresh(self, request: Request) -> Response:
+        """The key says the contract; two keys are one request only if they say the same."""
+        asked = request.data if isinstance(request.data, dict) else {}
+        given = [key for key in self.by_key if key in asked]
+        if not given or any(asked[key] != asked[given[0]] for key in given):
+            raise ValidationError("One of refresh_token, refreshToken and token is required.")
+        return self.choose(*self.by_key[given[0]])
+
+
+class Logout(Fork):
+    authentication_classes = (ExpiredTokenAuthentication,)
+
+    def logout(self, request: Request) -> Response:
+        """A client of ``form`` brings its cookie."""
+        if "form" in self.enabled and (request.COOKIES.get(form.COOKIE) or "camel" not in self.enabled):
+            return self.choose(form.Logout, form.contract)
+        return self.choose(camel.Logout, camel.contract)
+
+
+def urls(enabled: frozenset[str]) -> list[URLPattern]:
+    """The paths that are shared, then those of one contract each, then nothing."""
+    everyone = shared(camel.contract)
+    modules = [module for module in (bearer, camel) if module.contract.name in enabled]
+    own = [pattern for module in modules for pattern in module.urls(shared(module.contract))]
+    if "form" in enabled:
+        own += form.urls(shared(form.contract), me_out=MeOut)
+    return [
+        route(MOUNT, "login", Login, {"post": "login"}, everyone, enabled=enabled),
+        route(MOUNT, "refresh", Refresh, {"post": "refresh"}, everyone, enabled=enabled),
+        route(MOUNT, "logout", Logout, {"post": "logout"}, everyone, enabled=enabled),
+        *own,
+        nothing_else(MOUNT, everyone),
+    ]

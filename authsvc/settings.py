@@ -1,0 +1,321 @@
+"""All settings: the environment on top, a default that works on a laptop, a stop where a default would be dangerous."""
+
+import os
+import re
+import secrets
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.FileAwareEnv()  # NAME_FILE, where it is set, names a file that holds NAME
+
+CONTRACT_NAMES = ("bearer", "camel", "form", "challenge", "envelope")
+CONTRACT_PREFIXES = ("/api/", "/v1/", "/c/")
+
+
+def read(name: str, kind: Any, default: Any, wanted: str) -> Any:
+    """The value of an environment variable, or a stop with a sentence that names it (and not its value, which may be secret)."""
+    try:
+        return kind(env.str(name)) if env.str(name, "") else default
+    except (ValueError, KeyError, IndexError) as error:
+        raise ImproperlyConfigured(f"{name} must be {wanted}.") from error
+
+
+def flag(name: str, default: Any) -> Any:
+    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    return read(name, lambda text: words[text.lower()], default, "true or false")
+
+
+def number(name: str, default: int, least: int = 0) -> int:
+    def parse(text: str) -> int:
+        if (value := int(text)) < least:
+            raise ValueError
+        return value
+
+    value: int = read(name, parse, default, f"a whole number, {least} or more")
+    return value
+
+
+def duration(name: str, default: timedelta | None) -> timedelta | None:
+    units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+    def parse(text: str) -> timedelta:
+        count, unit = re.fullmatch(r"([1-9]\d{0,8})([smhd]?)", text).groups()  # type: ignore[union-attr]
+        if (parsed := timedelta(seconds=int(count) * units[unit])) > timedelta(days=3650):
+            raise ValueError
+        return parsed
+
+    try:
+        value: timedelta | None = read(name, parse, default, "a duration of at most ten years, such as 900, 15m, 24h or 30d")
+    except AttributeError as error:
+        raise ImproperlyConfigured(f"{name} must be a duration, such as 900, 15m, 24h or 30d.") from error
+    return value
+
+
+def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
+    return [word.strip() for word in env.str(name, ",".join(default)).split(",") if word.strip()]
+
+
+def rate(name: str, default: str) -> str:
+    """How often something may be done, as django-ratelimit writes it."""
+
+    def parse(text: str) -> str:
+        if not re.fullmatch(r"[1-9]\d*/[1-9]?\d*[smhd]", text):
+            raise ValueError
+        return text
+
+    value: str = read(name, parse, default, "a rate, such as 10/5m")
+    return value
+
+
+# Where and what this is
+
+DEBUG = flag("DEBUG", False)
+DATA_DIR = Path(env.str("DATA_DIR", "") or BASE_DIR / "var").resolve()
+PORT = number("PORT", 8000, least=1)
+PUBLIC_URL = env.str("PUBLIC_URL", "").rstrip("/") or f"http://localhost:{PORT}"
+_public = urlsplit(PUBLIC_URL)
+if _public.scheme not in ("http", "https") or not _public.hostname or _public.query or _public.fragment:
+    raise ImproperlyConfigured("PUBLIC_URL must be the http or https address under which people reach this service.")
+SECURE_COOKIES = _public.scheme == "https"
+ALLOWED_HOSTS = words("ALLOWED_HOSTS", (_public.hostname, "localhost", "127.0.0.1", "[::1]"))
+ROOT_URLCONF = "authsvc.urls"
+WSGI_APPLICATION = "authsvc.wsgi.application"
+SITE_NAME = "authsvc"
+
+
+# The database
+
+DATABASE_URL = env.str("DATABASE_URL", "")
+if DATABASE_URL:
+    try:
+        DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
+    except Exception as error:
+        raise ImproperlyConfigured("DATABASE_URL must be an address such as postgres://user:password@host:5432/name.") from error
+else:
+    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "db.sqlite3")}}
+
+match DATABASES["default"]["ENGINE"]:
+    case "django.db.backends.postgresql":
+        DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+        DATABASES["default"]["OPTIONS"] = {
+            "pool": {"min_size": 1, "max_size": number("DATABASE_POOL_SIZE", 8, least=1), "timeout": 5},
+            # Statements are prepared on the server: a request's one query is not parsed and planned anew each time.
+            "server_side_binding": True,
+            "prepare_threshold": 3,
+            "connect_timeout": 3,
+            "options": "-c lock_timeout=5s -c idle_in_transaction_session_timeout=30s",
+            **DATABASES["default"].get("OPTIONS", {}),
+        }
+    case "django.db.backends.sqlite3":
+        DATABASES["default"]["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 5,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        }
+    case _:
+        raise ImproperlyConfigured("DATABASE_URL must begin with postgres:// or sqlite://.")
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+
+# Secrets
+
+
+def local_secret(path: Path) -> str:
+    """The secret of a service that runs on one machine: made once, kept beside its database, readable by its owner only."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        with NamedTemporaryFile("w", dir=path.parent) as draft:  # readable by its owner only
+            draft.write(secrets.token_urlsafe(48))
+            draft.flush()
+            with suppress(FileExistsError):  # of two processes that start at once, one is first
+                os.link(draft.name, path)
+    return path.read_text().strip()
+
+
+SECRET_KEY = env.str("SECRET_KEY", "").strip()
+if not SECRET_KEY and DATABASE_URL and not DATABASE_URL.startswith("sqlite"):
+    raise ImproperlyConfigured("SECRET_KEY (or SECRET_KEY_FILE) must be set: every node that shares a database needs the same one.")
+SECRET_KEY = SECRET_KEY or local_secret(DATA_DIR / "secret_key")
+if len(SECRET_KEY) < 32:
+    raise ImproperlyConfigured("SECRET_KEY must have 32 characters or more.")
+SECRET_KEY_FALLBACKS = words("SECRET_KEY_FALLBACKS")
+SIGNING_ALGORITHM = env.str("SIGNING_ALGORITHM", "ES256")
+if SIGNING_ALGORITHM not in ("ES256", "RS256", "EdDSA", "HS256"):
+    raise ImproperlyConfigured("SIGNING_ALGORITHM must be ES256, RS256, EdDSA or HS256.")
+
+
+# Contracts
+
+CONTRACTS = words("CONTRACTS", CONTRACT_NAMES)
+if unknown := sorted(set(CONTRACTS) - set(CONTRACT_NAMES)):
+    raise ImproperlyConfigured(f"CONTRACTS must be names out of {', '.join(CONTRACT_NAMES)}; {', '.join(unknown)} is none of them.")
+
+
+def contract_policy(name: str) -> dict[str, Any]:
+    """What the environment says of a contract's lifetimes and rotation: only what it says."""
+    policy: dict[str, Any] = {"access": duration(f"{name}_ACCESS_LIFETIME", None)}
+    if name != "ENVELOPE":  # the one document without a refresh token
+        policy["refresh"] = duration(f"{name}_REFRESH_LIFETIME", None)
+        policy["rotates"] = flag(f"{name}_ROTATE_REFRESH_TOKENS", None)
+    return {field: value for field, value in policy.items() if value is not None}
+
+
+CONTRACT_POLICIES = {name: contract_policy(name.upper()) for name in CONTRACT_NAMES}
+CHALLENGE_EMPTY_SUCCESS = flag("CHALLENGE_EMPTY_SUCCESS", False)
+CHALLENGE_REFRESH_RATE = rate("CHALLENGE_REFRESH_RATE", "90/24h")
+REVEAL_UNKNOWN_USERS = flag("REVEAL_UNKNOWN_USERS", False)
+LONGEST_LIFETIME = max(
+    [timedelta(days=365), *(value for policy in CONTRACT_POLICIES.values() for value in policy.values() if isinstance(value, timedelta))]
+)
+
+
+# Limits
+
+LOGIN_RATE_PER_NAME = rate("LOGIN_RATE_PER_NAME", "10/5m")
+LOGIN_RATE_PER_ADDRESS = rate("LOGIN_RATE_PER_ADDRESS", "100/5m")
+TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0)
+REDIS_URL = env.str("REDIS_URL", "")
+_memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000}}
+CACHES: dict[str, dict[str, Any]] = {"default": _memory, "memory": _memory}
+if REDIS_URL:
+    if urlsplit(REDIS_URL).scheme not in ("redis", "rediss", "unix"):
+        raise ImproperlyConfigured("REDIS_URL must be an address such as redis://host:6379/0.")
+    CACHES["default"] = {
+        "BACKEND": "authsvc.cache.ResilientRedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "health_check_interval": 30},
+    }
+
+
+# Applications
+
+INSTALLED_APPS = [
+    "authsvc",
+    "accounts",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "authsvc.middleware.OriginMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "authsvc.middleware.PagesSessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "authsvc.middleware.PagesAuthenticationMiddleware",
+    "authsvc.middleware.PagesMessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_MAX_AGE = 3600
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+
+# Accounts and tokens
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.backends.AccountBackend"]
+PASSWORD_HASHERS = [
+    "accounts.hashers.TunedArgon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher",
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+]
+ARGON2_MEMORY_KIB = number("ARGON2_MEMORY_KIB", 19_456, least=8)  # 19 MiB, t=2, p=1: OWASP's Password Storage Cheat Sheet
+ARGON2_TIME_COST = number("ARGON2_TIME_COST", 2, least=1)
+ARGON2_PARALLELISM = number("ARGON2_PARALLELISM", 1, least=1)
+AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("username", "email", "name")},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+SIMPLE_JWT = {"USER_ID_FIELD": "uuid", "USER_ID_CLAIM": "sub", "ISSUER": PUBLIC_URL}
+
+
+# Browsers: the admin and the pages. Contract endpoints use no cookie of Django's.
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
+SESSION_COOKIE_AGE = 8 * 3600
+SESSION_COOKIE_NAME = "authsvc_session"
+CSRF_COOKIE_NAME = "authsvc_csrf"
+CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE_COOKIES else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_COOKIES
+SILENCED_SYSTEM_CHECKS = ["security.W021"]  # the preload list is for whoever owns the whole domain
+SECURE_SSL_REDIRECT = SECURE_COOKIES
+SECURE_REDIRECT_EXEMPT = [r"^api/", r"^v1/", r"^c/", r"^healthz$", r"^readyz$", r"^\.well-known/"]  # a redirected POST loses its body
+if TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+APPEND_SLASH = False
+LOGIN_URL = "admin:login"
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+
+CORS_ALLOWED_ORIGINS = words("CORS_ALLOWED_ORIGINS")
+if CORS_ALLOWED_ORIGINS:
+    INSTALLED_APPS.append("corsheaders")
+    MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")
+
+
+# Logs: what goes wrong, never what was typed. Paths may hold reset tokens, so Django's lines about refused paths stay out.
+
+LOG_FORMAT = env.str("LOG_FORMAT", "text")
+if LOG_FORMAT not in ("text", "json"):
+    raise ImproperlyConfigured("LOG_FORMAT must be text or json.")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"origin": {"()": "authsvc.logs.OriginFilter"}, "pages": {"()": "authsvc.logs.PagesFilter"}},
+    "formatters": {
+        "text": {"()": "authsvc.logs.EscapingFormatter", "format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"},
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "fmt": "{asctime}{levelname}{name}{request_id}{contract}{message}",
+            "style": "{",
+            "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
+        },
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["origin"]}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        "django.request": {"level": "ERROR", "filters": ["pages"]},
+        "django.security": {"level": "CRITICAL"},
+        "django.server": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,46 @@
+"""How gunicorn serves authsvc. `manage.py serve` starts it; what a deployment may want to change is read from the environment."""
+
+import gc
+import os
+from pathlib import Path
+
+# Only this machine is served unless told otherwise: BIND=0.0.0.0, BIND=[::], BIND=10.0.0.5:80 or BIND=unix:/run/authsvc.sock.
+_address = os.environ.get("BIND", "127.0.0.1")
+_whole = _address.startswith("unix:") or _address.rpartition(":")[2].isdigit()
+bind = _address if _whole else f"{_address}:{os.environ.get('PORT', '8000')}"
+
+# One process with threads by default: without REDIS_URL, every process counts attempts for itself.
+# THREADS=1 makes sync workers: faster, but without keep-alive, and only fit to stand behind a proxy that buffers requests.
+workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
+threads = int(os.environ.get("THREADS", "4"))
+
+# A container has ten seconds between SIGTERM and SIGKILL; what is being answered then takes a fraction of one.
+graceful_timeout = 8
+timeout = 30
+# Longer than proxies keep an idle connection (nginx and AWS: 60 s), so that it is never closed under a request on its way.
+keepalive = 75
+
+# No access log: paths carry reset tokens. The audit trail says who did what.
+accesslog = None
+
+# Which proxies are believed, and about what, is TRUSTED_PROXIES' to say: no header changes the scheme or the path here.
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
+
+# The heartbeat file belongs in memory, since a busy disk would look like a dead worker.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+# Commands arrive as signals: no socket under $HOME, which a container may not be allowed to write.
+control_socket_disable = True
+
+# The application is loaded once and shared by the workers, which are forked from it. That is safe because loading it opens no
+# connection: Django connects, and psycopg's pool and the Redis client start, with the first query of each worker.
+preload_app = True
+
+
+def when_ready(server):  # type: ignore[no-untyped-def]
+    """Load what Django would load with the first request, and let no garbage collection touch the memory that workers share."""
+    from django.urls import get_resolver
+
+    get_resolver()._populate()
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,66 @@
+"""The people of our stories. Alice and Bob have accounts, Olga runs the place."""
+
+import json
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.test import Client
+
+from accounts import keyring
+from accounts.models import User
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def fresh(request):
+    """Every test begins with full budgets and with signing keys that its database knows."""
+    for cache in caches.all(initialized_only=True):
+        cache.clear()
+    if {"db", "transactional_db"} & set(request.fixturenames):
+        request.getfixturevalue("transactional_db" if "transactional_db" in request.fixturenames else "db")
+        keyring.reload()
+
+
+@pytest.fixture
+def alice(db) -> User:
+    return User.objects.create_user("alice", PASSWORD, email="alice@example.com", name="Alice Liddell")
+
+
+@pytest.fixture
+def bob(db) -> User:
+    return User.objects.create_user("bob", PASSWORD, email="bob@example.com")
+
+
+@pytest.fixture
+def olga(db) -> User:
+    return User.objects.create_superuser("olga", PASSWORD, email="olga@example.com")
+
+
+class Caller:
+    """A client program: sends JSON, forms and bearer tokens, as the documents show them."""
+
+    def __init__(self) -> None:
+        self.http = Client()
+
+    def get(self, path: str, token: str = "", **headers: str) -> Any:
+        return self.http.get(path, headers=self.headers(token, headers))
+
+    def json(self, path: str, body: Any = None, token: str = "", **headers: str) -> Any:
+        raw = body if isinstance(body, bytes) else json.dumps({} if body is None else body).encode()
+        return self.http.post(path, raw, content_type="application/json", headers=self.headers(token, headers))
+
+    def form(self, path: str, body: str, token: str = "", **headers: str) -> Any:
+        return self.http.post(path, body, content_type="application/x-www-form-urlencoded", headers=self.headers(token, headers))
+
+    def multipart(self, path: str, **fields: Any) -> Any:
+        return self.http.post(path, fields)
+
+    def headers(self, token: str, headers: dict[str, str]) -> dict[str, str]:
+        return headers | ({"Authorization": f"Bearer {token}"} if token else {})
+
+
+@pytest.fixture
+def caller() -> Caller:
+    return Caller()
