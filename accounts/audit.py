@@ -2,11 +2,15 @@
 
 from uuid import UUID
 
+from django.utils.timezone import now
+
 from accounts import origin
+from accounts.compiled import CompiledInsert
 from accounts.models import AuditEvent, User
 from accounts.origin import printable
 
 Kind = AuditEvent.Kind
+_insert = CompiledInsert(AuditEvent)
 
 
 def record(
@@ -24,10 +28,11 @@ def record(
     What was typed is kept cut and escaped. Of a refusal, call this outside the transaction that the refusal undoes.
     """
     here = origin.current()
-    AuditEvent.objects.create(
+    _insert(
+        at=now(),
         kind=kind,
         user_id=user.pk if user else user_id,
-        actor=actor,
+        actor_id=actor.pk if actor else None,
         name=printable(name or (user.username if user else ""), 150),
         session=session,
         contract=here.contract,

@@ -1,40 +1,39 @@
-"""Querysets that are compiled to SQL once, for the few that run on every request.
+"""Statements that are compiled to SQL once, for the few that run on every request or login.
 
-Building and compiling a queryset costs more than PostgreSQL needs to answer it. Here the ORM does it once for each process
-and database; each call then only adapts its parameters and converts its one row, with the ORM's own adapters.
+Building and compiling a queryset costs more than PostgreSQL needs to answer it. Here that is done once for each process; each
+call then only adapts its parameters and converts its one row, with the ORM's own adapters.
 """
 
 from collections.abc import Callable
-from threading import Lock
+from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import connection
-from django.db.models import Field, QuerySet
+from django.db.models import AutoField, Field, Model, QuerySet
 
 Row = TypeVar("Row")
 
 
 class _Compiled(NamedTuple):
-    sql: str
-    parameters: tuple[Any, ...]
+    sql: Any
+    parameters: list[Any]
     position: int
     converters: Any
-    apply: Callable[..., Any]
+    convert: Callable[..., Any]
 
 
 class CompiledQuery(Generic[Row]):
-    """``build(key)`` gives a ``values_list`` queryset with ``key`` as one of its parameters; ``get(key)`` its row as a ``Row``, or None."""
+    """``build(key)`` gives a ``values_list`` queryset with ``key`` as one of its parameters; ``get(key)`` its row as a ``Row``, or None.
 
-    def __init__(
-        self, build: Callable[[Any], QuerySet[Any, Any]], key: Callable[[], "Field[Any, Any]"], sample: Any, row: Callable[..., Row]
-    ) -> None:
-        self._build, self._key, self._sample, self._row = build, key, sample, row
-        self._compiled: dict[str, _Compiled] = {}
-        self._lock = Lock()
+    ``field`` is what the key is compared with; ``sample`` a key that no other parameter equals.
+    """
+
+    def __init__(self, build: Callable[[Any], QuerySet[Any, Any]], field: Callable[[], Any], sample: Any, row: Callable[..., Row]) -> None:
+        self._build, self._field, self._sample, self._row = build, field, sample, row
 
     def get(self, key: Any) -> Row | None:
-        compiled = self._compiled.get(connection.vendor) or self._compile()
-        parameters = list(compiled.parameters)
+        compiled = self._compiled
+        parameters = compiled.parameters.copy()
         parameters[compiled.position] = self._adapt(key)
         with connection.cursor() as cursor:
             cursor.execute(compiled.sql, parameters)
@@ -42,18 +41,38 @@ class CompiledQuery(Generic[Row]):
         if found is None:
             return None
         if compiled.converters:
-            found = next(compiled.apply([list(found)], compiled.converters))
+            found = next(compiled.convert([list(found)], compiled.converters))
         return self._row(*found)
 
     def _adapt(self, key: Any) -> Any:
-        return self._key().get_db_prep_value(key, connection, prepared=False)
+        return self._field().get_db_prep_value(key, connection)
 
-    def _compile(self) -> _Compiled:
-        with self._lock:
-            compiler = self._build(self._sample).query.get_compiler(connection=connection)
-            sql, parameters = compiler.as_sql()
-            expressions = [expression for expression, *_ in compiler.select]
-            converters = compiler.get_converters(expressions)
-            position = list(parameters).index(self._adapt(self._sample))
-            self._compiled[connection.vendor] = _Compiled(sql, tuple(parameters), position, converters, compiler.apply_converters)
-            return self._compiled[connection.vendor]
+    @cached_property
+    def _compiled(self) -> _Compiled:
+        compiler = self._build(self._sample).query.get_compiler(connection=connection)
+        sql, parameters = compiler.as_sql()
+        converters = compiler.get_converters([expression for expression, *_ in compiler.select])
+        return _Compiled(sql, list(parameters), list(parameters).index(self._adapt(self._sample)), converters, compiler.apply_converters)
+
+
+class CompiledInsert:
+    """Adds one row of a model, whose fields are given by their columns' names or have their defaults. It sends no signal."""
+
+    def __init__(self, model: type[Model]) -> None:
+        self._table = model._meta.db_table
+        self._fields: list[Field[Any, Any]] = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
+
+    def __call__(self, **values: Any) -> None:
+        given = [values.pop(field.attname) if field.attname in values else field.get_default() for field in self._fields]
+        if values:
+            raise TypeError(f"{self._table} has no {', '.join(values)}")
+        parameters = [field.get_db_prep_save(value, connection) for field, value in zip(self._fields, given, strict=True)]
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql, parameters)
+
+    @cached_property
+    def _sql(self) -> Any:
+        quote = connection.ops.quote_name
+        columns = ", ".join(quote(field.column) for field in self._fields)
+        places = ", ".join("%s" for _ in self._fields)
+        return f"INSERT INTO {quote(self._table)} ({columns}) VALUES ({places})"  # noqa: S608 (the model's own names)

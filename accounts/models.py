@@ -14,6 +14,7 @@ from django.db.models.functions import Lower, Now
 from django.utils.crypto import salted_hmac
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
+from accounts.compiled import CompiledQuery
 from accounts.identifiers import IdentifierField, is_address, normalise, validate_username
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ class UserManager(BaseUserManager["User"]):
 
     def find(self, identifier: str) -> User | None:
         """Whoever is meant by what was typed: with an ``@`` an e-mail address, else a user name."""
-        return self.filter(**{"email" if is_address(normalise(identifier)) else "username": identifier}).first()
+        typed = normalise(identifier)
+        return (_by_email if is_address(typed) else _by_username).get(typed)
 
 
 class User(Role, AbstractBaseUser, PermissionsMixin):
@@ -117,6 +119,20 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """Django's sessions, those of the admin, end with the epoch: hashing a password anew at today's cost ends none."""
         return str(salted_hmac("accounts.User.epoch", f"{self.uuid}:{self.epoch}", secret=secret, algorithm="sha256").hexdigest())
+
+
+def _finder(column: str) -> CompiledQuery[User]:
+    """An account by a unique column, all its fields loaded."""
+    fields = [field.attname for field in User._meta.concrete_fields]
+    return CompiledQuery(
+        build=lambda typed: User.objects.filter(**{column: typed}).values_list(*fields),
+        field=lambda: User._meta.get_field(column),
+        sample="sample@" if column == "email" else "sample",
+        row=lambda *values: User.from_db("default", fields, values),
+    )
+
+
+_by_username, _by_email = _finder("username"), _finder("email")
 
 
 class SessionQuerySet(models.QuerySet["Session"]):

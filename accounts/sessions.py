@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts import audit, origin, passwords
-from accounts.compiled import CompiledQuery
+from accounts.compiled import CompiledInsert, CompiledQuery
 from accounts.contract import Policy
 from accounts.errors import InvalidCredentials, InvalidRefreshToken, InvalidToken, PasswordChangeRequired
 from accounts.identifiers import normalise
@@ -21,6 +21,10 @@ from accounts.tokens import AccessToken, ChallengeToken, IdToken, RefreshToken, 
 
 GRACE = timedelta(seconds=10)  # in which a spent refresh token gets its successor again: a lost answer, a second tab
 CHALLENGE = timedelta(minutes=15)
+LAST_USED = timedelta(minutes=1)  # how exact ``last_used_at`` is: a client that refreshes all the time costs no write
+
+_insert_session = CompiledInsert(Session)
+_insert_outstanding = CompiledInsert(OutstandingToken)
 
 
 class IdentityColumns(NamedTuple):
@@ -55,7 +59,7 @@ _identity = CompiledQuery(
         .filter(pk=sid, user__is_active=True)
         .values_list(*(f"user__{column}" for column in Identity._fields[:-1]), "pk")
     ),
-    key=lambda: Session._meta.pk,
+    field=lambda: Session._meta.pk,
     sample=UUID(int=0),
     row=Identity,
 )
@@ -79,6 +83,7 @@ class Line(NamedTuple):
     session_id: UUID
     contract: str
     expires_at: datetime
+    last_used_at: datetime
     refresh_jti: str
     previous_jti: str
     rotated_at: datetime | None
@@ -101,13 +106,13 @@ def _lines(sid: UUID) -> QuerySet[Session, tuple[object, ...]]:
             blacklisted=Exists(BlacklistedToken.objects.filter(token__jti=OuterRef("refresh_jti"))),
         )
         .values_list(
-            "now", "pk", "contract", "expires_at", "refresh_jti", "previous_jti", "rotated_at", "outstanding", "blacklisted",
+            "now", "pk", "contract", "expires_at", "last_used_at", "refresh_jti", "previous_jti", "rotated_at", "outstanding", "blacklisted",
             "user_id", "user__uuid", "user__username", "user__email",
         )
     )  # fmt: skip
 
 
-_line = CompiledQuery(build=_lines, key=lambda: Session._meta.pk, sample=UUID(int=0), row=Line)
+_line = CompiledQuery(build=_lines, field=lambda: Session._meta.pk, sample=UUID(int=0), row=Line)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,19 +167,23 @@ def _open_for(policy: Policy, user: User) -> Grant:
     if not User.objects.filter(pk=user.pk, epoch=user.epoch, is_active=True).update(last_login=at):
         raise InvalidCredentials("account changed during login")
     user.last_login = at
-    session = Session.objects.create(
-        user=user,
+    sid, jti = uuid4(), uuid4().hex if policy.refresh else ""
+    until = at + (policy.refresh or policy.access)
+    _insert_session(
+        id=sid,
+        user_id=user.pk,
         contract=policy.name,
+        created_at=at,
         last_used_at=at,
-        expires_at=at + (policy.refresh or policy.access),
+        expires_at=until,
         address=here.address,
         user_agent=origin.printable(here.user_agent, 255),
-        refresh_jti=uuid4().hex if policy.refresh else "",
+        refresh_jti=jti,
     )
-    if policy.refresh:
-        _outstand(session.refresh_jti, user.pk, at, session.expires_at)
-    audit.record(audit.Kind.LOGIN, user=user, session=session.pk)
-    return _grant(policy, user, session.pk, at=at, until=session.expires_at, refresh_jti=session.refresh_jti, refreshed_at=at)
+    if jti:
+        _outstand(jti, user.pk, at, until)
+    audit.record(audit.Kind.LOGIN, user=user, session=sid)
+    return _grant(policy, user, sid, at=at, until=until, refresh_jti=jti, refreshed_at=at)
 
 
 def challenge(user: User) -> str:
@@ -197,7 +206,7 @@ def refresh(policy: Policy, raw: str, *, holder: str | None = None, identifier: 
         raise InvalidRefreshToken(refusal)
     if policy.rotates:
         line = _rotate(line, token)
-    else:
+    elif line.now - line.last_used_at >= LAST_USED:
         Session.objects.filter(pk=line.session_id).update(last_used_at=line.now)
     rotated = line.refresh_jti if policy.rotates else ""
     return _grant(policy, line, line.session_id, at=line.now, until=line.expires_at, refresh_jti=rotated, refreshed_at=line.rotated_at)
@@ -292,7 +301,7 @@ def _read_refresh(raw: str, *, expired: bool = False) -> RefreshToken:
 
 def _outstand(jti: str, user_id: int, at: datetime, expires_at: datetime) -> None:
     """Enter a refresh token into SimpleJWT's list of those that are out: its id and dates, and nothing that opens anything."""
-    OutstandingToken.objects.create(jti=jti, user_id=user_id, token="", created_at=at, expires_at=expires_at)
+    _insert_outstanding(jti=jti, user_id=user_id, token="", created_at=at, expires_at=expires_at)
 
 
 def _grant(

@@ -22,7 +22,7 @@ class PagesFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         request = getattr(record, "request", None)
-        return request is None or not request.path_info.startswith(settings.CONTRACT_PREFIXES)
+        return request is None or not request.path_info.startswith(settings.API_PREFIXES)
 
 
 class EscapingFormatter(logging.Formatter):

@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -17,73 +18,88 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()  # NAME_FILE, where it is set, names a file that holds NAME
 
 CONTRACT_NAMES = ("bearer", "camel", "form", "challenge", "envelope")
-CONTRACT_PREFIXES = ("/api/", "/v1/", "/c/")
+API_PREFIXES = ("/api/", "/v1/", "/c/", "/healthz", "/readyz", "/.well-known/")  # what programs call; the rest is for browsers
 
 
-def read(name: str, kind: Any, default: Any, wanted: str) -> Any:
-    """The value of an environment variable, or a stop with a sentence that names it (and not its value, which may be secret)."""
+def text(name: str, default: str = "") -> str:
+    """The value of NAME, or what the file that NAME_FILE names holds, without the newline that editors put at its end."""
+    return str(env.str(name, "")).strip() or default
+
+
+def read(name: str, parse: Callable[[str], Any], default: Any, wanted: str) -> Any:
+    """What a variable says, or a stop with a sentence that names it (and not its value, which may be secret)."""
     try:
-        return kind(env.str(name)) if env.str(name, "") else default
-    except (ValueError, KeyError, IndexError) as error:
+        return parse(given) if (given := text(name)) else default
+    except (ValueError, KeyError, OverflowError) as error:
         raise ImproperlyConfigured(f"{name} must be {wanted}.") from error
 
 
-def flag(name: str, default: Any) -> Any:
+def flag(name: str, default: bool | None) -> Any:
     words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-    return read(name, lambda text: words[text.lower()], default, "true or false")
+    return read(name, lambda given: words[given.lower()], default, "true or false")
 
 
-def number(name: str, default: int, least: int = 0) -> int:
-    def parse(text: str) -> int:
-        if (value := int(text)) < least:
-            raise ValueError
-        return value
-
-    value: int = read(name, parse, default, f"a whole number, {least} or more")
-    return value
+def number(name: str, default: int, least: int = 0) -> Any:
+    return read(name, lambda given: range(least, 10**9).index(int(given)) + least, default, f"a whole number, {least} or more")
 
 
-def duration(name: str, default: timedelta | None) -> timedelta | None:
-    units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+def matching(pattern: str) -> Callable[[str], re.Match[str]]:
+    def parse(given: str) -> re.Match[str]:
+        if found := re.fullmatch(pattern, given, re.ASCII):
+            return found
+        raise ValueError(pattern)
 
-    def parse(text: str) -> timedelta:
-        count, unit = re.fullmatch(r"([1-9]\d{0,8})([smhd]?)", text).groups()  # type: ignore[union-attr]
-        if (parsed := timedelta(seconds=int(count) * units[unit])) > timedelta(days=3650):
-            raise ValueError
-        return parsed
+    return parse
 
-    try:
-        value: timedelta | None = read(name, parse, default, "a duration of at most ten years, such as 900, 15m, 24h or 30d")
-    except AttributeError as error:
-        raise ImproperlyConfigured(f"{name} must be a duration, such as 900, 15m, 24h or 30d.") from error
-    return value
+
+def duration(name: str, default: timedelta | None) -> Any:
+    units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+    def parse(given: str) -> timedelta:
+        count, unit = matching(r"([1-9]\d{0,8})([smhd]?)")(given).groups()
+        return min(timedelta(seconds=int(count) * units[unit]), timedelta(days=3650))
+
+    return read(name, parse, default, "a duration, such as 900, 15m, 24h or 30d")
+
+
+def rate(name: str, default: str) -> Any:
+    """How often something may be done, as django-ratelimit writes it."""
+    return read(name, lambda given: matching(r"[1-9]\d*/[1-9]?\d*[smhd]")(given).group(), default, "a rate, such as 10/5m")
 
 
 def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
-    return [word.strip() for word in env.str(name, ",".join(default)).split(",") if word.strip()]
+    return [word.strip() for word in text(name, ",".join(default)).split(",") if word.strip()]
 
 
-def rate(name: str, default: str) -> str:
-    """How often something may be done, as django-ratelimit writes it."""
+def one_of(name: str, choices: tuple[str, ...]) -> Any:
+    """One of some words, the first of them where nothing is said."""
+    return read(name, lambda given: choices[choices.index(given)], choices[0], f"one of {', '.join(choices)}")
 
-    def parse(text: str) -> str:
-        if not re.fullmatch(r"[1-9]\d*/[1-9]?\d*[smhd]", text):
-            raise ValueError
-        return text
 
-    value: str = read(name, parse, default, "a rate, such as 10/5m")
-    return value
+def address(name: str, default: str, schemes: tuple[str, ...], wanted: str) -> Any:
+    """A URL of one of these schemes, without a slash at its end."""
+
+    def parse(given: str) -> str:
+        if urlsplit(given).scheme not in schemes:
+            raise ValueError(schemes)
+        return given.rstrip("/")
+
+    return read(name, parse, default, wanted)
 
 
 # Where and what this is
 
 DEBUG = flag("DEBUG", False)
-DATA_DIR = Path(env.str("DATA_DIR", "") or BASE_DIR / "var").resolve()
+DATA_DIR = Path(text("DATA_DIR") or BASE_DIR / "var").resolve()
 PORT = number("PORT", 8000, least=1)
-PUBLIC_URL = env.str("PUBLIC_URL", "").rstrip("/") or f"http://localhost:{PORT}"
+PUBLIC_URL = address(
+    "PUBLIC_URL", f"http://localhost:{PORT}", ("https", "http"), "the http or https address at which people reach this service"
+)
 _public = urlsplit(PUBLIC_URL)
-if _public.scheme not in ("http", "https") or not _public.hostname or _public.query or _public.fragment:
-    raise ImproperlyConfigured("PUBLIC_URL must be the http or https address under which people reach this service.")
+try:
+    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+except OSError as error:
+    raise ImproperlyConfigured("DATA_DIR must be a folder that this process may write.") from error
 SECURE_COOKIES = _public.scheme == "https"
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", (_public.hostname, "localhost", "127.0.0.1", "[::1]"))
 ROOT_URLCONF = "authsvc.urls"
@@ -93,36 +109,31 @@ SITE_NAME = "authsvc"
 
 # The database
 
-DATABASE_URL = env.str("DATABASE_URL", "")
+DATABASE_URL = address(
+    "DATABASE_URL", "", ("postgres", "postgresql", "sqlite"), "an address such as postgres://user:password@host:5432/name"
+)
 if DATABASE_URL:
-    try:
-        DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
-    except Exception as error:
-        raise ImproperlyConfigured("DATABASE_URL must be an address such as postgres://user:password@host:5432/name.") from error
+    DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
 else:
-    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "db.sqlite3")}}
 
-match DATABASES["default"]["ENGINE"]:
-    case "django.db.backends.postgresql":
-        DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-        DATABASES["default"]["OPTIONS"] = {
-            "pool": {"min_size": 1, "max_size": number("DATABASE_POOL_SIZE", 8, least=1), "timeout": 5},
-            # Statements are prepared on the server: a request's one query is not parsed and planned anew each time.
-            "server_side_binding": True,
-            "prepare_threshold": 3,
-            "connect_timeout": 3,
-            "options": "-c lock_timeout=5s -c idle_in_transaction_session_timeout=30s",
-            **DATABASES["default"].get("OPTIONS", {}),
-        }
-    case "django.db.backends.sqlite3":
-        DATABASES["default"]["OPTIONS"] = {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 5,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-        }
-    case _:
-        raise ImproperlyConfigured("DATABASE_URL must begin with postgres:// or sqlite://.")
+if "sqlite" in DATABASES["default"]["ENGINE"]:
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 5,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+else:
+    DATABASES["default"]["ENGINE"] = "authsvc.postgresql"
+    DATABASES["default"]["OPTIONS"] = {
+        "pool": {"min_size": 1, "max_size": number("DATABASE_POOL_SIZE", 8, least=1), "timeout": 5},
+        # Statements are prepared on the server: a request's one query is not parsed and planned anew each time.
+        "server_side_binding": True,
+        "prepare_threshold": 3,
+        "connect_timeout": 3,
+        "options": "-c lock_timeout=5s -c idle_in_transaction_session_timeout=30s",
+        **DATABASES["default"].get("OPTIONS", {}),
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
@@ -131,7 +142,6 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 def local_secret(path: Path) -> str:
     """The secret of a service that runs on one machine: made once, kept beside its database, readable by its owner only."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         with NamedTemporaryFile("w", dir=path.parent) as draft:  # readable by its owner only
             draft.write(secrets.token_urlsafe(48))
@@ -141,16 +151,14 @@ def local_secret(path: Path) -> str:
     return path.read_text().strip()
 
 
-SECRET_KEY = env.str("SECRET_KEY", "").strip()
-if not SECRET_KEY and DATABASE_URL and not DATABASE_URL.startswith("sqlite"):
+SECRET_KEY = text("SECRET_KEY")
+if not SECRET_KEY and DATABASE_URL.startswith("postgres"):
     raise ImproperlyConfigured("SECRET_KEY (or SECRET_KEY_FILE) must be set: every node that shares a database needs the same one.")
 SECRET_KEY = SECRET_KEY or local_secret(DATA_DIR / "secret_key")
 if len(SECRET_KEY) < 32:
     raise ImproperlyConfigured("SECRET_KEY must have 32 characters or more.")
 SECRET_KEY_FALLBACKS = words("SECRET_KEY_FALLBACKS")
-SIGNING_ALGORITHM = env.str("SIGNING_ALGORITHM", "ES256")
-if SIGNING_ALGORITHM not in ("ES256", "RS256", "EdDSA", "HS256"):
-    raise ImproperlyConfigured("SIGNING_ALGORITHM must be ES256, RS256, EdDSA or HS256.")
+SIGNING_ALGORITHM = one_of("SIGNING_ALGORITHM", ("ES256", "RS256", "EdDSA", "HS256"))
 
 
 # Contracts
@@ -183,12 +191,10 @@ LONGEST_LIFETIME = max(
 LOGIN_RATE_PER_NAME = rate("LOGIN_RATE_PER_NAME", "10/5m")
 LOGIN_RATE_PER_ADDRESS = rate("LOGIN_RATE_PER_ADDRESS", "100/5m")
 TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0)
-REDIS_URL = env.str("REDIS_URL", "")
+REDIS_URL = address("REDIS_URL", "", ("redis", "rediss", "unix"), "an address such as redis://host:6379/0")
 _memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000}}
 CACHES: dict[str, dict[str, Any]] = {"default": _memory, "memory": _memory}
 if REDIS_URL:
-    if urlsplit(REDIS_URL).scheme not in ("redis", "rediss", "unix"):
-        raise ImproperlyConfigured("REDIS_URL must be an address such as redis://host:6379/0.")
     CACHES["default"] = {
         "BACKEND": "authsvc.cache.ResilientRedisCache",
         "LOCATION": REDIS_URL,
@@ -213,12 +219,13 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "authsvc.middleware.OriginMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "authsvc.middleware.ProgramMiddleware",  # answers what programs call; what follows is for browsers
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "authsvc.middleware.PagesSessionMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "authsvc.middleware.PagesAuthenticationMiddleware",
-    "authsvc.middleware.PagesMessageMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [
@@ -280,7 +287,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if SECURE_COOKIES else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_COOKIES
 SILENCED_SYSTEM_CHECKS = ["security.W021"]  # the preload list is for whoever owns the whole domain
 SECURE_SSL_REDIRECT = SECURE_COOKIES
-SECURE_REDIRECT_EXEMPT = [r"^api/", r"^v1/", r"^c/", r"^healthz$", r"^readyz$", r"^\.well-known/"]  # a redirected POST loses its body
+SECURE_REDIRECT_EXEMPT = [f"^{re.escape(prefix[1:])}" for prefix in API_PREFIXES]  # a redirected POST loses its body
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 APPEND_SLASH = False
@@ -295,9 +302,7 @@ if CORS_ALLOWED_ORIGINS:
 
 # Logs: what goes wrong, never what was typed. Paths may hold reset tokens, so Django's lines about refused paths stay out.
 
-LOG_FORMAT = env.str("LOG_FORMAT", "text")
-if LOG_FORMAT not in ("text", "json"):
-    raise ImproperlyConfigured("LOG_FORMAT must be text or json.")
+LOG_FORMAT = one_of("LOG_FORMAT", ("text", "json"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -3,23 +3,29 @@
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
+from accounts.contract import Contract
 from authsvc.contracts import bearer, camel, challenge, envelope, form, shared_paths
 from authsvc.contracts.paths import nothing_else
 
 MODULES = (bearer, camel, form, challenge, envelope)
 
 
-def urls(enabled: frozenset[str]) -> list[URLPattern | URLResolver]:
+def urls(enabled: frozenset[str]) -> list[URLResolver | URLPattern]:
     """Every documented path, and below ``/c/<name>/`` each contract alone; a contract that is off is 404 in its own words."""
-    patterns: list[URLPattern | URLResolver] = list(shared_paths.urls(enabled))
-    for module in (challenge, envelope):
-        patterns += module.urls() if module.contract.name in enabled else []
-        patterns.append(nothing_else(module.MOUNT, module.contract))
+    patterns = mounted(shared_paths.MOUNT, shared_paths.urls(enabled), shared_paths.everyone)
     for module in MODULES:
-        name = module.contract.name
-        alone = [*(module.urls() if name in enabled else []), nothing_else("", module.contract)]
-        patterns.append(path(f"c/{name}/", include((alone, name))))
+        contract, own = module.contract, module.urls() if module.contract.name in enabled else []
+        if module.MOUNT != shared_paths.MOUNT:
+            patterns += mounted(module.MOUNT, own, contract)
+        alone = [*mounted(module.MOUNT, own, contract), nothing_else(contract)]
+        patterns.append(path(f"c/{contract.name}/", include((alone, contract.name))))
     return patterns
+
+
+def mounted(mount: str, own: list[URLPattern], contract: Contract) -> list[URLResolver | URLPattern]:
+    """A contract's paths at their mount, and 404 in its words for the mount itself and whatever else is below it."""
+    nothing = nothing_else(contract)
+    return [path(f"{mount}/", include([*own, nothing])), path(mount, nothing.callback)]
 
 
 urlpatterns = urls(frozenset(settings.CONTRACTS))

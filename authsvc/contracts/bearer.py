@@ -65,6 +65,6 @@ class Refresh(RefreshViewSet):
 
 def urls(contract: Contract = contract) -> list[URLPattern]:
     return [
-        route(MOUNT, "login", Login, {"post": "login"}, contract),
-        route(MOUNT, "refresh", Refresh, {"post": "refresh"}, contract),
+        *route("login", Login, {"post": "login"}, contract),
+        *route("refresh", Refresh, {"post": "refresh"}, contract),
     ]

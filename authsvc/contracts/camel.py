@@ -74,7 +74,7 @@ class Logout(LogoutViewSet):
 
 def urls(contract: Contract = contract) -> list[URLPattern]:
     return [
-        route(MOUNT, "login", Login, {"post": "login"}, contract),
-        route(MOUNT, "refresh", Refresh, {"post": "refresh"}, contract),
-        route(MOUNT, "logout", Logout, {"post": "logout"}, contract),
+        *route("login", Login, {"post": "login"}, contract),
+        *route("refresh", Refresh, {"post": "refresh"}, contract),
+        *route("logout", Logout, {"post": "logout"}, contract),
     ]

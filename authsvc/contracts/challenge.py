@@ -100,7 +100,7 @@ class Revoke(OpenViewSet):
 
 def urls(contract: Contract = contract) -> list[URLPattern]:
     return [
-        route(MOUNT, "login", Login, {"post": "login"}, contract),
-        route(MOUNT, "token-refresh", Refresh, {"post": "refresh"}, contract),
-        route(MOUNT, "token-revoke", Revoke, {"post": "revoke"}, contract),
+        *route("login", Login, {"post": "login"}, contract),
+        *route("token-refresh", Refresh, {"post": "refresh"}, contract),
+        *route("token-revoke", Revoke, {"post": "revoke"}, contract),
     ]

@@ -96,7 +96,7 @@ class Logout(OpenViewSet):
 def urls(contract: Contract = contract) -> list[URLPattern]:
     words = contract.saying({exceptions.ValidationError: Phrase(400, "Username and password are required")})
     return [
-        route(MOUNT, "login", Login, {"post": "login"}, words),
-        route(MOUNT, "validate", Validate, {"get": "identity"}, contract),
-        route(MOUNT, "logout", Logout, {"post": "logout"}, contract),
+        *route("login", Login, {"post": "login"}, words),
+        *route("validate", Validate, {"get": "identity"}, contract),
+        *route("logout", Logout, {"post": "logout"}, contract),
     ]

@@ -160,9 +160,9 @@ class Logout(LogoutViewSet):
 
 def urls(contract: Contract = contract, *, me_out: type[MeOut] = MeOut) -> list[URLPattern]:
     return [
-        route(MOUNT, "login", Login, {"post": "login"}, contract),
-        route(MOUNT, "token", Token, {"post": "login"}, oauth),
-        route(MOUNT, "refresh", Refresh, {"post": "refresh"}, contract),
-        route(MOUNT, "me", Me, {"get": "identity"}, contract, identity_out=me_out),
-        route(MOUNT, "logout", Logout, {"post": "logout"}, contract),
+        *route("login", Login, {"post": "login"}, contract),
+        *route("token", Token, {"post": "login"}, oauth),
+        *route("refresh", Refresh, {"post": "refresh"}, contract),
+        *route("me", Me, {"get": "identity"}, contract, identity_out=me_out),
+        *route("logout", Logout, {"post": "logout"}, contract),
     ]

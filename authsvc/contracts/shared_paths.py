@@ -14,7 +14,7 @@ from accounts.authentication import ExpiredTokenAuthentication
 from accounts.contract import Contract
 from accounts.viewsets import ContractViewSet, OpenViewSet
 from authsvc.contracts import bearer, camel, form
-from authsvc.contracts.paths import nothing_else, route
+from authsvc.contracts.paths import route
 
 MOUNT = "api/v1/auth"
 
@@ -22,6 +22,9 @@ MOUNT = "api/v1/auth"
 def shared(contract: Contract) -> Contract:
     """A contract that says its refusals under both names, for a client that reads either."""
     return contract.speaking(lambda phrase: {"detail": phrase.text, "error": phrase.text})
+
+
+everyone = shared(bearer.contract)  # the words before it is known who is meant
 
 
 class LoginOut(bearer.LoginOut, camel.LoginOut):  # type: ignore[misc]  # bearer's user has all that camel's has
@@ -84,16 +87,14 @@ class Logout(Fork):
 
 
 def urls(enabled: frozenset[str]) -> list[URLPattern]:
-    """The paths that are shared, then those of one contract each, then nothing."""
-    everyone = shared(camel.contract)
+    """The paths that are shared, then those of one contract each."""
     modules = [module for module in (bearer, camel) if module.contract.name in enabled]
     own = [pattern for module in modules for pattern in module.urls(shared(module.contract))]
     if "form" in enabled:
         own += form.urls(shared(form.contract), me_out=MeOut)
     return [
-        route(MOUNT, "login", Login, {"post": "login"}, everyone, enabled=enabled),
-        route(MOUNT, "refresh", Refresh, {"post": "refresh"}, everyone, enabled=enabled),
-        route(MOUNT, "logout", Logout, {"post": "logout"}, everyone, enabled=enabled),
+        *route("login", Login, {"post": "login"}, everyone, enabled=enabled),
+        *route("refresh", Refresh, {"post": "refresh"}, everyone, enabled=enabled),
+        *route("logout", Logout, {"post": "logout"}, everyone, enabled=enabled),
         *own,
-        nothing_else(MOUNT, everyone),
     ]
