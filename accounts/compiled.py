@@ -73,6 +73,6 @@ class CompiledInsert:
     @cached_property
     def _sql(self) -> Any:
         quote = connection.ops.quote_name
-        columns = ", ".join(quote(field.column) for field in self._fields)
+        columns = ", ".join(quote(str(field.column)) for field in self._fields)
         places = ", ".join("%s" for _ in self._fields)
         return f"INSERT INTO {quote(self._table)} ({columns}) VALUES ({places})"  # noqa: S608 (the model's own names)

@@ -80,14 +80,14 @@ class Line(NamedTuple):
     """A session and its line of refresh tokens, as one query found them, by the database's clock."""
 
     now: datetime
-    session_id: UUID
+    id: UUID
     contract: str
     expires_at: datetime
     last_used_at: datetime
     refresh_jti: str
     previous_jti: str
     rotated_at: datetime | None
-    outstanding_id: int | None
+    outstanding: int | None
     blacklisted: bool
     user_id: int
     uuid: UUID
@@ -105,11 +105,8 @@ def _lines(sid: UUID) -> QuerySet[Session, tuple[object, ...]]:
             outstanding=Subquery(outstanding),
             blacklisted=Exists(BlacklistedToken.objects.filter(token__jti=OuterRef("refresh_jti"))),
         )
-        .values_list(
-            "now", "pk", "contract", "expires_at", "last_used_at", "refresh_jti", "previous_jti", "rotated_at", "outstanding", "blacklisted",
-            "user_id", "user__uuid", "user__username", "user__email",
-        )
-    )  # fmt: skip
+        .values_list(*(f"user__{field}" if field in ("uuid", "username", "email") else field for field in Line._fields))
+    )
 
 
 _line = CompiledQuery(build=_lines, field=lambda: Session._meta.pk, sample=UUID(int=0), row=Line)
@@ -207,9 +204,9 @@ def refresh(policy: Policy, raw: str, *, holder: str | None = None, identifier: 
     if policy.rotates:
         line = _rotate(line, token)
     elif line.now - line.last_used_at >= LAST_USED:
-        Session.objects.filter(pk=line.session_id).update(last_used_at=line.now)
+        Session.objects.filter(pk=line.id).update(last_used_at=line.now)
     rotated = line.refresh_jti if policy.rotates else ""
-    return _grant(policy, line, line.session_id, at=line.now, until=line.expires_at, refresh_jti=rotated, refreshed_at=line.rotated_at)
+    return _grant(policy, line, line.id, at=line.now, until=line.expires_at, refresh_jti=rotated, refreshed_at=line.rotated_at)
 
 
 def _objection(policy: Policy, line: Line | None, token: RefreshToken, holder: str | None, identifier: str | None) -> str:
@@ -218,7 +215,7 @@ def _objection(policy: Policy, line: Line | None, token: RefreshToken, holder: s
         return "session ended"
     if line.contract not in policy.family:
         return f"issued by {line.contract}"
-    if holder is not None and _read(AccessToken, holder, expired=True).session_id != line.session_id:
+    if holder is not None and _read(AccessToken, holder, expired=True).session_id != line.id:
         return "access token of another session"
     if identifier is not None and normalise(identifier) not in (line.username, line.email):
         return "name of another account"
@@ -233,14 +230,14 @@ def _rotate(line: Line, token: RefreshToken) -> Line:
         rotated = line._replace(refresh_jti=uuid4().hex, previous_jti=token.jti, rotated_at=line.now)
         if _exchange(line, rotated):
             return rotated
-        line = _line.get(line.session_id) or _refuse_ended()
+        line = _line.get(line.id) or _refuse_ended()
     if token.jti == line.previous_jti and line.rotated_at and line.now - line.rotated_at <= GRACE:
         return line
-    Session.objects.filter(pk=line.session_id).revoke("spent refresh token used again")
+    Session.objects.filter(pk=line.id).revoke("spent refresh token used again")
     audit.record(
         audit.Kind.REFRESH_REUSED,
         user_id=line.user_id,
-        session=line.session_id,
+        session=line.id,
         reason="session ended: one of two holders is not its owner",
     )
     raise InvalidRefreshToken("spent refresh token used again")
@@ -249,12 +246,12 @@ def _rotate(line: Line, token: RefreshToken) -> Line:
 @transaction.atomic(savepoint=False)
 def _exchange(line: Line, rotated: Line) -> bool:
     """Put the successor in the place of the token it replaces; False if somebody else did so first. The database decides."""
-    spent = Session.objects.live().filter(pk=line.session_id, refresh_jti=line.refresh_jti)
+    spent = Session.objects.live().filter(pk=line.id, refresh_jti=line.refresh_jti)
     if not spent.update(refresh_jti=rotated.refresh_jti, previous_jti=line.refresh_jti, rotated_at=line.now, last_used_at=line.now):
         return False
     _outstand(rotated.refresh_jti, line.user_id, line.now, line.expires_at)
-    if line.outstanding_id:
-        BlacklistedToken.objects.bulk_create([BlacklistedToken(token_id=line.outstanding_id)], ignore_conflicts=True)
+    if line.outstanding:
+        BlacklistedToken.objects.bulk_create([BlacklistedToken(token_id=line.outstanding)], ignore_conflicts=True)
     return True
 
 

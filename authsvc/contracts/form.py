@@ -106,14 +106,12 @@ class LogoutOut(Shape):
 
 def keep(response: Response, grant: sessions.Grant) -> Response:
     """Leave the refresh token in the cookie that logout reads."""
-    response.set_cookie(
-        COOKIE, grant.refresh, max_age=grant.refresh_seconds, **cookie_attributes(), httponly=True, secure=settings.SECURE_COOKIES
-    )
+    return with_cookie(response, grant.refresh, grant.refresh_seconds)
+
+
+def with_cookie(response: Response, value: str, seconds: int) -> Response:
+    response.set_cookie(COOKIE, value, max_age=seconds, path=f"/{MOUNT}", httponly=True, secure=settings.SECURE_COOKIES, samesite="Lax")
     return response
-
-
-def cookie_attributes() -> dict[str, Any]:
-    return {"path": f"/{MOUNT}", "samesite": "Lax"}
 
 
 class Login(LoginViewSet):
@@ -153,9 +151,7 @@ class Logout(LogoutViewSet):
 
     def logout(self, request: Request) -> Response:
         sessions.log_out(self.caller, refresh=request.COOKIES.get(COOKIE))
-        response = self.write(self.logout_out)
-        response.delete_cookie(COOKIE, **cookie_attributes())
-        return response
+        return with_cookie(self.write(self.logout_out), "", 0)
 
 
 def urls(contract: Contract = contract, *, me_out: type[MeOut] = MeOut) -> list[URLPattern]:
