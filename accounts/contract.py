@@ -44,6 +44,8 @@ PHRASES: dict[type[BaseException], Phrase] = {
     errors.InvalidCredentials: Phrase(401, "Invalid credentials"),
     errors.InvalidToken: Phrase(401, "Invalid or expired token"),
     errors.InvalidRefreshToken: Phrase(401, "Invalid or expired refresh token"),
+    errors.InvalidReset: Phrase(400, "Invalid or expired reset token"),
+    errors.EmailDisabled: Phrase(503, "Email sending is not enabled"),
     errors.PasswordChangeRequired: Phrase(403, "Password change required"),
     errors.TooManyAttempts: Phrase(429, "Too many login attempts. Please try again later."),
     exceptions.NotAuthenticated: Phrase(401, "Authentication required"),
@@ -74,6 +76,8 @@ class Contract(Policy):
                 return self.phrases[kind]
             if kind is exceptions.ValidationError:
                 return Phrase(self.invalid, _first_problem(error.detail))  # type: ignore[attr-defined]
+            if kind is errors.WeakPassword:
+                return Phrase(self.invalid, error.reason)  # type: ignore[attr-defined]
             if kind is exceptions.ParseError:
                 return Phrase(400, str(error))
             if kind in PHRASES:

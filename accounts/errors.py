@@ -43,6 +43,26 @@ class PasswordChangeRequired(AuthError):
         self.user = user
 
 
+class InvalidReset(AuthError):
+    """A reset token that is wrong, used, replaced or expired."""
+
+
+class InvalidCode(InvalidCredentials):
+    """A confirmation code that does not fit the name, or no longer."""
+
+
+class InvalidChallenge(InvalidCredentials):
+    """A challenge's session string that is forged, answered, expired or somebody else's."""
+
+
+class WeakPassword(AuthError):
+    """A new password that breaks the rules; ``reason`` is sentences for whoever chose it. Nothing was used up."""
+
+
+class EmailDisabled(AuthError):
+    """Mail is asked for where the operator sends none."""
+
+
 class TooManyAttempts(AuthError):
     """A budget is used up; it is renewed after ``retry_after``."""
 

@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
+from secrets import token_hex
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django_ratelimit.core import get_usage
 
 from accounts import audit, origin
@@ -22,7 +25,7 @@ def guessing(identifier: str) -> Iterator[None]:
     typed, or of the address is used up, whatever the secret; so a name that nobody has locks like any other.
     """
     budgets = (
-        ("name", normalise(identifier), settings.LOGIN_RATE_PER_NAME),
+        ("name", _generation(normalise(identifier)), settings.LOGIN_RATE_PER_NAME),
         ("address", network(origin.current().address), settings.LOGIN_RATE_PER_ADDRESS),
     )
     taken = []
@@ -40,6 +43,12 @@ def guessing(identifier: str) -> Iterator[None]:
         _give_back(taken)
 
 
+def unlock(*identifiers: str | None) -> None:
+    """Renew the budgets of an account's names: whoever keeps guessing at them cannot lock their owner out for ever."""
+    for identifier in filter(None, identifiers):
+        cache.set(_generation_key(normalise(identifier)), token_hex(4), timeout=86_400)
+
+
 def count(group: str, value: str, rate: str) -> None:
     """Count one use of ``value``; ``TooManyAttempts`` beyond ``rate``, as in ``90/24h``."""
     usage = _usage(group, value, rate, increment=True)
@@ -55,6 +64,15 @@ def network(address: str | None) -> str:
     if isinstance(parsed, IPv6Address):
         return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))
     return str(parsed)
+
+
+def _generation(name: str) -> str:
+    """The name as its present budget counts it: another one after each unlocking."""
+    return f"{cache.get(_generation_key(name), '')}:{name}"
+
+
+def _generation_key(name: str) -> str:
+    return f"limits:{sha256(name.encode()).hexdigest()}"
 
 
 def _take(budget: str, value: str, rate: str, *, typed: str) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.core.validators import validate_email
 from django.db import models, transaction
 from django.db.models.functions import Lower, Now
 from django.utils.crypto import salted_hmac
+from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts.compiled import CompiledQuery
@@ -67,6 +70,7 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
     name = models.CharField(max_length=200, blank=True)
     organization = models.CharField(max_length=200, blank=True)
     aws_region = models.CharField("AWS region", max_length=50, blank=True)
+    language = models.CharField(max_length=10, blank=True, choices=settings.LANGUAGES, help_text="Of mails; empty: that of whoever asked.")
     is_active = models.BooleanField("active", default=True, help_text="Switching this off ends every session at once.")
     is_staff = models.BooleanField("admin", default=False, help_text="May work in this admin.")
     must_change_password = models.BooleanField(default=False, help_text="No tokens until a new password was chosen.")
@@ -85,6 +89,8 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
 
     if TYPE_CHECKING:
         sessions: RelatedManager[Session]
+        resets: RelatedManager[PasswordReset]
+        mails: RelatedManager[OutgoingMail]
 
     class Meta:
         constraints: ClassVar = [
@@ -181,6 +187,110 @@ def blacklist(tokens: Iterable[str]) -> None:
     BlacklistedToken.objects.bulk_create([BlacklistedToken(token_id=pk) for pk in outstanding], ignore_conflicts=True)
 
 
+class PasswordResetQuerySet(models.QuerySet["PasswordReset"]):
+    def usable(self) -> PasswordResetQuerySet:
+        return self.filter(used_at=None, expires_at__gt=Now(), wrong_tries__lt=PasswordReset.TRIES)
+
+
+class PasswordReset(models.Model):
+    """One way back in, sent by mail as a link's token and as a code, of which digests are kept. Using one uses up both."""
+
+    TRIES = 5
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="resets")
+    token_digest = models.CharField(max_length=64, unique=True)
+    code_digest = models.CharField(max_length=64)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True)
+    wrong_tries = models.PositiveSmallIntegerField(default=0, help_text="Wrong codes; the fifth ends the case.")
+
+    objects = PasswordResetQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"reset for {self.user}"
+
+    def use(self) -> bool:
+        """Use it up; False if somebody else did so first, or it ended."""
+        return bool(PasswordReset.objects.usable().filter(pk=self.pk).update(used_at=Now()))
+
+
+class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
+    def waiting(self) -> OutgoingMailQuerySet:
+        return self.filter(closed_at=None)
+
+    def due(self) -> OutgoingMailQuerySet:
+        return self.waiting().filter(next_try_at__lte=now()).order_by("next_try_at")
+
+    def send_again(self) -> int:
+        """Put what was given up back into the queue, for another day."""
+        given_up = self.filter(fate=OutgoingMail.Fate.FAILED)
+        at = now()
+        return given_up.update(fate=OutgoingMail.Fate.WAITING, closed_at=None, next_try_at=at, give_up_at=at + timedelta(days=1), tries=0)
+
+
+class OutgoingMail(models.Model):
+    """A mail that was asked for, and what became of it. It holds no secret: these are made when it is sent."""
+
+    class Kind(models.TextChoices):
+        RESET = "reset", "Reset link and code"
+        PASSWORD_CHANGED = "password_changed", "Word that the password was changed"
+
+    class Fate(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        SENT = "sent", "Sent"
+        NOBODY = "nobody", "Nobody to send it to"
+        ENOUGH = "enough", "Not sent: enough for this hour"
+        FAILED = "failed", "Given up"
+
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    typed = models.CharField(max_length=254, blank=True, help_text="The name or address that somebody typed; nobody was looked up then.")
+    user = models.ForeignKey(User, null=True, blank=True, on_delete=models.CASCADE, related_name="mails")
+    fate = models.CharField(max_length=10, choices=Fate.choices, default=Fate.WAITING)
+    recipient = models.CharField(max_length=254, blank=True)
+    language = models.CharField(max_length=10, blank=True)
+    contract = models.CharField(max_length=20, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    user_agent = models.CharField(max_length=255, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField()
+    next_try_at = models.DateTimeField()
+    give_up_at = models.DateTimeField()
+    tries = models.PositiveIntegerField(default=0)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=500, blank=True, help_text="What the mail server said last.")
+
+    objects = OutgoingMailQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["next_try_at"], condition=models.Q(closed_at=None), name="outgoing_mail_due"),
+            models.Index(fields=["user", "created_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} mail, {self.fate}"
+
+    def claim(self, length: timedelta) -> bool:
+        """Take the row for as long as one try may last; False if another worker was first."""
+        claimed = OutgoingMail.objects.waiting().filter(pk=self.pk, next_try_at=self.next_try_at)
+        self.tries += 1
+        return bool(claimed.update(next_try_at=now() + length, tries=self.tries))
+
+    def close(self, fate: str) -> None:
+        self.fate, self.closed_at, self.recipient = fate, now(), (self.user.email or "" if self.user else "")
+        self.error = self.error if fate == self.Fate.FAILED else ""
+        self.save(update_fields=["fate", "closed_at", "recipient", "error", "user"])
+
+    def put_off(self, error: str) -> None:
+        """Try again after twice the last pause, from 15 s up to an hour; give up after a day."""
+        self.error = error
+        self.next_try_at = now() + min(timedelta(seconds=15 * 2 ** min(self.tries - 1, 10)), timedelta(hours=1))
+        if self.next_try_at > self.give_up_at:
+            return self.close(self.Fate.FAILED)
+        return self.save(update_fields=["error", "next_try_at", "user"])
+
+
 class SigningKey(models.Model):
     """A key that signs tokens: published before it signs, and verifying for as long as what it signed may live."""
 
@@ -217,6 +327,9 @@ class AuditEvent(models.Model):
         LOGOUT = "logout", "Logout"
         REVOKE = "revoke", "Token revoked"
         ACCOUNT_CHANGED = "account_changed", "Account changed by an operator"
+        RESET_ASKED = "reset_asked", "Password reset asked for"
+        RESET_FAILED = "reset_failed", "Password reset refused"
+        PASSWORD_CHANGED = "password_changed", "Password changed"
 
     at = models.DateTimeField(auto_now_add=True)
     kind = models.CharField(max_length=30, choices=Kind.choices)

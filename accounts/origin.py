@@ -14,6 +14,7 @@ class Origin:
     user_agent: str = ""
     request_id: str = ""
     contract: str = ""
+    languages: str = ""  # as Accept-Language lists them (RFC 9110, 12.5.4)
 
 
 _current: ContextVar[Origin] = ContextVar("origin")

@@ -1,11 +1,26 @@
-"""Whether a password is right."""
+"""The life of a password: whether it is right, how it is changed, and the ways back in for who has forgotten it."""
 
+import hmac
+import secrets
+from dataclasses import dataclass
+from hashlib import sha256
+from uuid import UUID
+
+from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
-from django.utils.crypto import get_random_string
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import F
+from django.utils.crypto import get_random_string, salted_hmac
+from django.utils.timezone import now
 
-from accounts import audit
-from accounts.errors import InvalidCredentials, UnknownAccount
-from accounts.models import User
+from accounts import audit, limits, outbox
+from accounts.errors import InvalidChallenge, InvalidCode, InvalidCredentials, InvalidReset, UnknownAccount, WeakPassword
+from accounts.models import PasswordReset, Session, User
+
+CODE_LETTERS = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that looks like another; 8 of them are 46 bits
+Kind = audit.Kind
 
 
 def authenticate(identifier: str, password: str) -> User:
@@ -28,6 +43,146 @@ def set_temporary(user: User, password: str) -> None:
     user.save(update_fields=["password", "must_change_password", "updated_at"])
 
 
+# Ways back in
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The secrets of one reset case, for the mail that carries them and for nothing else."""
+
+    reset: PasswordReset
+    token: str
+    code: str
+
+    def __repr__(self) -> str:
+        return f"Proof({self.reset.pk})"
+
+
+def ask_for_reset(identifier: str) -> None:
+    """Have a link and a code mailed to whoever has this name or address. Known or not, it is the same work: one row."""
+    outbox.put(outbox.Kind.RESET, typed=identifier)
+
+
+def make_reset(user: User) -> Proof:
+    """A new case; its secrets are given out here only."""
+    token = secrets.token_urlsafe(32)
+    code = "".join(secrets.choice(CODE_LETTERS) for _ in range(8))
+    reset = PasswordReset.objects.create(
+        user=user, token_digest=_token_digest(token), code_digest=_code_digest(user, code), expires_at=now() + settings.RESET_LIFETIME
+    )
+    return Proof(reset, token, code)
+
+
+def replace_resets(reset: PasswordReset) -> None:
+    """Of several cases of one account only the last is good."""
+    PasswordReset.objects.usable().filter(user_id=reset.user_id).exclude(pk=reset.pk).update(used_at=now())
+
+
+def find_reset(token: str) -> PasswordReset:
+    """The usable case of this token; asking uses nothing up, since mail scanners open links."""
+    reset = PasswordReset.objects.usable().select_related("user").filter(token_digest=_token_digest(token), user__is_active=True).first()
+    if reset is None:
+        raise InvalidReset("wrong, used, replaced or expired")
+    return reset
+
+
+def reset_by_token(token: str, password: str) -> User:
+    """A new password for whoever holds the token of a link; it ends every session of the account."""
+    reset = find_reset(token)
+    return _finish(reset, password, by="link")
+
+
+def reset_by_code(identifier: str, code: str, password: str) -> User:
+    """A new password for whoever knows the code that was mailed to this account. Five wrong codes end the case."""
+    user = User.objects.find(identifier)
+    reset = user and user.is_active and PasswordReset.objects.usable().filter(user=user).order_by("-created_at").first()
+    if not user or not reset:
+        raise _refused_code(identifier, "no such account" if user is None else "no usable code", user)
+    # Counted before it is compared, and kept though the answer is a refusal: twelve guesses at once are twelve tries.
+    if not PasswordReset.objects.usable().filter(pk=reset.pk).update(wrong_tries=F("wrong_tries") + 1):
+        raise _refused_code(identifier, "no usable code", user)
+    if not hmac.compare_digest(reset.code_digest, _code_digest(user, code)):
+        raise _refused_code(identifier, "wrong code", user)
+    PasswordReset.objects.filter(pk=reset.pk).update(wrong_tries=F("wrong_tries") - 1)
+    reset.user = user
+    return _finish(reset, password, by="code")
+
+
+def _finish(reset: PasswordReset, password: str, *, by: str) -> User:
+    user = reset.user
+    hashed = hash_new(user, password)
+    with transaction.atomic():
+        if not reset.use() or not _replace(user, hashed):
+            raise InvalidReset("used by another request")
+        _end_sessions(user, f"password reset by {by}")
+        PasswordReset.objects.usable().filter(user=user).update(used_at=now())
+        _tell(user, f"reset by {by}")
+    limits.unlock(user.username, user.email)
+    return user
+
+
+# Changes by who knows the password
+
+
+def change(user_id: int, previous: str, proposed: str, *, keep: UUID | None = None) -> User:
+    """A new password for an account whose present one is given; other sessions than ``keep`` end."""
+    user = User.objects.get(pk=user_id)
+    if not check_password(previous, user.password):
+        raise _recorded(InvalidCredentials("wrong password"), user.username, user)
+    hashed = hash_new(user, proposed)
+    with transaction.atomic():
+        if not _replace(user, hashed):
+            raise InvalidCredentials("changed by another request")
+        _end_sessions(user, "password changed", keep)
+        _tell(user, "changed")
+    return user
+
+
+def answer_challenge(user: User, epoch: str, password: str) -> User:
+    """The new password of an account that had to choose one; once, as long as nothing has changed since the challenge."""
+    if str(user.epoch) != epoch or not user.must_change_password or not user.is_active:
+        raise InvalidChallenge("answered, or the account has changed")
+    if check_password(password, user.password):
+        raise WeakPassword("Choose another password than the temporary one.")
+    hashed = hash_new(user, password)
+    with transaction.atomic():
+        if not _replace(user, hashed):
+            raise InvalidChallenge("answered by another request")
+        _end_sessions(user, "password changed")
+        _tell(user, "chosen in place of a temporary one")
+    return user
+
+
+def hash_new(user: User, password: str) -> str:
+    """The hash of a password that obeys the rules; ``WeakPassword`` says which it breaks."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise WeakPassword(" ".join(error.messages)) from error
+    return make_password(password)
+
+
+def _replace(user: User, hashed: str) -> bool:
+    """Store a new password, unless the account has had another one, or was deactivated, since ``user`` was read."""
+    unchanged = User.objects.filter(pk=user.pk, epoch=user.epoch, is_active=True)
+    if not unchanged.update(password=hashed, must_change_password=False, epoch=F("epoch") + 1, updated_at=now()):
+        return False
+    user.refresh_from_db(fields=["password", "must_change_password", "epoch"])
+    return True
+
+
+def _end_sessions(user: User, why: str, keep: UUID | None = None) -> None:
+    sessions = Session.objects.filter(user=user)
+    (sessions.exclude(pk=keep) if keep else sessions).revoke(why)
+
+
+def _tell(user: User, how: str) -> None:
+    """The trail, and the owner."""
+    audit.record(Kind.PASSWORD_CHANGED, user=user, reason=how)
+    if settings.EMAILS_ENABLED and user.email:
+        outbox.put(outbox.Kind.PASSWORD_CHANGED, user=user)
+
+
 def _upgrade(user: User, password: str) -> None:
     """Hash the password anew with today's cost, unless it was changed in the meantime."""
     upgraded = make_password(password)
@@ -35,6 +190,20 @@ def _upgrade(user: User, password: str) -> None:
         user.password = upgraded
 
 
+def _token_digest(token: str) -> str:
+    return sha256(token.encode()).hexdigest()
+
+
+def _code_digest(user: User, code: str) -> str:
+    """Of a secret this short a plain digest would give it away: this one needs SECRET_KEY too."""
+    return salted_hmac("accounts.passwords.code", f"{user.uuid}:{code}", algorithm="sha256").hexdigest()
+
+
 def _recorded(refusal: InvalidCredentials, identifier: str, user: User | None = None) -> InvalidCredentials:
-    audit.record(audit.Kind.LOGIN_FAILED, user=user, name=identifier, reason=refusal.reason)
+    audit.record(Kind.LOGIN_FAILED, user=user, name=identifier, reason=refusal.reason)
     return refusal
+
+
+def _refused_code(identifier: str, reason: str, user: User | None) -> InvalidCode:
+    audit.record(Kind.RESET_FAILED, user=user, name=identifier, reason=reason)
+    return InvalidCode(reason)

@@ -14,7 +14,7 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from accounts import audit, origin, passwords
 from accounts.compiled import CompiledInsert, CompiledQuery
 from accounts.contract import Policy
-from accounts.errors import InvalidCredentials, InvalidRefreshToken, InvalidToken, PasswordChangeRequired
+from accounts.errors import InvalidChallenge, InvalidCredentials, InvalidRefreshToken, InvalidToken, PasswordChangeRequired
 from accounts.identifiers import normalise
 from accounts.models import Role, Session, User
 from accounts.tokens import AccessToken, ChallengeToken, IdToken, RefreshToken, TokenError
@@ -187,6 +187,18 @@ def challenge(user: User) -> str:
     """A string that proves the right password, to be answered with a new one; void when the password or the account changes."""
     at = now()
     return ChallengeToken.issue(at=at, expires=at + CHALLENGE, jti=uuid4().hex, sub=str(user.uuid), epoch=str(user.epoch))
+
+
+def answer_challenge(policy: Policy, raw: str, identifier: str, password: str) -> Grant:
+    """A session for whoever proves with a challenge's string that they knew the temporary password, and chooses another."""
+    try:
+        token = ChallengeToken.read(raw)
+    except TokenError as error:
+        raise InvalidChallenge(str(error)) from error
+    user = User.objects.filter(uuid=token.user_uuid).first()
+    if user is None or normalise(identifier) not in (user.username, user.email):
+        raise InvalidChallenge("somebody else's")
+    return _open_for(policy, passwords.answer_challenge(user, token["epoch"], password))
 
 
 def refresh(policy: Policy, raw: str, *, holder: str | None = None, identifier: str | None = None) -> Grant:

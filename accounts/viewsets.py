@@ -5,6 +5,7 @@ import logging
 from functools import cache
 from typing import Any, NoReturn, cast
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
@@ -19,10 +20,10 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import ViewSet
 
-from accounts import limits, origin, parsing, sessions
+from accounts import limits, origin, parsing, passwords, sessions
 from accounts.authentication import ExpiredTokenAuthentication, SessionTokenAuthentication
 from accounts.contract import Contract
-from accounts.errors import TooManyAttempts
+from accounts.errors import PasswordChangeRequired, TooManyAttempts
 from accounts.sessions import Grant, Identity
 
 logger = logging.getLogger(__name__)
@@ -83,11 +84,18 @@ class ContractViewSet(ViewSet):
         return cast("Identity", self.request.user)
 
     def read(self, shape: ShapeClass) -> dict[str, Any]:
-        asked: dict[str, Any] = shared(shape).run_validation(self.request.data)
+        return self.check(shape, self.request.data)
+
+    def check(self, shape: ShapeClass, data: Any) -> dict[str, Any]:
+        asked: dict[str, Any] = shared(shape).run_validation(data)
         return asked
 
     def write(self, shape: ShapeClass, value: Any = None, status: int = status.HTTP_200_OK) -> Response:
         return Response(shared(shape).to_representation(value if value is not None else {}), status=status)
+
+    def succeed(self, shape: ShapeClass) -> Response:
+        """An answer that says no more than that it worked."""
+        return self.write(shape)
 
     def hand_over(self, other: "ContractViewSet") -> Response:
         """Let another contract's viewset answer what was read here, with the verb of the same name and in its own words."""
@@ -140,8 +148,17 @@ class LoginViewSet(OpenViewSet):
     def login(self, request: Request) -> Response:
         asked = self.read(self.login_in)
         with limits.guessing(asked["login"]):
-            grant = sessions.open_session(self.contract, asked["login"], asked["password"])
+            try:
+                grant = sessions.open_session(self.contract, asked["login"], asked["password"])
+            except PasswordChangeRequired as refusal:
+                return self.challenged(refusal)
         return self.granted(grant)
+
+    def challenged(self, refusal: PasswordChangeRequired) -> Response:
+        """No tokens until a new password was chosen: on the page that a mail leads to, where mail is sent."""
+        if settings.EMAILS_ENABLED:
+            passwords.ask_for_reset(refusal.user.username)
+        raise refusal
 
     def granted(self, grant: Grant) -> Response:
         return self.write(self.login_out, grant)
@@ -154,6 +171,28 @@ class RefreshViewSet(OpenViewSet):
     def refresh(self, request: Request) -> Response:
         asked = self.read(self.refresh_in)
         return self.write(self.refresh_out, sessions.refresh(self.contract, asked["refresh"]))
+
+
+class ResetViewSet(OpenViewSet):
+    """The ways back in for who has forgotten a password."""
+
+    forgot_in: ShapeClass
+    forgot_out: ShapeClass
+    reset_in: ShapeClass
+    reset_out: ShapeClass
+
+    def forgot(self, request: Request) -> Response:
+        return self.mail_reset(self.read(self.forgot_in)["login"], self.forgot_out)
+
+    def reset(self, request: Request) -> Response:
+        asked = self.read(self.reset_in)
+        passwords.reset_by_token(asked["secret"], asked["password"])
+        return self.succeed(self.reset_out)
+
+    def mail_reset(self, identifier: str, shape: ShapeClass) -> Response:
+        limits.count("reset mails", limits.network(origin.current().address), settings.FORGOT_RATE_PER_ADDRESS)
+        passwords.ask_for_reset(identifier)
+        return self.succeed(shape)
 
 
 class LogoutViewSet(ContractViewSet):

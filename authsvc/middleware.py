@@ -26,7 +26,12 @@ class OriginMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         meta = request.META
-        here = origin.Origin(address=client_address(meta), user_agent=meta.get("HTTP_USER_AGENT", ""), request_id=request_id(meta))
+        here = origin.Origin(
+            address=client_address(meta),
+            user_agent=meta.get("HTTP_USER_AGENT", ""),
+            request_id=request_id(meta),
+            languages=meta.get("HTTP_ACCEPT_LANGUAGE", ""),
+        )
         with origin.entered(here):
             response = self.get_response(request)
         response.headers["X-Request-ID"] = here.request_id

@@ -4,10 +4,12 @@ from datetime import timedelta
 
 from django.urls import URLPattern
 from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
 
-from accounts import errors
+from accounts import errors, passwords
 from accounts.contract import Contract, Phrase
-from accounts.viewsets import LoginViewSet, RefreshViewSet
+from accounts.viewsets import LoginViewSet, RefreshViewSet, ResetViewSet
 from authsvc.contracts.fields import Out, Password, Says, Shape, Text, Timestamp, TokenText
 from authsvc.contracts.paths import route
 
@@ -55,6 +57,28 @@ class RefreshIn(Shape):
     refresh_token = TokenText(source="refresh")
 
 
+class ForgotIn(Shape):
+    email = Text(source="login", max_length=254)
+
+
+class ForgotOut(Shape):
+    message = Says("Password reset email sent successfully")
+
+
+class ResetIn(Shape):
+    token = TokenText(source="secret")
+    new_password = Password(source="password")
+
+
+class ResetOut(Shape):
+    message = Says("Password reset successfully")
+
+
+class ValidOut(Shape):
+    valid = Says(True)
+    expires_at = Timestamp()
+
+
 class Login(LoginViewSet):
     login_in, login_out = LoginIn, LoginOut
 
@@ -63,8 +87,23 @@ class Refresh(RefreshViewSet):
     refresh_in, refresh_out = RefreshIn, RefreshOut
 
 
+class Reset(ResetViewSet):
+    forgot_in, forgot_out = ForgotIn, ForgotOut
+    reset_in, reset_out = ResetIn, ResetOut
+
+    def validate(self, request: Request, token: str) -> Response:
+        try:
+            return self.write(ValidOut, passwords.find_reset(token))
+        except errors.InvalidReset:
+            refusal = self.contract.error_body(Phrase(400, "Token expired or invalid"))
+            return Response({"valid": False, **refusal}, status=400)
+
+
 def urls(contract: Contract = contract) -> list[URLPattern]:
     return [
         *route("login", Login, {"post": "login"}, contract),
         *route("refresh", Refresh, {"post": "refresh"}, contract),
+        *route("forgot-password", Reset, {"post": "forgot"}, contract),
+        *route("reset-password", Reset, {"post": "reset"}, contract),
+        *route("validate-reset-token/<str:token>", Reset, {"get": "validate"}, contract),
     ]

@@ -8,9 +8,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import errors, limits, parsing, sessions
+from accounts import errors, limits, parsing, passwords, sessions
 from accounts.contract import Contract, Phrase
-from accounts.viewsets import LoginViewSet, OpenViewSet, RefreshViewSet
+from accounts.viewsets import LoginViewSet, OpenViewSet, RefreshViewSet, ResetViewSet, ShapeClass
 from authsvc.contracts.fields import Out, Password, Says, Shape, Text, TokenText
 from authsvc.contracts.paths import route
 
@@ -24,6 +24,9 @@ contract = Contract(
     error_body=lambda phrase: {"message": phrase.text, "status": phrase.status},
     phrases={
         errors.InvalidCredentials: Phrase(401, "Incorrect username or password."),
+        errors.InvalidCode: Phrase(401, "Invalid or expired confirmation code."),
+        errors.InvalidChallenge: Phrase(401, "Invalid or expired session."),
+        errors.InvalidToken: Phrase(401, "Incorrect username or password."),
         errors.InvalidRefreshToken: Phrase(401, "Invalid or expired refresh token."),
         errors.TooManyAttempts: Phrase(429, "Too many attempts. Please try again later."),
     },
@@ -65,15 +68,50 @@ class RevokeOut(Shape):
     status = Says(200)
 
 
+class ForgotIn(Shape):
+    username = Text(source="login")
+
+
+class ForgotOut(Shape):
+    message = Says("Confirmation code sent.")
+    status = Says(200)
+
+
+class ConfirmIn(Shape):
+    username = Text(source="login")
+    password = Password()
+    confirmation_code = Text(source="code")
+
+
+class ChangeIn(Shape):
+    access_token = TokenText(source="access")
+    previous_password = Password(source="previous")
+    proposed_password = Password(source="proposed")
+
+
+class ChangedOut(Shape):
+    message = Says("Password changed.")
+    status = Says(200)
+
+
+class AnswerIn(Shape):
+    session = TokenText(source="challenge")
+    username = Text(source="login")
+    new_password = Password(source="password")
+
+
 class Login(LoginViewSet):
     parser_classes = BODIES
     login_in, login_out = LoginIn, LoginOut
 
-    def login(self, request: Request) -> Response:
-        try:
-            return super().login(request)
-        except errors.PasswordChangeRequired as refusal:
-            return self.write(ChallengeOut, {"session": sessions.challenge(refusal.user)})
+    def challenged(self, refusal: errors.PasswordChangeRequired) -> Response:
+        return self.write(ChallengeOut, {"session": sessions.challenge(refusal.user)})
+
+    def answer(self, request: Request) -> Response:
+        asked = self.read(AnswerIn)
+        with limits.guessing(asked["login"]):
+            grant = sessions.answer_challenge(self.contract, asked["challenge"], asked["login"], asked["password"])
+        return self.granted(grant)
 
 
 class Refresh(RefreshViewSet):
@@ -86,16 +124,37 @@ class Refresh(RefreshViewSet):
         return self.write(self.refresh_out, sessions.refresh(self.contract, asked["refresh"], identifier=asked["login"]))
 
 
-class Revoke(OpenViewSet):
+class SucceedingViewSet(OpenViewSet):
     parser_classes = BODIES
 
+    def succeed(self, shape: ShapeClass) -> Response:
+        """What the document shows; or, where the operator says so, the empty answer of the public server of this API."""
+        return Response(status=204) if settings.CHALLENGE_EMPTY_SUCCESS else super().succeed(shape)
+
+
+class Revoke(SucceedingViewSet):
     def revoke(self, request: Request) -> Response:
         sessions.revoke(self.read(RevokeIn)["refresh"])
         return self.succeed(RevokeOut)
 
-    def succeed(self, shape: type[Shape]) -> Response:
-        """What the document shows; or, where the operator says so, the empty answer of the public server of this API."""
-        return Response(status=204) if settings.CHALLENGE_EMPTY_SUCCESS else self.write(shape)
+
+class Forgotten(SucceedingViewSet, ResetViewSet):
+    forgot_in, forgot_out = ForgotIn, ForgotOut
+
+    def confirm(self, request: Request) -> Response:
+        asked = self.read(ConfirmIn)
+        with limits.guessing(asked["login"]):
+            passwords.reset_by_code(asked["login"], asked["code"], asked["password"])
+        return self.succeed(ChangedOut)
+
+
+class Change(SucceedingViewSet):
+    def change(self, request: Request) -> Response:
+        asked = self.read(ChangeIn)
+        identity = sessions.identify(asked["access"])
+        with limits.guessing(identity.username):
+            passwords.change(identity.id, asked["previous"], asked["proposed"], keep=identity.session_id)
+        return self.succeed(ChangedOut)
 
 
 def urls(contract: Contract = contract) -> list[URLPattern]:
@@ -103,4 +162,8 @@ def urls(contract: Contract = contract) -> list[URLPattern]:
         *route("login", Login, {"post": "login"}, contract),
         *route("token-refresh", Refresh, {"post": "refresh"}, contract),
         *route("token-revoke", Revoke, {"post": "revoke"}, contract),
+        *route("forgot-password", Forgotten, {"post": "forgot"}, contract),
+        *route("forgot-password-confirm", Forgotten, {"post": "confirm"}, contract),
+        *route("change-password", Change, {"post": "change"}, contract),
+        *route("new-password-required", Login, {"post": "answer"}, contract),
     ]

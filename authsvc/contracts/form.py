@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from accounts import errors, parsing, sessions
 from accounts.authentication import bearer_token
 from accounts.contract import Contract, Phrase
-from accounts.viewsets import IdentityViewSet, LoginViewSet, LogoutViewSet, RefreshViewSet
+from accounts.viewsets import IdentityViewSet, LoginViewSet, LogoutViewSet, RefreshViewSet, ResetViewSet
 from authsvc.contracts.fields import Out, Password, Says, Shape, Text, TokenText
 from authsvc.contracts.paths import route
 
@@ -100,6 +100,14 @@ class MeOut(Shape):
     is_active = serializers.BooleanField()
 
 
+class RecoveryIn(Shape):
+    email = Text(source="login", max_length=254)
+
+
+class RecoveryOut(Shape):
+    message = Says("Password recovery email sent.")
+
+
 class LogoutOut(Shape):
     message = Says("Logged out successfully.")
 
@@ -142,6 +150,11 @@ class Refresh(RefreshViewSet):
         return keep(self.write(self.refresh_out, grant), grant)
 
 
+class Recovery(ResetViewSet):
+    def recover(self, request: Request, email: str) -> Response:
+        return self.mail_reset(self.check(RecoveryIn, {"email": email})["login"], RecoveryOut)
+
+
 class Me(IdentityViewSet):
     identity_out = MeOut
 
@@ -160,5 +173,6 @@ def urls(contract: Contract = contract, *, me_out: type[MeOut] = MeOut) -> list[
         *route("token", Token, {"post": "login"}, oauth),
         *route("refresh", Refresh, {"post": "refresh"}, contract),
         *route("me", Me, {"get": "identity"}, contract, identity_out=me_out),
+        *route("password-recovery/<path:email>", Recovery, {"post": "recover"}, contract),
         *route("logout", Logout, {"post": "logout"}, contract),
     ]

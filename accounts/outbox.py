@@ -1,0 +1,42 @@
+"""Mail that is asked for: one row, written by the request, and nobody looked up."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils.timezone import now
+from django.utils.translation.trans_real import parse_accept_lang_header
+
+from accounts import origin
+from accounts.compiled import CompiledInsert
+from accounts.errors import EmailDisabled
+from accounts.models import OutgoingMail, User
+
+Kind = OutgoingMail.Kind
+_insert = CompiledInsert(OutgoingMail)
+
+
+def put(kind: str, *, typed: str = "", user: User | None = None) -> None:
+    """Ask for a mail, to ``user`` or to whoever ``typed`` will turn out to name; ``EmailDisabled`` where none is sent."""
+    if not settings.EMAILS_ENABLED:
+        raise EmailDisabled
+    here, at = origin.current(), now()
+    _insert(
+        kind=kind,
+        typed=origin.printable(typed, 254),
+        user_id=user.pk if user else None,
+        language=_preferred(here.languages),
+        contract=here.contract,
+        address=here.address,
+        user_agent=origin.printable(here.user_agent, 255),
+        request_id=here.request_id,
+        created_at=at,
+        next_try_at=at,
+        give_up_at=at + timedelta(hours=24),
+    )
+
+
+def _preferred(languages: str) -> str:
+    """The first language of an Accept-Language header that mails are written in; empty if there is none."""
+    offered = dict(settings.LANGUAGES)
+    codes = (code.partition("-")[0] for code, _ in parse_accept_lang_header(languages[:200]))
+    return next((code for code in codes if code in offered), "")
