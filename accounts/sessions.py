@@ -317,7 +317,7 @@ def _grant(
     policy: Policy, user: User | Line, sid: UUID, *, at: datetime, until: datetime, refresh_jti: str, refreshed_at: datetime | None
 ) -> Grant:
     """Sign the tokens. A refresh token is signed from the row alone, so that signing it again gives the same one."""
-    claims = {"sub": str(user.uuid), "sid": str(sid)}
+    claims = {"sub": str(user.uuid), "sid": str(sid), "contract": policy.name}
     access_expires = min(at + policy.access, until)
     return Grant(
         user=user,

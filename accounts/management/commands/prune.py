@@ -1,0 +1,26 @@
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from accounts import pruning
+
+
+class Command(BaseCommand):
+    help = "Delete sessions, tokens, resets, mails and signing keys that ended long ago. To be run daily; safe beside a running service."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--keep-days", type=int, default=30, help="how long operators can look at what ended (30)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["keep_days"] < 0:
+            raise CommandError("--keep-days must be 0 or more.")
+
+        def progress(batches: Iterator[int]) -> Iterator[int]:
+            return iter(tqdm(batches, unit=f" x {pruning.BATCH} rows", leave=False, disable=None))
+
+        for label, count in pruning.prune(timedelta(days=options["keep_days"]), progress).items():
+            self.stdout.write(f"{label}: {count}")

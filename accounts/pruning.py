@@ -1,0 +1,38 @@
+"""What may be forgotten, and when: rows that decide nothing any more."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+from django.contrib.sessions.models import Session as BrowserSession
+from django.db.models import Model, Q, QuerySet
+from django.utils.timezone import now
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+
+from accounts.models import OutgoingMail, PasswordReset, Session, SigningKey
+
+BATCH = 1000  # rows of one transaction, so that no login waits long for a lock
+
+
+def forgettable(keep: timedelta) -> list[QuerySet[Model]]:
+    """Rows that ended before ``keep`` ago, for operators to look at until then; and at once those that nobody looks at."""
+    at = now()
+    before = at - keep
+    return [
+        Session.objects.filter(Q(expires_at__lt=before) | Q(revoked_at__lt=before)),
+        OutstandingToken.objects.filter(expires_at__lt=at),
+        PasswordReset.objects.filter(expires_at__lt=before),
+        OutgoingMail.objects.filter(closed_at__lt=before),
+        SigningKey.objects.filter(use=SigningKey.Use.PREVIOUS, retires_at__lt=at),
+        BrowserSession.objects.filter(expire_date__lt=at),
+    ]
+
+
+def prune(keep: timedelta, progress: Callable[[Iterator[int]], Iterator[int]] = iter) -> dict[str, int]:
+    """Delete what is forgettable, in batches; how many rows of each model went."""
+    return {rows.model._meta.label: sum(progress(_delete(rows))) for rows in forgettable(keep)}
+
+
+def _delete(rows: QuerySet[Model]) -> Iterator[int]:
+    while batch := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        rows.model._default_manager.filter(pk__in=batch).delete()
+        yield len(batch)
