@@ -9,11 +9,14 @@ from django.contrib.auth.forms import AdminPasswordChangeForm, BaseUserCreationF
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
 
 from accounts import audit, limits, passwords
 from accounts.errors import InvalidCredentials, TooManyAttempts
-from accounts.models import AuditEvent, Session, SigningKey, User
+from accounts.models import AuditEvent, OutgoingMail, Session, SigningKey, User
 
 admin.site.unregister(Group)
 admin.site.site_header = admin.site.site_title = "authsvc"
@@ -44,7 +47,8 @@ class LoginForm(AdminAuthenticationForm):
     def confirm_login_allowed(self, user: Any) -> None:
         super().confirm_login_allowed(user)
         if user.must_change_password:
-            raise ValidationError("Password change required", code="password_change_required")
+            change = format_html('<a href="{}">{}</a>', reverse("change-password"), _("Choose a new one."))
+            raise ValidationError(format_html("{} {}", _("Password change required."), change), code="password_change_required")
 
 
 admin.site.login_form = LoginForm
@@ -134,7 +138,8 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         return self.has_add_permission(request) and (request.user.is_superuser or obj is None or not obj.is_admin)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.is_active and request.user.is_superuser and obj != request.user)
+        """Accounts are deactivated: what happened to them stays told."""
+        return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         rights = () if request.user.is_superuser else ("is_staff", "is_superuser")
@@ -145,9 +150,20 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         changes = ", ".join(form.changed_data) if change else "created"
         audit.record(audit.Kind.ACCOUNT_CHANGED, user=obj, actor=operator(request), reason=changes)
 
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        response = super().user_change_password(request, id, form_url)
+        if request.method == "POST" and response.status_code == 302:
+            audit.record(
+                audit.Kind.ACCOUNT_CHANGED, user=self.get_object(request, id), actor=operator(request), reason="temporary password"
+            )
+        return response
+
     @admin.action(description="End all sessions of the selected users")
     def end_sessions(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        ended = sum(user.end_sessions("ended by an operator") for user in self.changeable(request, queryset))
+        ended = 0
+        for user in self.changeable(request, queryset):
+            ended += user.end_sessions("ended by an operator")
+            audit.record(audit.Kind.SESSIONS_ENDED, user=user, actor=operator(request), reason="all sessions")
         self.message_user(request, f"{ended} sessions ended.", messages.SUCCESS)
 
     @admin.action(description="Deactivate the selected users, and end their sessions")
@@ -181,7 +197,11 @@ class SessionAdmin(Readable):
     @admin.action(description="End the selected sessions", permissions=["view"])
     def end(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
         allowed = queryset if request.user.is_superuser else queryset.filter(user__is_staff=False, user__is_superuser=False)
-        ended = Session.objects.filter(pk__in=allowed.values("pk")).revoke("ended by an operator")
+        ended = 0
+        for session in allowed.select_related("user"):
+            if Session.objects.filter(pk=session.pk).revoke("ended by an operator"):
+                audit.record(audit.Kind.SESSIONS_ENDED, user=session.user, actor=operator(request), session=session.pk)
+                ended += 1
         self.message_user(request, f"{ended} sessions ended.", messages.SUCCESS)
 
 
@@ -193,6 +213,21 @@ class AuditEventAdmin(Readable):
     search_fields = ("name", "=request_id", "=session")
     ordering = ("-at",)
     show_full_result_count = False
+
+
+@admin.register(OutgoingMail)
+class OutgoingMailAdmin(Readable):
+    list_display = ("created_at", "kind", "typed", "recipient", "fate", "tries", "error", "next_try_at", "closed_at")
+    list_filter = ("fate", "kind", "created_at")
+    search_fields = ("typed", "recipient", "=request_id")
+    ordering = ("-created_at",)
+    show_full_result_count = False
+    actions = ("send_again",)
+
+    @admin.action(description="Send again what was given up", permissions=["view"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[OutgoingMail]) -> None:
+        waiting = OutgoingMail.objects.filter(pk__in=queryset.values("pk")).send_again()
+        self.message_user(request, f"{waiting} mails will be sent again.", messages.SUCCESS)
 
 
 @admin.register(SigningKey)

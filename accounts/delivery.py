@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.timezone import now
 
-from accounts import mails, origin, passwords
+from accounts import audit, mails, origin, passwords
 from accounts.models import OutgoingMail, User
 
 Kind, Fate = OutgoingMail.Kind, OutgoingMail.Fate
@@ -34,6 +34,9 @@ def deliver_due() -> int:
 def deliver(mail: OutgoingMail) -> None:
     """Send a claimed mail, or note why it was not sent; what fails for now is tried again later."""
     mail.user = recipient(mail)
+    if mail.kind == Kind.RESET and mail.tries == 1:
+        with origin.entered(mail.origin()):
+            audit.record(audit.Kind.RESET_ASKED, user=mail.user, name=mail.typed)
     if mail.user is None:
         mail.close(Fate.NOBODY)
     elif mail.kind == Kind.RESET and had_enough(mail.user):
@@ -55,7 +58,7 @@ def send(mail: OutgoingMail, user: User) -> None:
             mails.reset(mail, user, proof).send()
             passwords.replace_resets(proof.reset)
         else:
-            mails.password_changed(mail, user).send()
+            mails.notice(mail, user).send()
 
 
 def recipient(mail: OutgoingMail) -> User | None:

@@ -1,4 +1,4 @@
-"""What the database must not show: small secrets, encrypted under a key derived from SECRET_KEY."""
+"""What the database must not show: small secrets, encrypted under keys that are not in it, each bound to the row it belongs to."""
 
 from base64 import urlsafe_b64encode
 from functools import lru_cache
@@ -8,16 +8,32 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
-__all__ = ["InvalidToken", "decrypt", "encrypt"]
+__all__ = ["REMEDY", "InvalidToken", "decrypt", "encrypt"]
+
+REMEDY = "add the key that it was stored under to ENCRYPTION_KEYS or, where these are not set, to SECRET_KEY_FALLBACKS"
 
 
-def encrypt(plain: bytes) -> str:
-    return _fernet(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS).encrypt(plain).decode()
+def encrypt(plain: bytes, context: str) -> str:
+    """``plain`` sealed under the first key, to be opened as what belongs to ``context`` and nothing else."""
+    return _current().encrypt(_label(context) + plain).decode()
 
 
-def decrypt(sealed: str) -> bytes:
-    """The plain bytes, also of what was sealed under a SECRET_KEY_FALLBACKS entry; else ``InvalidToken``."""
-    return _fernet(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS).decrypt(sealed)
+def decrypt(sealed: str, context: str) -> bytes:
+    """The plain bytes, whichever of the keys sealed them; ``InvalidToken`` for a key that is not ours or for another context."""
+    opened, label = _current().decrypt(sealed.encode()), _label(context)
+    if not opened.startswith(label):
+        raise InvalidToken
+    return opened[len(label) :]
+
+
+def _label(context: str) -> bytes:
+    """Fernet authenticates nothing beside what it encrypts, so the context is sealed in; its length first, so that it has one reading."""
+    encoded = context.encode()
+    return len(encoded).to_bytes(4, "big") + encoded
+
+
+def _current() -> MultiFernet:
+    return _fernet(*(settings.ENCRYPTION_KEYS or [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]))
 
 
 @lru_cache(maxsize=4)

@@ -56,7 +56,11 @@ class InvalidChallenge(InvalidCredentials):
 
 
 class WeakPassword(AuthError):
-    """A new password that breaks the rules; ``reason`` is sentences for whoever chose it. Nothing was used up."""
+    """A new password that breaks the rules; ``reasons`` are sentences for whoever chose it. Nothing was used up."""
+
+    def __init__(self, *reasons: str) -> None:
+        super().__init__(" ".join(reasons))
+        self.reasons = reasons
 
 
 class EmailDisabled(AuthError):

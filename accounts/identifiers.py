@@ -23,8 +23,8 @@ def is_address(identifier: str) -> bool:
 def validate_username(value: str) -> None:
     if is_address(value):
         raise ValidationError("A user name holds no @: with one it would be an e-mail address.", code="at_sign")
-    if any(unicodedata.category(character) == "Cc" for character in value):
-        raise ValidationError("A user name holds no control characters.", code="control")
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") for character in value):
+        raise ValidationError("A user name holds no control or invisible characters.", code="control")
 
 
 class IdentifierField(models.CharField):  # type: ignore[type-arg]

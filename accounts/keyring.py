@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
+from django.db.models import Q
 from django.utils.timezone import now
 from jwt import PyJWS
 from jwt.algorithms import Algorithm, ECAlgorithm
@@ -152,6 +153,16 @@ def retire(kid: str) -> bool:
     return bool(retired)
 
 
+@transaction.atomic
+def reencrypt() -> int:
+    """Seal every key that counts under the first encryption key; how many."""
+    rows = SigningKey.objects.select_for_update().filter(Q(retires_at=None) | Q(retires_at__gt=now()))
+    for row in rows:
+        row.private = encryption.encrypt(_decrypt(row), _context(row.kid))
+        row.save(update_fields=["private"])
+    return len(rows)
+
+
 def _fresh() -> Keyring:
     ring = _ring
     if ring is None or time.monotonic() - ring.seen_at > MAX_AGE:
@@ -182,9 +193,9 @@ def _complete() -> None:
 
 
 def _create(use: str) -> SigningKey:
-    algorithm = settings.SIGNING_ALGORITHM
-    private = _pack(GENERATE[algorithm]())
-    return SigningKey.objects.create(kid=secrets.token_urlsafe(12), algorithm=algorithm, private=encryption.encrypt(private), use=use)
+    kid, algorithm = secrets.token_urlsafe(12), settings.SIGNING_ALGORITHM
+    private = encryption.encrypt(_pack(GENERATE[algorithm]()), _context(kid))
+    return SigningKey.objects.create(kid=kid, algorithm=algorithm, private=private, use=use)
 
 
 def _pack(private: Any) -> bytes:
@@ -195,11 +206,17 @@ def _pack(private: Any) -> bytes:
 
 
 def _open(row: SigningKey) -> Key:
-    try:
-        packed = encryption.decrypt(row.private)
-    except encryption.InvalidToken as error:
-        raise UnusableKeyring(
-            f"signing key {row.kid} was stored under another SECRET_KEY: put that one into SECRET_KEY_FALLBACKS"
-        ) from error
+    packed = _decrypt(row)
     private = packed if row.algorithm == "HS256" else serialization.load_der_private_key(packed, password=None)
     return Key(row.kid, row.algorithm, private)
+
+
+def _decrypt(row: SigningKey) -> bytes:
+    try:
+        return encryption.decrypt(row.private, _context(row.kid))
+    except encryption.InvalidToken as error:
+        raise UnusableKeyring(f"signing key {row.kid} cannot be decrypted: {encryption.REMEDY}") from error
+
+
+def _context(kid: str) -> str:
+    return f"signing key {kid}"

@@ -5,10 +5,15 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 from ua_parser import parse
 
 from accounts.models import OutgoingMail, User
 from accounts.passwords import Proof
+
+# What a mail may say of a device: whoever asked has written its name, and should not get to write the mail.
+BROWSERS = ("Firefox", "Edge", "Opera", "Samsung Internet", "Chrome", "Safari")
+SYSTEMS = ("Windows", "Android", "iOS", "Mac OS X", "Chrome OS", "Ubuntu", "Linux")
 
 
 def reset(mail: OutgoingMail, user: User, proof: Proof) -> EmailMultiAlternatives:
@@ -17,9 +22,9 @@ def reset(mail: OutgoingMail, user: User, proof: Proof) -> EmailMultiAlternative
     return _message("reset", mail, user, link=link, code=proof.code, expires_at=proof.reset.expires_at, lifetime=settings.RESET_LIFETIME)
 
 
-def password_changed(mail: OutgoingMail, user: User) -> EmailMultiAlternatives:
-    """Word that the password was changed, and what to do if that was somebody else."""
-    return _message("password_changed", mail, user, link=f"{settings.PUBLIC_URL}/forgot")
+def notice(mail: OutgoingMail, user: User) -> EmailMultiAlternatives:
+    """Word of what happened to the account, as in ``password_changed``, and what to do if that was somebody else."""
+    return _message(mail.kind, mail, user, link=f"{settings.PUBLIC_URL}/forgot", **mail.data)
 
 
 def _message(name: str, mail: OutgoingMail, user: User, **context: Any) -> EmailMultiAlternatives:
@@ -29,6 +34,7 @@ def _message(name: str, mail: OutgoingMail, user: User, **context: Any) -> Email
         "address": mail.address,
         "device": device(mail.user_agent),
         "service": settings.PUBLIC_URL,
+        "site_name": settings.SITE_NAME,
     }
     subject = " ".join(render_to_string(f"emails/{name}_subject.txt", context).split())
     message = EmailMultiAlternatives(subject, render_to_string(f"emails/{name}.txt", context), to=[user.email or ""])
@@ -38,8 +44,12 @@ def _message(name: str, mail: OutgoingMail, user: User, **context: Any) -> Email
 
 
 def device(user_agent: str) -> str:
-    """A rough name for what asked, as in ``Firefox on Linux``; empty for what is no browser."""
+    """A rough name for what asked, as in ``Firefox on Linux``; empty for what is no well-known browser."""
     found = parse(user_agent)
-    browser = found.user_agent.family if found.user_agent else ""
-    system = found.os.family if found.os else ""
-    return " on ".join(part for part in (browser, system) if part)
+    browser = _known(BROWSERS, found.user_agent.family if found.user_agent else "")
+    system = _known(SYSTEMS, found.os.family if found.os else "")
+    return _("%(browser)s on %(system)s") % {"browser": browser, "system": system} if browser and system else browser or system
+
+
+def _known(names: tuple[str, ...], family: str) -> str:
+    return next((name for name in names if name in family), "")

@@ -15,10 +15,13 @@ from django.db import models, transaction
 from django.db.models.functions import Lower, Now
 from django.utils.crypto import salted_hmac
 from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts.compiled import CompiledQuery
 from accounts.identifiers import IdentifierField, is_address, normalise, validate_username
+from accounts.origin import Origin
+from accounts.signals import account_deactivated
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
@@ -65,9 +68,9 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
     """One person, with one name in one spelling and at most one e-mail address."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    username = IdentifierField(max_length=150, unique=True, validators=[validate_username])
-    email = IdentifierField("e-mail address", max_length=254, unique=True, null=True, blank=True, validators=[validate_email])
-    name = models.CharField(max_length=200, blank=True)
+    username = IdentifierField(_("username"), max_length=150, unique=True, validators=[validate_username])
+    email = IdentifierField(_("e-mail address"), max_length=254, unique=True, null=True, blank=True, validators=[validate_email])
+    name = models.CharField(_("name"), max_length=200, blank=True)
     organization = models.CharField(max_length=200, blank=True)
     aws_region = models.CharField("AWS region", max_length=50, blank=True)
     language = models.CharField(max_length=10, blank=True, choices=settings.LANGUAGES, help_text="Of mails; empty: that of whoever asked.")
@@ -113,6 +116,7 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
         super().save(*args, **kwargs)
         if not new and not self.is_active:
             self.end_sessions("account deactivated")
+            account_deactivated.send(User, user=self)
         elif not new and password_set:
             self.end_sessions("password set anew")
 
@@ -259,6 +263,7 @@ class OutgoingMail(models.Model):
     tries = models.PositiveIntegerField(default=0)
     closed_at = models.DateTimeField(null=True, blank=True)
     error = models.CharField(max_length=500, blank=True, help_text="What the mail server said last.")
+    data = models.JSONField(default=dict, blank=True)
 
     objects = OutgoingMailQuerySet.as_manager()
 
@@ -270,6 +275,10 @@ class OutgoingMail(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} mail, {self.fate}"
+
+    def origin(self) -> Origin:
+        """Where it was asked for."""
+        return Origin(address=self.address, user_agent=self.user_agent, request_id=self.request_id, contract=self.contract)
 
     def claim(self, length: timedelta) -> bool:
         """Take the row for as long as one try may last; False if another worker was first."""
@@ -326,6 +335,7 @@ class AuditEvent(models.Model):
         REFRESH_REUSED = "refresh_reused", "Spent refresh token used again"
         LOGOUT = "logout", "Logout"
         REVOKE = "revoke", "Token revoked"
+        SESSIONS_ENDED = "sessions_ended", "Sessions ended by an operator"
         ACCOUNT_CHANGED = "account_changed", "Account changed by an operator"
         RESET_ASKED = "reset_asked", "Password reset asked for"
         RESET_FAILED = "reset_failed", "Password reset refused"

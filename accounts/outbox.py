@@ -1,6 +1,7 @@
 """Mail that is asked for: one row, written by the request, and nobody looked up."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.utils.timezone import now
@@ -15,8 +16,11 @@ Kind = OutgoingMail.Kind
 _insert = CompiledInsert(OutgoingMail)
 
 
-def put(kind: str, *, typed: str = "", user: User | None = None) -> None:
-    """Ask for a mail, to ``user`` or to whoever ``typed`` will turn out to name; ``EmailDisabled`` where none is sent."""
+def put(kind: str, *, typed: str = "", user: User | None = None, **data: Any) -> None:
+    """Ask for a mail, to ``user`` or to whoever ``typed`` will turn out to name; ``EmailDisabled`` where none is sent.
+
+    ``data`` is for its template, and no place for secrets.
+    """
     if not settings.EMAILS_ENABLED:
         raise EmailDisabled
     here, at = origin.current(), now()
@@ -29,6 +33,7 @@ def put(kind: str, *, typed: str = "", user: User | None = None) -> None:
         address=here.address,
         user_agent=origin.printable(here.user_agent, 255),
         request_id=here.request_id,
+        data=data,
         created_at=at,
         next_try_at=at,
         give_up_at=at + timedelta(hours=24),

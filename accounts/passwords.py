@@ -14,10 +14,12 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.crypto import get_random_string, salted_hmac
 from django.utils.timezone import now
+from django.utils.translation import gettext as _
 
 from accounts import audit, limits, outbox
 from accounts.errors import InvalidChallenge, InvalidCode, InvalidCredentials, InvalidReset, UnknownAccount, WeakPassword
 from accounts.models import PasswordReset, Session, User
+from accounts.signals import password_reset
 
 CODE_LETTERS = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that looks like another; 8 of them are 46 bits
 Kind = audit.Kind
@@ -117,6 +119,7 @@ def _finish(reset: PasswordReset, password: str, *, by: str) -> User:
         _end_sessions(user, f"password reset by {by}")
         PasswordReset.objects.usable().filter(user=user).update(used_at=now())
         _tell(user, f"reset by {by}")
+        password_reset.send(User, user=user)
     limits.unlock(user.username, user.email)
     return user
 
@@ -129,6 +132,18 @@ def change(user_id: int, previous: str, proposed: str, *, keep: UUID | None = No
     user = User.objects.get(pk=user_id)
     if not check_password(previous, user.password):
         raise _recorded(InvalidCredentials("wrong password"), user.username, user)
+    return _change(user, proposed, keep)
+
+
+def change_with_password(identifier: str, previous: str, proposed: str) -> User:
+    """A new password for whoever knows the present one, temporary ones included; every session ends."""
+    user = authenticate(identifier, previous)
+    if user.must_change_password and proposed == previous:
+        raise WeakPassword(_("Choose another password than the temporary one."))
+    return _change(user, proposed)
+
+
+def _change(user: User, proposed: str, keep: UUID | None = None) -> User:
     hashed = hash_new(user, proposed)
     with transaction.atomic():
         if not _replace(user, hashed):
@@ -143,7 +158,7 @@ def answer_challenge(user: User, epoch: str, password: str) -> User:
     if str(user.epoch) != epoch or not user.must_change_password or not user.is_active:
         raise InvalidChallenge("answered, or the account has changed")
     if check_password(password, user.password):
-        raise WeakPassword("Choose another password than the temporary one.")
+        raise WeakPassword(_("Choose another password than the temporary one."))
     hashed = hash_new(user, password)
     with transaction.atomic():
         if not _replace(user, hashed):
@@ -158,7 +173,7 @@ def hash_new(user: User, password: str) -> str:
     try:
         validate_password(password, user)
     except ValidationError as error:
-        raise WeakPassword(" ".join(error.messages)) from error
+        raise WeakPassword(*error.messages) from error
     return make_password(password)
 
 

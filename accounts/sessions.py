@@ -28,7 +28,7 @@ _insert_outstanding = CompiledInsert(OutstandingToken)
 
 
 class IdentityColumns(NamedTuple):
-    """Columns of ``User``, by their names there, and the id of the session."""
+    """Columns of ``User``, by their names there, and those of what was shown."""
 
     id: int
     uuid: UUID
@@ -43,21 +43,22 @@ class IdentityColumns(NamedTuple):
     created_at: datetime
     updated_at: datetime
     last_login: datetime | None
-    session_id: UUID
+    session_id: UUID | None = None
+    scope: str = "session"
 
 
 class Identity(Role, IdentityColumns):
-    """An account as one query found it, and the live session that vouches for it."""
+    """An account as one query found it, and what vouches for it: a live session, or else a key of some scope."""
 
     __slots__ = ()
     is_authenticated = True
 
 
+USER_COLUMNS = tuple(field for field in Identity._fields if field not in Identity._field_defaults)
+
 _identity = CompiledQuery(
     build=lambda sid: (
-        Session.objects.live()
-        .filter(pk=sid, user__is_active=True)
-        .values_list(*(f"user__{column}" for column in Identity._fields[:-1]), "pk")
+        Session.objects.live().filter(pk=sid, user__is_active=True).values_list(*(f"user__{column}" for column in USER_COLUMNS), "pk")
     ),
     field=lambda: Session._meta.pk,
     sample=UUID(int=0),
@@ -74,6 +75,16 @@ def identify(raw: str, *, expired: bool = False) -> Identity:
     if identity is None:
         raise InvalidToken("session ended")
     return identity
+
+
+def introspect(raw: str) -> tuple[Identity, AccessToken] | None:
+    """Whom somebody else's access token speaks for, and its claims; None if it opens nothing."""
+    try:
+        token = _read(AccessToken, raw)
+    except InvalidToken:
+        return None
+    identity = _identity.get(token.session_id)
+    return (identity, token) if identity else None
 
 
 class Line(NamedTuple):
@@ -211,7 +222,8 @@ def refresh(policy: Policy, raw: str, *, holder: str | None = None, identifier: 
     line = _line.get(token.session_id)
     refusal = _objection(policy, line, token, holder, identifier)
     if line is None or refusal:
-        audit.record(audit.Kind.REFRESH_FAILED, user_id=line and line.user_id, session=token.session_id, reason=refusal)
+        user_id, name = (line.user_id, line.username) if line else (None, "")
+        audit.record(audit.Kind.REFRESH_FAILED, user_id=user_id, name=name, session=token.session_id, reason=refusal)
         raise InvalidRefreshToken(refusal)
     if policy.rotates:
         line = _rotate(line, token)
@@ -249,6 +261,7 @@ def _rotate(line: Line, token: RefreshToken) -> Line:
     audit.record(
         audit.Kind.REFRESH_REUSED,
         user_id=line.user_id,
+        name=line.username,
         session=line.id,
         reason="session ended: one of two holders is not its owner",
     )
@@ -274,24 +287,24 @@ def _refuse_ended() -> Line:
 def revoke(raw: str) -> None:
     """End the session of a refresh token. A session that has ended already stays so; a token that is not ours is refused."""
     token = _read_refresh(raw, expired=True)
-    if Session.objects.filter(pk=token.session_id).revoke("token revoked"):
-        audit.record(audit.Kind.REVOKE, session=token.session_id)
+    found = Session.objects.filter(pk=token.session_id)
+    owner = found.values_list("user_id", "user__username").first()
+    if owner and found.revoke("token revoked"):
+        audit.record(audit.Kind.REVOKE, user_id=owner[0], name=owner[1], session=token.session_id)
 
 
 def log_out(identity: Identity, refresh: str | None = None) -> None:
     """End the session, and that of a refresh token which the same person brings along."""
-    sessions = [identity.session_id]
-    if refresh:
-        sessions += _session_of(refresh)
+    sessions = [sid for sid in (identity.session_id, _session_of(refresh)) if sid]
     Session.objects.filter(pk__in=sessions, user_id=identity.id).revoke("logout")
     audit.record(audit.Kind.LOGOUT, user_id=identity.id, name=identity.username, session=identity.session_id)
 
 
-def _session_of(raw: str) -> list[UUID]:
+def _session_of(raw: str | None) -> UUID | None:
     try:
-        return [_read_refresh(raw, expired=True).session_id]
+        return _read_refresh(raw, expired=True).session_id if raw else None
     except InvalidRefreshToken:
-        return []
+        return None
 
 
 def _read(kind: type[AccessToken], raw: str, *, expired: bool = False) -> AccessToken:

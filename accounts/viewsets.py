@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any, NoReturn, cast
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions, status
@@ -74,8 +73,9 @@ class ContractViewSet(ViewSet):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         origin.current().contract = self.contract.name
-        if int(request.META.get("CONTENT_LENGTH") or 0) > parsing.LARGEST:
-            raise RequestDataTooBig
+        parsing.check_length(request.META.get("CONTENT_LENGTH"))
+        if self.action is None:  # before anybody is asked who they are
+            raise exceptions.MethodNotAllowed(request.method or "")
         super().initial(request, *args, **kwargs)
 
     @property
@@ -91,7 +91,10 @@ class ContractViewSet(ViewSet):
         return asked
 
     def write(self, shape: ShapeClass, value: Any = None, status: int = status.HTTP_200_OK) -> Response:
-        return Response(shared(shape).to_representation(value if value is not None else {}), status=status)
+        return Response(self.shape(shape, value if value is not None else {}), status=status)
+
+    def shape(self, shape: ShapeClass, value: Any) -> Any:
+        return shared(shape).to_representation(value)
 
     def succeed(self, shape: ShapeClass) -> Response:
         """An answer that says no more than that it worked."""
@@ -110,7 +113,9 @@ class ContractViewSet(ViewSet):
 
     def handle_exception(self, exc: Exception) -> Response:
         phrase = self.contract.phrase(exc)
-        if phrase.status >= 500:
+        if isinstance(exc, OperationalError | InterfaceError):
+            logger.warning("the database does not answer (%s)", type(exc).__name__)
+        elif phrase.status == 500:
             logger.error("%s in %s.%s", type(exc).__name__, type(self).__name__, self.action, exc_info=exc)
         return Response(self.contract.error_body(phrase), status=phrase.status, headers=self._refusal_headers(exc, phrase.status))
 
@@ -216,7 +221,7 @@ class IdentityViewSet(ContractViewSet):
 class NotFoundViewSet(OpenViewSet):
     """Whatever no document names, below a contract's mount."""
 
-    def nothing(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
         raise Http404
 
-    options = http_method_not_allowed = nothing  # type: ignore[assignment]
+    nothing = ContractViewSet.options

@@ -18,11 +18,16 @@ class OriginFilter(logging.Filter):
 
 
 class PagesFilter(logging.Filter):
-    """Drops Django's lines about contract paths: these may hold a reset token, and the viewset has said what is to say."""
+    """Drops Django's lines about contract paths, whose viewsets have said what is to say; and no path of a page shows its secret."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        request = getattr(record, "request", None)
-        return request is None or not request.path_info.startswith(settings.API_PREFIXES)
+        request = record.__dict__.pop("request", None)
+        if request is None:
+            return True
+        if request.path_info.startswith("/reset/") and isinstance(record.args, tuple):
+            record.args = tuple("/reset/…" if arg == request.path else arg for arg in record.args)
+        refused = getattr(record, "status_code", 0) == 503  # by a page: where no mail is sent, which is no fault
+        return not refused and not request.path_info.startswith(settings.API_PREFIXES)
 
 
 class EscapingFormatter(logging.Formatter):

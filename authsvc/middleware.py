@@ -9,8 +9,10 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+from django.middleware.locale import LocaleMiddleware
 from django.template.response import SimpleTemplateResponse
 from django.urls import resolve
+from django.utils import translation
 
 from accounts import origin
 
@@ -72,5 +74,17 @@ class ProgramMiddleware:
         response: Any = found.func(request, *found.args, **found.kwargs)
         if isinstance(response, SimpleTemplateResponse):
             response.render()
-        response.headers["Content-Length"] = str(len(response.content))
+        if response.status_code != 204:  # which has none (RFC 9110, 8.6)
+            response.headers["Content-Length"] = str(len(response.content))
+        if request.method == "HEAD":
+            response.content = b""
         return cast("HttpResponseBase", response)
+
+
+class LanguageMiddleware(LocaleMiddleware):
+    """Answers people in the language that they read, and forgets it then: the thread's next request may be a program's."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        response = super().process_response(request, response)
+        translation.deactivate()
+        return response

@@ -12,26 +12,38 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from csp import constants as csp
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()  # NAME_FILE, where it is set, names a file that holds NAME
 
 CONTRACT_NAMES = ("bearer", "camel", "form", "challenge", "envelope")
-API_PREFIXES = ("/api/", "/v1/", "/c/", "/healthz", "/readyz", "/.well-known/")  # what programs call; the rest is for browsers
+API_PREFIXES = (
+    "/api/",
+    "/v1/",
+    "/c/",
+    "/introspect",
+    "/healthz",
+    "/readyz",
+    "/.well-known/",
+)  # what programs call; the rest is for browsers
 
 
 def text(name: str, default: str = "") -> str:
     """The value of NAME, or what the file that NAME_FILE names holds, without the newline that editors put at its end."""
-    return str(env.str(name, "")).strip() or default
+    try:
+        return str(env.str(name, "")).strip() or default
+    except OSError:
+        raise ImproperlyConfigured(f"{name}_FILE must name a file that this process may read.") from None
 
 
 def read(name: str, parse: Callable[[str], Any], default: Any, wanted: str) -> Any:
     """What a variable says, or a stop with a sentence that names it (and not its value, which may be secret)."""
     try:
         return parse(given) if (given := text(name)) else default
-    except (ValueError, KeyError, OverflowError) as error:
-        raise ImproperlyConfigured(f"{name} must be {wanted}.") from error
+    except (ValueError, KeyError, OverflowError):
+        raise ImproperlyConfigured(f"{name} must be {wanted}.") from None
 
 
 def flag(name: str, default: bool | None) -> Any:
@@ -77,10 +89,11 @@ def one_of(name: str, choices: tuple[str, ...]) -> Any:
 
 
 def address(name: str, default: str, schemes: tuple[str, ...], wanted: str) -> Any:
-    """A URL of one of these schemes, without a slash at its end."""
+    """A URL of one of these schemes, with a port that is a number, and without a slash at its end."""
 
     def parse(given: str) -> str:
-        if urlsplit(given).scheme not in schemes:
+        parts = urlsplit(given)
+        if parts.scheme not in schemes or (parts.port is not None and not parts.port):
             raise ValueError(schemes)
         return given.rstrip("/")
 
@@ -96,6 +109,8 @@ PUBLIC_URL = address(
     "PUBLIC_URL", f"http://localhost:{PORT}", ("https", "http"), "the http or https address at which people reach this service"
 )
 _public = urlsplit(PUBLIC_URL)
+if not _public.hostname or _public.query or _public.fragment:
+    raise ImproperlyConfigured("PUBLIC_URL must be the http or https address at which people reach this service.")
 try:
     DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 except OSError as error:
@@ -104,7 +119,7 @@ SECURE_COOKIES = _public.scheme == "https"
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", (_public.hostname, "localhost", "127.0.0.1", "[::1]"))
 ROOT_URLCONF = "authsvc.urls"
 WSGI_APPLICATION = "authsvc.wsgi.application"
-SITE_NAME = "authsvc"
+SITE_NAME = text("SITE_NAME", "authsvc")
 
 
 # The database
@@ -158,6 +173,16 @@ SECRET_KEY = SECRET_KEY or local_secret(DATA_DIR / "secret_key")
 if len(SECRET_KEY) < 32:
     raise ImproperlyConfigured("SECRET_KEY must have 32 characters or more.")
 SECRET_KEY_FALLBACKS = words("SECRET_KEY_FALLBACKS")
+
+
+def several_secrets(given: str) -> list[str]:
+    found = [secret.strip() for secret in given.split(",")]
+    if min(map(len, found)) < 32:
+        raise ValueError("too short")
+    return found
+
+
+ENCRYPTION_KEYS = read("ENCRYPTION_KEYS", several_secrets, [], "secrets of 32 characters or more each, separated by commas")
 SIGNING_ALGORITHM = one_of("SIGNING_ALGORITHM", ("ES256", "RS256", "EdDSA", "HS256"))
 
 
@@ -208,6 +233,7 @@ if REDIS_URL:
 INSTALLED_APPS = [
     "authsvc",
     "accounts",
+    "apikeys",
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
     "django.contrib.admin",
@@ -216,29 +242,36 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "csp",
 ]
 MIDDLEWARE = [
     "authsvc.middleware.OriginMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "authsvc.middleware.ProgramMiddleware",  # answers what programs call; what follows is for browsers
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "authsvc.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+TEMPLATE_DIR = text("TEMPLATE_DIR")
+if TEMPLATE_DIR and not Path(TEMPLATE_DIR).is_dir():
+    raise ImproperlyConfigured("TEMPLATE_DIR must be a folder; what it holds is taken in place of the templates of the same names.")
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [*filter(None, [TEMPLATE_DIR]), BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "accounts.pages.site",
             ]
         },
     }
@@ -248,6 +281,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français")]
+LOCALE_PATHS = [BASE_DIR / "accounts" / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
@@ -302,12 +336,25 @@ SESSION_COOKIE_AGE = 8 * 3600
 SESSION_COOKIE_NAME = "authsvc_session"
 CSRF_COOKIE_NAME = "authsvc_csrf"
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
+CSRF_FAILURE_VIEW = "accounts.pages.csrf_failure"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [csp.NONE],
+        "script-src": [csp.SELF],
+        "style-src": [csp.SELF],
+        "img-src": [csp.SELF, "data:"],
+        "form-action": [csp.SELF],
+        "frame-ancestors": [csp.NONE],
+        "base-uri": [csp.NONE],
+    }
+}
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_COOKIES else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_COOKIES
 SILENCED_SYSTEM_CHECKS = ["security.W021"]  # the preload list is for whoever owns the whole domain
 SECURE_SSL_REDIRECT = SECURE_COOKIES
+SECURE_SSL_HOST = _public.netloc  # and never the Host header
 SECURE_REDIRECT_EXEMPT = [f"^{re.escape(prefix[1:])}" for prefix in API_PREFIXES]  # a redirected POST loses its body
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

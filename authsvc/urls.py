@@ -2,30 +2,46 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from accounts.pages import keep_private
 from authsvc import contracts, health
+from authsvc.contracts import introspection
 
 urlpatterns = [
     path("", include(contracts.urlpatterns)),
+    path("", include(introspection.urls())),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path(".well-known/jwks.json", health.jwks),
+    path("", include("accounts.urls")),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="change-password")),
+    path("admin/password_reset/", RedirectView.as_view(pattern_name="forgot"), name="admin_password_reset"),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(url="/admin/")),
 ]
 
 
 def _answer(status: int, text: str) -> Any:
-    """A refusal of what reached no viewset: short, and never HTML, since a client may be reading."""
+    """A refusal of what reached no view: a page for people, and short JSON for programs."""
 
     def handler(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+        if _reads_html(request):
+            return keep_private(render(request, f"{status}.html", status=status))
         return JsonResponse({"detail": text}, status=status)
 
     return handler
+
+
+def _reads_html(request: HttpRequest) -> bool:
+    """Whether a person is there: a browser asks for HTML, a program for JSON, or for anything."""
+    wanted = request.get_preferred_type(["application/json", "text/html"])
+    return wanted == "text/html" and not request.path_info.startswith(settings.API_PREFIXES)
 
 
 handler400 = _answer(400, "Bad request")

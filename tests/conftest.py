@@ -5,12 +5,22 @@ from typing import Any
 
 import pytest
 from django.core.cache import caches
+from django.db import connection, connections
 from django.test import Client
 
 from accounts import keyring
 from accounts.models import User
+from apikeys import usage
+from tests.databases import HERE
 
 PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings):
+    """SQLite as it is deployed, in a file: the tables of one in memory are locked, not waited for, when threads meet."""
+    if connection.vendor == "sqlite":
+        connections.databases["default"]["TEST"]["NAME"] = f"{HERE}/test.sqlite3"
 
 
 @pytest.fixture(autouse=True)
@@ -18,9 +28,11 @@ def fresh(request):
     """Every test begins with full budgets and with signing keys that its database knows."""
     for cache in caches.all(initialized_only=True):
         cache.clear()
-    if {"db", "transactional_db"} & set(request.fixturenames):
+    if {"db", "transactional_db"} & set(request.fixturenames) or request.node.get_closest_marker("django_db"):
         request.getfixturevalue("transactional_db" if "transactional_db" in request.fixturenames else "db")
         keyring.reload()
+    yield
+    usage.forget()
 
 
 @pytest.fixture

@@ -9,7 +9,10 @@ from rest_framework import serializers
 from accounts import errors
 from accounts.contract import Contract, Phrase
 from accounts.viewsets import LoginViewSet, LogoutViewSet, RefreshViewSet
-from authsvc.contracts.fields import Out, Password, Says, Shape, Text, TokenText
+from apikeys.errors import AlreadyRotated, KeyNotFound, TooManyKeys
+from apikeys.models import Scope
+from apikeys.viewsets import KeyViewSet, LeakedKeyViewSet
+from authsvc.contracts.fields import Moment, Out, Overlap, Password, Says, Shape, Text, Timestamp, TokenText
 from authsvc.contracts.paths import route
 
 MOUNT = "api/v1/auth"
@@ -25,7 +28,13 @@ contract = Contract(
     refresh=timedelta(days=30),
     also_refreshes=frozenset({"bearer"}),
     error_body=lambda phrase: {"error": phrase.text},
-    phrases={errors.InvalidToken: Phrase(401, "Authentication required"), **revealed},
+    phrases={
+        errors.InvalidToken: Phrase(401, "Authentication required"),
+        KeyNotFound: Phrase(404, "API key not found"),
+        TooManyKeys: Phrase(409, "Too many API keys: delete one first"),
+        AlreadyRotated: Phrase(409, "API key was rotated before"),
+        **revealed,
+    },
 ).configured()
 
 
@@ -60,6 +69,34 @@ class LogoutOut(Shape):
     message = Says("Successfully logged out")
 
 
+class KeyIn(Shape):
+    name = Text(required=False, default="API key", max_length=100)
+    expiresAt = Moment(source="expires_at", required=False, allow_null=True, default=None)
+    scopes = serializers.ListField(child=serializers.ChoiceField(Scope.values), required=False, default=[Scope.PROFILE], allow_empty=False)
+
+
+class CreatedOut(Shape):
+    keyId = Out(source="key.public_id")
+    apiKey = Out(source="secret")
+    name = Out(source="key.name")
+    createdAt = Timestamp(source="key.created_at")
+
+
+class KeyOut(Shape):
+    keyId = Out(source="public_id")
+    name = Out()
+    createdAt = Timestamp(source="created_at")
+    lastUsed = Timestamp(source="last_used_at")
+
+
+class RotateIn(Shape):
+    overlapSeconds = Overlap(source="overlap", required=False, default=timedelta(days=1))
+
+
+class LeakedIn(Shape):
+    apiKey = Text(source="secret")
+
+
 class Login(LoginViewSet):
     login_in, login_out = LoginIn, LoginOut
 
@@ -72,9 +109,21 @@ class Logout(LogoutViewSet):
     logout_out = LogoutOut
 
 
-def urls(contract: Contract = contract) -> list[URLPattern]:
+class Keys(KeyViewSet):
+    key_in, key_out, created_out, rotate_in = KeyIn, KeyOut, CreatedOut, RotateIn
+
+
+class LeakedKeys(LeakedKeyViewSet):
+    leaked_in = LeakedIn
+
+
+def urls(contract: Contract = contract, **shapes: type[Shape]) -> list[URLPattern]:
     return [
         *route("login", Login, {"post": "login"}, contract),
         *route("refresh", Refresh, {"post": "refresh"}, contract),
         *route("logout", Logout, {"post": "logout"}, contract),
+        *route("keys", Keys, {"post": "create", "get": "list"}, contract, **shapes),
+        *route("keys/revoke-leaked", LeakedKeys, {"post": "revoke"}, contract),
+        *route("keys/<str:key_id>", Keys, {"delete": "destroy"}, contract, **shapes),
+        *route("keys/<str:key_id>/rotate", Keys, {"post": "rotate"}, contract, **shapes),
     ]

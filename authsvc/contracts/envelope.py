@@ -9,13 +9,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import errors, sessions
-from accounts.authentication import bearer_token
+from accounts.authentication import SessionTokenAuthentication, bearer_token
 from accounts.contract import Contract, Phrase
 from accounts.viewsets import IdentityViewSet, LoginViewSet, OpenViewSet
+from apikeys.authentication import KeyAuthentication
+from apikeys.errors import AdminRequired, NothingStored, UnreadableSecret
+from apikeys.models import ProviderCredential
+from apikeys.viewsets import ProviderCredentialViewSet
 from authsvc.contracts.fields import Out, Password, Says, Shape, Text, Timestamp
 from authsvc.contracts.paths import route
 
 MOUNT = "api/auth"
+Provider = ProviderCredential.Provider
 
 contract = Contract(
     name="envelope",
@@ -25,6 +30,10 @@ contract = Contract(
     phrases={
         errors.InvalidCredentials: Phrase(401, "Invalid username or password"),
         exceptions.NotAuthenticated: Phrase(401, "No token provided"),
+        AdminRequired: Phrase(403, "Admin access required"),
+        UnreadableSecret: Phrase(
+            503, "The stored credentials cannot be decrypted: an operator has to restore the key, or store them again"
+        ),
     },
 ).configured()
 
@@ -66,11 +75,42 @@ class LogoutOut(Shape):
     message = Says("Logged out")
 
 
+class AWSOut(Shape):
+    region = Out()
+    accessKeyId = Out(source="key_id")
+    secretAccessKey = Out(source="masked")
+    endpoint = Out()
+    authMethod = Says("AWS Signature Version 4")
+    curlExample = Out(source="curl")
+    nodeExample = Out(source="node")
+    pythonExample = Out(source="python")
+
+
+class NVIDIAOut(Shape):
+    apiKey = Out(source="masked")
+    baseUrl = Out(source="base_url")
+    endpoint = Out()
+    curlExample = Out(source="curl")
+    nodeExample = Out(source="node")
+    pythonExample = Out(source="python")
+
+
+class AWSCredentialsOut(Shape):
+    success = Says(True)
+    credentials = AWSOut(source="*")
+
+
+class NVIDIACredentialsOut(Shape):
+    success = Says(True)
+    credentials = NVIDIAOut(source="*")
+
+
 class Login(LoginViewSet):
     login_in, login_out = LoginIn, LoginOut
 
 
 class Validate(IdentityViewSet):
+    authentication_classes = (KeyAuthentication, SessionTokenAuthentication)
     identity_out = ValidateOut
 
     def identity(self, request: Request) -> Response:
@@ -78,7 +118,7 @@ class Validate(IdentityViewSet):
         response = super().identity(request)
         response.headers["X-Auth-User"] = quote(self.caller.username, safe="!#$&'*+-.^_`|~ ")
         response.headers["X-Auth-Role"] = self.caller.role
-        response.headers["X-Auth-Scopes"] = "session"
+        response.headers["X-Auth-Scopes"] = self.caller.scope
         return response
 
 
@@ -93,10 +133,26 @@ class Logout(OpenViewSet):
         return self.write(LogoutOut)
 
 
+class AWSCredentials(ProviderCredentialViewSet):
+    provider, credentials_out = Provider.AWS, AWSCredentialsOut
+
+
+class NVIDIACredentials(ProviderCredentialViewSet):
+    provider, credentials_out = Provider.NVIDIA, NVIDIACredentialsOut
+
+
+def without(contract: Contract, provider: Provider) -> Contract:
+    """The same contract, saying what is to be done as long as nobody has stored this provider's credentials."""
+    todo = f"an operator stores them in the admin, or with manage.py set_provider_credentials {provider}"
+    return contract.saying({NothingStored: Phrase(404, f"No {provider.label} credentials are stored: {todo}")})
+
+
 def urls(contract: Contract = contract) -> list[URLPattern]:
     words = contract.saying({exceptions.ValidationError: Phrase(400, "Username and password are required")})
     return [
         *route("login", Login, {"post": "login"}, words),
         *route("validate", Validate, {"get": "identity"}, contract),
         *route("logout", Logout, {"post": "logout"}, contract),
+        *route("aws-credentials", AWSCredentials, {"get": "show"}, without(contract, Provider.AWS)),
+        *route("nvidia-credentials", NVIDIACredentials, {"get": "show"}, without(contract, Provider.NVIDIA)),
     ]

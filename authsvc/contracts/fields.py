@@ -1,7 +1,9 @@
 """Fields that the shapes of several contracts are made of."""
 
+from datetime import timedelta
 from typing import Any
 
+from django.utils.timezone import now
 from rest_framework import serializers
 
 
@@ -33,6 +35,37 @@ class TokenText(Text):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"max_length": None, **options})
+
+
+class Moment(serializers.DateTimeField):
+    """A moment to come, in ISO 8601 with its offset from UTC."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"input_formats": ["iso-8601"], **options})
+
+    def to_internal_value(self, value: Any) -> Any:
+        if not isinstance(value, str):
+            self.fail("invalid", format="ISO 8601")
+        moment = super().to_internal_value(value)
+        if moment <= now():
+            raise serializers.ValidationError("This moment has passed.")
+        return moment
+
+
+class Overlap(serializers.IntegerField):
+    """A number of seconds, up to thirty days."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"min_value": 0, "max_value": 30 * 86_400, **options})
+
+    def to_internal_value(self, data: Any) -> Any:
+        if type(data) is not int:
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        seconds = super().run_validation(data)
+        return seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds)
 
 
 class Says(serializers.ReadOnlyField):

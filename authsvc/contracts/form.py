@@ -11,9 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import errors, parsing, sessions
-from accounts.authentication import bearer_token
+from accounts.authentication import SessionTokenAuthentication, bearer_token
 from accounts.contract import Contract, Phrase
 from accounts.viewsets import IdentityViewSet, LoginViewSet, LogoutViewSet, RefreshViewSet, ResetViewSet
+from apikeys.authentication import KeyAuthentication
 from authsvc.contracts.fields import Out, Password, Says, Shape, Text, TokenText
 from authsvc.contracts.paths import route
 
@@ -156,6 +157,7 @@ class Recovery(ResetViewSet):
 
 
 class Me(IdentityViewSet):
+    authentication_classes = (KeyAuthentication, SessionTokenAuthentication)
     identity_out = MeOut
 
 

@@ -14,6 +14,7 @@ from accounts.authentication import ExpiredTokenAuthentication
 from accounts.contract import Contract
 from accounts.viewsets import ContractViewSet, OpenViewSet
 from authsvc.contracts import bearer, camel, form
+from authsvc.contracts.fields import Timestamp
 from authsvc.contracts.paths import route
 
 MOUNT = "api/v1/auth"
@@ -22,6 +23,16 @@ MOUNT = "api/v1/auth"
 def shared(contract: Contract) -> Contract:
     """A contract that says its refusals under both names, for a client that reads either."""
     return contract.speaking(lambda phrase: {"detail": phrase.text, "error": phrase.text})
+
+
+class KeyOut(camel.KeyOut):
+    expiresAt = Timestamp(source="expires_at")
+    scopes = serializers.ListField()
+
+
+class CreatedOut(camel.CreatedOut):
+    expiresAt = Timestamp(source="key.expires_at")
+    scopes = serializers.ListField(source="key.scopes")
 
 
 everyone = shared(bearer.contract)  # the words before it is known who is meant
@@ -88,13 +99,15 @@ class Logout(Fork):
 
 def urls(enabled: frozenset[str]) -> list[URLPattern]:
     """The paths that are shared, then those of one contract each."""
-    modules = [module for module in (bearer, camel) if module.contract.name in enabled]
-    own = [pattern for module in modules for pattern in module.urls(shared(module.contract))]
+    own = bearer.urls(shared(bearer.contract)) if "bearer" in enabled else []
+    if "camel" in enabled:
+        own += camel.urls(shared(camel.contract), key_out=KeyOut, created_out=CreatedOut)
     if "form" in enabled:
         own += form.urls(shared(form.contract), me_out=MeOut)
-    return [
-        *route("login", Login, {"post": "login"}, everyone, enabled=enabled),
-        *route("refresh", Refresh, {"post": "refresh"}, everyone, enabled=enabled),
-        *route("logout", Logout, {"post": "logout"}, everyone, enabled=enabled),
-        *own,
-    ]
+    forks = []
+    if enabled & {"bearer", "camel", "form"}:
+        forks += route("login", Login, {"post": "login"}, everyone, enabled=enabled)
+        forks += route("refresh", Refresh, {"post": "refresh"}, everyone, enabled=enabled)
+    if enabled & {"camel", "form"}:
+        forks += route("logout", Logout, {"post": "logout"}, everyone, enabled=enabled)
+    return forks + own

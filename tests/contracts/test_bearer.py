@@ -34,6 +34,25 @@ def test_login(caller, alice):
     }
 
 
+def test_login_at_the_shared_path_says_no_less(caller, alice):
+    alone = caller.json(LOGIN, {"username": "alice", "password": PASSWORD}).json()
+    shared = caller.json("/api/v1/auth/login", {"username": "alice", "password": PASSWORD}).json()
+    assert alone.keys() < shared.keys()
+    assert alone["user"].keys() <= shared["user"].keys()
+    assert (shared["token_type"], shared["expires_in"]) == ("bearer", 3600)
+
+
+def test_login_of_an_operator(caller, olga):
+    body = caller.json(LOGIN, {"username": "olga", "password": PASSWORD}).json()
+    assert body["user"]["is_admin"] is True
+
+
+def test_login_of_somebody_without_an_address(caller, alice):
+    type(alice).objects.filter(pk=alice.pk).update(email=None)
+    body = caller.json(LOGIN, {"username": "alice", "password": PASSWORD}).json()
+    assert body["user"]["email"] == ""
+
+
 def test_login_with_a_wrong_password(caller, alice):
     answer = caller.json(LOGIN, {"username": "alice", "password": "wrong"})
     assert (answer.status_code, answer.json()) == (401, {"detail": "Invalid credentials"})
@@ -47,6 +66,18 @@ def test_too_many_logins(caller, alice):
     assert 1 <= int(answer["Retry-After"]) <= 300
 
 
+def test_login_without_a_password(caller, alice):
+    answer = caller.json(LOGIN, {"username": "alice"})
+    assert (answer.status_code, answer.json()) == (400, {"detail": "password: This field is required."})
+
+
+def test_login_with_a_password_that_must_be_changed(caller, alice):
+    type(alice).objects.filter(pk=alice.pk).update(must_change_password=True)
+    answer = caller.json(LOGIN, {"username": "alice", "password": PASSWORD})
+    assert (answer.status_code, answer.json()) == (403, {"detail": "Password change required"})
+    assert not alice.sessions.exists()
+
+
 def test_refresh(caller, pair):
     answer = caller.json(REFRESH, {"refresh_token": pair["refresh_token"]})
     body = answer.json()
@@ -54,6 +85,26 @@ def test_refresh(caller, pair):
     assert caller.get("/api/v1/auth/me", body["access_token"]).status_code == 200
 
 
+def test_refresh_as_often_as_one_likes(caller, pair):
+    answers = [caller.json(REFRESH, {"refresh_token": pair["refresh_token"]}) for _ in range(5)]
+    tokens = {answer.json()["access_token"] for answer in answers}
+    assert len(tokens) == 5
+    assert {caller.get("/api/v1/auth/me", token).status_code for token in tokens | {pair["access_token"]}} == {200}
+
+
 def test_refresh_with_another_token(caller, pair):
     answer = caller.json(REFRESH, {"refresh_token": pair["access_token"]})
     assert (answer.status_code, answer.json()) == (401, {"detail": "Invalid refresh token"})
+
+
+def test_refresh_at_the_shared_path(caller, pair):
+    body = caller.json("/api/v1/auth/refresh", {"refresh_token": pair["refresh_token"]}).json()
+    assert body == {"access_token": body["access_token"], "token_type": "bearer", "expires_in": 3600}
+    answer = caller.json("/api/v1/auth/refresh", {"refresh_token": "made up"})
+    assert (answer.status_code, answer.json()) == (401, {"detail": "Invalid refresh token", "error": "Invalid refresh token"})
+
+
+def test_the_documented_header_opens_what_is_protected(caller, pair):
+    answer = caller.get("/api/auth/validate", Authorization=f"Bearer {pair['access_token']}")
+    assert answer.status_code == 200
+    assert answer.json()["user"]["username"] == "alice"

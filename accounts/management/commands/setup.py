@@ -24,5 +24,7 @@ class Command(BaseCommand):
 
     def make_first_admin(self) -> None:
         password = secrets.token_urlsafe(15)
-        User.objects.create_superuser("admin", password)
-        self.stdout.write(f"First admin: user name admin, password {password} (shown only now)\nSign in at {settings.PUBLIC_URL}/admin/")
+        taken = set(User.objects.filter(username__startswith="admin").values_list("username", flat=True))
+        name = next(name for name in ("admin", *(f"admin{n}" for n in range(2, len(taken) + 3))) if name not in taken)
+        User.objects.create_superuser(name, password)
+        self.stdout.write(f"First admin: user name {name}, password {password} (shown only now)\nSign in at {settings.PUBLIC_URL}/admin/")

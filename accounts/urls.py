@@ -1,0 +1,15 @@
+"""The paths of the pages. A mail's link leads to ``reset/<token>``."""
+
+from django.urls import path
+
+from accounts.pages import ChangePassword, Forgot, OpenLink, PlainPage, Reset
+
+urlpatterns = [
+    path("forgot", Forgot.as_view(), name="forgot"),
+    path("forgot/sent", PlainPage.as_view(template_name="accounts/forgot_sent.html"), name="forgot-sent"),
+    path("reset", Reset.as_view(), name="reset"),
+    path("reset/done", PlainPage.as_view(template_name="accounts/reset_done.html"), name="reset-done"),
+    path("reset/<slug:token>", OpenLink.as_view(), name="open-link"),
+    path("change-password", ChangePassword.as_view(), name="change-password"),
+    path("change-password/done", PlainPage.as_view(template_name="accounts/change_password_done.html"), name="change-password-done"),
+]

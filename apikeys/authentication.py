@@ -1,0 +1,33 @@
+"""Who is asking, by an API key: as ``Authorization: Bearer`` or ``X-API-Key``, and never in a query."""
+
+from django.core.exceptions import PermissionDenied
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from accounts.authentication import bearer_token
+from accounts.errors import InvalidToken
+from accounts.sessions import Identity
+from apikeys import keys
+from apikeys.models import Scope
+from apikeys.text import PREFIX
+
+
+class KeyAuthentication(BaseAuthentication):
+    """A key is good until it expires or is ended, for as long as its owner is active. For viewsets where keys of a scope may ask."""
+
+    scope = Scope.PROFILE
+
+    def authenticate(self, request: Request) -> tuple[Identity, str] | None:
+        bearer, header = bearer_token(request), request.META.get("HTTP_X_API_KEY")
+        if bearer and header and bearer != header:
+            raise InvalidToken("two credentials")
+        secret = header or bearer
+        if secret is None or not (header or secret.startswith(PREFIX)):
+            return None
+        identity = keys.identify(secret)
+        if self.scope not in identity.scope.split():
+            raise PermissionDenied
+        return identity, secret
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"

@@ -1,0 +1,27 @@
+"""What this room refuses."""
+
+from accounts.errors import AuthError
+
+
+class KeyNotFound(AuthError):
+    """No key of this id that is the asker's and alive."""
+
+
+class TooManyKeys(AuthError):
+    """The owner has as many live keys as anybody may."""
+
+
+class AlreadyRotated(AuthError):
+    """The key has a successor."""
+
+
+class AdminRequired(AuthError):
+    """The account is no admin, or no longer."""
+
+
+class NothingStored(AuthError):
+    """No credentials of this provider are stored."""
+
+
+class UnreadableSecret(AuthError):
+    """A stored secret that no encryption key opens as what belongs to its row."""

@@ -1,0 +1,88 @@
+"""What becomes of keys: made, used, rotated, ended. Each of these is an event of the audit trail."""
+
+import hmac
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+
+from accounts import audit, outbox
+from accounts.compiled import CompiledQuery
+from accounts.errors import InvalidToken
+from accounts.models import User
+from accounts.sessions import USER_COLUMNS, Identity
+from apikeys import text, usage
+from apikeys.errors import KeyNotFound
+from apikeys.models import APIKey, digest
+
+_live = CompiledQuery(
+    build=lambda key_id: (
+        APIKey.objects.live()
+        .filter(pk=key_id, owner__is_active=True)
+        .values_list("digest", "scope", *(f"owner__{column}" for column in USER_COLUMNS))
+    ),
+    field=lambda: APIKey._meta.pk,
+    sample="sample__",
+    row=lambda digest, scope, *columns: (digest, Identity._make([*columns, None, scope])),
+)
+
+
+def identify(secret: str) -> Identity:
+    """Whom a key speaks for, if it lives at this moment. One query; none for a typo."""
+    key_id = text.read(secret)
+    if key_id is None:
+        raise InvalidToken("mistyped key")
+    found = _live.get(key_id)
+    if found is None or not hmac.compare_digest(found[0], digest(secret)):
+        raise InvalidToken("no such live key")
+    usage.note(key_id)
+    return found[1]
+
+
+def create(owner: Identity, name: str, scopes: list[str], expires_at: datetime | None) -> tuple[APIKey, str]:
+    key, secret = APIKey.objects.issue(owner.id, name, scopes, expires_at=expires_at)
+    _record("key_created", key)
+    return key, secret
+
+
+def rotate(owner: Identity, public_id: str, overlap: timedelta) -> tuple[APIKey, str]:
+    key, secret = APIKey.objects.rotate(owner.id, public_id, overlap)
+    _record("key_rotated", key, f"successor of {public_id}")
+    return key, secret
+
+
+def delete(owner: Identity, public_id: str) -> None:
+    key = APIKey.objects.owned(owner.id, public_id)
+    if not APIKey.objects.filter(pk=key.pk).end("deleted by its owner"):
+        raise KeyNotFound("deleted by another request")
+    _record("key_deleted", key)
+
+
+def revoke_leaked(secret: str) -> None:
+    """End a key that its finder holds, and tell its owner. Once ended, again is as good as once."""
+    key_id = text.read(secret)
+    key = APIKey.objects.filter(pk=key_id).select_related("owner").first() if key_id else None
+    if key is None or not hmac.compare_digest(key.digest, digest(secret)):
+        raise KeyNotFound("no such key")
+    if APIKey.objects.filter(pk=key.pk).end("reported as leaked"):
+        _record("key_leaked", key)
+        _mail("key_leaked", key.owner, name=key.name, key=key.public_id)
+
+
+def end_all(user: User, why: str) -> int:
+    return int(APIKey.objects.filter(owner=user).end(why))
+
+
+def tell_they_live(user: User) -> None:
+    """A reset leaves keys alone: whoever had to reset a password may want to know that."""
+    if count := APIKey.objects.live().filter(owner=user).count():
+        _mail("keys_remain", user, count=count)
+
+
+def _mail(kind: str, user: User, **data: Any) -> None:
+    if settings.EMAILS_ENABLED and user.email:
+        outbox.put(kind, user=user, **data)
+
+
+def _record(kind: str, key: APIKey, reason: str = "") -> None:
+    audit.record(kind, user_id=key.owner_id, name=key.public_id, reason=reason)

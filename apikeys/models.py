@@ -1,0 +1,169 @@
+"""Keys for programs: shown once, kept as a digest. And the credentials of providers: shown masked, kept encrypted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models, transaction
+from django.db.models.functions import Now
+from django.utils.timezone import now
+
+from accounts import encryption
+from accounts.models import User
+from apikeys import text
+from apikeys.errors import AlreadyRotated, KeyNotFound, TooManyKeys, UnreadableSecret
+
+MOST = 50  # live keys of one owner
+
+
+class Scope(models.TextChoices):
+    PROFILE = "profile", "Who am I, and is this key good"
+    INTROSPECT = "introspect", "Ask about the tokens of others"
+
+
+class APIKeyQuerySet(models.QuerySet["APIKey"]):
+    def live(self) -> APIKeyQuerySet:
+        """Neither ended nor expired, by the database's clock."""
+        return self.filter(models.Q(expires_at=None) | models.Q(expires_at__gt=Now()), ended_at=None)
+
+    def end(self, why: str) -> int:
+        """End these keys for good, on every node at once; how many were live until now."""
+        return self.live().update(ended_at=Now(), ended_why=why)
+
+
+class APIKeyManager(models.Manager.from_queryset(APIKeyQuerySet)):  # type: ignore[misc]
+    @transaction.atomic
+    def issue(self, owner_id: int, name: str = "API key", scopes: list[str] | None = None, **fields: Any) -> tuple[APIKey, str]:
+        """A new key and its text, which nobody will be shown again. ``TooManyKeys`` beyond fifty live ones, asked for at once or not."""
+        User.objects.select_for_update().get(pk=owner_id)
+        if self.live().filter(owner_id=owner_id).count() >= MOST:
+            raise TooManyKeys(f"{MOST} live keys")
+        key_id, secret = text.new()
+        scope = " ".join(sorted(set(scopes or [Scope.PROFILE])))
+        key = self.create(id=key_id, owner_id=owner_id, name=name, scope=scope, digest=digest(secret), last_four=secret[-4:], **fields)
+        return key, secret
+
+    @transaction.atomic
+    def rotate(self, owner_id: int, public_id: str, overlap: timedelta) -> tuple[APIKey, str]:
+        """A successor with the same name, scopes and length of life; the old key goes on for ``overlap``, if it would live that long."""
+        old = self.owned(owner_id, public_id)
+        until = now() + overlap
+        ends = min(until, old.expires_at) if old.expires_at else until
+        if not self.live().filter(pk=old.pk, rotated_at=None).update(rotated_at=now(), expires_at=ends):
+            raise AlreadyRotated("rotated before")
+        life = old.expires_at - old.created_at if old.expires_at else None
+        return self.issue(owner_id, old.name, old.scope.split(), expires_at=now() + life if life else None)
+
+    def owned(self, owner_id: int, public_id: str) -> APIKey:
+        """The live key of this id, if it is this owner's: somebody else's is as good as none."""
+        found = text.PUBLIC_ID.fullmatch(public_id)
+        key: APIKey | None = self.live().filter(pk=found[1], owner_id=owner_id).first() if found else None
+        if key is None:
+            raise KeyNotFound("no such live key of this owner")
+        return key
+
+
+class APIKey(models.Model):
+    """A program's way in, as its owner."""
+
+    id = models.CharField(max_length=8, primary_key=True)
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=100, default="API key")
+    digest = models.CharField(max_length=64, editable=False)
+    last_four = models.CharField(max_length=4, editable=False)
+    scope = models.CharField(max_length=100, help_text="Names of scopes, separated by spaces.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    rotated_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_why = models.CharField(max_length=100, blank=True)
+
+    objects: ClassVar[Any] = APIKeyManager()
+
+    class Meta:
+        verbose_name = "API key"
+        verbose_name_plural = "API keys"
+        indexes: ClassVar = [models.Index(fields=["owner", "created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.public_id})"
+
+    @property
+    def public_id(self) -> str:
+        return f"key_{self.pk}"
+
+    @property
+    def scopes(self) -> list[str]:
+        return self.scope.split()
+
+
+class KnownAddress(models.Model):
+    """A network that a key was used from."""
+
+    key = models.ForeignKey(APIKey, on_delete=models.CASCADE, related_name="addresses")
+    network = models.CharField(max_length=50)
+    first_seen_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["key", "network"], name="one_row_per_key_and_network")]
+
+    def __str__(self) -> str:
+        return f"{self.network} of {self.key_id}"
+
+
+def digest(secret: str) -> str:
+    """What is kept of a key: its SHA-256 suffices, since nobody can try 190 bits."""
+    return sha256(secret.encode()).hexdigest()
+
+
+# What is stored ends up in examples that are pasted into shells: no character that means anything there can come in.
+REGION = r"\A[a-z]{2}(-[a-z]+)+-[0-9]\Z"
+validate_key_id = RegexValidator(r"\A[A-Z0-9]{16,128}\Z", "An access key id is 16 to 128 capital letters and digits.")
+validate_region = RegexValidator(REGION, "A region is written like eu-north-1.")
+validate_secret = RegexValidator(r"\A[!-~]{1,4096}\Z", "A secret is one line of ASCII letters, digits and signs, without a space.")
+
+
+class ProviderCredential(models.Model):
+    """What opens an upstream service, encrypted: one row for each provider."""
+
+    class Provider(models.TextChoices):
+        AWS = "aws", "AWS"
+        NVIDIA = "nvidia", "NVIDIA"
+
+    provider = models.CharField(max_length=10, primary_key=True, choices=Provider.choices)
+    key_id = models.CharField("access key id", max_length=128, blank=True, validators=[validate_key_id], help_text="Of AWS only.")
+    region = models.CharField(
+        max_length=50, blank=True, validators=[validate_region], help_text="Of AWS only; an account's own region goes first."
+    )
+    sealed = models.TextField(editable=False, help_text="The secret, encrypted for this row.")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.get_provider_display()} credentials"
+
+    def clean(self) -> None:
+        """AWS has both an access key id and a region; no other provider has either."""
+        has = self.provider == self.Provider.AWS
+        wrong = [field for field in ("key_id", "region") if bool(getattr(self, field)) != has]
+        if wrong:
+            raise ValidationError(dict.fromkeys(wrong, "AWS needs one." if has else "Only AWS has one."))
+
+    def seal(self, secret: str) -> None:
+        validate_secret(secret)
+        self.sealed = encryption.encrypt(secret.encode(), self._context)
+
+    def open(self) -> str:
+        """The secret itself, which no caller may let out of this process."""
+        try:
+            return encryption.decrypt(self.sealed, self._context).decode()
+        except encryption.InvalidToken as error:
+            raise UnreadableSecret(f"the secret of {self} cannot be decrypted: {encryption.REMEDY}, or store it again") from error
+
+    @property
+    def _context(self) -> str:
+        return f"provider {self.provider}"

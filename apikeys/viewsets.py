@@ -1,0 +1,51 @@
+"""The verbs of API keys and provider credentials. A key has none of them: who manages keys, or looks, shows a session's token."""
+
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.viewsets import ContractViewSet, OpenViewSet, ShapeClass
+from apikeys import keys, providers
+from apikeys.models import APIKey
+
+
+class KeyViewSet(ContractViewSet):
+    key_in: ShapeClass
+    key_out: ShapeClass
+    created_out: ShapeClass
+    rotate_in: ShapeClass
+
+    def create(self, request: Request) -> Response:
+        asked = self.read(self.key_in)
+        return self.show_once(*keys.create(self.caller, **asked))
+
+    def list(self, request: Request) -> Response:
+        live = APIKey.objects.live().filter(owner_id=self.caller.id).order_by("-created_at")
+        return Response([self.shape(self.key_out, key) for key in live])
+
+    def destroy(self, request: Request, key_id: str) -> Response:
+        keys.delete(self.caller, key_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def rotate(self, request: Request, key_id: str) -> Response:
+        asked = self.read(self.rotate_in)
+        return self.show_once(*keys.rotate(self.caller, key_id, asked["overlap"]))
+
+    def show_once(self, key: APIKey, secret: str) -> Response:
+        return self.write(self.created_out, {"key": key, "secret": secret}, status=status.HTTP_201_CREATED)
+
+
+class LeakedKeyViewSet(OpenViewSet):
+    leaked_in: ShapeClass
+
+    def revoke(self, request: Request) -> Response:
+        keys.revoke_leaked(self.read(self.leaked_in)["secret"])
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ProviderCredentialViewSet(ContractViewSet):
+    credentials_out: ShapeClass
+    provider: str
+
+    def show(self, request: Request) -> Response:
+        return self.write(self.credentials_out, providers.show(self.caller, self.provider))

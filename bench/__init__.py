@@ -1,0 +1,1 @@
+"""Load and peer comparisons; see README.md. Never run by the tests."""

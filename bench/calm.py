@@ -1,0 +1,73 @@
+"""Whether the machine did anything else during a measurement, which would spoil the figure."""
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from .load import Figure
+
+Result = TypeVar("Result")
+
+LIMIT = 0.05
+"""The share of all cores that others may use."""
+
+
+def undisturbed(measure: Callable[[], Figure], patience: int) -> Figure:
+    """A figure taken while nothing else ran, for which it waits and tries again; after ``patience`` seconds, one marked as disturbed."""
+    deadline = time.monotonic() + patience
+    while True:
+        while watched(lambda: time.sleep(0.5))[1] > LIMIT and time.monotonic() < deadline:
+            time.sleep(1)
+        figure, others = watched(measure)
+        if others <= LIMIT:
+            return figure
+        if time.monotonic() >= deadline:
+            return replace(figure, disturbed=True)
+
+
+def watched(act: Callable[[], Result]) -> tuple[Result, float]:
+    """What comes of it, and the share of all cores that went to others meanwhile: what the kernel counted, less what was ours."""
+    busy, total = machine()
+    used = ours()
+    result = act()
+    busy_now, total_now = machine()
+    return result, (busy_now - busy - (ours() - used)) / max(1, total_now - total)
+
+
+def machine() -> tuple[int, int]:
+    """Time spent by processes (or taken by a hypervisor), and all time, of all cores since the start, in ticks (proc(5), /proc/stat)."""
+    user, nice, system, _idle, _wait, _irq, _softirq, stolen = spent = first_numbers("/proc/stat")[:8]
+    return user + nice + system + stolen, sum(spent)
+
+
+def ours() -> int:
+    """The ticks of this process, of all below it that live or have ended, and of PostgreSQL, which is not below it."""
+    ended = os.times().children_user + os.times().children_system
+    processes = dict(filter(None, map(process, Path("/proc").glob("[0-9]*/stat"))))
+    return round(ended * os.sysconf("SC_CLK_TCK")) + sum(ticks for pid, (_, _, ticks) in processes.items() if is_ours(pid, processes))
+
+
+def is_ours(pid: int, processes: dict[int, tuple[str, int, int]]) -> bool:
+    while pid in processes and pid != os.getpid():
+        name, parent, _ = processes[pid]
+        if name == "postgres":
+            return True
+        pid = parent
+    return pid == os.getpid()
+
+
+def process(stat: Path) -> tuple[int, tuple[str, int, int]] | None:
+    """Its id, and its name, parent and ticks; None if it has just ended."""
+    with suppress(OSError):
+        before, _, after = stat.read_text(errors="replace").rpartition(")")
+        fields = after.split()
+        return int(stat.parent.name), (before.partition("(")[2], int(fields[1]), int(fields[11]) + int(fields[12]))
+    return None
+
+
+def first_numbers(file: str) -> list[int]:
+    return [int(number) for number in Path(file).read_text().splitlines()[0].split()[1:]]

@@ -1,0 +1,1 @@
+"""What authsvc is measured beside."""

@@ -1,0 +1,17 @@
+"""The least that Django can do: one view that answers {}, and no middleware."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+SECRET_KEY = "a key for the bench only"
+ALLOWED_HOSTS = ["127.0.0.1"]
+ROOT_URLCONF = __name__
+MIDDLEWARE: list[str] = []
+
+
+def nothing(request: HttpRequest) -> HttpResponse:
+    """Answers at once."""
+    return HttpResponse(b"{}", content_type="application/json")
+
+
+urlpatterns = [path("", nothing)]

@@ -1,0 +1,24 @@
+"""`python -m bench.seed COUNT`: migrates the application that DJANGO_SETTINGS_MODULE names, and fills it with users."""
+
+import sys
+
+import django
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import get_hasher
+from django.core.management import call_command
+
+from .people import ENCODED, email, username
+
+
+def main(count: int) -> None:
+    django.setup()
+    call_command("migrate", verbosity=0)
+    if get_hasher().must_update(ENCODED):
+        raise SystemExit("This application would hash the bench's password anew at each login: the hashes differ.")
+    User = get_user_model()
+    people = (User(username=username(n), email=email(n), password=ENCODED) for n in range(count))
+    User.objects.bulk_create(people, batch_size=1000)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,123 @@
+"""The applications under load, each on its own gunicorn of two workers."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+WORKERS = 2
+THREADS = {"sync": 1, "gthread": 4}
+
+
+@dataclass(frozen=True)
+class Application:
+    """Something that gunicorn can serve."""
+
+    name: str
+    settings: str
+    wsgi: str = "django.core.wsgi:get_wsgi_application()"
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def variables(self) -> dict[str, str]:
+        """The environment it runs in: its own, and of ours only what a process needs."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
+        return {**kept, "DJANGO_SETTINGS_MODULE": self.settings, "PYTHONDONTWRITEBYTECODE": "1", **self.environment}
+
+    def run(self, *arguments: str) -> None:
+        """Runs a module of ours inside it."""
+        subprocess.run([sys.executable, "-m", *arguments], cwd=PROJECT, env=self.variables(), check=True)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A gunicorn that answers."""
+
+    application: Application
+    port: int
+    master: subprocess.Popen[bytes]
+
+    def workers(self) -> list[int]:
+        """The processes that answer requests."""
+        return [int(pid) for pid in Path(f"/proc/{self.master.pid}/task/{self.master.pid}/children").read_text().split()]
+
+    def memory(self) -> float:
+        """What all workers hold, in MiB, a shared page counted once between those who share it (PSS)."""
+        return sum(proportional_set_size(pid) for pid in self.workers()) / 1024
+
+    def answers(self) -> bool:
+        """Whether all workers are there and one of them takes a request."""
+        if self.master.poll() is not None:
+            raise SystemExit(f"{self.application.name} ended before it answered.")
+        if len(self.workers()) < WORKERS:
+            return False
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+            connection.request("GET", "/", headers={"Connection": "close"})
+            return connection.getresponse().status < 500
+        except OSError:
+            return False
+
+
+def proportional_set_size(pid: int) -> int:
+    """In KiB, from the kernel's own sum."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
+@contextmanager
+def serve(application: Application, worker: str, log: Path) -> Iterator[Server]:
+    """The application on a gunicorn of its own, which ends with the block."""
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", application.wsgi]
+    environment = application.variables() | gunicorn_environment(worker, port)
+    with log.open("ab") as output:
+        master = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=output, stderr=output)
+    try:
+        server = Server(application, port, master)
+        wait_for(server)
+        yield server
+    except SystemExit:
+        print(f"The log of {application.name} ends:", *last_lines(log), sep="\n", file=sys.stderr)
+        raise
+    finally:
+        end(master)
+
+
+def gunicorn_environment(worker: str, port: int) -> dict[str, str]:
+    """Everybody runs with the project's gunicorn.conf.py, which reads these; with one thread it makes sync workers."""
+    return {"BIND": "127.0.0.1", "PORT": str(port), "WEB_CONCURRENCY": str(WORKERS), "THREADS": str(THREADS[worker])}
+
+
+def last_lines(log: Path) -> list[str]:
+    return log.read_text(errors="replace").splitlines()[-30:]
+
+
+def wait_for(server: Server) -> None:
+    deadline = time.monotonic() + 60
+    while not server.answers():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{server.application.name} does not answer.")
+        time.sleep(0.2)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Asks, and after ten seconds insists."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])

@@ -1,0 +1,150 @@
+"""What is asked of whom: one method for each thing that is measured."""
+
+import http.client
+import json
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+from . import load
+from .load import Figure
+from .people import PASSWORD, username
+from .servers import Server
+
+LINES = 96
+"""Logins whose refresh tokens turn over, the same number for each connection."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What a login gave."""
+
+    access: str
+    refresh: str
+
+
+@dataclass
+class Stage:
+    """Servers that run, people who are signed in, and a folder for what wrk reads."""
+
+    servers: dict[str, Server]
+    folder: Path
+    users: int
+    sessions: int
+
+    def __post_init__(self) -> None:
+        self.ours = self.sign_in("authsvc", bearer_login, self.sessions)
+        self.theirs = self.sign_in("djoser", djoser_login, self.sessions)
+
+    def empty(self, seconds: int) -> Figure:
+        return self.replay("empty", [self.get("empty", "/")], seconds)
+
+    def me(self, seconds: int) -> Figure:
+        return self.replay("authsvc", [self.get("authsvc", "/api/v1/auth/me", pair.access) for pair in self.ours], seconds)
+
+    def validate(self, seconds: int) -> Figure:
+        return self.replay("authsvc", [self.get("authsvc", "/api/auth/validate", pair.access) for pair in self.ours], seconds)
+
+    def djoser_me(self, seconds: int) -> Figure:
+        return self.replay("djoser", [self.get("djoser", "/auth/users/me/", pair.access) for pair in self.theirs], seconds)
+
+    def refresh(self, seconds: int) -> Figure:
+        bodies = [{"refresh_token": pair.refresh} for pair in self.ours]
+        return self.replay("authsvc", [self.post("authsvc", "/api/v1/auth/refresh", body) for body in bodies], seconds)
+
+    def djoser_refresh_only(self, seconds: int) -> Figure:
+        bodies = [{"refresh": pair.refresh} for pair in self.theirs]
+        return self.replay("djoser-static", [self.post("djoser-static", "/auth/jwt/refresh/", body) for body in bodies], seconds)
+
+    def rotation(self, seconds: int) -> Figure:
+        lines = [(self.head("authsvc", "POST", "/api/v1/auth/refresh", pair.access), pair.refresh)
+                 for pair in self.sign_in("authsvc", form_login, LINES)]  # fmt: skip
+        return self.rotate("authsvc", lines, "token", r'"refresh_token": ?{[^}]-"token": ?"([^"]+)"', seconds)
+
+    def djoser_rotation(self, seconds: int) -> Figure:
+        lines = [(self.head("djoser", "POST", "/auth/jwt/refresh/"), pair.refresh)
+                 for pair in self.sign_in("djoser", djoser_login, LINES)]  # fmt: skip
+        return self.rotate("djoser", lines, "refresh", r'"refresh": ?"([^"]+)"', seconds)
+
+    def login(self, seconds: int) -> Figure:
+        return self.replay("authsvc", self.logins("authsvc", "/api/v1/auth/login"), seconds)
+
+    def djoser_login(self, seconds: int) -> Figure:
+        return self.replay("djoser", self.logins("djoser", "/auth/jwt/create/"), seconds)
+
+    def bare_hash(self, seconds: int) -> Figure:
+        return load.bare_hash(seconds)
+
+    def logins(self, name: str, path: str) -> list[bytes]:
+        return [self.post(name, path, credentials(number)) for number in range(self.users)]
+
+    def sign_in(self, name: str, login: Callable[[int, int], Pair], count: int) -> list[Pair]:
+        """The first people sign in, each once."""
+        with ThreadPoolExecutor(4) as pool:
+            return list(pool.map(lambda number: login(self.servers[name].port, number), range(min(count, self.users))))
+
+    def get(self, name: str, path: str, token: str = "") -> bytes:
+        return self.head(name, "GET", path, token) + b"\r\n"
+
+    def post(self, name: str, path: str, body: dict[str, str]) -> bytes:
+        text = json.dumps(body).encode()
+        return self.head(name, "POST", path) + b"Content-Length: %d\r\n\r\n" % len(text) + text
+
+    def head(self, name: str, method: str, path: str, token: str = "") -> bytes:
+        """A request up to its length and body."""
+        lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{self.servers[name].port}"]
+        if method == "POST":
+            lines.append("Content-Type: application/json")
+        if token:
+            lines.append(f"Authorization: Bearer {token}")
+        return "".join(f"{line}\r\n" for line in lines).encode()
+
+    def replay(self, name: str, requests: list[bytes], seconds: int) -> Figure:
+        port = self.servers[name].port
+        probe(port, requests[0])
+        return load.replay(port, requests, seconds, self.folder / "requests")
+
+    def rotate(self, name: str, lines: list[tuple[bytes, str]], key: str, pattern: str, seconds: int) -> Figure:
+        return load.rotate(self.servers[name].port, lines, key, pattern, seconds, self.folder / "lines")
+
+
+def probe(port: int, request: bytes) -> None:
+    """wrk takes a redirect for a success; so the first request must be a plain 200 before it is sent by the thousand."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(request)
+        answer = connection.recv(65536)
+    if not answer.startswith(b"HTTP/1.1 200 "):
+        raise SystemExit(f"{request.splitlines()[0].decode()} was answered:\n{answer.decode(errors='replace')}")
+
+
+def credentials(number: int) -> dict[str, str]:
+    return {"username": username(number), "password": PASSWORD}
+
+
+def bearer_login(port: int, number: int) -> Pair:
+    answer = send(port, "/api/v1/auth/login", json.dumps(credentials(number)), "application/json")
+    return Pair(answer["access_token"], answer["refresh_token"])
+
+
+def form_login(port: int, number: int) -> Pair:
+    answer = send(port, "/api/v1/auth/login", urlencode(credentials(number)), "application/x-www-form-urlencoded")
+    return Pair(answer["access_token"]["token"], answer["refresh_token"]["token"])
+
+
+def djoser_login(port: int, number: int) -> Pair:
+    answer = send(port, "/auth/jwt/create/", json.dumps(credentials(number)), "application/json")
+    return Pair(answer["access"], answer["refresh"])
+
+
+def send(port: int, path: str, body: str, content_type: str) -> dict:
+    """The answer to one POST, which must be 200."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("POST", path, body, {"Content-Type": content_type, "Connection": "close"})
+    answer = connection.getresponse()
+    text = answer.read()
+    if answer.status != 200:
+        raise SystemExit(f"POST {path} was answered {answer.status}: {text.decode(errors='replace')[:500]}")
+    return json.loads(text)

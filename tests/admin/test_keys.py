@@ -1,0 +1,152 @@
+"""Olga looks at everybody's keys, never at a secret, and ends what should not be; Stan ends no key of an operator."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils.timezone import now
+
+from accounts.models import AuditEvent, User
+from apikeys import keys, usage
+from apikeys.models import APIKey
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.usefixtures("db")
+LIST = reverse("admin:apikeys_apikey_changelist")
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def stan():
+    return User.objects.create_user("stan", PASSWORD, is_staff=True)
+
+
+@pytest.fixture
+def as_olga(client, olga):
+    client.force_login(olga)
+    return client
+
+
+@pytest.fixture
+def as_stan(client, stan):
+    client.force_login(stan)
+    return client
+
+
+def make(owner, name="CI", *, age=0 * DAY, **fields):
+    key, secret = APIKey.objects.issue(owner.pk, name, **fields)
+    APIKey.objects.filter(pk=key.pk).update(created_at=now() - age)
+    return key, secret
+
+
+def page(key, name="change"):
+    return reverse(f"admin:apikeys_apikey_{name}", args=[key.pk])
+
+
+def named(answer):
+    return {key.name for key in answer.context["cl"].result_list}
+
+
+def end(client, *chosen):
+    return client.post(LIST, {"action": "end", "_selected_action": [key.pk for key in chosen]}, follow=True)
+
+
+def test_olga_sees_every_key_and_no_secret(as_olga, alice, bob):
+    made = [make(alice, "Alice's"), make(bob, "Bob's", scopes=["introspect"])]
+    keys.identify(made[0][1])
+    usage.write()
+    pages = [as_olga.get(LIST), *(as_olga.get(page(key)) for key, _ in made), as_olga.get(page(made[0][0], "history"))]
+    shown = "".join(answer.content.decode() for answer in pages)
+    assert {answer.status_code for answer in pages} == {200}
+    assert named(pages[0]) == {"Alice's", "Bob's"}
+    assert all(f"key_{key.pk}" in shown for key, _ in made)
+    assert {"alice", "bob", "introspect"} <= set(shown.replace("<", ">").split(">"))
+    for key, secret in made:
+        assert key.digest not in shown
+        assert secret not in shown
+        assert secret[17:] not in shown
+        assert key.digest not in str(pages[0].context["cl"].list_display)
+
+
+def test_the_list_costs_no_more_for_many_keys(as_olga, alice, bob, django_assert_max_num_queries):
+    for owner in (alice, bob) * 10:
+        make(owner)
+    with django_assert_max_num_queries(8):
+        as_olga.get(LIST)
+
+
+def test_what_was_used_last_comes_first_and_what_never_was_last(as_olga, alice):
+    for name, used in (("never", None), ("long ago", now() - 9 * DAY), ("today", now())):
+        APIKey.objects.filter(pk=make(alice, name)[0].pk).update(last_used_at=used)
+    assert [key.name for key in as_olga.get(LIST).context["cl"].result_list] == ["today", "long ago", "never"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ("", {"new", "forgotten", "idle", "busy", "expiring", "expired", "deleted"}),
+        ("unused", {"forgotten", "idle"}),
+        ("expiring", {"expiring"}),
+        ("live", {"new", "forgotten", "idle", "busy", "expiring"}),
+        ("ended", {"expired", "deleted"}),
+        ("nonsense", {"new", "forgotten", "idle", "busy", "expiring", "expired", "deleted"}),
+    ],
+)
+def test_a_filter_for_what_wants_looking_after(as_olga, alice, chosen, expected):
+    make(alice, "new")
+    make(alice, "forgotten", age=91 * DAY)
+    APIKey.objects.filter(pk=make(alice, "idle", age=200 * DAY)[0].pk).update(last_used_at=now() - 91 * DAY)
+    APIKey.objects.filter(pk=make(alice, "busy", age=200 * DAY)[0].pk).update(last_used_at=now() - 89 * DAY)
+    make(alice, "expiring", expires_at=now() + 29 * DAY)
+    APIKey.objects.filter(name="new").update(expires_at=now() + 31 * DAY)
+    make(alice, "expired", age=91 * DAY, expires_at=now() - DAY)
+    APIKey.objects.filter(pk=make(alice, "deleted", age=91 * DAY)[0].pk).end("deleted by its owner")
+    assert named(as_olga.get(LIST, {"use": chosen} if chosen else {})) == expected
+
+
+@pytest.mark.parametrize(("typed", "expected"), [("alice", {"CI"}), ("bob@", {"Staging"}), ("Stag", {"Staging"}), ("nobody", set())])
+def test_a_search_by_owner_and_name(as_olga, alice, bob, typed, expected):
+    make(alice, "CI"), make(bob, "Staging")
+    assert named(as_olga.get(LIST, {"q": typed})) == expected
+
+
+def test_a_search_by_id(as_olga, alice):
+    key, _ = make(alice)
+    make(alice, "another")
+    assert named(as_olga.get(LIST, {"q": key.pk})) == {"CI"}
+
+
+def test_olga_ends_many_and_it_is_on_record(as_olga, olga, alice, bob, caller):
+    (hers, secret), (his, _), (ended, _) = make(alice), make(bob), make(bob)
+    APIKey.objects.filter(pk=ended.pk).end("deleted by its owner")
+    answer = end(as_olga, hers, his, ended)
+    assert "2 keys ended." in answer.content.decode()
+    assert caller.get("/api/v1/auth/me", secret).status_code == 401
+    assert set(APIKey.objects.values_list("ended_why", flat=True)) == {"ended by an operator", "deleted by its owner"}
+    events = AuditEvent.objects.filter(kind="key_deleted").order_by("pk")
+    assert {(event.user, event.actor, event.name) for event in events} == {(alice, olga, hers.public_id), (bob, olga, his.public_id)}
+
+
+def test_stan_ends_no_key_of_an_operator_but_those_of_users(as_stan, stan, olga, alice):
+    tina = User.objects.create_user("tina", PASSWORD, is_staff=True)
+    made = {owner.username: make(owner)[0] for owner in (alice, olga, tina, stan)}
+    assert "1 keys ended." in end(as_stan, *made.values()).content.decode()
+    assert list(APIKey.objects.exclude(ended_at=None)) == [made["alice"]]
+    assert AuditEvent.objects.get(kind="key_deleted").actor == stan
+
+
+def test_a_user_has_no_business_here(client, alice):
+    key, _ = make(alice)
+    client.force_login(alice)
+    assert [client.get(path).status_code for path in (LIST, page(key))] == [302, 302]
+    end(client, key)
+    assert APIKey.objects.live().count() == 1
+
+
+def test_a_key_is_only_looked_at(as_olga, alice):
+    key, _ = make(alice)
+    assert as_olga.post(page(key), {"name": "x", "scope": "introspect"}).status_code == 403
+    assert as_olga.post(page(key, "delete"), {"post": "yes"}).status_code == 403
+    assert as_olga.post(reverse("admin:apikeys_apikey_add"), {}).status_code == 403
+    as_olga.post(LIST, {"action": "delete_selected", "_selected_action": [key.pk], "post": "yes"})
+    assert APIKey.objects.live().get().name == "CI"

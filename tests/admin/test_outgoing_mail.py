@@ -1,0 +1,72 @@
+"""Olga the operator looks at what became of the mails."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from accounts import outbox
+from accounts.models import OutgoingMail
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/accounts/outgoingmail/"
+
+
+@pytest.fixture
+def given_up(alice):
+    """A mail that the mail server has refused for a day."""
+    outbox.put(outbox.Kind.RESET, typed="alice")
+    mail = OutgoingMail.objects.get()
+    mail.user, mail.error, mail.give_up_at = alice, "451 try again later", now() - timedelta(hours=1)
+    mail.close(OutgoingMail.Fate.FAILED)
+    return mail
+
+
+@pytest.fixture
+def desk(client, olga):
+    client.force_login(olga)
+    return client
+
+
+def send_again(desk, *mails):
+    return desk.post(LIST, {"action": "send_again", "_selected_action": [mail.pk for mail in mails]}, follow=True)
+
+
+def test_the_list_shows_the_mail_servers_words(desk, given_up):
+    page = desk.get(LIST).content.decode()
+    for shown in ("451 try again later", "Given up", "Reset link and code", "alice@example.com"):
+        assert shown in page
+
+
+@pytest.mark.parametrize(("filters", "rows"), [("fate__exact=failed", 1), ("fate__exact=sent", 0), ("kind__exact=reset", 1)])
+def test_filters(desk, given_up, filters, rows):
+    assert desk.get(f"{LIST}?{filters}").context["cl"].result_count == rows
+
+
+def test_what_was_given_up_is_sent_again(desk, given_up):
+    answer = send_again(desk, given_up)
+    given_up.refresh_from_db()
+    assert "1 mails will be sent again." in answer.content.decode()
+    assert (given_up.fate, given_up.closed_at, given_up.tries) == ("waiting", None, 0)
+    assert given_up.give_up_at > now()
+
+
+def test_what_was_sent_is_not_sent_again(desk, given_up):
+    given_up.close(OutgoingMail.Fate.SENT)
+    assert "0 mails will be sent again." in send_again(desk, given_up).content.decode()
+    given_up.refresh_from_db()
+    assert given_up.fate == "sent"
+
+
+def test_rows_are_looked_at_and_nothing_else(desk, given_up):
+    assert desk.get(f"{LIST}{given_up.pk}/change/").status_code == 200
+    assert desk.post(f"{LIST}{given_up.pk}/change/", {"recipient": "eve@example.com"}).status_code == 403
+    assert desk.get(f"{LIST}add/").status_code == 403
+    assert desk.post(f"{LIST}{given_up.pk}/delete/", {"post": "yes"}).status_code == 403
+    given_up.refresh_from_db()
+    assert given_up.recipient == "alice@example.com"
+
+
+def test_who_is_no_operator_sees_nothing(client, alice, given_up):
+    client.force_login(alice)
+    assert client.get(LIST).status_code == 302

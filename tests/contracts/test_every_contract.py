@@ -1,0 +1,388 @@
+"""What holds in every contract, at its documented paths and alone under /c/<name>."""
+
+from datetime import timedelta
+from typing import Any
+
+import jwt
+import pytest
+from django.test import Client
+from django.urls import path
+
+from accounts import keyring
+from accounts.models import Session, SigningKey, User
+from accounts.viewsets import OpenViewSet
+from authsvc import contracts
+from tests.conftest import PASSWORD, Caller
+from tests.contracts.doors import ALONE, DAY, DOORS, REFRESHING, Door
+
+pytestmark = pytest.mark.django_db
+PROTECTED = ("/api/v1/auth/me", "/c/form/api/v1/auth/me", "/api/auth/validate", "/c/envelope/api/auth/validate")
+LOGOUTS = (
+    "/api/v1/auth/logout",
+    "/c/camel/api/v1/auth/logout",
+    "/c/form/api/v1/auth/logout",
+    "/api/auth/logout",
+    "/c/envelope/api/auth/logout",
+)
+every_door = pytest.mark.parametrize("door", DOORS, ids=str)
+each_alone = pytest.mark.parametrize("door", ALONE, ids=str)
+
+
+def statuses(caller: Caller, token: str) -> set[int]:
+    return {caller.get(protected, token).status_code for protected in PROTECTED}
+
+
+def plainly(answer: Any) -> tuple[int, bytes, dict[str, str]]:
+    """All that a client can see of an answer, but for the request's own id."""
+    return answer.status_code, answer.content, {name: value for name, value in answer.headers.items() if name != "X-Request-ID"}
+
+
+# Logging in
+
+
+@every_door
+def test_a_login_opens_a_session_of_its_contract(caller, alice, door):
+    _, refresh = door.tokens(caller)
+    session = Session.objects.get()
+    opens = "bearer" if door == Door("camel") else door.name
+    assert (session.user, session.contract, session.revoked_at) == (alice, opens, None)
+    lifetime = round((session.expires_at - session.created_at).total_seconds())
+    assert lifetime == {"form": 365 * DAY, "challenge": 90 * DAY, "envelope": DAY}.get(door.name, 30 * DAY)
+    assert bool(refresh) == (door.name != "envelope")
+
+
+@every_door
+def test_wrong_unknown_and_inactive_look_the_same(caller, alice, bob, door):
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    wrong, unknown, inactive = (door.log_in(caller, *tried) for tried in (("alice", "wrong"), ("nobody", PASSWORD), ("bob", PASSWORD)))
+    assert wrong.status_code == 401
+    assert plainly(wrong) == plainly(unknown) == plainly(inactive)
+
+
+@every_door
+@pytest.mark.parametrize("typed", ["ALICE", "  alice ", "ａｌｉｃｅ", "Alice@Example.COM", " alice@example.com\n", "alice＠example.com"])
+def test_a_name_may_be_typed_in_other_ways(caller, alice, door, typed):
+    assert door.log_in(caller, typed).status_code == 200
+    assert Session.objects.get().user == alice
+
+
+@every_door
+def test_a_name_that_only_looks_alike_is_another(caller, alice, door):
+    alikes = ("аlice", "alıce", "alice\u200b", "al ice", "alice@example.com.", "àlice", "alice@exаmple.com")
+    assert {door.log_in(caller, alike).status_code for alike in alikes} == {401}
+
+
+@every_door
+def test_a_password_is_taken_as_it_is(caller, alice, door):
+    long = f" {'é' * 88}1{'x' * 10} "
+    alice.set_password(long)
+    alice.save()
+    near = (long.strip(), long[:-1], long.replace("1", "2"), long.replace("é", "e\u0301"), long.upper(), long[:72])
+    assert {door.log_in(caller, password=password).status_code for password in near} == {401}
+    assert door.log_in(caller, password=long).status_code == 200
+
+
+@every_door
+def test_fields_that_no_document_names_change_nothing(caller, alice, bob, door):
+    usual = door.log_in(caller).json()
+    greedy = door.log_in(caller, expires_in="999999999", is_admin="true", is_staff="true", user_id=str(bob.pk), scope="admin").json()
+    assert greedy.keys() == usual.keys()
+    first, second = Session.objects.order_by("created_at")
+    assert first.user == second.user == alice
+    assert abs((second.expires_at - second.created_at) - (first.expires_at - first.created_at)) < timedelta(seconds=1)
+    alice.refresh_from_db()
+    assert not alice.is_admin
+
+
+@every_door
+def test_somebody_who_must_change_the_password_gets_no_session(caller, alice, door):
+    User.objects.filter(pk=alice.pk).update(must_change_password=True)
+    answer = door.log_in(caller)
+    if door.name == "challenge":
+        assert answer.json() == {"challenge_name": "NEW_PASSWORD_REQUIRED", "session": answer.json()["session"]}
+    else:
+        assert (answer.status_code, answer.json()) == (403, door.refusal(403, "Password change required"))
+    assert not Session.objects.exists()
+
+
+@every_door
+def test_an_operators_browser_changes_nothing(alice, olga, door):
+    caller = Caller()
+    caller.http = Client(enforce_csrf_checks=True)
+    caller.http.force_login(olga)
+    assert statuses(caller, "") == {401}
+    answer = door.log_in(caller)
+    assert answer.status_code == 200
+    assert set(answer.cookies) == ({"refresh_token"} if door.name == "form" else set())
+    assert Session.objects.get().user == alice
+
+
+# One core
+
+
+@every_door
+def test_a_token_is_good_at_every_protected_endpoint(caller, alice, door):
+    access, _ = door.tokens(caller)
+    assert statuses(caller, access) == {200}
+    assert {caller.get(PROTECTED[0], Authorization=f"{scheme} {access}").status_code for scheme in ("bearer", "BEARER")} == {200}
+
+
+@every_door
+@pytest.mark.parametrize("logout", LOGOUTS)
+def test_a_logout_in_one_contract_ends_the_session_in_all(caller, alice, door, logout):
+    (access, refresh), (elsewhere, _) = door.tokens(caller), door.tokens(caller)
+    caller.http.cookies.clear()
+    assert caller.json(logout, token=access).status_code == 200
+    assert statuses(caller, access) == {401}
+    assert statuses(caller, elsewhere) == {200}
+    assert not refresh or door.refresh(caller, access, refresh).status_code == 401
+
+
+@pytest.mark.parametrize("door", REFRESHING, ids=str)
+def test_a_revocation_ends_the_session_in_all(caller, alice, door):
+    access, refresh = door.tokens(caller)
+    assert caller.json("/v1/token-revoke", {"refresh_token": refresh}).status_code == 200
+    assert statuses(caller, access) == {401}
+    assert door.refresh(caller, access, refresh).status_code == 401
+
+
+@pytest.mark.parametrize("door", REFRESHING, ids=str)
+@pytest.mark.parametrize("issuer", ALONE[:4], ids=str)
+def test_a_refresh_token_is_good_only_in_its_contract(caller, alice, issuer, door):
+    access, refresh = issuer.tokens(caller)
+    family = [{"bearer", "camel"}, {"form"}, {"challenge"}]
+    related = any({issuer.name, door.name} <= names for names in family)
+    assert door.refresh(caller, access, refresh).status_code == (200 if related else 401)
+    assert issuer.refresh(caller, access, refresh).status_code == 200
+
+
+@pytest.mark.parametrize("door", REFRESHING, ids=str)
+def test_only_a_refresh_token_refreshes(caller, alice, door):
+    access, _ = door.tokens(caller)
+    assert door.refresh(caller, access, access).status_code == 401
+    assert statuses(caller, access) == {200}
+
+
+@pytest.mark.parametrize("door", REFRESHING, ids=str)
+def test_a_refresh_token_opens_nothing(caller, alice, door):
+    assert statuses(caller, door.tokens(caller)[1]) == {401}
+
+
+@every_door
+def test_a_deactivated_account_is_out_at_once(caller, alice, door):
+    access, refresh = door.tokens(caller)
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert statuses(caller, access) == {401}
+    assert not refresh or door.refresh(caller, access, refresh).status_code == 401
+
+
+# Refusals
+
+
+@every_door
+def test_malformed_json(caller, alice, door):
+    answer = door.send(caller, b'{"username": "alice", "password"')
+    assert (answer.status_code, answer.json()) == (400, door.refusal(400, "Malformed JSON"))
+
+
+@every_door
+def test_a_content_type_that_nobody_reads(caller, alice, door):
+    answer = caller.http.post(door.path("login"), "alice", content_type="text/plain")
+    assert (answer.status_code, answer.json()) == (415, door.refusal(415, "Unsupported content type"))
+
+
+@every_door
+@pytest.mark.parametrize("end", ["nothing", "login/more", "Login", "", "loginx", "..", "login//"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_nothing_is_there(caller, door, end, method):
+    answer = caller.http.generic(method, door.path(end), "{}", content_type="application/json")
+    assert (answer.status_code, answer.json()) == (404, door.refusal(404, "Not found"))
+    assert answer["Cache-Control"] == "no-store"
+
+
+@every_door
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "TRACE"])
+def test_a_method_that_the_document_does_not_name(caller, door, method):
+    answer = caller.http.generic(method, door.path("login"))
+    assert (answer.status_code, answer.json()) == (405, door.refusal(405, "Method not allowed"))
+    assert answer["Allow"] == "POST, OPTIONS"
+
+
+@every_door
+def test_an_unforeseen_error(caller, alice, door, caplog):
+    SigningKey.objects.update(private="not what was stored")
+    keyring.forget()
+    answer = door.log_in(caller)
+    assert (answer.status_code, answer.json()) == (500, door.refusal(500, "Internal server error"))
+    assert answer["Cache-Control"] == "no-store"
+    assert "UnusableKeyring" in caplog.text
+    assert PASSWORD not in caplog.text
+
+
+class Broken(OpenViewSet):
+    def post(self, request):
+        raise RuntimeError("of a kind that nobody thought of")
+
+
+@each_alone
+def test_an_error_of_any_kind(caller, settings, door):
+    settings.ROOT_URLCONF = routes(path("v1/broken", Broken.as_view({"post": "post"}, contract=door.contract)))
+    answer = caller.json("/v1/broken")
+    assert (answer.status_code, answer.json()) == (500, door.refusal(500, "Internal server error"))
+
+
+@every_door
+def test_no_answer_is_kept_by_a_cache(caller, alice, door):
+    good, wrong, lost = door.log_in(caller), door.log_in(caller, password="wrong"), caller.get(door.path("nothing"))
+    assert [answer.status_code for answer in (good, wrong, lost)] == [200, 401, 404]
+    for answer in (good, wrong, lost):
+        assert answer["Cache-Control"] == "no-store"
+        assert answer["Content-Type"] == "application/json"
+        assert answer["X-Content-Type-Options"] == "nosniff"
+
+
+@every_door
+def test_each_401_says_how_to_come_in(caller, alice, door):
+    access, refresh = door.tokens(caller)
+    caller.json("/v1/token-revoke", {"refresh_token": refresh}) if refresh else caller.json(door.path("logout"), token=access)
+    answers = [door.log_in(caller, password="wrong"), *(caller.get(protected, token) for protected in PROTECTED for token in ("", access))]
+    answers += [door.refresh(caller, access, refresh)] if refresh else []
+    assert [(answer.status_code, answer["WWW-Authenticate"]) for answer in answers] == [(401, "Bearer")] * len(answers)
+
+
+@pytest.mark.parametrize("protected", PROTECTED)
+@pytest.mark.parametrize("authorization", ["Basic YWxpY2U6eA==", "Token {}", "Bearer", "Bearer {} {}", "Bearer {}, Bearer {}", "{}"])
+def test_an_authorization_of_another_kind(caller, alice, protected, authorization):
+    access, _ = DOORS[0].tokens(caller)
+    answer = caller.get(protected, Authorization=authorization.replace("{}", access))
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+
+
+@pytest.mark.parametrize("protected", PROTECTED)
+def test_a_token_counts_only_in_its_header(caller, alice, protected):
+    access, _ = DOORS[0].tokens(caller)
+    caller.http.cookies["access_token"] = access
+    assert caller.get(f"{protected}?access_token={access}&token={access}").status_code == 401
+
+
+# A slash at the end
+
+
+@every_door
+def test_a_slash_at_the_end_answers_the_same(caller, alice, door):
+    with_slash, without = door.log_in(caller, end="login/"), door.log_in(caller)
+    assert (with_slash.status_code, with_slash.json().keys()) == (200, without.json().keys())
+    refused = (door.log_in(caller, password="wrong", end=end) for end in ("login", "login/"))
+    assert len({(answer.status_code, answer.content) for answer in refused}) == 1
+
+
+@pytest.mark.parametrize("protected", PROTECTED)
+def test_a_slash_at_the_end_of_what_is_protected(caller, alice, protected):
+    access, _ = DOORS[0].tokens(caller)
+    for token in (access, ""):
+        assert plainly(caller.get(f"{protected}/", token)) == plainly(caller.get(protected, token))
+
+
+@pytest.mark.parametrize("door", REFRESHING, ids=str)
+def test_a_slash_at_the_end_of_a_refresh(caller, alice, door):
+    end = "token-refresh/" if door.name == "challenge" else "refresh/"
+    assert door.refresh(caller, *door.tokens(caller), end=end).status_code == 200
+
+
+@pytest.mark.parametrize("logout", LOGOUTS)
+def test_a_slash_at_the_end_of_a_logout(caller, alice, logout):
+    access, _ = DOORS[0].tokens(caller)
+    assert caller.json(f"{logout}/", token=access).status_code == 200
+    assert statuses(caller, access) == {401}
+
+
+@pytest.mark.parametrize("protected", PROTECTED)
+def test_head_is_a_get(caller, alice, protected):
+    access, _ = DOORS[0].tokens(caller)
+    asked = (caller.http.head(protected, headers=caller.headers(token, {})) for token in (access, ""))
+    assert [answer.status_code for answer in asked] == [200, 401]
+
+
+# What the environment says
+
+
+@each_alone
+def test_lifetimes_come_from_the_environment(caller, alice, settings, monkeypatch, door):
+    from authsvc.settings import contract_policy
+
+    monkeypatch.setenv(f"{door.name.upper()}_ACCESS_LIFETIME", "15m")
+    monkeypatch.setenv(f"{door.name.upper()}_REFRESH_LIFETIME", "2d")
+    settings.CONTRACT_POLICIES = {door.name: contract_policy(door.name.upper())}
+    module = door.module
+    own = module.urls(module.contract.configured())
+    settings.ROOT_URLCONF = routes(*contracts.mounted(f"c/{door.name}/{module.MOUNT}", own, door.contract))
+    access, refresh = (jwt.decode(token, options={"verify_signature": False}) if token else {} for token in door.tokens(caller))
+    assert access["exp"] - access["iat"] == 900
+    assert door.name == "envelope" or refresh["exp"] - refresh["iat"] == 2 * DAY
+
+
+def routes(*patterns: Any) -> type:
+    """A URL configuration of the test's own."""
+    return type("Routes", (), {"urlpatterns": list(patterns)})
+
+
+@pytest.fixture
+def only(settings):
+    """Serve only these contracts."""
+
+    def serve(*names: str) -> None:
+        settings.ROOT_URLCONF = routes(*contracts.urls(frozenset(names)))
+
+    return serve
+
+
+@pytest.mark.parametrize("names", [("bearer", "form"), ("camel",), ("challenge",), ("envelope", "camel"), ("form",), ()], ids=",".join)
+def test_a_contract_that_is_off_is_not_there(caller, alice, only, names):
+    only(*names)
+    for door in DOORS:
+        json_twins = not door.prefix and door.name in ("bearer", "camel") and {"bearer", "camel"} & set(names)
+        answer = door.log_in(caller)
+        if door.name in names or json_twins:
+            assert answer.status_code == 200
+        else:
+            assert (answer.status_code, answer.json()) == (404, door.refusal(404, "Not found"))
+
+
+@pytest.mark.parametrize("names", [("bearer",), ("camel",), ("form",), ("challenge",)], ids=",".join)
+def test_the_other_paths_of_a_contract_that_is_off_are_not_there_either(caller, alice, only, names):
+    only(*names)
+    homes = {
+        "refresh": {"bearer", "camel", "form"},
+        "logout": {"camel", "form"},
+        "token": {"form"},
+        "me": {"form"},
+    }
+    for end, homes_of_it in homes.items():
+        answer = caller.http.generic("GET" if end == "me" else "POST", f"/api/v1/auth/{end}")
+        assert (answer.status_code == 404) == (not homes_of_it & set(names)), end
+
+
+def test_a_refresh_of_a_contract_that_is_off(caller, alice, only):
+    access, refresh = Door("camel").tokens(caller)
+    only("bearer", "form")
+    assert Door("camel").refresh(caller, access, refresh).status_code == 404
+    assert Door("bearer").refresh(caller, access, refresh).status_code == 200
+
+
+def test_alone_each_json_contract_says_only_its_own(caller, alice, only):
+    only("camel", "envelope")
+    assert Door("camel").log_in(caller).json().keys() == {"token", "refreshToken", "expires_in", "user"}
+    only("bearer", "form")
+    assert Door("bearer").log_in(caller).json().keys() == {"access_token", "refresh_token", "token_type", "expires_in", "user"}
+
+
+def test_without_camel_every_logout_at_the_shared_path_is_forms(caller, alice, only):
+    only("bearer", "form")
+    access, _ = Door("bearer").tokens(caller)
+    answer = caller.json("/api/v1/auth/logout", token=access)
+    assert (answer.status_code, answer.json()) == (200, {"message": "Logged out successfully."})
+
+
+def test_below_c_there_are_five(caller):
+    answer = caller.json("/c/another/api/v1/auth/login")
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/json")

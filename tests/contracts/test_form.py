@@ -1,0 +1,226 @@
+"""Document 002, its examples in its own order."""
+
+import pytest
+
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db
+ALONE, SHARED = "/c/form/api/v1/auth", "/api/v1/auth"
+both = pytest.mark.parametrize("mount", [ALONE, SHARED])
+WEEK, YEAR = 604_800, 31_536_000
+
+
+def log_in(caller, mount=ALONE, username="john"):
+    return caller.form(f"{mount}/login", f"username={username}&password={PASSWORD.replace(' ', '+')}")
+
+
+def pair_of(body, week=WEEK, year=YEAR):
+    """The documented body, with the tokens of ``body``."""
+    return {
+        "username": "john",
+        "access_token": {"token": body["access_token"]["token"], "expires_in": week, "token_type": "bearer"},
+        "refresh_token": {"token": body["refresh_token"]["token"], "expires_in": year, "token_type": "bearer"},
+    }
+
+
+def attributes(cookie):
+    return {name: value for name, value in cookie.items() if value and name != "expires"}
+
+
+@pytest.fixture
+def john(alice):
+    type(alice).objects.filter(pk=alice.pk).update(username="john", email="john@example.com", name="John Doe")
+    alice.refresh_from_db()
+    return alice
+
+
+@pytest.fixture
+def tokens(caller, john):
+    """John's access and refresh token; the cookie stays with the caller."""
+    body = log_in(caller).json()
+    return body["access_token"]["token"], body["refresh_token"]["token"]
+
+
+@both
+def test_login(caller, john, mount):
+    answer = log_in(caller, mount)
+    assert answer.status_code == 200
+    assert answer.json() == pair_of(answer.json())
+    assert caller.get(f"{mount}/me", answer.json()["access_token"]["token"]).status_code == 200
+
+
+@both
+def test_login_leaves_the_refresh_token_in_a_cookie(caller, john, mount):
+    answer = log_in(caller, mount)
+    cookie = answer.cookies["refresh_token"]
+    assert list(answer.cookies) == ["refresh_token"]
+    assert cookie.value == answer.json()["refresh_token"]["token"]
+    assert attributes(cookie) == {"httponly": True, "samesite": "Lax", "path": "/api/v1/auth", "max-age": YEAR}
+
+
+def test_the_cookie_is_secure_where_the_service_is(caller, john, settings):
+    settings.SECURE_COOKIES = True
+    cookie = log_in(caller).cookies["refresh_token"]
+    assert attributes(cookie) == {"httponly": True, "samesite": "Lax", "path": "/api/v1/auth", "max-age": YEAR, "secure": True}
+
+
+@both
+def test_login_by_multipart_form(caller, john, mount):
+    answer = caller.multipart(f"{mount}/login", username="john", password=PASSWORD)
+    assert (answer.status_code, answer.json()) == (200, pair_of(answer.json()))
+
+
+@both
+def test_login_by_address(caller, john, mount):
+    answer = log_in(caller, mount, username="john%40example.com")
+    assert (answer.status_code, answer.json()) == (200, pair_of(answer.json()))
+
+
+def test_login_with_a_wrong_password(caller, john):
+    answer = caller.form(f"{ALONE}/login", "username=john&password=wrong")
+    assert (answer.status_code, answer.json()) == (401, {"detail": "Invalid credentials"})
+    assert not answer.cookies
+
+
+def test_login_with_a_password_that_must_be_changed(caller, john):
+    type(john).objects.filter(pk=john.pk).update(must_change_password=True)
+    answer = log_in(caller)
+    assert (answer.status_code, answer.json()) == (403, {"detail": "Password change required"})
+    assert not answer.cookies
+
+
+@both
+@pytest.mark.parametrize("grant", ["", "&grant_type=password", "&grant_type=", "&scope=&client_id=&client_secret="])
+def test_token(caller, john, mount, grant):
+    answer = caller.form(f"{mount}/token", f"username=john&password=correct+horse+battery{grant}")
+    body = answer.json()
+    assert (answer.status_code, body) == (200, {"access_token": body["access_token"], "expires_in": WEEK, "token_type": "bearer"})
+    assert caller.get(f"{mount}/me", body["access_token"]).status_code == 200
+    assert not answer.cookies
+
+
+@both
+@pytest.mark.parametrize(
+    ("body", "status", "error"),
+    [
+        ("username=john&password=wrong", 400, "invalid_grant"),
+        ("username=nobody&password=wrong", 400, "invalid_grant"),
+        ("username=john", 400, "invalid_request"),
+        ("password=wrong", 400, "invalid_request"),
+        ("grant_type=client_credentials", 400, "unsupported_grant_type"),
+        ("grant_type=client_credentials&username=john&password=correct+horse+battery", 400, "unsupported_grant_type"),
+        ("username=john&username=bob&password=wrong", 400, "invalid_request"),
+    ],
+)
+def test_token_is_refused_as_oauth_says(caller, john, mount, body, status, error):
+    answer = caller.form(f"{mount}/token", body)
+    assert (answer.status_code, answer.json()) == (status, {"error": error, "error_description": answer.json()["error_description"]})
+    assert answer["Cache-Control"] == "no-store"
+
+
+def test_token_with_a_password_that_must_be_changed(caller, john):
+    type(john).objects.filter(pk=john.pk).update(must_change_password=True)
+    answer = caller.form(f"{ALONE}/token", "username=john&password=correct+horse+battery")
+    assert (answer.status_code, answer.json()) == (403, {"error": "invalid_grant", "error_description": "Password change required"})
+
+
+@both
+def test_refresh(caller, tokens, mount):
+    access, refresh = tokens
+    answer = caller.json(f"{mount}/refresh", {"token": refresh, "expires_in": YEAR, "token_type": "bearer"}, access)
+    body, cookie = answer.json(), answer.cookies["refresh_token"]
+    left = body["refresh_token"]["expires_in"]
+    assert (answer.status_code, body) == (200, pair_of(body, year=left))
+    assert YEAR - 60 < left <= YEAR
+    assert body["refresh_token"]["token"] not in (refresh, access)
+    assert cookie.value == body["refresh_token"]["token"]
+    assert attributes(cookie) == {"httponly": True, "samesite": "Lax", "path": "/api/v1/auth", "max-age": left}
+
+
+def test_the_access_token_from_before_the_refresh_goes_on(caller, tokens):
+    access, refresh = tokens
+    successor = caller.json(f"{ALONE}/refresh", {"token": refresh}, access).json()["access_token"]["token"]
+    assert {caller.get(f"{ALONE}/me", token).status_code for token in (access, successor)} == {200}
+
+
+def test_refresh_requires_authentication(caller, tokens):
+    access, refresh = tokens
+    answer = caller.json(f"{ALONE}/refresh", {"token": refresh})
+    assert (answer.status_code, answer.json()) == (401, {"detail": "Authentication required"})
+    assert answer["WWW-Authenticate"] == "Bearer"
+    assert caller.json(f"{ALONE}/refresh", {"token": refresh}, access).status_code == 200
+
+
+def test_refresh_with_a_token_that_is_none(caller, tokens):
+    answer = caller.json(f"{ALONE}/refresh", {"token": "made up"}, tokens[0])
+    assert (answer.status_code, answer.json()) == (401, {"detail": "Invalid or expired refresh token"})
+    assert not answer.cookies
+
+
+def test_me(caller, john, tokens):
+    answer = caller.get(f"{ALONE}/me", tokens[0])
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "id": john.pk,
+        "username": "john",
+        "email": "john@example.com",
+        "name": "John Doe",
+        "is_superuser": False,
+        "is_active": True,
+    }
+
+
+def test_me_at_the_shared_path_adds_the_uuid(caller, john, tokens):
+    alone, shared = (caller.get(f"{mount}/me", tokens[0]).json() for mount in (ALONE, SHARED))
+    assert shared == alone | {"uuid": str(john.uuid)}
+
+
+def test_me_of_a_superuser(caller, olga):
+    token = log_in(caller, username="olga").json()["access_token"]["token"]
+    assert caller.get(f"{ALONE}/me", token).json()["is_superuser"] is True
+
+
+def test_me_without_a_token(caller):
+    answer = caller.get(f"{ALONE}/me")
+    assert (answer.status_code, answer.json()) == (401, {"detail": "Authentication required"})
+    answer = caller.get(f"{ALONE}/me", "made.up.token")
+    assert (answer.status_code, answer.json()) == (401, {"detail": "Invalid or expired token"})
+
+
+@both
+def test_logout(caller, tokens, mount):
+    access, refresh = tokens
+    answer = caller.json(f"{mount}/logout", token=access)
+    assert (answer.status_code, answer.json()) == (200, {"message": "Logged out successfully."})
+    assert caller.get(f"{mount}/me", access).status_code == 401
+    assert caller.json(f"{mount}/refresh", {"token": refresh}, access).status_code == 401
+
+
+def test_logout_clears_the_cookie_that_login_set(caller, tokens, settings):
+    settings.SECURE_COOKIES = True
+    cookie = caller.json(f"{SHARED}/logout", token=tokens[0]).cookies["refresh_token"]
+    assert (cookie.value, cookie["max-age"]) == ("", 0)
+    assert attributes(cookie) == {"httponly": True, "samesite": "Lax", "path": "/api/v1/auth", "secure": True}
+
+
+@both
+def test_the_cookie_alone_authenticates_nothing(caller, tokens, mount):
+    assert caller.http.cookies["refresh_token"].value == tokens[1]
+    assert caller.json(f"{mount}/logout").status_code == 401
+    assert caller.get(f"{mount}/me").status_code == 401
+    assert caller.json(f"{mount}/refresh", {"token": tokens[1]}).status_code == 401
+    assert caller.get(f"{mount}/me", tokens[0]).status_code == 200
+
+
+def test_logout_ends_the_session_of_the_cookie_too(caller, john):
+    first = log_in(caller).json()["access_token"]["token"]
+    second = log_in(caller).json()["access_token"]["token"]
+    caller.json(f"{ALONE}/logout", token=first)
+    assert [caller.get(f"{ALONE}/me", token).status_code for token in (first, second)] == [401, 401]
+
+
+def test_the_cookie_of_somebody_else_ends_nothing_of_theirs(caller, tokens, bob):
+    theirs = log_in(caller, username="bob").json()["access_token"]["token"]
+    caller.json(f"{ALONE}/logout", token=tokens[0])
+    assert caller.get(f"{ALONE}/me", tokens[0]).status_code == 401
+    assert caller.get(f"{ALONE}/me", theirs).status_code == 200

@@ -1,0 +1,184 @@
+"""/api/v1/auth, which three documents claim: the request says which of them it is in."""
+
+import pytest
+
+from accounts.models import Session
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db
+LOGIN, REFRESH, LOGOUT, ME = (f"/api/v1/auth/{path}" for path in ("login", "refresh", "logout", "me"))
+CREDENTIALS = {"username": "alice", "password": PASSWORD}
+FORM = "username=alice&password=correct+horse+battery"
+WHICH = "One of refresh_token, refreshToken and token is required."
+
+
+def refused(status, text):
+    return status, {"detail": text, "error": text}
+
+
+def seen(answer):
+    return answer.status_code, answer.json()
+
+
+@pytest.fixture
+def pair(caller, alice):
+    return caller.json(LOGIN, CREDENTIALS).json()
+
+
+@pytest.fixture
+def form_pair(caller, alice):
+    body = caller.form(LOGIN, FORM).json()
+    return body["access_token"]["token"], body["refresh_token"]["token"]
+
+
+def test_one_json_login_serves_two_documents(caller, alice):
+    answer = caller.json(LOGIN, CREDENTIALS)
+    alice.refresh_from_db()
+    body = answer.json()
+    assert answer.status_code == 200
+    assert body == {
+        "access_token": body["token"],
+        "refresh_token": body["refreshToken"],
+        "token_type": "bearer",
+        "expires_in": 3600,
+        "user": {
+            "id": str(alice.uuid),
+            "username": "alice",
+            "email": "alice@example.com",
+            "is_admin": False,
+            "created_at": alice.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "last_login": alice.last_login.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        },
+        "token": body["access_token"],
+        "refreshToken": body["refresh_token"],
+    }
+    assert not answer.cookies
+
+
+def test_form_data_says_that_a_login_is_in_form(caller, alice):
+    urlencoded, multipart = caller.form(LOGIN, FORM), caller.multipart(LOGIN, **CREDENTIALS)
+    assert urlencoded.json().keys() == multipart.json().keys() == {"username", "access_token", "refresh_token"}
+    assert [session.contract for session in Session.objects.all()] == ["form", "form"]
+
+
+def test_json_that_curl_sent_as_a_form_is_json(caller, alice):
+    answer = caller.form(LOGIN, '{"username": "alice", "password": "correct horse battery"}')
+    assert answer.status_code == 200
+    assert answer.json()["token"] == answer.json()["access_token"]
+    assert [session.contract for session in Session.objects.all()] == ["bearer"]
+
+
+def test_json_that_curl_sent_as_a_form_refreshes_too(caller, pair):
+    answer = caller.form(REFRESH, f'\n {{"refreshToken": "{pair["refreshToken"]}"}}')
+    assert (answer.status_code, answer.json().keys()) == (200, {"token", "expires_in"})
+
+
+def test_a_refresh_by_form_is_of_no_document(caller, pair):
+    answer = caller.form(REFRESH, f"refresh_token={pair['refresh_token']}")
+    assert seen(answer) == refused(415, "Unsupported content type")
+
+
+def test_the_key_says_which_refresh_it_is(caller, pair, form_pair):
+    bearer = caller.json(REFRESH, {"refresh_token": pair["refresh_token"]}).json()
+    camel = caller.json(REFRESH, {"refreshToken": pair["refresh_token"]}).json()
+    form = caller.json(REFRESH, {"token": form_pair[1]}, form_pair[0]).json()
+    assert (bearer.keys(), camel.keys(), form.keys()) == (
+        {"access_token", "token_type", "expires_in"},
+        {"token", "expires_in"},
+        {"username", "access_token", "refresh_token"},
+    )
+
+
+@pytest.mark.parametrize("keys", [("refresh_token", "refreshToken"), ("refresh_token", "token"), ("refreshToken", "token")])
+def test_two_keys_with_different_values(caller, pair, keys):
+    answer = caller.json(REFRESH, {keys[0]: pair["refresh_token"], keys[1]: "another"})
+    assert seen(answer) == refused(400, WHICH)
+
+
+@pytest.mark.parametrize("body", [{}, [], {"refresh": "token"}, "refresh_token", {"refresh_token": None, "refreshToken": "token"}])
+def test_no_key_that_says_which(caller, alice, body):
+    assert seen(caller.json(REFRESH, body)) == refused(400, WHICH)
+
+
+@pytest.mark.parametrize(
+    "keys", [("refreshToken", "refresh_token"), ("token", "refresh_token"), ("token", "refreshToken", "refresh_token")]
+)
+def test_equal_values_are_read_as_the_leftmost(caller, pair, keys):
+    answer = caller.json(REFRESH, dict.fromkeys(keys, pair["refresh_token"]))
+    assert (answer.status_code, answer.json().keys()) == (200, {"access_token", "token_type", "expires_in"})
+
+
+def test_equal_values_for_camel_and_form_are_camels(caller, pair):
+    answer = caller.json(REFRESH, {"token": pair["refresh_token"], "refreshToken": pair["refresh_token"]})
+    assert (answer.status_code, answer.json().keys()) == (200, {"token", "expires_in"})
+
+
+def test_a_second_key_is_no_way_round_rotation(caller, form_pair):
+    access, refresh = form_pair
+    assert caller.json(REFRESH, {"token": refresh, "refresh_token": refresh}, access).status_code == 401
+    assert caller.json(REFRESH, {"token": refresh}, access).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("refresh_token", "Invalid refresh token"),
+        ("refreshToken", "Invalid or expired refresh token"),
+        ("token", "Invalid or expired refresh token"),
+    ],
+)
+def test_the_key_also_says_the_words_of_a_refusal(caller, form_pair, key, text):
+    assert seen(caller.json(REFRESH, {key: "made up"}, form_pair[0])) == refused(401, text)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "expected"),
+    [
+        (LOGIN, CREDENTIALS | {"password": "wrong"}, refused(401, "Invalid credentials")),
+        (LOGIN, {"username": "alice"}, refused(400, "password: This field is required.")),
+        (LOGIN, b"{", refused(400, "Malformed JSON")),
+        (REFRESH, b"{", refused(400, "Malformed JSON")),
+        (LOGOUT, {}, refused(401, "Authentication required")),
+        (ME, {}, refused(405, "Method not allowed")),
+        ("/api/v1/auth/nowhere", {}, refused(404, "Not found")),
+        ("/api/v1/auth", {}, refused(404, "Not found")),
+    ],
+)
+def test_a_refusal_stands_under_both_names(caller, pair, path, body, expected):
+    token = pair["token"] if path == ME else ""
+    assert seen(caller.json(path, body, token)) == expected
+
+
+def test_a_refused_form_stands_under_both_names(caller, alice):
+    assert seen(caller.form(LOGIN, "username=alice&password=wrong")) == refused(401, "Invalid credentials")
+    assert seen(caller.form(LOGIN, "username=alice")) == refused(400, "password: This field is required.")
+    assert seen(caller.get(ME)) == refused(401, "Authentication required")
+
+
+def test_only_token_speaks_oauth(caller, alice):
+    answer = caller.form("/api/v1/auth/token", "username=alice&password=wrong")
+    assert seen(answer) == (400, {"error": "invalid_grant", "error_description": "Invalid credentials"})
+
+
+def test_logout_with_the_cookie_is_forms(caller, form_pair):
+    answer = caller.json(LOGOUT, token=form_pair[0])
+    assert seen(answer) == (200, {"message": "Logged out successfully."})
+    assert answer.cookies["refresh_token"].value == ""
+
+
+def test_logout_without_the_cookie_is_camels(caller, form_pair):
+    caller.http.cookies.clear()
+    answer = caller.json(LOGOUT, token=form_pair[0])
+    assert seen(answer) == (200, {"message": "Successfully logged out"})
+    assert not answer.cookies
+    assert caller.get(ME, form_pair[0]).status_code == 401
+
+
+def test_no_form_at_a_json_documents_own_mount(caller, alice):
+    answers = [caller.form(f"/c/{name}/api/v1/auth/login", FORM) for name in ("bearer", "camel")]
+    text = "Unsupported content type"
+    assert [seen(answer) for answer in answers] == [(415, {"detail": text}), (415, {"error": text})]
+
+
+def test_no_json_at_the_forms_own_login(caller, alice):
+    assert seen(caller.json("/c/form/api/v1/auth/login", CREDENTIALS)) == (415, {"detail": "Unsupported content type"})

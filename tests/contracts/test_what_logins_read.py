@@ -1,0 +1,122 @@
+"""What logins take as it is, and what they leave unread."""
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from accounts.hashers import TunedArgon2PasswordHasher
+from accounts.models import User
+from tests.contracts.endpoints import LOGINS, each, problem
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def plenty(settings):
+    """What is refused here is refused for what it is, and not because of how often."""
+    settings.LOGIN_RATE_PER_NAME = settings.LOGIN_RATE_PER_ADDRESS = settings.CHALLENGE_REFRESH_RATE = "1000000/5m"
+
+
+def signed_in(caller, user: User, password: str) -> set[int]:
+    """The statuses of this login at every door, form and JSON."""
+    asked = {"username": user.username, "password": password}
+    answers = [caller.json(door.path, asked) for door in LOGINS if door.json] + [
+        caller.form(door.path, urlencode(asked)) for door in LOGINS if door.form
+    ]
+    return {answer.status_code for answer in answers}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("a" * 100, "a" * 89 + "b" + "a" * 10),
+        ("a" * 100, "a" * 72),
+        ("sesame open", " sesame open"),
+        ("sesame open", "sesame open "),
+        (" sesame open ", "sesame open"),
+        ("caf\u00e9 au lait", "cafe\u0301 au lait"),
+        ("sesame open", "Sesame open"),
+        ("пароль 🔑🔑🔑", "пароль 🔑🔑"),
+        ("   " * 5, "   " * 4),
+    ],
+)  # fmt: skip
+def test_passwords_are_taken_as_they_are(caller, db, right, wrong):
+    user = User.objects.create_user("carol", right)
+    assert signed_in(caller, user, right) == {200}
+    assert signed_in(caller, user, wrong) == {400, 401}  # /token says 400
+
+
+def test_a_password_of_1024_characters_works_and_one_more_is_refused(caller, db):
+    user = User.objects.create_user("carol", "é" * 1024)
+    assert signed_in(caller, user, "é" * 1024) == {200}
+    assert signed_in(caller, user, "é" * 1025) == {400, 422}
+
+
+class CountingHasher(TunedArgon2PasswordHasher):
+    """The one of the settings, which also counts its work."""
+
+    work = 0
+
+    def encode(self, *args: Any, **kwargs: Any) -> str:
+        CountingHasher.work += 1
+        return super().encode(*args, **kwargs)
+
+    def verify(self, *args: Any, **kwargs: Any) -> bool:
+        CountingHasher.work += 1
+        return super().verify(*args, **kwargs)
+
+
+def test_a_huge_password_is_refused_without_hashing_it(caller, alice, bob, settings):
+    settings.PASSWORD_HASHERS = ["tests.contracts.test_what_logins_read.CountingHasher"]
+    signed_in(caller, alice, "wrong")
+    counted = CountingHasher.work
+    assert counted >= len(LOGINS)
+    assert signed_in(caller, alice, "x" * 1_000_000) == {413}
+    assert signed_in(caller, alice, "x" * 4_096) == {400, 422}
+    assert CountingHasher.work == counted
+
+
+@each(LOGINS)
+def test_fields_that_no_document_names_change_nothing(caller, alice, bob, door):
+    more = {
+        "expires_in": "999999999",
+        "is_admin": "true",
+        "is_superuser": "1",
+        "user_id": str(bob.pk),
+        "scope": "admin",
+        "lifetime": "9",
+        "sub": str(bob.uuid),
+    }
+    send = caller.json if door.json else lambda path, fields: caller.form(path, urlencode(fields))
+    plain, extra = send(door.path, door.good).json(), send(door.path, {**door.good, **more}).json()
+    for answer in (plain, extra):
+        answer.get("user", {}).pop("last_login", None)
+        answer.get("user", {}).pop("updated_at", None)
+    assert without_tokens(extra) == without_tokens(plain)
+
+
+def without_tokens(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: without_tokens(inner) for name, inner in value.items()}
+    return "a token" if isinstance(value, str) and value.count(".") == 2 and len(value) > 100 else value
+
+
+def test_a_refresh_sets_no_lifetime(caller, alice):
+    pair = caller.multipart("/c/form/api/v1/auth/login", **LOGINS[0].good).json()
+    asked = {"token": pair["refresh_token"]["token"], "expires_in": 999_999_999, "token_type": "admin", "user_id": 1}
+    renewed = caller.json("/c/form/api/v1/auth/refresh", asked, pair["access_token"]["token"]).json()
+    assert renewed["access_token"]["expires_in"] == 7 * 86400
+    assert 0 <= pair["refresh_token"]["expires_in"] - renewed["refresh_token"]["expires_in"] <= 5
+
+
+@each(LOGINS)
+def test_json_that_curl_labels_as_a_form_is_read_as_json(caller, alice, door, settings):
+    """With the same checks, and on the same budget."""
+    settings.LOGIN_RATE_PER_NAME = "3/5m"
+    assert caller.form(door.path, "  " + json.dumps(door.good)).status_code == 200
+    assert problem(caller.form(door.path, json.dumps({**door.good, "password": 5})), door.shape) == ""
+    for _ in range(3):
+        caller.form(door.path, json.dumps({**door.good, "password": "wrong"}))
+    assert caller.form(door.path, json.dumps(door.good)).status_code == 429

@@ -1,0 +1,222 @@
+"""The keys that sign: made once, replaced without locking anybody out, and never shown."""
+
+import json
+from datetime import timedelta
+from threading import Barrier, Thread
+
+import jwt
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.utils.timezone import now
+
+from accounts import keyring, sessions
+from accounts.contract import Policy
+from accounts.errors import InvalidToken, UnusableKeyring
+from accounts.models import SigningKey
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.usefixtures("db")
+POLICY = Policy(name="bearer", access=timedelta(hours=1), refresh=timedelta(days=30))
+Use = SigningKey.Use
+PRIVATE_PARTS = {"d", "p", "q", "dp", "dq", "qi", "k", "oth"}
+
+
+def log_in():
+    return sessions.open_session(POLICY, "alice", PASSWORD)
+
+
+def kid_of(token):
+    return jwt.get_unverified_header(token)["kid"]
+
+
+def make_anew(settings, algorithm):
+    settings.SIGNING_ALGORITHM = algorithm
+    SigningKey.objects.all().delete()
+    keyring.reload()
+
+
+def test_there_is_one_key_that_signs_and_one_that_will():
+    assert sorted(SigningKey.objects.values_list("use", "algorithm")) == [(Use.CURRENT, "ES256"), (Use.NEXT, "ES256")]
+    assert keyring.current().kid == SigningKey.objects.get(use=Use.CURRENT).kid
+
+
+def test_a_token_names_the_key_that_signed_it(alice):
+    header = jwt.get_unverified_header(log_in().access)
+    assert header == {"alg": "ES256", "kid": SigningKey.objects.get(use=Use.CURRENT).kid, "typ": "JWT"}
+
+
+def test_looking_again_changes_nothing():
+    before = set(SigningKey.objects.values_list("kid", "use", "private"))
+    keyring.forget()
+    keyring.current()
+    assert set(SigningKey.objects.values_list("kid", "use", "private")) == before
+
+
+def test_the_published_next_key_signs_after_a_rotation(alice):
+    published = {key["kid"] for key in keyring.jwks()["keys"]}
+    old, following = keyring.current().kid, SigningKey.objects.get(use=Use.NEXT).kid
+    assert keyring.rotate().kid == following
+    assert kid_of(log_in().access) == following
+    assert following in published
+    assert dict(SigningKey.objects.values_list("kid", "use"))[old] == Use.PREVIOUS
+    assert SigningKey.objects.filter(use=Use.NEXT).count() == 1
+
+
+def test_tokens_from_before_a_rotation_stay_good(alice):
+    grant = log_in()
+    keyring.rotate()
+    keyring.rotate()
+    assert sessions.identify(grant.access).username == "alice"
+    assert kid_of(sessions.refresh(POLICY, grant.refresh).access) == keyring.current().kid
+
+
+def test_a_retired_key_opens_nothing_any_more(alice):
+    grant = log_in()
+    keyring.rotate()
+    assert keyring.retire(kid_of(grant.access)) is True
+    with pytest.raises(InvalidToken):
+        sessions.identify(grant.access)
+    assert kid_of(grant.access) not in {key["kid"] for key in keyring.jwks()["keys"]}
+
+
+def test_the_key_that_signs_cannot_be_retired(alice):
+    grant = log_in()
+    assert keyring.retire(kid_of(grant.access)) is False
+    assert keyring.retire(SigningKey.objects.get(use=Use.NEXT).kid) is False
+    assert sessions.identify(grant.access).username == "alice"
+
+
+def test_a_previous_key_counts_until_the_last_token_it_signed_has_expired(alice, settings):
+    grant = log_in()
+    keyring.rotate()
+    old = SigningKey.objects.get(use=Use.PREVIOUS)
+    assert old.retires_at
+    assert abs(old.retires_at - now() - settings.LONGEST_LIFETIME) < timedelta(minutes=1)
+    SigningKey.objects.filter(pk=old.pk).update(retires_at=now() - timedelta(seconds=1))
+    keyring.reload()
+    with pytest.raises(InvalidToken):
+        sessions.identify(grant.access)
+    keyring.rotate()
+    assert not SigningKey.objects.filter(pk=old.pk).exists()
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
+def test_nothing_private_is_published(settings, algorithm):
+    make_anew(settings, algorithm)
+    published = keyring.jwks()["keys"]
+    assert {key["kid"] for key in published} == set(SigningKey.objects.values_list("kid", flat=True))
+    for key in published:
+        assert not PRIVATE_PARTS & key.keys()
+        assert (key["alg"], key["use"]) == (algorithm, "sig")
+
+
+def test_a_shared_secret_is_not_published(settings, alice):
+    make_anew(settings, "HS256")
+    assert keyring.jwks() == {"keys": []}
+    assert sessions.identify(log_in().access).username == "alice"
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
+def test_anybody_can_verify_a_token_with_what_is_published(settings, alice, algorithm):
+    make_anew(settings, algorithm)
+    token = log_in().access
+    published = jwt.PyJWKSet.from_dict(json.loads(json.dumps(keyring.jwks())))
+    claims = jwt.decode(token, published[kid_of(token)], algorithms=[algorithm], issuer="http://testserver")
+    assert (claims["sub"], claims["token_type"]) == (str(alice.uuid), "access")
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA", "HS256"])
+def test_the_same_claims_are_the_same_token(settings, algorithm):
+    """A repeated refresh gets its successor again by signing it again."""
+    make_anew(settings, algorithm)
+    assert len({keyring.current().sign({"sub": "alice"}) for _ in range(5)}) == 1
+
+
+def test_tokens_of_another_algorithm_stay_good_when_the_setting_changes(settings, alice):
+    grant = log_in()
+    settings.SIGNING_ALGORITHM = "EdDSA"
+    keyring.rotate()
+    keyring.rotate()
+    assert jwt.get_unverified_header(log_in().access)["alg"] == "EdDSA"
+    assert sessions.identify(grant.access).username == "alice"
+
+
+def test_private_keys_are_stored_encrypted():
+    stored = SigningKey.objects.get(use=Use.CURRENT).private
+    packed = keyring._pack(keyring.current().private)
+    assert "PRIVATE" not in stored
+    assert packed.hex() not in stored.encode().hex()
+    assert "private" not in repr(keyring.current())
+
+
+def test_a_key_of_another_secret_key_is_unusable_and_the_refusal_says_so(settings):
+    kid = keyring.current().kid
+    settings.SECRET_KEY = "another secret, of thirty-two letters and more"
+    keyring.forget()
+    with pytest.raises(UnusableKeyring, match=f"{kid}.*SECRET_KEY_FALLBACKS") as refusal:
+        keyring.current()
+    assert settings.SECRET_KEY not in str(refusal.value)
+
+
+def test_a_key_of_a_former_secret_key_is_good(settings, alice):
+    grant = log_in()
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another secret, of thirty-two letters and more"
+    keyring.reload()
+    assert sessions.identify(grant.access).username == "alice"
+
+
+def test_a_key_moved_to_another_row_is_unusable(settings):
+    """Whoever can write to the database cannot put one key in another's place."""
+    current, following = SigningKey.objects.get(use=Use.CURRENT), SigningKey.objects.get(use=Use.NEXT)
+    SigningKey.objects.filter(pk=current.pk).update(private=following.private)
+    keyring.forget()
+    with pytest.raises(UnusableKeyring, match=current.kid):
+        keyring.current()
+
+
+def test_encrypted_anew_the_keys_need_the_former_secret_no_longer(settings, alice):
+    grant = log_in()
+    settings.ENCRYPTION_KEYS = ["a new key, of thirty-two letters and more", settings.SECRET_KEY]
+    assert keyring.reencrypt() == 2
+    settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS[:1]
+    keyring.forget()
+    assert sessions.identify(grant.access).username == "alice"
+
+
+def test_a_retired_key_that_cannot_be_read_is_in_nobodys_way(settings):
+    SigningKey.objects.create(kid="old", algorithm="ES256", private="", use=Use.PREVIOUS, retires_at=now() - timedelta(days=1))
+    assert keyring.reencrypt() == 2
+
+
+@pytest.mark.parametrize("use", [Use.CURRENT, Use.NEXT])
+def test_the_database_lets_one_key_have_each_use(use):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        SigningKey.objects.create(kid="another", algorithm="ES256", private="", use=use)
+
+
+def test_a_rotation_that_stopped_half_way_is_completed(alice):
+    SigningKey.objects.filter(use=Use.NEXT).delete()
+    keyring.reload()
+    assert SigningKey.objects.filter(use=Use.NEXT).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="the tables of an SQLite in memory are locked, not waited for")
+def test_two_nodes_that_start_at_once_make_one_keyring():
+    SigningKey.objects.all().delete()
+    start, seen = Barrier(4), []
+
+    def node():
+        start.wait()
+        seen.append(keyring._load().current.kid)  # reload() would queue the threads of one process up
+        connection.close()
+
+    threads = [Thread(target=node) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 4
+    assert set(seen) == {SigningKey.objects.get(use=Use.CURRENT).kid}
+    assert SigningKey.objects.count() == 2

@@ -1,0 +1,372 @@
+"""Mail that is asked for, and the worker that sends it: to whom, how often, in which language, and what becomes of the rest."""
+
+import unicodedata
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.utils.timezone import now
+
+from accounts import delivery, outbox, passwords
+from accounts.errors import EmailDisabled, InvalidReset
+from accounts.models import OutgoingMail, PasswordReset, User
+from accounts.origin import Origin, entered
+from tests.conftest import PASSWORD
+from tests.crowd import at_once
+from tests.mailbox import token_in
+
+pytestmark = pytest.mark.django_db
+NEW = "eine Zeile, die keiner kennt"
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+Kind, Fate = OutgoingMail.Kind, OutgoingMail.Fate
+
+
+def ask(*typed):
+    for each in typed:
+        passwords.ask_for_reset(each)
+
+
+def fates():
+    return list(OutgoingMail.objects.order_by("pk").values_list("fate", flat=True))
+
+
+def recipients(mailoutbox):
+    return [address for message in mailoutbox for address in message.recipients()]
+
+
+def make_due():
+    """Let the pause until the next try be over."""
+    OutgoingMail.objects.waiting().update(next_try_at=now())
+
+
+@pytest.fixture
+def nobody_answers(settings):
+    """No mail server where one should be."""
+    settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS = SMTP, "127.0.0.1", 9, False
+
+
+# The request
+
+
+@pytest.mark.parametrize("typed", ["alice", "alice@example.com", "nobody", "nobody@example.com", "", "x" * 2000])
+def test_asking_is_one_row_and_one_query(alice, django_assert_num_queries, typed):
+    with django_assert_num_queries(1):
+        ask(typed)
+    mail = OutgoingMail.objects.get()
+    assert (mail.kind, mail.fate, mail.user, mail.recipient, mail.typed) == (Kind.RESET, Fate.WAITING, None, "", typed[:254])
+
+
+def test_a_mail_remembers_who_asked(alice, mailoutbox):
+    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    with entered(Origin(address="192.0.2.7", user_agent=agent, contract="form", request_id="r-1")):
+        ask("alice")
+    mail = OutgoingMail.objects.get()
+    assert (mail.address, mail.user_agent, mail.contract, mail.request_id) == ("192.0.2.7", agent, "form", "r-1")
+    assert mail.give_up_at - mail.created_at == timedelta(hours=24)
+
+
+def test_where_no_mail_is_sent_none_is_asked_for(alice, settings):
+    settings.EMAILS_ENABLED = False
+    with pytest.raises(EmailDisabled):
+        ask("alice")
+    assert not OutgoingMail.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_change_that_is_undone_sends_no_word_of_it(alice):
+    with transaction.atomic():
+        passwords.change(alice.pk, PASSWORD, NEW)
+        assert OutgoingMail.objects.exists()
+        transaction.set_rollback(True)
+    assert not OutgoingMail.objects.exists()
+
+
+# Whom it reaches
+
+
+@pytest.mark.parametrize("typed", ["alice", " ALICE\n", "alice@example.com", "Alice@EXAMPLE.com", "ａｌｉｃｅ＠example.com"])
+def test_a_reset_goes_to_the_stored_address(alice, bob, mailoutbox, typed):
+    ask(typed)
+    assert delivery.deliver_due() == 1
+    assert recipients(mailoutbox) == ["alice@example.com"]
+    mail = OutgoingMail.objects.get()
+    assert (mail.fate, mail.user, mail.recipient, mail.tries, mail.error) == (Fate.SENT, alice, "alice@example.com", 1, "")
+    assert passwords.find_reset(token_in(mailoutbox[0])).user == alice
+
+
+@pytest.mark.parametrize("name", ["alice liddell", "jürgen", "алиса", "محمد", "爱丽丝", "ñandú", "ﾊﾅｺ", "weiß", "Ⅳ. alice"])
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
+def test_a_name_in_another_alphabet_and_form(alice, mailoutbox, name, form):
+    User.objects.filter(pk=alice.pk).update(username=name)
+    ask(unicodedata.normalize(form, name.upper()), unicodedata.normalize(form, name))
+    delivery.deliver_due()
+    assert recipients(mailoutbox)[-1:] == ["alice@example.com"]
+
+
+@pytest.mark.parametrize("space", ["\u3000", "\u00a0", "\u2009"], ids=["ideographic", "no-break", "thin"])
+def test_a_name_with_the_space_of_another_keyboard(alice, mailoutbox, space):
+    """It signs in, so it can also forget."""
+    User.objects.filter(pk=alice.pk).update(username="alice liddell")
+    typed = f"alice{space}liddell"
+    assert passwords.authenticate(typed, PASSWORD) == alice
+    ask(typed)
+    delivery.deliver_due()
+    assert recipients(mailoutbox) == ["alice@example.com"]
+
+
+@pytest.mark.parametrize("typed", ["nobody", "nobody@example.com", "bob", "carol", "", "%", "alice@", "@example.com", "alice@example.com."])
+def test_who_is_unknown_inactive_or_without_an_address_gets_none(alice, bob, mailoutbox, typed):
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    User.objects.create_user("carol", PASSWORD)
+    ask(typed)
+    assert delivery.deliver_due() == 1
+    assert mailoutbox == []
+    mail = OutgoingMail.objects.get()
+    assert (mail.fate, mail.recipient, mail.typed) == (Fate.NOBODY, "", typed)
+    assert not PasswordReset.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "alike", ["аlice@example.com", "alıce@example.com", "alice@exаmple.com", "alice@example.сom", "alice\u200b@example.com"]
+)
+def test_a_look_alike_address_gets_nothing(alice, mailoutbox, alike):
+    ask(alike)
+    delivery.deliver_due()
+    assert (mailoutbox, fates()) == ([], [Fate.NOBODY])
+
+
+def test_letters_that_are_the_same_by_their_form_reach_only_the_stored_address(mailoutbox):
+    """CVE-2019-19844: the long s, and the Kelvin sign, become s and k."""
+    User.objects.create_user("mike", PASSWORD, email="mikes@example.com")
+    ask("mi\u212ae\u017f@example.com")
+    delivery.deliver_due()
+    assert recipients(mailoutbox) == ["mikes@example.com"]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "alice@example.com\r\nBcc: eve@example.com",
+        "alice@example.com, eve@example.com",
+        "alice\nTo: eve@example.com",
+        "Alice <alice@example.com>",
+    ],
+)
+def test_more_than_an_address_reaches_nobody(alice, mailoutbox, typed):
+    ask(typed)
+    delivery.deliver_due()
+    assert (mailoutbox, fates()) == ([], [Fate.NOBODY])
+    assert "\n" not in OutgoingMail.objects.get().typed
+
+
+def test_nothing_that_is_shown_in_a_mail_adds_a_header_to_it(alice, mailoutbox):
+    User.objects.filter(pk=alice.pk).update(name="Alice\r\nBcc: eve@example.com\r\n\r\n<script>")
+    with entered(Origin(user_agent="Firefox\r\nBcc: eve@example.com", contract="x\r\nBcc: y")):
+        ask("alice")
+    passwords.change(alice.pk, PASSWORD, NEW)
+    delivery.deliver_due()
+    assert recipients(mailoutbox) == ["alice@example.com"] * 2
+    for message in mailoutbox:
+        assert {"Bcc", "Cc"}.isdisjoint(message.message().keys())
+        assert "<script>" not in str(message.alternatives)
+
+
+# How often
+
+
+def test_at_most_five_an_hour_however_the_account_is_called(alice, bob, mailoutbox):
+    for _ in range(4):
+        ask("alice", "ALICE@example.com")
+    ask("bob")
+    delivery.deliver_due()
+    assert recipients(mailoutbox) == ["alice@example.com"] * 5 + ["bob@example.com"]
+    assert fates() == [Fate.SENT] * 5 + [Fate.ENOUGH] * 3 + [Fate.SENT]
+    OutgoingMail.objects.filter(fate=Fate.SENT, user=alice).update(closed_at=now() - timedelta(hours=1))
+    ask("alice")
+    delivery.deliver_due()
+    assert fates()[-1] == Fate.SENT
+
+
+def test_the_last_of_five_mails_stays_good(alice, mailoutbox):
+    ask(*["alice"] * 9)
+    delivery.deliver_due()
+    assert passwords.reset_by_token(token_in(mailoutbox[-1]), NEW) == alice
+
+
+def test_word_of_a_change_is_not_counted(alice, mailoutbox):
+    ask(*["alice"] * 6)
+    for number in range(6):
+        passwords.change(alice.pk, PASSWORD if not number else f"{NEW}{number - 1}", f"{NEW}{number}")
+    delivery.deliver_due()
+    assert len(mailoutbox) == 11
+
+
+def test_a_second_mail_replaces_the_first(alice, bob, mailoutbox):
+    ask("alice", "bob", "alice")
+    delivery.deliver_due()
+    first, his, second = (token_in(message) for message in mailoutbox)
+    assert PasswordReset.objects.usable().count() == 2
+    assert passwords.find_reset(his).user == bob
+    with pytest.raises(InvalidReset):
+        passwords.reset_by_token(first, NEW)
+    assert passwords.reset_by_token(second, NEW) == alice
+
+
+# What becomes of the rest
+
+
+def test_what_was_not_taken_is_tried_again_after_longer_and_longer_pauses(alice, nobody_answers):
+    ask("alice")
+    pauses = []
+    for tries in range(1, 12):
+        make_due()
+        assert delivery.deliver_due() == 1
+        mail = OutgoingMail.objects.get()
+        pauses.append(round((mail.next_try_at - now()).total_seconds()))
+        assert (mail.fate, mail.tries, mail.closed_at) == (Fate.WAITING, tries, None)
+        assert "Connection refused" in mail.error
+        assert delivery.deliver_due() == 0
+    assert pauses == [15, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+
+
+def test_after_a_day_it_is_given_up_and_an_operator_can_send_it_again(alice, settings, nobody_answers, mailoutbox):
+    ask("alice")
+    OutgoingMail.objects.update(give_up_at=now() + timedelta(seconds=10))
+    delivery.deliver_due()
+    mail = OutgoingMail.objects.get()
+    assert (mail.fate, mail.recipient, mail.closed_at is None) == (Fate.FAILED, "alice@example.com", False)
+    assert "Connection refused" in mail.error
+    make_due()
+    assert delivery.deliver_due() == 0
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    assert OutgoingMail.objects.all().send_again() == 1
+    assert delivery.deliver_due() == 1
+    mail.refresh_from_db()
+    assert (mail.fate, mail.error, mail.tries) == (Fate.SENT, "", 1)
+    assert passwords.reset_by_token(token_in(mailoutbox[0]), NEW) == alice
+
+
+def test_only_what_was_given_up_is_sent_again(alice, mailoutbox):
+    ask("alice", "nobody", *["alice"] * 5)
+    delivery.deliver_due()
+    ask("bob")
+    assert OutgoingMail.objects.all().send_again() == 0
+    assert fates() == [Fate.SENT, Fate.NOBODY, *[Fate.SENT] * 4, Fate.ENOUGH, Fate.WAITING]
+
+
+def test_sent_again_it_is_tried_for_another_day(alice, nobody_answers):
+    ask("alice")
+    OutgoingMail.objects.update(give_up_at=now())
+    delivery.deliver_due()
+    OutgoingMail.objects.all().send_again()
+    delivery.deliver_due()
+    mail = OutgoingMail.objects.get()
+    assert mail.fate == Fate.WAITING
+    assert timedelta(hours=23) < mail.give_up_at - now() < timedelta(hours=25)
+
+
+def test_a_template_that_an_operator_broke_holds_up_no_other(alice, bob, mailoutbox, settings, tmp_path):
+    """It waits, says why, and goes out once the template is mended."""
+    override(settings, tmp_path, "password_changed.txt", "{% no such tag %}")
+    passwords.change(alice.pk, PASSWORD, NEW)
+    ask("bob")
+    delivery.deliver_due()
+    assert recipients(mailoutbox) == ["bob@example.com"]
+    assert "no" in OutgoingMail.objects.waiting().get().error
+    override(settings, tmp_path, "password_changed.txt", "Mended.")
+    make_due()
+    delivery.deliver_due()
+    assert (mailoutbox[-1].recipients(), mailoutbox[-1].body) == (["alice@example.com"], "Mended.")
+
+
+def override(settings, folder, name, text):
+    """An operator's own template in the place of ours."""
+    (folder / "emails").mkdir(exist_ok=True)
+    (folder / "emails" / name).write_text(text)
+    (ours,) = settings.TEMPLATES
+    settings.TEMPLATES = [{**ours, "DIRS": [folder, *ours["DIRS"]]}]
+
+
+# Two workers
+
+
+@pytest.mark.django_db(transaction=True)
+def test_four_workers_at_once_send_each_mail_once(alice, mailoutbox):
+    for number in range(12):
+        User.objects.create_user(f"user{number}", PASSWORD, email=f"user{number}@example.com")
+        ask(f"user{number}")
+    assert sum(at_once(*[delivery.deliver_due] * 4)) == 12
+    assert sorted(recipients(mailoutbox)) == sorted(f"user{number}@example.com" for number in range(12))
+    assert fates() == [Fate.SENT] * 12
+    assert set(OutgoingMail.objects.values_list("tries", flat=True)) == {1}
+
+
+def test_a_claim_is_for_one_worker_and_for_a_while(alice):
+    ask("alice")
+    mine, yours = OutgoingMail.objects.get(), OutgoingMail.objects.get()
+    assert (mine.claim(timedelta(minutes=2)), yours.claim(timedelta(minutes=2))) == (True, False)
+    assert not OutgoingMail.objects.due().exists()
+    make_due()
+    assert OutgoingMail.objects.due().get().claim(timedelta(minutes=2))
+
+
+# Language
+
+
+@pytest.fixture
+def says_its_language(settings, tmp_path):
+    for name in ("reset", "password_changed"):
+        override(settings, tmp_path, f"{name}.txt", "{% load i18n %}{% get_current_language as code %}{{ code }}")
+
+
+@pytest.mark.parametrize(
+    ("own", "header", "language"),
+    [
+        ("", "", "en"),
+        ("", "de", "de"),
+        ("", "de-AT,de;q=0.9,en;q=0.8", "de"),
+        ("", "en;q=0.2, fr;q=0.7", "fr"),
+        ("", "pt-BR, es;q=0.9, fr-CH;q=0.3", "fr"),
+        ("", "zh, ja", "en"),
+        ("", "*", "en"),
+        ("", "garbage;;q=x", "en"),
+        ("", "fr;q=0, de;q=0.1", "de"),
+        ("", "es, fr;q=0", "en"),
+        ("", "de" + ",xx;q=0.5" * 300, "de"),
+        ("fr", "de", "fr"),
+        ("de", "", "de"),
+    ],
+)
+def test_a_mail_is_in_the_language_of_its_reader_else_of_whoever_asked(alice, mailoutbox, says_its_language, own, header, language):
+    User.objects.filter(pk=alice.pk).update(language=own)
+    with entered(Origin(languages=header)):
+        ask("alice")
+        passwords.change(alice.pk, PASSWORD, NEW)
+    delivery.deliver_due()
+    assert [message.body for message in mailoutbox] == [language, language]
+
+
+@pytest.mark.parametrize("length", range(1, 9))
+def test_a_long_header_says_the_language_too(alice, mailoutbox, says_its_language, length):
+    """Wherever it may be cut."""
+    with entered(Origin(languages=f"de-CH,{'x' * length}{',x;q=0.875' * 40}")):
+        ask("alice")
+    delivery.deliver_due()
+    assert mailoutbox[0].body == "de"
+
+
+def test_one_mails_language_is_not_the_nexts(alice, bob, mailoutbox, says_its_language):
+    with entered(Origin(languages="fr")):
+        ask("alice")
+    ask("bob")
+    delivery.deliver_due()
+    assert [message.body for message in mailoutbox] == ["fr", "en"]
+
+
+def test_put_takes_a_name_or_a_user(alice):
+    outbox.put(Kind.PASSWORD_CHANGED, user=alice)
+    outbox.put(Kind.RESET, typed="alice")
+    assert list(OutgoingMail.objects.order_by("pk").values_list("kind", "user", "typed")) == [
+        (Kind.PASSWORD_CHANGED, alice.pk, ""),
+        (Kind.RESET, None, "alice"),
+    ]

@@ -1,0 +1,297 @@
+"""What a password may be, how it is changed by who knows it, and hashes that came from elsewhere."""
+
+from datetime import timedelta
+from functools import partial
+
+import argon2
+import bcrypt
+import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
+from django.utils.timezone import now
+
+from accounts import passwords, sessions
+from accounts.contract import Policy
+from accounts.errors import InvalidChallenge, InvalidCredentials, WeakPassword
+from accounts.models import AuditEvent, OutgoingMail, Session, User
+from accounts.tokens import ChallengeToken
+from tests.conftest import PASSWORD
+from tests.crowd import at_once
+
+pytestmark = pytest.mark.django_db
+POLICY = Policy(name="challenge", access=timedelta(hours=24), refresh=timedelta(days=90))
+NEW = "eine Zeile, die keiner kennt"
+crowded = pytest.mark.django_db(transaction=True)
+
+
+def log_in(username="alice", password=PASSWORD):
+    return sessions.open_session(POLICY, username, password)
+
+
+def live(user):
+    return set(user.sessions.live().values_list("pk", flat=True))
+
+
+# Rules
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "zq8!mw2k",
+        "aaaa bbbb cccc dddd",
+        "  two spaces before and after  ",
+        "пароль из четырёх слов",
+        "كلمة سر طويلة",
+        "🦊🐙🌵🍉🎈🧭🪐🧩",
+        "n\u0303o\u0308e\u0301 decomposed",
+        "a tab\tand a line\nbreak",
+        "🧩" * 1024,
+    ],
+)
+def test_a_password_may_be_any_text_of_8_to_1024_characters_and_is_taken_as_it_is(alice, password):
+    passwords.change(alice.pk, PASSWORD, password)
+    assert passwords.authenticate("alice", password) == alice
+    for near in {password.strip(), password[:-1], password + " ", password.replace("\u0303", "")} - {password}:
+        with pytest.raises(InvalidCredentials):
+            passwords.authenticate("alice", near)
+
+
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [
+        ("seven77", "This password is too short. It must contain at least 8 characters."),
+        ("🦊🐙🌵🍉🎈🧭🪐", "This password is too short. It must contain at least 8 characters."),
+        ("x" * 1025, "This password is too long. It must contain at most 1024 characters."),
+        ("password1", "This password is too common."),
+        (" PassWord1 ", "This password is too common."),
+        ("alice1234", "The password is too similar to the username."),
+        ("Alice@Example.com", "The password is too similar to the e-mail address."),
+        ("Alice Liddell!", "The password is too similar to the name."),
+    ],
+)
+def test_a_password_that_breaks_a_rule_is_refused_with_the_reason_and_changes_nothing(alice, password, reason):
+    here = log_in()
+    with pytest.raises(WeakPassword) as refusal:
+        passwords.change(alice.pk, PASSWORD, password, keep=here.session_id)
+    assert reason in refusal.value.reason
+    assert passwords.authenticate("alice", PASSWORD) == alice
+    assert live(alice) == {here.session_id}
+
+
+def test_every_broken_rule_is_named(alice):
+    with pytest.raises(WeakPassword) as refusal:
+        passwords.change(alice.pk, PASSWORD, "alice")
+    assert "too short" in refusal.value.reason
+    assert "too similar" in refusal.value.reason
+
+
+# Change
+
+
+def test_a_change_ends_the_other_sessions_and_keeps_the_calling_one(alice, bob):
+    here, there, his = log_in(), log_in(), log_in("bob")
+    passwords.change(alice.pk, PASSWORD, NEW, keep=here.session_id)
+    assert sessions.identify(here.access).id == alice.pk
+    assert sessions.refresh(POLICY, here.refresh).access
+    assert (live(alice), live(bob)) == ({here.session_id}, {his.session_id})
+    assert Session.objects.get(pk=there.session_id).revoked_why == "password changed"
+    with pytest.raises(InvalidCredentials):
+        log_in()
+    assert log_in(password=NEW).user == alice
+
+
+def test_a_change_with_the_wrong_present_password_changes_nothing(alice):
+    here, there = log_in(), log_in()
+    with pytest.raises(InvalidCredentials, match="wrong password"):
+        passwords.change(alice.pk, "wrong", NEW, keep=here.session_id)
+    assert live(alice) == {here.session_id, there.session_id}
+    assert not OutgoingMail.objects.exists()
+    assert log_in().user == alice
+
+
+def test_the_owner_and_the_trail_are_told_of_a_change(alice):
+    passwords.change(alice.pk, PASSWORD, NEW)
+    mail, event = OutgoingMail.objects.get(), AuditEvent.objects.get(kind=AuditEvent.Kind.PASSWORD_CHANGED)
+    assert (mail.kind, mail.user, mail.typed) == (OutgoingMail.Kind.PASSWORD_CHANGED, alice, "")
+    assert (event.user, event.name) == (alice, "alice")
+
+
+@pytest.mark.parametrize("lacking", ["mail", "address"])
+def test_who_gets_no_mail_can_change_the_password_all_the_same(alice, settings, lacking):
+    settings.EMAILS_ENABLED = lacking != "mail"
+    User.objects.filter(pk=alice.pk).update(email=None if lacking == "address" else alice.email)
+    passwords.change(alice.pk, PASSWORD, NEW)
+    assert not OutgoingMail.objects.exists()
+    assert passwords.authenticate("alice", NEW) == alice
+
+
+@crowded
+def test_of_six_changes_at_once_one_succeeds(alice):
+    log_in()
+    wanted = [f"{NEW}, {number}" for number in range(6)]
+    answers = at_once(*(partial(passwords.change, alice.pk, PASSWORD, new) for new in wanted))
+    assert {type(answer) for answer in answers} == {User, InvalidCredentials}
+    (chosen,) = (new for new, answer in zip(wanted, answers, strict=True) if answer == alice)
+    assert passwords.authenticate("alice", chosen) == alice
+    assert OutgoingMail.objects.count() == 1
+    assert not live(alice)
+
+
+@crowded
+def test_a_change_among_logins_leaves_no_session_of_the_old_password(alice):
+    for _ in range(3):
+        answers = at_once(*[log_in] * 4, lambda: passwords.change(alice.pk, PASSWORD, NEW), *[log_in] * 4)
+        assert {type(answer) for answer in answers} <= {User, sessions.Grant, InvalidCredentials}
+        assert not live(alice)
+        alice.set_password(PASSWORD)
+        alice.save()
+
+
+# A password that must be changed
+
+
+@pytest.fixture
+def temporary(alice):
+    """Olga has set a password for Alice, who signs in with it: what she holds then."""
+    passwords.set_temporary(alice, "set by Olga, for once")
+    return sessions.challenge(passwords.authenticate("alice", "set by Olga, for once"))
+
+
+def answer(challenge, username="alice", password=NEW):
+    return sessions.answer_challenge(POLICY, challenge, username, password)
+
+
+@pytest.mark.parametrize("username", ["alice", " ALICE ", "Alice@Example.com", "ａｌｉｃｅ"])
+def test_a_challenge_is_answered_with_a_new_password(alice, temporary, username):
+    grant = answer(temporary, username)
+    assert sessions.identify(grant.access).id == alice.pk
+    assert live(alice) == {grant.session_id}
+    assert log_in(password=NEW).user == alice
+    with pytest.raises(InvalidCredentials):
+        log_in(password="set by Olga, for once")
+
+
+def test_a_challenge_is_answered_once(alice, temporary):
+    answer(temporary)
+    with pytest.raises(InvalidChallenge):
+        answer(temporary, password="another new one, twice")
+    assert passwords.authenticate("alice", NEW) == alice
+
+
+@pytest.mark.parametrize("username", ["bob", "bob@example.com", "", "nobody", "аlice"])
+def test_a_challenge_is_for_its_own_user(alice, bob, temporary, username):
+    passwords.set_temporary(bob, "set by Olga, for Bob")
+    with pytest.raises(InvalidChallenge, match="somebody else's"):
+        answer(temporary, username)
+    bob.refresh_from_db()
+    assert bob.must_change_password
+    assert answer(temporary).user == alice
+
+
+def test_a_challenge_holds_for_a_quarter_of_an_hour(alice, temporary):
+    token = ChallengeToken.read(temporary)
+    assert token["exp"] - token["iat"] == 900
+    then = now() - timedelta(minutes=15)
+    claims = {"sub": str(alice.uuid), "epoch": token["epoch"], "jti": "0" * 32}
+    with pytest.raises(InvalidChallenge, match="expired"):
+        answer(ChallengeToken.issue(at=then, expires=now(), **claims))
+    assert answer(ChallengeToken.issue(at=then, expires=now() + timedelta(minutes=1), **claims)).user == alice
+
+
+def test_a_challenge_is_void_once_the_account_has_changed(alice, temporary):
+    passwords.set_temporary(User.objects.get(), "set by Olga once more")
+    with pytest.raises(InvalidChallenge):
+        answer(temporary)
+    again = sessions.challenge(User.objects.get())
+    User.objects.update(is_active=False)
+    with pytest.raises(InvalidChallenge):
+        answer(again)
+
+
+@pytest.mark.parametrize("kind", ["access", "refresh", "identity"])
+def test_no_other_token_answers_a_challenge(alice, kind):
+    token = getattr(log_in(), kind)
+    User.objects.update(must_change_password=True)
+    with pytest.raises(InvalidChallenge):
+        answer(token)
+
+
+@pytest.mark.parametrize("password", ["short", "password1", "set by Olga, for once"])
+def test_a_weak_answer_or_the_temporary_password_uses_nothing_up(alice, temporary, password):
+    with pytest.raises(WeakPassword):
+        answer(temporary, password=password)
+    assert not live(alice)
+    assert answer(temporary).user == alice
+
+
+@crowded
+def test_of_six_answers_at_once_one_succeeds(alice, temporary):
+    wanted = [f"{NEW}, {number}" for number in range(6)]
+    answers = at_once(*(partial(answer, temporary, password=new) for new in wanted))
+    assert sorted(type(each).__name__ for each in answers) == ["Grant", *["InvalidChallenge"] * 5]
+    (chosen,) = (new for new, each in zip(wanted, answers, strict=True) if isinstance(each, sessions.Grant))
+    assert passwords.authenticate("alice", chosen) == alice
+    assert len(live(alice)) == 1
+
+
+# Hashes that came from elsewhere
+
+PHP = b"$2y$" + bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4))[4:]
+OLD = {
+    "pbkdf2": lambda: make_password(PASSWORD, hasher="pbkdf2_sha256"),
+    "pbkdf2 of long ago": lambda: PBKDF2PasswordHasher().encode(PASSWORD, "salt", iterations=1000),
+    "pbkdf2 with SHA-1": lambda: make_password(PASSWORD, hasher="pbkdf2_sha1"),
+    "scrypt": lambda: make_password(PASSWORD, hasher="scrypt"),
+    "bcrypt": lambda: "bcrypt$" + bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode(),
+    "bcrypt of PHP": lambda: "bcrypt$" + PHP.decode(),
+    "bcrypt with SHA-256": lambda: make_password(PASSWORD, hasher="bcrypt_sha256"),
+    "dearer argon2id": lambda: "argon2" + argon2.PasswordHasher(time_cost=3, memory_cost=512, parallelism=2).hash(PASSWORD),
+    "argon2i": lambda: "argon2" + argon2.PasswordHasher(memory_cost=64, type=argon2.Type.I).hash(PASSWORD),
+    "argon2d": lambda: "argon2" + argon2.PasswordHasher(memory_cost=64, type=argon2.Type.D).hash(PASSWORD),
+}
+
+
+def store(user, encoded):
+    User.objects.filter(pk=user.pk).update(password=encoded)
+
+
+@pytest.mark.parametrize("kind", OLD)
+def test_an_old_hash_opens_once_more_and_is_made_anew(alice, kind):
+    """And ends no session and no reset: the password is still the same."""
+    here, proof = log_in(), passwords.make_reset(alice)
+    store(alice, OLD[kind]())
+    with pytest.raises(InvalidCredentials):
+        log_in(password="wrong")
+    there = log_in()
+    alice.refresh_from_db()
+    assert alice.password.startswith("argon2$argon2id$v=19$m=64,t=1,p=1$")
+    assert live(alice) == {here.session_id, there.session_id}
+    assert passwords.find_reset(proof.token) == proof.reset
+    assert log_in().user == alice
+
+
+def test_a_bcrypt_hash_and_a_password_of_more_than_72_bytes(alice):
+    """bcrypt looked at the first 72 bytes and no more; its library now refuses what is longer."""
+    long = "ein sehr langer Satz, den niemand errät, " * 3
+    store(alice, "bcrypt$" + bcrypt.hashpw(long.encode()[:72], bcrypt.gensalt(4)).decode())
+    with pytest.raises(InvalidCredentials, match="wrong password"):
+        log_in(password="wrong" * 20)
+    assert log_in(password=long).user == alice
+    with pytest.raises(InvalidCredentials):
+        log_in(password=long[:-1])
+
+
+def test_a_new_password_is_not_undone_by_an_upgrade_of_the_old_one(alice):
+    store(alice, make_password(PASSWORD, hasher="pbkdf2_sha1"))
+    slow = User.objects.get()
+    passwords.change(alice.pk, PASSWORD, NEW)
+    passwords._upgrade(slow, PASSWORD)
+    assert passwords.authenticate("alice", NEW) == alice
+
+
+def test_an_upgrade_does_not_touch_the_epoch(alice):
+    challenge = sessions.challenge(alice)
+    store(alice, make_password(PASSWORD, hasher="pbkdf2_sha1"))
+    log_in()
+    alice.refresh_from_db()
+    assert str(alice.epoch) == ChallengeToken.read(challenge)["epoch"]

@@ -1,0 +1,140 @@
+"""What a copy of the database, or of the log, gives away: nothing that opens anything."""
+
+import logging
+from base64 import b64encode, urlsafe_b64encode
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from django.conf import settings
+from django.db import connection
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+from accounts import keyring
+from accounts.models import AuditEvent, Session
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db
+MISTYPED = "correct horse batterie"
+BODY = {"username": "alice", "password": PASSWORD}
+
+
+def strings(value: Any) -> list[str]:
+    """Every string anywhere in an answer."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return [text for inner in value for text in strings(inner)] if isinstance(value, list) else [value] if isinstance(value, str) else []
+
+
+def busy_day(caller, alice, bob) -> set[str]:
+    """Logins, refreshes, reuse, logouts and refusals in every contract; the tokens that were handed out meanwhile."""
+    answers = []
+
+    def kept(answer: Any) -> Any:
+        answers.append(answer)
+        return answer.json()
+
+    bearer = kept(caller.json("/c/bearer/api/v1/auth/login", BODY))
+    camel = kept(caller.json("/c/camel/api/v1/auth/login", BODY))
+    form = kept(caller.multipart("/c/form/api/v1/auth/login", **BODY))
+    challenge = kept(caller.form("/v1/login", "username=alice&password=correct+horse+battery"))
+    envelope = kept(caller.json("/api/auth/login", BODY))
+    kept(caller.json("/api/v1/auth/login", BODY))
+    kept(caller.multipart("/api/v1/auth/token", **BODY))
+    kept(caller.json("/api/v1/auth/refresh", {"refresh_token": bearer["refresh_token"]}))
+    kept(caller.json("/api/v1/auth/refresh", {"refreshToken": camel["refreshToken"]}))
+    kept(caller.json("/v1/token-refresh", {"username": "alice", "refresh_token": challenge["refresh_token"]}))
+    access, spent = form["access_token"]["token"], form["refresh_token"]["token"]
+    for _ in range(2):
+        renewed = kept(caller.json("/c/form/api/v1/auth/refresh", {"token": spent}, access))
+    kept(caller.json("/c/form/api/v1/auth/refresh", {"token": renewed["refresh_token"]["token"]}, access))
+    kept(caller.json("/c/form/api/v1/auth/refresh", {"token": spent}, access))
+    bob.must_change_password = True
+    bob.save()
+    kept(caller.json("/v1/login", {**BODY, "username": "bob"}))
+
+    wrong = [
+        {**BODY, "password": MISTYPED},
+        {**BODY, "username": "nobody"},
+        {"username": PASSWORD, "password": ["x"]},
+        {"password": PASSWORD},
+    ]
+    for path in ("/api/v1/auth/login", "/v1/login", "/api/auth/login"):
+        for body in wrong:
+            kept(caller.json(path, body))
+        kept(caller.json(path, b'{"username": "alice", "password": "' + PASSWORD.encode()))
+        kept(caller.json(f"{path}/{PASSWORD}", BODY))
+    kept(caller.json(f"/api/v1/auth/refresh?refresh_token={bearer['refresh_token']}", {"refresh_token": access}))
+    kept(caller.get(f"/api/v1/auth/me?access_token={access}", f"{access}x"))
+    kept(caller.get(f"/c/bearer/{bearer['access_token']}", bearer["access_token"]))
+    kept(caller.json("/v1/token-revoke", {"refresh_token": challenge["refresh_token"]}))
+    kept(caller.json("/c/camel/api/v1/auth/logout", token=camel["token"]))
+    kept(caller.json("/api/auth/logout", token=envelope["token"]))
+    tokens = {text for answer in answers for text in strings(answer.json()) if text.count(".") == 2 and len(text) > 100}
+    assert len(tokens) >= 20
+    assert {answer.status_code for answer in answers} >= {200, 400, 401, 404, 422}
+    return tokens
+
+
+def dump() -> str:
+    """Every column of every row of every table, as text; bytes as PostgreSQL's and SQLite's dumps would print them, too."""
+    with connection.cursor() as cursor:
+        tables = connection.introspection.table_names(cursor)
+        rows: list[Any] = []
+        for table in tables:
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")  # noqa: S608 (names of our own)
+            rows += cursor.fetchall()
+    values = [bytes(value).hex() if isinstance(value, bytes | memoryview) else str(value) for row in rows for value in row]
+    assert {"alice", str(AuditEvent.objects.latest("pk").kind)} <= {*values}
+    return "\n".join(values)
+
+
+def traces(tokens: set[str]) -> set[str]:
+    """The tokens, and the part of each that nobody but us can make."""
+    return tokens | {token.rpartition(".")[2] for token in tokens} | {token.rpartition(".")[2][:20] for token in tokens}
+
+
+def test_the_database_holds_no_token_and_no_password(caller, alice, bob):
+    tokens = busy_day(caller, alice, bob)
+    stored = dump()
+    assert Session.objects.count() >= 6
+    assert AuditEvent.objects.count() >= 15
+    assert BlacklistedToken.objects.exists()
+    assert set(OutstandingToken.objects.values_list("token", flat=True)) == {""}
+    assert [trace for trace in traces(tokens) if trace in stored] == []
+    assert [password for password in (PASSWORD, MISTYPED) if password in stored] == []
+
+
+def test_the_database_holds_no_key_in_clear(caller, alice):
+    caller.json("/v1/login", BODY)
+    private, stored = keyring.current().private, dump()
+    plain = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    number = private.private_numbers().private_value.to_bytes(32, "big")
+    for secret in (plain, plain[-60:], number):
+        for text in (secret.hex(), b64encode(secret).decode().rstrip("="), urlsafe_b64encode(secret).decode().rstrip("=")):
+            assert text not in stored
+    assert settings.SECRET_KEY not in stored
+
+
+def test_the_log_holds_no_token_and_no_password(caller, alice, bob, caplog, capfd):
+    caplog.set_level(logging.DEBUG)
+    tokens = busy_day(caller, alice, bob)
+    logging.getLogger("accounts").warning("the log is read")
+    written = caplog.text + "".join(capfd.readouterr())
+    assert "the log is read" in written
+    assert [trace for trace in traces(tokens) | {PASSWORD, MISTYPED, settings.SECRET_KEY} if trace in written] == []
+
+
+def test_a_fault_of_the_database_logs_its_place_and_no_secret(caller, alice, caplog):
+    """The traceback of a refused statement names files and lines, and none of what was sent."""
+    pair = caller.json("/c/bearer/api/v1/auth/login", BODY).json()
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE accounts_session RENAME TO elsewhere")
+    answers = [
+        caller.json("/v1/login", BODY),
+        caller.json("/c/bearer/api/v1/auth/refresh", {"refresh_token": pair["refresh_token"]}),
+        caller.get(f"/api/v1/auth/me?token={pair['access_token']}", pair["access_token"]),
+    ]
+    assert all(answer.status_code >= 500 for answer in answers)
+    assert "Traceback" in caplog.text
+    assert [trace for trace in traces({pair["access_token"], pair["refresh_token"]}) | {PASSWORD} if trace in caplog.text] == []

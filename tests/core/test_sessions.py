@@ -1,0 +1,212 @@
+"""Alice signs in and out; what she was given opens something for just as long as her session lives."""
+
+from datetime import timedelta
+
+import pytest
+from django.apps import apps
+from django.utils.timezone import now
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+from accounts import passwords, sessions
+from accounts.contract import Policy
+from accounts.errors import InvalidCredentials, InvalidRefreshToken, InvalidToken, PasswordChangeRequired
+from accounts.models import Session, User
+from accounts.origin import Origin, entered
+from accounts.tokens import AccessToken, RefreshToken
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db
+POLICY = Policy(name="bearer", access=timedelta(hours=1), refresh=timedelta(days=30))
+BRIEF = Policy(name="envelope", access=timedelta(hours=24), refresh=None)
+
+
+def log_in(username="alice", policy=POLICY):
+    return sessions.open_session(policy, username, PASSWORD)
+
+
+def grow_old(grant, **ago):
+    """Let the tokens of a session be past their expiry, which is exact to the second."""
+    then = now() - timedelta(**ago)
+    claims = {"sub": str(grant.user.uuid), "sid": str(grant.session_id), "jti": "0" * 32}
+    return AccessToken.issue(at=then - timedelta(hours=1), expires=then, **claims)
+
+
+def test_a_login_is_remembered_with_where_it_came_from(alice):
+    with entered(Origin(address="192.0.2.7", user_agent="Mozilla\r\n\x1b[31m" + "x" * 300, contract="bearer")):
+        grant = log_in()
+    session = Session.objects.get()
+    assert (session.pk, session.user, session.contract, session.address) == (grant.session_id, alice, "bearer", "192.0.2.7")
+    assert session.user_agent.startswith("Mozilla\\r\\n\\x1b[31mxxx")
+    assert len(session.user_agent) == 255
+    assert session.expires_at - session.created_at == timedelta(days=30)
+    alice.refresh_from_db()
+    assert alice.last_login == session.created_at
+
+
+def test_a_login_gives_tokens_for_as_long_as_its_policy_says(alice):
+    grant = log_in()
+    assert (grant.access_seconds, grant.refresh_seconds) == (3600, 30 * 86_400)
+    brief = log_in(policy=BRIEF)
+    assert (brief.access_seconds, brief.refresh) == (86_400, "")
+    assert OutstandingToken.objects.count() == 1
+
+
+def test_an_access_token_says_who_asks(alice):
+    identity = sessions.identify(log_in().access)
+    assert (identity.id, identity.uuid, identity.username, identity.email) == (alice.pk, alice.uuid, "alice", "alice@example.com")
+    assert (identity.role, identity.is_admin, identity.is_authenticated) == ("user", False, True)
+    assert identity.session_id == Session.objects.get().pk
+
+
+def test_a_wrong_password_opens_nothing(alice):
+    with pytest.raises(InvalidCredentials, match="wrong password"):
+        sessions.open_session(POLICY, "alice", "wrong")
+    assert not Session.objects.exists()
+
+
+def test_a_password_that_must_be_changed_opens_nothing(alice):
+    User.objects.filter(pk=alice.pk).update(must_change_password=True)
+    with pytest.raises(PasswordChangeRequired) as refusal:
+        log_in()
+    assert refusal.value.user == alice
+    assert not Session.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_login_that_a_deactivation_overtakes_does_not_finish(alice):
+    overtaken = passwords.authenticate("alice", PASSWORD)
+    User.objects.get(pk=alice.pk).end_sessions("password set anew")
+    with pytest.raises(InvalidCredentials, match="account changed during login"):
+        sessions._open_for(POLICY, overtaken)
+    assert not Session.objects.exists()
+
+
+def test_an_expired_token_opens_nothing_but_may_end_its_session(alice):
+    grant = log_in()
+    expired = grow_old(grant, seconds=1)
+    with pytest.raises(InvalidToken):
+        sessions.identify(expired)
+    sessions.log_out(sessions.identify(expired, expired=True))
+    assert not Session.objects.live().exists()
+
+
+def test_an_expired_session_is_over_whatever_its_tokens_say(alice):
+    grant = log_in()
+    Session.objects.update(expires_at=now() - timedelta(seconds=1))
+    with pytest.raises(InvalidToken, match="session ended"):
+        sessions.identify(grant.access)
+    with pytest.raises(InvalidRefreshToken, match="session ended"):
+        sessions.refresh(POLICY, grant.refresh)
+
+
+def test_a_token_never_outlives_its_session(alice):
+    grant = log_in()
+    Session.objects.update(expires_at=now() + timedelta(minutes=10))
+    assert 590 <= sessions.refresh(POLICY, grant.refresh).access_seconds <= 600
+
+
+def test_a_logout_ends_its_session_and_no_other(alice):
+    here, there = log_in(), log_in()
+    sessions.log_out(sessions.identify(here.access))
+    with pytest.raises(InvalidToken, match="session ended"):
+        sessions.identify(here.access)
+    with pytest.raises(InvalidRefreshToken, match="session ended"):
+        sessions.refresh(POLICY, here.refresh)
+    assert sessions.identify(there.access).session_id == there.session_id
+    ended = Session.objects.get(pk=here.session_id)
+    assert (ended.revoked_at is not None, ended.revoked_why) == (True, "logout")
+
+
+def test_a_logout_with_the_refresh_token_of_another_session_ends_both(alice):
+    here, there = log_in(), log_in()
+    sessions.log_out(sessions.identify(here.access), refresh=there.refresh)
+    assert not Session.objects.live().exists()
+
+
+def test_a_logout_with_the_refresh_token_of_somebody_else_ends_only_ones_own(alice, bob):
+    hers, his = log_in(), log_in("bob")
+    sessions.log_out(sessions.identify(hers.access), refresh=his.refresh)
+    assert Session.objects.live().get().user == bob
+
+
+@pytest.mark.parametrize("refresh", ["made up", "", None])
+def test_a_logout_with_no_good_refresh_token_ends_the_session_all_the_same(alice, refresh):
+    sessions.log_out(sessions.identify(log_in().access), refresh=refresh)
+    assert not Session.objects.live().exists()
+
+
+def test_a_revocation_ends_the_session_of_a_refresh_token(alice):
+    here, there = log_in(), log_in()
+    sessions.revoke(here.refresh)
+    sessions.revoke(here.refresh)
+    assert Session.objects.live().get().pk == there.session_id
+    assert Session.objects.get(pk=here.session_id).revoked_why == "token revoked"
+
+
+def test_a_session_that_ended_keeps_its_first_reason(alice):
+    grant = log_in()
+    sessions.log_out(sessions.identify(grant.access))
+    ended = Session.objects.get()
+    sessions.revoke(grant.refresh)
+    assert alice.end_sessions("ended by an operator") == 0
+    again = Session.objects.get()
+    assert (again.revoked_why, again.revoked_at) == ("logout", ended.revoked_at)
+
+
+@pytest.mark.parametrize("kind", ["access", "identity"])
+def test_only_a_refresh_token_revokes_or_refreshes(alice, kind):
+    token = getattr(log_in(), kind)
+    with pytest.raises(InvalidRefreshToken):
+        sessions.revoke(token)
+    with pytest.raises(InvalidRefreshToken):
+        sessions.refresh(POLICY, token)
+    assert Session.objects.live().count() == 1
+
+
+@pytest.mark.parametrize("kind", ["refresh", "identity"])
+def test_only_an_access_token_says_who_asks(alice, kind):
+    with pytest.raises(InvalidToken):
+        sessions.identify(getattr(log_in(), kind))
+    with pytest.raises(InvalidToken):
+        sessions.identify(sessions.challenge(alice))
+
+
+def test_ending_all_sessions_says_how_many_there_were(alice, bob):
+    log_in(), log_in(), log_in("bob")
+    Session.objects.filter(pk=Session.objects.filter(user=alice).values("pk")[:1]).update(expires_at=now() - timedelta(seconds=1))
+    assert alice.end_sessions("ended by an operator") == 1
+    assert Session.objects.live().get().user == bob
+
+
+def test_the_refresh_tokens_of_ended_sessions_are_on_simplejwts_blacklist(alice):
+    here, there = log_in(), log_in()
+    sessions.log_out(sessions.identify(here.access))
+    blacklisted = set(BlacklistedToken.objects.values_list("token__jti", flat=True))
+    assert blacklisted == {RefreshToken.read(here.refresh).jti}
+    outstanding = OutstandingToken.objects.get(jti=RefreshToken.read(there.refresh).jti)
+    assert (outstanding.user, outstanding.token) == (alice, "")
+    assert int(outstanding.expires_at.timestamp()) == RefreshToken.read(there.refresh)["exp"]
+
+
+def test_a_token_blacklisted_by_hand_is_refused(alice):
+    grant = log_in()
+    BlacklistedToken.objects.create(token=OutstandingToken.objects.get())
+    with pytest.raises(InvalidRefreshToken, match="blacklisted"):
+        sessions.refresh(POLICY, grant.refresh)
+
+
+def test_no_usable_token_is_stored_anywhere(alice):
+    grant = log_in()
+    sessions.refresh(POLICY, grant.refresh)
+    stored = "\n".join(str(row) for model in apps.get_models() for row in model._default_manager.values_list())
+    assert str(grant.session_id) in stored or repr(grant.session_id) in stored
+    for token in (grant.access, grant.refresh):
+        assert not any(part in stored for part in token.split("."))
+    assert PASSWORD not in stored
+
+
+def test_a_refresh_remembers_when_the_session_was_last_used(alice):
+    grant = log_in()
+    Session.objects.update(last_used_at=now() - timedelta(hours=1))
+    sessions.refresh(POLICY, grant.refresh)
+    assert now() - Session.objects.get().last_used_at < timedelta(minutes=1)

@@ -1,0 +1,188 @@
+"""What the environment may say, and how a start ends where it says something impossible."""
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PRODUCTION = {
+    "PUBLIC_URL": "https://auth.example.com",
+    "SECRET_KEY": "hPkmgBXJb2mX9zuKm3d5WcWCQH7kR0nVtFq1yEoL4sAxZi8u6TjD",
+    "TRUSTED_PROXIES": "1",
+}
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs a command in an environment of nothing but what the test says."""
+
+    def command(*arguments, **environment):
+        surroundings = {"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "authsvc.settings"}
+        return subprocess.run(
+            [sys.executable, *arguments], cwd=ROOT, env=surroundings | environment, capture_output=True, text=True, check=False
+        )
+
+    return command
+
+
+WRONG = {
+    "DEBUG": "perhaps",
+    "PORT": "0",
+    "PUBLIC_URL": "ftp://hunter2.example.com",
+    "DATABASE_URL": "mysql://root:hunter2@localhost/auth",
+    "SECRET_KEY": "hunter2",
+    "ENCRYPTION_KEYS": "a key of thirty-two letters and more,hunter2",
+    "SIGNING_ALGORITHM": "none",
+    "CONTRACTS": "bearer,soap",
+    "FORM_ACCESS_LIFETIME": "a week",
+    "BEARER_REFRESH_LIFETIME": "-1d",
+    "FORM_ROTATE_REFRESH_TOKENS": "sometimes",
+    "LOGIN_RATE_PER_NAME": "ten",
+    "TRUSTED_PROXIES": "-1",
+    "REDIS_URL": "http://:hunter2@localhost",
+    "ARGON2_MEMORY_KIB": "much",
+    "CHALLENGE_EMPTY_SUCCESS": "2",
+    "LOG_FORMAT": "xml",
+    "TEMPLATE_DIR": "/nowhere/hunter2",
+}
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG.items(), ids=WRONG)
+def test_a_wrong_value_stops_the_start_with_one_sentence_that_names_it(run, name, value):
+    stopped = run("manage.py", "check", **{name: value})
+    assert stopped.returncode != 0
+    assert f"{name} must " in stopped.stderr
+    assert stopped.stderr.strip().count("\n") == 0
+    assert "hunter2" not in stopped.stdout + stopped.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgres://auth:hunter2/x@localhost/auth"),
+        ("DATABASE_URL", "postgres://auth:x@localhost:hunter2/auth"),
+        ("DATABASE_URL", "postgres://[hunter2"),
+        ("REDIS_URL", "redis://[:hunter2@localhost"),
+        ("PUBLIC_URL", "https://[hunter2"),
+        ("PUBLIC_URL", "https://"),
+        ("PUBLIC_URL", "https://auth.example.com/?token=hunter2"),
+        ("SECRET_KEY_FILE", "/nowhere/hunter2"),
+        ("DATA_DIR", "/dev/null/hunter2"),
+    ],
+)
+def test_an_impossible_address_is_named_and_not_shown(run, name, value):
+    stopped = run("manage.py", "check", **{name: value})
+    assert stopped.returncode != 0
+    assert name in stopped.stderr
+    assert stopped.stderr.strip().count("\n") == 0
+    assert "hunter2" not in (stopped.stdout + stopped.stderr if name != "SECRET_KEY_FILE" else stopped.stdout)
+
+
+def test_nodes_that_share_a_database_need_a_secret_key(run):
+    stopped = run("manage.py", "check", DATABASE_URL="postgres://auth:hunter2@localhost/auth")
+    assert stopped.returncode != 0
+    assert "SECRET_KEY (or SECRET_KEY_FILE) must be set" in stopped.stderr
+    assert "hunter2" not in stopped.stderr
+
+
+def test_what_gunicorn_loads_stops_in_the_same_way(run):
+    stopped = run("-c", "import authsvc.wsgi", PORT="many")
+    assert stopped.returncode != 0
+    assert stopped.stderr.strip() == "authsvc cannot start: PORT must be a whole number, 1 or more."
+
+
+def test_nothing_has_to_be_set_on_a_laptop(run, tmp_path):
+    assert run("manage.py", "check").returncode == 0
+    secret = tmp_path / "secret_key"
+    assert len(secret.read_text()) >= 32
+    assert secret.stat().st_mode & 0o077 == 0
+    kept = secret.read_text()
+    assert run("manage.py", "check").returncode == 0
+    assert secret.read_text() == kept
+
+
+def test_an_empty_value_is_as_good_as_none(run):
+    said = run(
+        "-c", "import django; django.setup(); from django.conf import settings as s; print(s.CONTRACTS, s.PORT)", CONTRACTS="", PORT=""
+    )
+    assert said.stdout.split("\n")[0] == "['bearer', 'camel', 'form', 'challenge', 'envelope'] 8000"
+
+
+def test_a_secret_may_come_in_a_file(run, tmp_path):
+    (tmp_path / "given").write_text(f"{PRODUCTION['SECRET_KEY']}\n")
+    said = run("-c", "from django.conf import settings; print(settings.SECRET_KEY)", SECRET_KEY_FILE=str(tmp_path / "given"))
+    assert said.stdout == f"{PRODUCTION['SECRET_KEY']}\n"
+
+
+def test_encryption_keys_are_separated_by_commas(run, tmp_path):
+    keys = ["the first, of thirty-two letters".replace(",", ";"), "der zweite; mit Umlauten: äöüß äöüß"]
+    (tmp_path / "given").write_text(", ".join(keys) + "\n")
+    asked = "-c", "from django.conf import settings; print(settings.ENCRYPTION_KEYS)"
+    assert run(*asked, ENCRYPTION_KEYS_FILE=str(tmp_path / "given"), PYTHONUTF8="1").stdout == f"{keys}\n"
+    assert run(*asked, ENCRYPTION_KEYS="").stdout == "[]\n"
+
+
+@pytest.mark.parametrize("given", [",", "a key of thirty-two letters and more,", " , a key of thirty-two letters and more"])
+def test_an_empty_encryption_key_is_none(run, given):
+    assert "ENCRYPTION_KEYS must be secrets of 32 characters or more" in run("manage.py", "check", ENCRYPTION_KEYS=given).stderr
+
+
+def test_production_settings_pass_the_deployment_checks(run):
+    checked = run("manage.py", "check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "System check identified no issues (1 silenced).\n")
+
+
+@pytest.mark.parametrize(
+    ("environment", "complaint"),
+    [
+        ({"REVEAL_UNKNOWN_USERS": "true"}, "authsvc.W001"),
+        ({"PUBLIC_URL": "http://auth.example.com"}, "authsvc.W002"),
+        ({"DEBUG": "true"}, "security.W018"),
+    ],
+)
+def test_the_deployment_checks_warn(run, environment, complaint):
+    checked = run("manage.py", "check", "--deploy", "--fail-level", "WARNING", **PRODUCTION | environment)
+    assert checked.returncode != 0
+    assert complaint in checked.stderr
+
+
+@pytest.mark.parametrize("name", ["bearer", "camel", "challenge"])
+def test_rotation_that_would_lock_clients_out_stops_the_start(run, name):
+    variable = f"{name.upper()}_ROTATE_REFRESH_TOKENS"
+    checked = run("manage.py", "check", **{variable: "true"})
+    assert checked.returncode != 0
+    assert "authsvc.E001" in checked.stderr
+    assert variable in checked.stderr
+
+
+def test_rotation_may_be_said_where_it_is_documented(run):
+    assert run("manage.py", "check", FORM_ROTATE_REFRESH_TOKENS="true", BEARER_ROTATE_REFRESH_TOKENS="false").returncode == 0
+
+
+WORDS = """
+import django; django.setup()
+from accounts.errors import UnknownAccount as Unknown
+from authsvc.contracts import bearer, camel, challenge, envelope, form
+print([module.contract.phrase(Unknown()).text for module in (bearer, camel, form, challenge, envelope)])
+"""
+
+
+@pytest.mark.parametrize(("revealed", "told"), [("false", "Invalid credentials"), ("true", "User not found")])
+def test_unknown_names_are_told_only_where_the_operator_wants_it_and_the_document_lists_it(run, revealed, told):
+    said = run("-c", WORDS, REVEAL_UNKNOWN_USERS=revealed)
+    others = ["Invalid credentials", "Incorrect username or password.", "Invalid username or password"]
+    assert said.stdout == f"{['Invalid credentials', told, *others]}\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("900", 900), ("900s", 900), ("15m", 900), ("24h", 86_400), ("30d", 2_592_000), ("999999999d", 315_360_000)]
+)
+def test_a_lifetime_may_be_said_in_any_unit_up_to_ten_years(monkeypatch, said, seconds):
+    from authsvc.settings import contract_policy
+
+    monkeypatch.setenv("CAMEL_ACCESS_LIFETIME", said)
+    assert contract_policy("CAMEL") == {"access": timedelta(seconds=seconds)}

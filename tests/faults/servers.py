@@ -1,0 +1,253 @@
+"""A gunicorn of our own, and clients that talk to it as strangers do."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from threading import Barrier
+from typing import Any, NamedTuple, Self
+
+import psycopg
+
+from tests.databases import HERE
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+PASSWORD = "correct horse battery"
+FORM = "application/x-www-form-urlencoded"
+WORKERS = 2
+KEPT = ("PATH", "HOME", "LANG", "SECRET_KEY", "ARGON2_MEMORY_KIB", "ARGON2_TIME_COST")  # of the environment of this run
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    content: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+
+class Server:
+    """`python -m gunicorn authsvc.wsgi:application` with the project's gunicorn.conf.py, ended by its process id."""
+
+    def __init__(self, database: str, **environment: str) -> None:
+        self.database = database
+        self.port = free_port()
+        self.log = Path(tempfile.mkstemp(dir=HERE, suffix=".log")[1])
+        self.process: subprocess.Popen[bytes] | None = None
+        self.secrets: set[str] = {PASSWORD}
+        self.environment = {
+            **{name: os.environ[name] for name in KEPT if name in os.environ},
+            "DATA_DIR": tempfile.mkdtemp(dir=HERE),
+            "DATABASE_URL": database,
+            "DJANGO_SETTINGS_MODULE": "authsvc.settings",
+            "PORT": str(self.port),
+            "WEB_CONCURRENCY": str(WORKERS),
+            "LOGIN_RATE_PER_NAME": "100000/5m",
+            "LOGIN_RATE_PER_ADDRESS": "100000/5m",
+            **environment,
+        }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    # Its life
+
+    def run(self, *command: str) -> str:
+        """What a management command prints."""
+        arguments = [sys.executable, "manage.py", *command]
+        done = subprocess.run(arguments, cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def set_up(self) -> str:
+        printed = self.run("setup")
+        self.secrets |= set(re.findall(r"password (\S+)", printed))
+        return printed
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-m", "gunicorn", "authsvc.wsgi:application"]
+            self.process = subprocess.Popen(command, cwd=PROJECT, env=self.environment, stdout=log, stderr=log)
+        self.wait()
+
+    def wait(self) -> None:
+        """Until all workers are there and one of them answers."""
+        deadline = time.monotonic() + 30
+        while len(self.workers()) < WORKERS or not self.healthy():
+            assert time.monotonic() < deadline, self.log.read_text()[-3000:]
+            time.sleep(0.05)
+
+    def healthy(self) -> bool:
+        try:
+            return self.call("/healthz", timeout=2).status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def stop(self) -> None:
+        if self.process:
+            end(self.process)
+
+    def workers(self) -> list[int]:
+        assert self.process
+        return children(self.process.pid)
+
+    # What strangers do
+
+    def connect(self, timeout: float = 30) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
+    def call(
+        self, path: str, body: Any = None, token: str = "", *, over: http.client.HTTPConnection | None = None, timeout: float = 30
+    ) -> Answer:
+        """GET; or, with a body, POST: a dictionary as JSON, a string as a form."""
+        connection = over or self.connect(timeout)
+        try:
+            send(connection, path, body, token)
+            return self.receive(connection)
+        finally:
+            if not over:
+                connection.close()
+
+    def receive(self, connection: http.client.HTTPConnection) -> Answer:
+        got = connection.getresponse()
+        answer = Answer(got.status, {name.title(): value for name, value in got.getheaders()}, got.read())
+        self.secrets |= set(re.findall(r"[\w-]{20,}\.[\w-]{20,}\.[\w-]{20,}", answer.content.decode(errors="replace")))
+        return answer
+
+    def patiently(self, *arguments: Any) -> Answer:
+        """The same as ``call``, as often as it takes to get an answer."""
+        deadline = time.monotonic() + 15
+        while True:
+            try:
+                return self.call(*arguments)
+            except (OSError, http.client.HTTPException):
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+
+    def raw(self, sent: bytes, then: bytes = b"") -> bytes:
+        """Everything that comes back for these bytes, and for those that follow the first answer, until there is no more."""
+        received = b""
+        with socket.create_connection(("127.0.0.1", self.port), 15) as connection:
+            for part in (sent, then):
+                with suppress(TimeoutError, ConnectionResetError, BrokenPipeError):
+                    connection.settimeout(15)
+                    connection.sendall(part)
+                    while part and (more := connection.recv(65536)):
+                        received += more
+                        connection.settimeout(0.3)
+        return received
+
+    def log_in(self, user: str) -> dict[str, str]:
+        body = self.call("/c/bearer/api/v1/auth/login", {"username": user, "password": PASSWORD}).json()
+        return {"access": body["access_token"], "refresh": body["refresh_token"]}
+
+    def log_in_by_form(self, user: str) -> dict[str, str]:
+        body = self.call("/c/form/api/v1/auth/login", f"username={user}&password={PASSWORD.replace(' ', '+')}").json()
+        return {"access": body["access_token"]["token"], "refresh": body["refresh_token"]["token"]}
+
+    def rotate(self, pair: dict[str, str]) -> Answer:
+        return self.call("/c/form/api/v1/auth/refresh", {"token": pair["refresh"]}, pair["access"])
+
+    def me(self, token: str, **options: Any) -> int:
+        return self.call("/api/v1/auth/me", token=token, **options).status
+
+    # What only we can see
+
+    def holder(self, connection: http.client.HTTPConnection) -> int:
+        """Which worker holds the other end of a connection, as the kernel sees it."""
+        ours = f"{connection.sock.getsockname()[1]:04X}"
+        theirs = f"0100007F:{self.port:04X}"
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        inodes = {row[9] for row in rows if row[1] == theirs and row[2].endswith(f":{ours}")}
+        (holder,) = (pid for pid in self.workers() if inodes & sockets(pid))
+        return holder
+
+    @contextmanager
+    def connection_to(self, worker: int) -> Iterator[http.client.HTTPConnection]:
+        """A connection that this worker holds: the others stand still while it is made."""
+        others = [pid for pid in self.workers() if pid != worker]
+        for pid in others:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            connection = self.connect()
+            assert self.call("/healthz", over=connection).status == 200
+        finally:
+            for pid in others:
+                os.kill(pid, signal.SIGCONT)
+        assert self.holder(connection) == worker
+        with closing(connection):
+            yield connection
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        if self.database.startswith("sqlite"):
+            connection = sqlite3.connect(self.database.removeprefix("sqlite:///"), timeout=10)
+            try:
+                return connection.execute(statement).fetchall()
+            finally:
+                connection.close()
+        with psycopg.connect(self.database) as server:
+            return server.execute(statement.encode()).fetchall()
+
+
+def send(connection: http.client.HTTPConnection, path: str, body: Any = None, token: str = "") -> None:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    if body is None:
+        return connection.request("GET", path, headers=headers)
+    kind, sent = ("application/json", json.dumps(body)) if isinstance(body, dict) else (FORM, body)
+    return connection.request("POST", path, sent, {"Content-Type": kind, **headers})
+
+
+def at_once(acts: list[Callable[[], Any]]) -> list[Any]:
+    """What they return, all begun at the same moment."""
+    barrier = Barrier(len(acts))
+
+    def begin(act: Callable[[], Any]) -> Any:
+        barrier.wait()
+        return act()
+
+    with ThreadPoolExecutor(len(acts)) as threads:
+        return list(threads.map(begin, acts))
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def sockets(pid: int) -> set[str]:
+    """The inodes of a process's sockets; none of one that is gone."""
+    links = set()
+    with suppress(FileNotFoundError):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):
+                links.add(os.readlink(descriptor))
+    return {link[8:-1] for link in links if link.startswith("socket:[")}
+
+
+def end(process: subprocess.Popen[Any]) -> int:
+    """Asks, and after fifteen seconds insists."""
+    process.terminate()
+    try:
+        return process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])

@@ -1,0 +1,85 @@
+"""A process that is told to stop has noted uses of keys that it has not yet written: none of them is lost."""
+
+import http.client
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.servers import Server, end
+
+USED = "SELECT k.last_used_at, (SELECT count(*) FROM apikeys_knownaddress a WHERE a.key_id = k.id) FROM apikeys_apikey k WHERE k.id = '{}'"
+RECORDED = "SELECT count(*) FROM accounts_auditevent WHERE kind = 'key_used_from_new_address' AND name = 'key_{}'"
+
+
+def new_key(server: Server, user: str) -> str:
+    made = server.call("/api/v1/auth/keys", {}, server.log_in(user)["access"])
+    assert made.status == 201
+    return str(made.json()["apiKey"])
+
+
+def lost(server: Server, key: str) -> list[str]:
+    """What of a use is not in the database."""
+    ((used, addresses),) = server.query(USED.format(key[8:16]))
+    ((recorded,),) = server.query(RECORDED.format(key[8:16]))
+    return [name for name, there in (("use", used), ("address", addresses == 1), ("record", recorded == 1)) if not there]
+
+
+@pytest.mark.parametrize("threads", ["1", "4"])
+def test_a_use_right_before_the_end_is_written(server, user, address, threads):
+    keys = [new_key(server, user) for _ in range(8)]
+    with Server(address, THREADS=threads) as ending:
+        ending.start()
+        for key in keys:
+            assert ending.me(key) == 200
+        assert lost(ending, keys[0]) == ["use", "address", "record"]
+        assert ending.process
+        assert end(ending.process) == 0
+        assert [lost(ending, key) for key in keys] == [[]] * 8
+        for secret in keys:
+            assert secret not in ending.log.read_text()
+
+
+def test_a_use_is_written_by_a_worker_that_alone_is_told_to_stop(server, user):
+    key = new_key(server, user)
+    (worker, _) = server.workers()
+    with server.connection_to(worker) as connection:
+        assert server.me(key, over=connection) == 200
+        os.kill(worker, signal.SIGTERM)
+    wait_for_the_end_of(worker)
+    assert lost(server, key) == []
+
+
+def test_a_use_that_is_being_answered_at_the_end_is_written(server, user, address):
+    """Asked before SIGTERM, answered after it."""
+    key = new_key(server, user)
+    with Server(address) as ending:
+        ending.start()
+        connections = [ending.connect() for _ in range(6)]
+        for connection in connections:
+            connection.request("GET", "/api/v1/auth/me", headers={"X-API-Key": key})
+        assert ending.process
+        ending.process.terminate()
+        answered = [answer for answer in map(status, connections) if answer]
+        end(ending.process)
+        assert set(answered) <= {200}
+        assert not answered or lost(ending, key) == []
+
+
+def status(connection: http.client.HTTPConnection) -> int:
+    """Of the answer; 0 if there was none."""
+    try:
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()
+
+
+def wait_for_the_end_of(worker: int) -> None:
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{worker}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

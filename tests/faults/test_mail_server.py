@@ -1,0 +1,334 @@
+"""Mail servers that refuse, stall, hang up or are away, and workers that die: no mail is lost, and what fails says why."""
+
+import gc
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from django.db import connection
+from django.utils.timezone import now
+
+from accounts import delivery, passwords
+from accounts.errors import InvalidReset
+from accounts.models import OutgoingMail, PasswordReset, User
+from tests.conftest import PASSWORD
+from tests.crowd import at_once
+from tests.faults.post_office import HANGS_UP, PostOffice
+from tests.faults.servers import KEPT, PROJECT
+from tests.mailbox import code_in, token_in
+
+pytestmark = pytest.mark.django_db
+NEW = "eine Zeile, die keiner kennt"
+Fate = OutgoingMail.Fate
+crowded = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def office(settings) -> Iterator[PostOffice]:
+    made = PostOffice()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS, settings.EMAIL_TIMEOUT = "127.0.0.1", made.port, False, 2
+    yield made.open()
+    made.close()
+
+
+def ask(*typed: str) -> None:
+    for each in typed:
+        passwords.ask_for_reset(each)
+
+
+def try_again() -> None:
+    """Let the pause until the next try, or a dead worker's claim, be over."""
+    OutgoingMail.objects.waiting().update(next_try_at=now())
+    delivery.deliver_due()
+
+
+def waiting() -> OutgoingMail:
+    return OutgoingMail.objects.waiting().get()
+
+
+# What a mail server may do
+
+
+def test_a_mail_arrives(alice, office):
+    ask("alice")
+    delivery.deliver_due()
+    (taken,) = office.taken
+    assert (taken.recipients, taken.message["To"]) == (["alice@example.com"], "alice@example.com")
+    assert taken.message["Auto-Submitted"] == "auto-generated"
+    assert [part.get_content_type() for part in taken.message.walk()] == ["multipart/alternative", "text/plain", "text/html"]
+    assert OutgoingMail.objects.get().fate == Fate.SENT
+    assert passwords.reset_by_code("alice", code_in(taken.text, alice), NEW) == alice
+
+
+def test_a_recipient_that_is_refused_is_told_in_the_servers_words_and_holds_up_no_other(alice, bob, office):
+    office.refused["alice@example.com"] = "550 5.1.1 No such person here"
+    ask("alice", "bob")
+    delivery.deliver_due()
+    assert office.delivered == {"bob@example.com": 1}
+    assert "550" in waiting().error
+    OutgoingMail.objects.waiting().update(give_up_at=now())
+    try_again()
+    given_up = OutgoingMail.objects.get(fate=Fate.FAILED)
+    assert "5.1.1 No such person here" in given_up.error
+    assert given_up.recipient == "alice@example.com"
+
+
+def test_a_server_that_says_later_gets_it_later(alice, office):
+    office.answers += ["451 4.7.1 Greylisted, come back", "452 4.3.1 Disk full"]
+    ask("alice")
+    delivery.deliver_due()
+    assert "451" in waiting().error
+    assert "Greylisted, come back" in waiting().error
+    try_again()
+    assert "Disk full" in waiting().error
+    try_again()
+    mail = OutgoingMail.objects.get()
+    assert (mail.fate, mail.tries, mail.error) == (Fate.SENT, 3, "")
+    assert office.delivered == {"alice@example.com": 1}
+    assert passwords.reset_by_token(token_in(office.taken[0].text), NEW) == alice
+
+
+def test_a_server_that_stalls_is_waited_for_only_so_long(alice, office, settings):
+    settings.EMAIL_TIMEOUT = 0.3
+    office.pause = 1
+    ask("alice")
+    begun = time.monotonic()
+    delivery.deliver_due()
+    assert time.monotonic() - begun < 0.9
+    assert "timed out" in waiting().error
+    office.pause = 0
+    try_again()
+    assert OutgoingMail.objects.get().fate == Fate.SENT
+
+
+def test_a_server_that_hangs_up_after_the_message_gets_it_again(alice, office):
+    """It may have taken it: both mails arrived, and until the second is there, the first is good."""
+    office.answers.append(HANGS_UP)
+    ask("alice")
+    delivery.deliver_due()
+    assert waiting().error
+    first = token_in(office.taken[0].text)
+    assert passwords.find_reset(first).user == alice
+    try_again()
+    assert OutgoingMail.objects.get().fate == Fate.SENT
+    assert office.delivered == {"alice@example.com": 2}
+    with pytest.raises(InvalidReset):
+        passwords.find_reset(first)
+    assert passwords.reset_by_token(token_in(office.taken[1].text), NEW) == alice
+
+
+def test_a_server_that_is_not_there_gets_it_when_it_is(alice, office):
+    office.close()
+    ask("alice")
+    delivery.deliver_due()
+    assert "refused" in waiting().error
+    office.open()
+    try_again()
+    assert office.delivered == {"alice@example.com": 1}
+
+
+def test_the_code_in_hand_is_good_until_another_one_has_arrived(alice, office):
+    ask("alice")
+    delivery.deliver_due()
+    code = code_in(office.taken[0].text, alice)
+    office.answers.append("451 4.7.1 Later")
+    ask("alice")
+    delivery.deliver_due()
+    assert passwords.reset_by_code("alice", code, NEW) == alice
+
+
+def test_what_a_server_says_of_a_message_tells_nobody_its_secrets(alice, office):
+    """Spam filters quote what they dislike; the outbox is read by operators."""
+    office.answers.append(lambda text: " ".join(["550 5.7.1 Bad link:", *re.findall(r"[\w-]{43}|\b\w{8}\b", text)]))
+    ask("alice")
+    delivery.deliver_due()
+    error, reset = waiting().error, PasswordReset.objects.get()
+    assert "550" in error
+    assert "5.7.1 Bad link" in error
+    for word in re.findall(r"[\w-]+", error):
+        assert passwords._token_digest(word) != reset.token_digest
+        assert passwords._code_digest(alice, word) != reset.code_digest
+
+
+@pytest.mark.parametrize("address", ["alice@@example.com", "alice@", f"alice@{'ä' * 70}.com"], ids=["two at", "no host", "long host"])
+def test_an_address_that_is_none_fails_visibly_and_holds_up_no_other(alice, bob, office, address):
+    """It may have come with an import."""
+    User.objects.filter(pk=alice.pk).update(email=address)
+    ask("alice", "bob")
+    delivery.deliver_due()
+    assert office.delivered["bob@example.com"] == 1
+    mail = OutgoingMail.objects.get(typed="alice")
+    assert (mail.fate, bool(mail.error)) == (Fate.WAITING, True)
+
+
+def test_an_address_in_another_alphabet(alice, office):
+    User.objects.filter(pk=alice.pk).update(email="alice@bücher.example")
+    ask("ALICE@BÜCHER.example")
+    delivery.deliver_due()
+    assert office.delivered == {"alice@xn--bcher-kva.example": 1}
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # smtplib leaves the connection open
+def test_a_password_in_another_alphabet_for_the_mail_server(alice, office, settings):
+    """smtplib has only ASCII for it: the worker goes on, and the row says why."""
+    settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "mailer", "pässwort"
+    ask("alice")
+    delivery.deliver_due()
+    gc.collect()
+    assert "ascii" in waiting().error
+
+
+# Two workers
+
+
+@crowded
+def test_of_two_mails_that_are_sent_at_the_same_moment_one_is_good(alice, office):
+    office.together = 2
+    ask("alice", "alice")
+    assert at_once(delivery.deliver_due, delivery.deliver_due) == [1, 1]
+    tokens = [token_in(taken.text) for taken in office.taken]
+    good = PasswordReset.objects.usable().filter(token_digest__in=map(passwords._token_digest, tokens))
+    assert good.count() == 1
+
+
+@crowded
+def test_two_workers_together_send_no_more_than_five_mails_an_hour(alice, office):
+    ask(*["alice"] * 4)
+    delivery.deliver_due()
+    office.together = 6
+    ask(*["alice"] * 3)
+    at_once(delivery.deliver_due, delivery.deliver_due)
+    assert office.delivered == {"alice@example.com": 5}
+
+
+# Workers that die
+
+Worker = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def worker(office, transactional_db, tmp_path) -> Iterator[Worker]:
+    """Starts `manage.py deliver_mail` on the database of this test."""
+    database = str(connection.settings_dict["NAME"])
+    url = os.environ.get("DATABASE_URL", "")
+    environment = {
+        **{name: os.environ[name] for name in KEPT if name in os.environ},
+        "DATABASE_URL": urlsplit(url)._replace(path=f"/{database}").geturl() if url else f"sqlite:///{database}",
+        "DATA_DIR": str(tmp_path),
+        "EMAIL_HOST": "127.0.0.1",
+        "EMAIL_PORT": str(office.port),
+        "EMAIL_USE_TLS": "false",
+        "PUBLIC_URL": "http://testserver",
+    }
+    started: list[subprocess.Popen[bytes]] = []
+    log = (tmp_path / "log").open("wb")
+
+    def start(*arguments: str, **more: str) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "manage.py", "deliver_mail", *arguments]
+        started.append(subprocess.Popen(command, cwd=PROJECT, env=environment | more, stdout=log, stderr=log))
+        return started[-1]
+
+    yield start
+    office.closed = False
+    for process in started:
+        process.kill()
+        process.wait()
+    log.close()
+
+
+def until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def make_people(count: int) -> list[User]:
+    return [User.objects.create_user(f"user{n}", PASSWORD, email=f"user{n}@example.com") for n in range(count)]
+
+
+def kill_while_sending(process: "subprocess.Popen[bytes]", mail: OutgoingMail) -> None:
+    """At any moment from the claim of the row until shortly after the note of what became of it."""
+    until(lambda: not OutgoingMail.objects.filter(pk=mail.pk, tries=0).exists())
+    time.sleep(random.uniform(0, 0.15))
+    process.kill()
+    process.wait()
+
+
+@crowded
+def test_a_worker_that_is_killed_at_any_moment_loses_no_mail(office, worker):
+    for person in make_people(10):
+        ask(person.username)
+        kill_while_sending(worker(MAIL_CLAIM="1h"), OutgoingMail.objects.get(typed=person.username))
+    interrupted = OutgoingMail.objects.waiting().count()
+    OutgoingMail.objects.waiting().update(next_try_at=now())
+    assert worker("--once").wait(30) == 0
+    assert set(OutgoingMail.objects.values_list("fate", flat=True)) == {Fate.SENT}
+    assert set(office.delivered) == {f"user{n}@example.com" for n in range(10)}
+    assert max(office.delivered.values()) <= 2
+    assert sum(office.delivered.values()) <= 10 + interrupted
+
+
+@crowded
+def test_another_worker_takes_over_when_the_claim_of_a_dead_one_has_run_out(alice, office, worker):
+    office.closed = True
+    ask("alice")
+    dead = worker(MAIL_CLAIM="2s")
+    until(lambda: len(office.taken) == 1)
+    dead.kill()
+    office.closed = False
+    worker()
+    until(lambda: OutgoingMail.objects.filter(fate=Fate.SENT).exists())
+    assert office.delivered == {"alice@example.com": 2}
+    assert OutgoingMail.objects.get().tries == 2
+    assert passwords.reset_by_token(token_in(office.taken[1].text), NEW) == alice
+
+
+@crowded
+@pytest.mark.parametrize("order", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_is_told_to_stop_ends_at_once(alice, office, worker, order):
+    process = worker()
+    ask("alice")
+    until(lambda: OutgoingMail.objects.filter(fate=Fate.SENT).exists())
+    process.send_signal(order)
+    assert process.wait(3) == 0
+
+
+@crowded
+def test_a_worker_that_is_told_to_stop_finishes_one_mail_and_leaves_the_rest(office, worker):
+    """Whoever stops a service waits ten seconds, and then kills."""
+    office.pause = 0.2
+    ask(*(person.username for person in make_people(60)))
+    process = worker()
+    until(lambda: len(office.taken) >= 2)
+    process.terminate()
+    assert process.wait(5) == 0
+    sent = OutgoingMail.objects.filter(fate=Fate.SENT)
+    assert sent.count() == len(office.taken) < 60
+    assert not OutgoingMail.objects.waiting().filter(tries__gt=0).exists()
+
+
+@crowded
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="a file does not go away")
+def test_a_worker_outlives_its_database(alice, office, worker):
+    """Its connections are cut while a mail is on its way: it goes on, and sends it again rather than never."""
+    office.closed = True
+    ask("alice")
+    process = worker(MAIL_CLAIM="2s")
+    until(lambda: len(office.taken) == 1)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    office.closed = False
+    until(lambda: OutgoingMail.objects.filter(fate=Fate.SENT).exists())
+    assert process.poll() is None
+    assert office.delivered == {"alice@example.com": 2}

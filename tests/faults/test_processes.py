@@ -1,0 +1,143 @@
+"""Two worker processes, many clients, and processes that die: what one worker knows, the other knows."""
+
+import http.client
+import os
+import random
+import signal
+import time
+from functools import partial
+
+from tests.faults.servers import PASSWORD, Answer, Server, at_once, send
+
+REFRESH, ROTATE, LOGOUT = "/c/bearer/api/v1/auth/refresh", "/c/form/api/v1/auth/refresh", "/c/camel/api/v1/auth/logout"
+
+
+def live_lines(server: Server, user: str) -> int:
+    """How many refresh tokens of a user are out, of a live session and not blacklisted."""
+    ((count,),) = server.query(
+        "SELECT count(*) FROM token_blacklist_outstandingtoken o JOIN accounts_user u ON u.id = o.user_id "  # noqa: S608 (a name of our own)
+        "JOIN accounts_session s ON s.user_id = u.id AND s.revoked_at IS NULL AND s.refresh_jti IN (o.jti, '') "
+        f"LEFT JOIN token_blacklist_blacklistedtoken b ON b.token_id = o.id WHERE u.username = '{user}' AND b.id IS NULL"
+    )
+    return count
+
+
+def unspent(server: Server, user: str) -> int:
+    """How many refresh tokens of a user are out and not blacklisted, whatever their session says."""
+    ((count,),) = server.query(
+        "SELECT count(*) FROM token_blacklist_outstandingtoken o JOIN accounts_user u ON u.id = o.user_id "  # noqa: S608 (a name of our own)
+        f"LEFT JOIN token_blacklist_blacklistedtoken b ON b.token_id = o.id WHERE u.username = '{user}' AND b.id IS NULL"
+    )
+    return count
+
+
+def test_a_logout_through_one_worker_is_known_to_the_other_at_once(server, user):
+    one, other = server.workers()
+    with server.connection_to(one) as first, server.connection_to(other) as second:
+        for _ in range(10):
+            token = server.call("/api/auth/login", {"username": user, "password": PASSWORD}, over=first).json()["token"]
+            assert server.me(token, over=first) == server.me(token, over=second) == 200
+            assert server.call(LOGOUT, {}, token, over=second).status == 200
+            assert server.me(token, over=first) == 401
+            assert server.me(token, over=second) == 401
+        assert (server.holder(first), server.holder(second)) == (one, other)
+
+
+def test_twenty_rotations_at_once_have_one_successor(server, user):
+    for _ in range(3):
+        pair = server.log_in_by_form(user)
+        answers = at_once([partial(server.rotate, pair)] * 20)
+        assert {answer.status for answer in answers} == {200}
+        (successor,) = {answer.json()["refresh_token"]["token"] for answer in answers}
+        assert {server.me(answer.json()["access_token"]["token"]) for answer in answers} == {200}
+        assert (live_lines(server, user), unspent(server, user)) == (1, 1)
+        assert server.rotate({**pair, "refresh": successor}).status == 200
+        assert (live_lines(server, user), unspent(server, user)) == (1, 1)
+        assert server.call(LOGOUT, {}, pair["access"]).status == 200
+        assert (live_lines(server, user), unspent(server, user)) == (0, 0)
+
+
+def test_twenty_refreshes_of_a_token_that_stays_are_twenty_answers(server, user):
+    pair = server.log_in(user)
+    answers = at_once([lambda: server.call(REFRESH, {"refresh_token": pair["refresh"]})] * 20)
+    assert {answer.status for answer in answers} == {200}
+    tokens = {answer.json()["access_token"] for answer in answers}
+    assert (len(tokens), {server.me(token) for token in tokens}) == (20, {200})
+    assert (live_lines(server, user), unspent(server, user)) == (1, 1)
+
+
+def test_a_logout_among_refreshes_leaves_no_token_behind(server, user):
+    """What they were given before or after it: none of it opens anything."""
+    for _ in range(5):
+        plain, form = server.log_in(user), server.log_in_by_form(user)
+        refreshes = [partial(server.call, REFRESH, {"refresh_token": plain["refresh"]}), partial(server.rotate, form)]
+        logouts = [partial(server.call, LOGOUT, {}, pair["access"]) for pair in (plain, form)]
+        answers = at_once([*refreshes * 5, *logouts, *refreshes * 5])
+        assert {answer.status for answer in answers} <= {200, 401}
+        access, refresh = {plain["access"], form["access"]}, {form["refresh"]}
+        for body in [answer.json() for answer in answers if answer.status == 200]:
+            match body:
+                case {"access_token": str(token)}:
+                    access.add(token)
+                case {"access_token": {"token": token}, "refresh_token": {"token": successor}}:
+                    access.add(token)
+                    refresh.add(successor)
+        assert {server.me(token) for token in access} == {401}
+        assert {server.rotate({**form, "refresh": token}).status for token in refresh} == {401}
+        assert server.call(REFRESH, {"refresh_token": plain["refresh"]}).status == 401
+        assert (live_lines(server, user), unspent(server, user)) == (0, 0)
+
+
+def test_a_worker_that_is_killed_during_a_rotation_leaves_the_old_token_or_its_successor(server, user):
+    """Never neither: the client that got no answer asks again, and goes on."""
+    pair, moments, unanswered = server.log_in_by_form(user), random.Random(94), 0
+    for _ in range(30):
+        connection = server.connect()
+        assert server.call("/healthz", over=connection).status == 200
+        worker = server.holder(connection)
+        send(connection, ROTATE, {"token": pair["refresh"]}, pair["access"])
+        time.sleep(moments.uniform(0, 0.012))
+        os.kill(worker, signal.SIGKILL)
+        lost = lost_or_answered(server, connection)
+        unanswered += lost is None
+        retried = server.patiently(ROTATE, {"token": pair["refresh"]}, pair["access"])
+        assert retried.status == 200
+        successor = retried.json()["refresh_token"]["token"]
+        assert lost is None or lost.json()["refresh_token"]["token"] == successor
+        pair = {"access": retried.json()["access_token"]["token"], "refresh": successor}
+        server.wait()
+    assert unanswered >= 3
+    assert server.me(pair["access"]) == 200
+    assert (live_lines(server, user), unspent(server, user)) == (1, 1)
+
+
+def lost_or_answered(server: Server, connection: http.client.HTTPConnection) -> Answer | None:
+    try:
+        return server.receive(connection)
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def test_fifty_wrong_guesses_at_once_share_the_budget_of_ten(address, folder, redis_url):
+    """Through two workers that count in one Redis, however they fall."""
+    with Server(address, REDIS_URL=redis_url, LOGIN_RATE_PER_NAME="10/5m") as limited:
+        limited.start()
+        answers = at_once([lambda: limited.call("/v1/login", {"username": "nobody", "password": "wrong"})] * 50)
+        assert sorted(answer.status for answer in answers) == [401] * 10 + [429] * 40
+
+
+def test_the_log_of_all_this_holds_no_secret(server, user):
+    """Nor of requests that gunicorn itself refuses, or that carry secrets where none belong."""
+    pair = server.log_in(user)
+    server.call(f"/api/v1/auth/nothing/{pair['access']}?token={pair['refresh']}", {"password": PASSWORD}, pair["access"])
+    server.call("/v1/login", {"username": user, "password": f"{PASSWORD}x"})
+    server.call(f"/{pair['access']}")
+    server.call("/admin/login/", f"username={user}&password={PASSWORD.replace(' ', '+')}")
+    for refused in ("Authorization : Bearer", "Authorization\x00: Bearer", "Content-Length: x\r\nX: Bearer", "X-A\n: Bearer"):
+        assert server.raw(f"GET /api/v1/auth/me HTTP/1.1\r\nHost: localhost\r\n{refused} {pair['access']}\r\n\r\n".encode())
+    written = server.log.read_text()
+    assert "Booting worker" in written
+    assert len(server.secrets) > 5
+    assert [secret for secret in server.secrets if secret in written] == []

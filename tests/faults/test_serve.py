@@ -1,0 +1,111 @@
+"""`manage.py serve`, from an empty folder to SIGTERM."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import database
+from tests.faults.servers import PROJECT, Server, children, end
+
+SERVE = [sys.executable, "manage.py", "serve"]
+
+
+@pytest.fixture
+def place() -> Iterator[Server]:
+    """Where to serve: a database of its own, and nothing set up there."""
+    with database(os.environ.get("DATABASE_URL", "")) as address:
+        yield Server(address, WEB_CONCURRENCY="1", PYTHONUNBUFFERED="1")
+
+
+@contextmanager
+def serving(place: Server) -> Iterator[subprocess.Popen[bytes]]:
+    place.log.write_text("")
+    with place.log.open("ab") as log:
+        process = subprocess.Popen(SERVE, cwd=PROJECT, env=place.environment, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 60
+        while not place.healthy():
+            assert process.poll() is None, place.log.read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield process
+    finally:
+        end(process)
+
+
+def family(pid: int) -> set[int]:
+    """A process and all that descend from it."""
+    return {pid}.union(*(family(child) for child in children(pid)))
+
+
+def alive(pid: int) -> bool:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    return False
+
+
+def test_from_an_empty_folder_to_the_end(place):
+    with serving(place) as process:
+        (password,) = re.findall(r"user name admin, password (\S+) ", place.log.read_text())
+        login = {"username": "admin", "password": password}
+        session = place.call("/c/bearer/api/v1/auth/login", login).json()
+        assert session["user"]["is_admin"] is True
+        assert place.call("/readyz").json() == {"status": "ok", "database": "ok", "cache": "ok"}
+        started = family(process.pid)
+        assert len(started) >= 3
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+        assert [pid for pid in started if alive(pid)] == []
+        assert not place.healthy()
+
+    begun = time.monotonic()
+    with serving(place):
+        assert time.monotonic() - begun < 10
+        assert "password" not in place.log.read_text()
+        assert place.me(session["access_token"]) == 200
+        assert place.call("/c/bearer/api/v1/auth/login", login).status == 200
+
+
+def test_a_child_that_dies_ends_the_others(place):
+    """Whoever supervises it then starts it anew."""
+    with serving(place) as process:
+        started = family(process.pid)
+        gunicorn = next(pid for pid in children(process.pid) if "gunicorn" in Path(f"/proc/{pid}/cmdline").read_text())
+        os.kill(gunicorn, signal.SIGKILL)
+        assert process.wait(15) != 0
+        deadline = time.monotonic() + 10
+        while any(alive(pid) for pid in started):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize("moment", [0.1, 0.6, 1.2, 2.0])
+def test_sigterm_at_any_moment_leaves_nobody_behind(place, moment):
+    with place.log.open("ab") as log:
+        process = subprocess.Popen(SERVE, cwd=PROJECT, env=place.environment, start_new_session=True, stdout=log, stderr=log)
+    time.sleep(moment)
+    process.terminate()
+    process.wait(20)
+    deadline = time.monotonic() + 10
+    while left := in_session(process.pid):
+        assert time.monotonic() < deadline, [Path(f"/proc/{pid}/cmdline").read_text() for pid in left]
+        time.sleep(0.1)
+
+
+def in_session(sid: int) -> list[int]:
+    """The living processes of a session that we began."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            state, _, _, session, *_ = path.read_text().rpartition(")")[2].split()
+            if session == str(sid) and state != "Z":
+                found.append(int(path.parent.name))
+    return found

@@ -1,0 +1,90 @@
+"""People with browsers, and the mail that they get: from a real mail server, in the system's Chromium."""
+
+import os
+import re
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from accounts import delivery
+from tests.pages.people import Visitor
+
+
+class Mailbox:
+    """A mail server that takes every mail, and the mails that it took."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
+        return "250 taken"
+
+    def receive(self) -> EmailMessage:
+        """The last mail that came, when the worker has sent what was due."""
+        delivery.deliver_due()
+        return self.mails[-1]
+
+    def link(self) -> str:
+        """The link of the last mail, without the origin: a path to open."""
+        found = re.search(r"/reset/[\w-]+", text_of(self.receive()))
+        assert found
+        return found.group()
+
+
+def text_of(mail: EmailMessage, kind: str = "plain") -> str:
+    body = mail.get_body((kind,))
+    assert body
+    return str(body.get_content())
+
+
+@pytest.fixture
+def mailbox(settings) -> Iterator[Mailbox]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    box = Mailbox()
+    server = Controller(box, hostname="127.0.0.1", port=port)
+    server.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS = "127.0.0.1", port, False
+    yield box
+    server.stop()
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Any]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not path:
+        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        refuse("there is no Chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # While Playwright's loop runs in this thread, Django would take every test for asynchronous code.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *quiet])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, transactional_db, live_server, settings) -> Iterator[Callable[..., Visitor]]:
+    """A person opens a browser: ``visit(locale="de-DE", java_script_enabled=False)``. What no page may do is looked at in the end."""
+    settings.PUBLIC_URL = live_server.url
+    visitors: list[Visitor] = []
+
+    def visit(**options: Any) -> Visitor:
+        visitors.append(Visitor(chromium, live_server.url, **options))
+        return visitors[-1]
+
+    yield visit
+    for visitor in visitors:
+        visitor.leave()
+    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
