@@ -193,7 +193,7 @@ def _complete() -> None:
 
 
 def _create(use: str) -> SigningKey:
-    kid, algorithm = secrets.token_urlsafe(12), settings.SIGNING_ALGORITHM
+    kid, algorithm = secrets.token_hex(8), settings.SIGNING_ALGORITHM
     private = encryption.encrypt(_pack(GENERATE[algorithm]()), _context(kid))
     return SigningKey.objects.create(kid=kid, algorithm=algorithm, private=private, use=use)
 

@@ -27,7 +27,7 @@ def notice(mail: OutgoingMail, user: User) -> EmailMultiAlternatives:
     return _message(mail.kind, mail, user, link=f"{settings.PUBLIC_URL}/forgot", **mail.data)
 
 
-def _message(name: str, mail: OutgoingMail, user: User, **context: Any) -> EmailMultiAlternatives:
+def _message(name: str, mail: OutgoingMail, user: User, /, **context: Any) -> EmailMultiAlternatives:
     context |= {
         "user": user,
         "asked_at": mail.created_at,

@@ -239,6 +239,8 @@ class OutgoingMail(models.Model):
     class Kind(models.TextChoices):
         RESET = "reset", "Reset link and code"
         PASSWORD_CHANGED = "password_changed", "Word that the password was changed"
+        KEYS_REMAIN = "keys_remain", "Word that API keys outlived a reset"
+        KEY_LEAKED = "key_leaked", "Word that an API key was reported as leaked"
 
     class Fate(models.TextChoices):
         WAITING = "waiting", "Waiting"
@@ -340,6 +342,15 @@ class AuditEvent(models.Model):
         RESET_ASKED = "reset_asked", "Password reset asked for"
         RESET_FAILED = "reset_failed", "Password reset refused"
         PASSWORD_CHANGED = "password_changed", "Password changed"
+        KEY_CREATED = "key_created", "API key created"
+        KEY_ROTATED = "key_rotated", "API key rotated"
+        KEY_DELETED = "key_deleted", "API key ended"
+        KEY_LEAKED = "key_leaked", "API key reported as leaked"
+        KEY_USED_FROM_NEW_ADDRESS = "key_used_from_new_address", "API key used from a new address"
+        CREDENTIALS_VIEWED = "credentials_viewed", "Provider credentials looked at"
+        CREDENTIALS_REFUSED = "credentials_refused", "Provider credentials refused"
+        CREDENTIALS_CHANGED = "credentials_changed", "Provider credentials changed"
+        CREDENTIALS_DELETED = "credentials_deleted", "Provider credentials deleted"
 
     at = models.DateTimeField(auto_now_add=True)
     kind = models.CharField(max_length=30, choices=Kind.choices)

@@ -55,7 +55,7 @@ class APIKeyAdmin(Readable):
         ended = 0
         for key in allowed:
             if APIKey.objects.filter(pk=key.pk).end("ended by an operator"):
-                audit.record("key_deleted", user_id=key.owner_id, actor=operator(request), name=key.public_id)
+                audit.record(audit.Kind.KEY_DELETED, user_id=key.owner_id, actor=operator(request), name=key.public_id)
                 ended += 1
         self.message_user(request, f"{ended} keys ended.", messages.SUCCESS)
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 
 from accounts import audit, outbox
 from accounts.compiled import CompiledQuery
@@ -39,23 +40,26 @@ def identify(secret: str) -> Identity:
     return found[1]
 
 
+@transaction.atomic
 def create(owner: Identity, name: str, scopes: list[str], expires_at: datetime | None) -> tuple[APIKey, str]:
     key, secret = APIKey.objects.issue(owner.id, name, scopes, expires_at=expires_at)
-    _record("key_created", key)
+    _record(audit.Kind.KEY_CREATED, key)
     return key, secret
 
 
+@transaction.atomic
 def rotate(owner: Identity, public_id: str, overlap: timedelta) -> tuple[APIKey, str]:
     key, secret = APIKey.objects.rotate(owner.id, public_id, overlap)
-    _record("key_rotated", key, f"successor of {public_id}")
+    _record(audit.Kind.KEY_ROTATED, key, f"successor of {public_id}")
     return key, secret
 
 
+@transaction.atomic
 def delete(owner: Identity, public_id: str) -> None:
     key = APIKey.objects.owned(owner.id, public_id)
     if not APIKey.objects.filter(pk=key.pk).end("deleted by its owner"):
         raise KeyNotFound("deleted by another request")
-    _record("key_deleted", key)
+    _record(audit.Kind.KEY_DELETED, key)
 
 
 def revoke_leaked(secret: str) -> None:
@@ -64,9 +68,10 @@ def revoke_leaked(secret: str) -> None:
     key = APIKey.objects.filter(pk=key_id).select_related("owner").first() if key_id else None
     if key is None or not hmac.compare_digest(key.digest, digest(secret)):
         raise KeyNotFound("no such key")
-    if APIKey.objects.filter(pk=key.pk).end("reported as leaked"):
-        _record("key_leaked", key)
-        _mail("key_leaked", key.owner, name=key.name, key=key.public_id)
+    with transaction.atomic():
+        if APIKey.objects.filter(pk=key.pk).end("reported as leaked"):
+            _record(audit.Kind.KEY_LEAKED, key)
+            _mail(outbox.Kind.KEY_LEAKED, key.owner, name=key.name, key=key.public_id)
 
 
 def end_all(user: User, why: str) -> int:
@@ -76,7 +81,7 @@ def end_all(user: User, why: str) -> int:
 def tell_they_live(user: User) -> None:
     """A reset leaves keys alone: whoever had to reset a password may want to know that."""
     if count := APIKey.objects.live().filter(owner=user).count():
-        _mail("keys_remain", user, count=count)
+        _mail(outbox.Kind.KEYS_REMAIN, user, count=count)
 
 
 def _mail(kind: str, user: User, **data: Any) -> None:

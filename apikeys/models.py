@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from accounts import encryption
+from accounts.errors import InvalidToken
 from accounts.models import User
 from apikeys import text
 from apikeys.errors import AlreadyRotated, KeyNotFound, TooManyKeys, UnreadableSecret
@@ -34,12 +35,28 @@ class APIKeyQuerySet(models.QuerySet["APIKey"]):
         """End these keys for good, on every node at once; how many were live until now."""
         return self.live().update(ended_at=Now(), ended_why=why)
 
+    def owned(self, owner_id: int, public_id: str) -> APIKey:
+        """The live key of this id, if it is this owner's: somebody else's is as good as none."""
+        found = text.PUBLIC_ID.fullmatch(public_id)
+        key: APIKey | None = self.live().filter(pk=found[1], owner_id=owner_id).first() if found else None
+        if key is None:
+            raise KeyNotFound("no such live key of this owner")
+        return key
+
 
 class APIKeyManager(models.Manager.from_queryset(APIKeyQuerySet)):  # type: ignore[misc]
     @transaction.atomic
     def issue(self, owner_id: int, name: str = "API key", scopes: list[str] | None = None, **fields: Any) -> tuple[APIKey, str]:
         """A new key and its text, which nobody will be shown again. ``TooManyKeys`` beyond fifty live ones, asked for at once or not."""
-        User.objects.select_for_update().get(pk=owner_id)
+        self._hold(owner_id)
+        return self._issue(owner_id, name, scopes, **fields)
+
+    def _hold(self, owner_id: int) -> None:
+        """Let nobody else make keys of this owner, or deactivate them, until this transaction ends."""
+        if not User.objects.select_for_update(no_key=True).filter(pk=owner_id, is_active=True).first():
+            raise InvalidToken("account deactivated")
+
+    def _issue(self, owner_id: int, name: str, scopes: list[str] | None, **fields: Any) -> tuple[APIKey, str]:
         if self.live().filter(owner_id=owner_id).count() >= MOST:
             raise TooManyKeys(f"{MOST} live keys")
         key_id, secret = text.new()
@@ -50,21 +67,16 @@ class APIKeyManager(models.Manager.from_queryset(APIKeyQuerySet)):  # type: igno
     @transaction.atomic
     def rotate(self, owner_id: int, public_id: str, overlap: timedelta) -> tuple[APIKey, str]:
         """A successor with the same name, scopes and length of life; the old key goes on for ``overlap``, if it would live that long."""
-        old = self.owned(owner_id, public_id)
+        self._hold(owner_id)
+        old = self.select_for_update().owned(owner_id, public_id)
         until = now() + overlap
         ends = min(until, old.expires_at) if old.expires_at else until
         if not self.live().filter(pk=old.pk, rotated_at=None).update(rotated_at=now(), expires_at=ends):
             raise AlreadyRotated("rotated before")
         life = old.expires_at - old.created_at if old.expires_at else None
-        return self.issue(owner_id, old.name, old.scope.split(), expires_at=now() + life if life else None)
-
-    def owned(self, owner_id: int, public_id: str) -> APIKey:
-        """The live key of this id, if it is this owner's: somebody else's is as good as none."""
-        found = text.PUBLIC_ID.fullmatch(public_id)
-        key: APIKey | None = self.live().filter(pk=found[1], owner_id=owner_id).first() if found else None
-        if key is None:
-            raise KeyNotFound("no such live key of this owner")
-        return key
+        at = now()
+        longest = datetime.max.replace(tzinfo=UTC) - at
+        return self._issue(owner_id, old.name, old.scope.split(), expires_at=at + min(life, longest) if life else None)
 
 
 class APIKey(models.Model):

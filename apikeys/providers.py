@@ -73,9 +73,9 @@ def show(viewer: Identity, provider: str) -> Masked:
     except AuthError as refusal:
         if isinstance(refusal, UnreadableSecret):
             logger.error("%s", refusal.reason)
-        _record_look("credentials_refused", viewer, f"{provider}: {refusal.reason}")
+        _record_look(audit.Kind.CREDENTIALS_REFUSED, viewer, f"{provider}: {refusal.reason}")
         raise
-    _record_look("credentials_viewed", viewer, provider)
+    _record_look(audit.Kind.CREDENTIALS_VIEWED, viewer, provider)
     return shown
 
 
@@ -90,12 +90,12 @@ def store(credential: ProviderCredential, secret: str = "", *, actor: User | Non
     with transaction.atomic():
         credential.save(update_fields=None if credential._state.adding else columns)
         changed = [credential.key_id, credential.region, "new secret" if secret else "same secret"]
-        audit.record("credentials_changed", name=credential.provider, actor=actor, reason=", ".join(filter(None, changed)))
+        audit.record(audit.Kind.CREDENTIALS_CHANGED, name=credential.provider, actor=actor, reason=", ".join(filter(None, changed)))
 
 
 @transaction.atomic
 def delete(credential: ProviderCredential, *, actor: User | None = None) -> None:
-    audit.record("credentials_deleted", name=credential.provider, actor=actor)
+    audit.record(audit.Kind.CREDENTIALS_DELETED, name=credential.provider, actor=actor)
     credential.delete()
 
 

@@ -9,7 +9,7 @@ import threading
 import time
 from datetime import datetime
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection, transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
@@ -20,6 +20,7 @@ PAUSE = 30.0  # seconds
 
 logger = logging.getLogger(__name__)
 _lock = threading.Lock()
+_writing = threading.Lock()
 _noted: dict[tuple[str, str], tuple[datetime, origin.Origin]] = {}
 _writer: threading.Thread | None = None
 
@@ -34,16 +35,17 @@ def note(key_id: str) -> None:
 
 def write() -> None:
     """Put down what was noted; what the database does not take is kept for the next time."""
-    with _lock:
-        noted = dict(_noted)
-        _noted.clear()
-    try:
-        for (key_id, network), (at, here) in noted.items():
-            _write_one(key_id, network, at, here)
-    except DatabaseError as error:
-        logger.warning("uses of API keys wait to be written (%s)", type(error).__name__)
+    with _writing:
         with _lock:
-            _noted.update({use: noted[use] for use in noted if use not in _noted})
+            noted = dict(_noted)
+            _noted.clear()
+        try:
+            for (key_id, network), (at, here) in noted.items():
+                _write_one(key_id, network, at, here)
+        except Error as error:
+            logger.warning("uses of API keys wait to be written (%s)", type(error).__name__)
+            with _lock:
+                _noted.update({use: noted[use] for use in noted if use not in _noted})
 
 
 def forget() -> None:
@@ -52,12 +54,13 @@ def forget() -> None:
         _noted.clear()
 
 
+@transaction.atomic
 def _write_one(key_id: str, network: str, at: datetime, here: origin.Origin) -> None:
     APIKey.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=at), pk=key_id).update(last_used_at=at)
     key = APIKey.objects.filter(pk=key_id).first()
     if key and KnownAddress.objects.get_or_create(key=key, network=network)[1]:
         with origin.entered(here):
-            audit.record("key_used_from_new_address", user_id=key.owner_id, name=key.public_id, reason=network)
+            audit.record(audit.Kind.KEY_USED_FROM_NEW_ADDRESS, user_id=key.owner_id, name=key.public_id, reason=network)
 
 
 def _start() -> None:

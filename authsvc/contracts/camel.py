@@ -69,10 +69,15 @@ class LogoutOut(Shape):
     message = Says("Successfully logged out")
 
 
+class ScopeName(serializers.ChoiceField):
+    def __init__(self) -> None:
+        super().__init__(Scope.values, error_messages={"invalid_choice": "There is no such scope."})  # without repeating what was sent
+
+
 class KeyIn(Shape):
     name = Text(required=False, default="API key", max_length=100)
     expiresAt = Moment(source="expires_at", required=False, allow_null=True, default=None)
-    scopes = serializers.ListField(child=serializers.ChoiceField(Scope.values), required=False, default=[Scope.PROFILE], allow_empty=False)
+    scopes = serializers.ListField(child=ScopeName(), required=False, default=[Scope.PROFILE], allow_empty=False)
 
 
 class CreatedOut(Shape):

@@ -56,7 +56,7 @@ def served(own_postgresql):
 def test_postgresql_restarts_under_load_and_is_gone_for_a_while(own_postgresql, served):
     """Long enough, too, for connection pools to have become slow in trying again."""
     workers, token = served.workers(), served.log_in("alice")["access"]
-    for pause in (0, 9):
+    for pause in (0, 17):
         load = [Load(served, token) for _ in range(4)]
         for thread in load:
             thread.start()
