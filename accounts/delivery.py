@@ -9,6 +9,7 @@ from datetime import timedelta
 from smtplib import SMTPException
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils import translation
 from django.utils.timezone import now
 
@@ -44,9 +45,15 @@ def deliver(mail: OutgoingMail) -> None:
     else:
         try:
             send(mail, mail.user)
+        except DatabaseError:
+            raise
         except (SMTPException, OSError) as error:
             logger.warning("mail %s was not taken (%s)", mail.pk, type(error).__name__)
             mail.put_off(origin.printable(str(error), 500))
+        except Exception as error:
+            # Such as a template that an operator broke: it must not hold up the mails behind it.
+            logger.exception("mail %s could not be written", mail.pk)
+            mail.put_off(origin.printable(f"{type(error).__name__}: {error}", 500))
         else:
             mail.close(Fate.SENT)
 

@@ -114,6 +114,8 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
         """Also ends every session of an account that is not active, or whose password was set anew: whoever does it, and where."""
         new, password_set = self._state.adding, getattr(self, "_password", None) is not None
         super().save(*args, **kwargs)
+        if not new and (password_set or not self.is_active):
+            self.resets.filter(used_at=None).update(used_at=now())
         if not new and not self.is_active:
             self.end_sessions("account deactivated")
             account_deactivated.send(User, user=self)

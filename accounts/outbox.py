@@ -10,6 +10,7 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 from accounts import origin
 from accounts.compiled import CompiledInsert
 from accounts.errors import EmailDisabled
+from accounts.identifiers import normalise
 from accounts.models import OutgoingMail, User
 
 Kind = OutgoingMail.Kind
@@ -26,7 +27,7 @@ def put(kind: str, *, typed: str = "", user: User | None = None, **data: Any) ->
     here, at = origin.current(), now()
     _insert(
         kind=kind,
-        typed=origin.printable(typed, 254),
+        typed=origin.printable(normalise(typed), 254),
         user_id=user.pk if user else None,
         language=_preferred(here.languages),
         contract=here.contract,
@@ -43,5 +44,5 @@ def put(kind: str, *, typed: str = "", user: User | None = None, **data: Any) ->
 def _preferred(languages: str) -> str:
     """The first language of an Accept-Language header that mails are written in; empty if there is none."""
     offered = dict(settings.LANGUAGES)
-    codes = (code.partition("-")[0] for code, _ in parse_accept_lang_header(languages[:200]))
+    codes = (code.partition("-")[0] for code, quality in parse_accept_lang_header(languages) if quality)
     return next((code for code in codes if code in offered), "")

@@ -91,7 +91,7 @@ def find_reset(token: str) -> PasswordReset:
 def reset_by_token(token: str, password: str) -> User:
     """A new password for whoever holds the token of a link; it ends every session of the account."""
     reset = find_reset(token)
-    return _finish(reset, password, by="link")
+    return _finish(reset, password, "link", InvalidReset)
 
 
 def reset_by_code(identifier: str, code: str, password: str) -> User:
@@ -107,17 +107,16 @@ def reset_by_code(identifier: str, code: str, password: str) -> User:
         raise _refused_code(identifier, "wrong code", user)
     PasswordReset.objects.filter(pk=reset.pk).update(wrong_tries=F("wrong_tries") - 1)
     reset.user = user
-    return _finish(reset, password, by="code")
+    return _finish(reset, password, "code", InvalidCode)
 
 
-def _finish(reset: PasswordReset, password: str, *, by: str) -> User:
+def _finish(reset: PasswordReset, password: str, by: str, refusal: type[InvalidReset | InvalidCode]) -> User:
     user = reset.user
     hashed = hash_new(user, password)
     with transaction.atomic():
         if not reset.use() or not _replace(user, hashed):
-            raise InvalidReset("used by another request")
+            raise refusal("used by another request")
         _end_sessions(user, f"password reset by {by}")
-        PasswordReset.objects.usable().filter(user=user).update(used_at=now())
         _tell(user, f"reset by {by}")
         password_reset.send(User, user=user)
     limits.unlock(user.username, user.email)
@@ -183,6 +182,7 @@ def _replace(user: User, hashed: str) -> bool:
     if not unchanged.update(password=hashed, must_change_password=False, epoch=F("epoch") + 1, updated_at=now()):
         return False
     user.refresh_from_db(fields=["password", "must_change_password", "epoch"])
+    user.resets.filter(used_at=None).update(used_at=now())  # whoever can read old mail shall not get in with what it says
     return True
 
 

@@ -296,7 +296,7 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher",
     "django.contrib.auth.hashers.ScryptPasswordHasher",
     "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
-    "django.contrib.auth.hashers.BCryptPasswordHasher",
+    "accounts.hashers.ImportedBCryptPasswordHasher",
 ]
 ARGON2_MEMORY_KIB = number("ARGON2_MEMORY_KIB", 19_456, least=8)  # 19 MiB, t=2, p=1: OWASP's Password Storage Cheat Sheet
 ARGON2_TIME_COST = number("ARGON2_TIME_COST", 2, least=1)

@@ -153,7 +153,7 @@ class Refresh(RefreshViewSet):
 
 class Recovery(ResetViewSet):
     def recover(self, request: Request, email: str) -> Response:
-        return self.mail_reset(self.check(RecoveryIn, {"email": email})["login"], RecoveryOut)
+        return self.mail_reset(self.check(RecoveryIn, {"email": email.rstrip("/")})["login"], RecoveryOut)
 
 
 class Me(IdentityViewSet):

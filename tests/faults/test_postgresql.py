@@ -5,6 +5,8 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -39,6 +41,21 @@ class Load(threading.Thread):
             time.sleep(0.01)
 
 
+@contextmanager
+def under_load(server: Server, token: str) -> Iterator[list[Load]]:
+    """Four of them, for as long as the block lasts."""
+    load = [Load(server, token) for _ in range(4)]
+    for thread in load:
+        thread.start()
+    try:
+        yield load
+    finally:
+        for thread in load:
+            thread.ended.set()
+        for thread in load:
+            thread.join()
+
+
 def refused_in_shape(answer: Answer) -> bool:
     body = json.loads(answer.content)
     return answer.headers["Retry-After"].isdigit() and (body.keys() == {"detail", "error"} or body.get("status") == 503)
@@ -57,24 +74,19 @@ def test_postgresql_restarts_under_load_and_is_gone_for_a_while(own_postgresql, 
     """Long enough, too, for connection pools to have become slow in trying again."""
     workers, token = served.workers(), served.log_in("alice")["access"]
     for pause in (0, 17):
-        load = [Load(served, token) for _ in range(4)]
-        for thread in load:
-            thread.start()
-        time.sleep(0.5)
-        own_postgresql.stop()
-        time.sleep(pause)
-        if pause:
-            ready = served.call("/readyz")
-            assert (ready.status, ready.json()["status"]) == (503, "unavailable")
-            assert served.call("/healthz").status == 200
-        own_postgresql.ensure_postgres_running()
-        assert served.me(token) == 200
-        assert served.call("/v1/login", {"username": "alice", "password": PASSWORD}).status == 200
-        assert served.call("/readyz").json()["status"] == "ok"
-        time.sleep(0.5)
-        for thread in load:
-            thread.ended.set()
-            thread.join()
+        with under_load(served, token) as load:
+            time.sleep(0.5)
+            own_postgresql.stop()
+            time.sleep(pause)
+            if pause:
+                ready = served.call("/readyz")
+                assert (ready.status, ready.json()["status"]) == (503, "unavailable")
+                assert served.call("/healthz").status == 200
+            own_postgresql.ensure_postgres_running()
+            assert served.me(token) == 200
+            assert served.call("/v1/login", {"username": "alice", "password": PASSWORD}).status == 200
+            assert served.call("/readyz").json()["status"] == "ok"
+            time.sleep(0.5)
         answers = [answer for thread in load for answer in thread.answers]
         statuses = {answer.status for answer in answers}
         assert {200} <= statuses <= {200, 503}
