@@ -13,6 +13,7 @@ bind = _address if _whole else f"{_address}:{os.environ.get('PORT', '8000')}"
 # THREADS=1 makes sync workers: faster, but without keep-alive, and only fit to stand behind a proxy that buffers requests.
 workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
 threads = int(os.environ.get("THREADS", "4"))
+worker_class = "authsvc.workers.PatientThreadWorker" if threads > 1 else "sync"
 
 # A container has ten seconds between SIGTERM and SIGKILL; what is being answered then takes a fraction of one.
 graceful_timeout = 8

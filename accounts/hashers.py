@@ -17,7 +17,7 @@ class TunedArgon2PasswordHasher(Argon2PasswordHasher):
 class ImportedBCryptPasswordHasher(BCryptPasswordHasher):
     """Verifies bcrypt's hashes as they were made: of 72 bytes and no more, which its library would refuse now. Makes none."""
 
-    def encode(self, password: str, salt: Any) -> str:  # type: ignore[override]
+    def encode(self, password: str, salt: Any) -> str:
         library: Any = self._load_library()  # type: ignore[attr-defined]
         hashed: bytes = library.hashpw(password.encode()[:72], salt)
         return f"{self.algorithm}${hashed.decode('ascii')}"

@@ -14,7 +14,7 @@ from django.template.response import SimpleTemplateResponse
 from django.urls import resolve
 from django.utils import translation
 
-from accounts import origin
+from accounts import origin, parsing
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -69,6 +69,7 @@ class ProgramMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(settings.API_PREFIXES):
+            parsing.check_length(request.META.get("CONTENT_LENGTH"))
             return self.get_response(request)
         request.resolver_match = found = find(request.path_info, settings.ROOT_URLCONF)
         response: Any = found.func(request, *found.args, **found.kwargs)

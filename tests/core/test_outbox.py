@@ -1,5 +1,6 @@
 """Mail that is asked for, and the worker that sends it: to whom, how often, in which language, and what becomes of the rest."""
 
+import re
 import unicodedata
 from datetime import timedelta
 
@@ -277,6 +278,18 @@ def test_a_template_that_an_operator_broke_holds_up_no_other(alice, bob, mailout
     make_due()
     delivery.deliver_due()
     assert (mailoutbox[-1].recipients(), mailoutbox[-1].body) == (["alice@example.com"], "Mended.")
+
+
+def test_a_template_that_fails_tells_nobody_what_it_was_given(alice, mailoutbox, settings, tmp_path, caplog):
+    """Django's complaint about a missing name lists all that are there, link and code too."""
+    override(settings, tmp_path, "reset.txt", "{{ link|default:missing }}")
+    ask("alice")
+    delivery.deliver_due()
+    mail, reset = OutgoingMail.objects.get(), PasswordReset.objects.get()
+    assert (mailoutbox, mail.fate, bool(mail.error)) == ([], Fate.WAITING, True)
+    for word in re.findall(r"[\w-]+", caplog.text + mail.error):
+        assert passwords._token_digest(word) != reset.token_digest
+        assert passwords._code_digest(alice, word) != reset.code_digest
 
 
 def override(settings, folder, name, text):
