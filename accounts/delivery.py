@@ -5,27 +5,27 @@ a worker that died is due again when its claim has run out: a mail goes out at l
 """
 
 import logging
-from datetime import timedelta
+import re
+from collections.abc import Callable
 from smtplib import SMTPException
 
 from django.conf import settings
 from django.db import DatabaseError
 from django.utils import translation
-from django.utils.timezone import now
 
 from accounts import audit, mails, origin, passwords
+from accounts.errors import TooManyResets
 from accounts.models import OutgoingMail, User
 
 Kind, Fate = OutgoingMail.Kind, OutgoingMail.Fate
-PER_HOUR = 5  # reset mails to one account
 
 logger = logging.getLogger(__name__)
 
 
-def deliver_due() -> int:
-    """Work on every row that is due; on how many."""
+def deliver_due(stop: Callable[[], bool] = lambda: False) -> int:
+    """Work on every row that is due, or until told to stop between two of them; on how many."""
     worked = 0
-    while mail := OutgoingMail.objects.due().select_related("user").first():
+    while not stop() and (mail := OutgoingMail.objects.due().select_related("user").first()):
         if mail.claim(settings.MAIL_CLAIM):
             deliver(mail)
             worked += 1
@@ -39,33 +39,33 @@ def deliver(mail: OutgoingMail) -> None:
         with origin.entered(mail.origin()):
             audit.record(audit.Kind.RESET_ASKED, user=mail.user, name=mail.typed)
     if mail.user is None:
-        mail.close(Fate.NOBODY)
-    elif mail.kind == Kind.RESET and had_enough(mail.user):
-        mail.close(Fate.ENOUGH)
-    else:
-        try:
-            send(mail, mail.user)
-        except DatabaseError:
-            raise
-        except (SMTPException, OSError) as error:
-            logger.warning("mail %s was not taken (%s)", mail.pk, type(error).__name__)
-            mail.put_off(origin.printable(str(error), 500))
-        except Exception as error:
-            # Such as a template that an operator broke: it must not hold up the mails behind it.
-            logger.exception("mail %s could not be written", mail.pk)
-            mail.put_off(origin.printable(f"{type(error).__name__}: {error}", 500))
-        else:
-            mail.close(Fate.SENT)
+        return mail.close(Fate.NOBODY)
+    try:
+        send(mail, mail.user)
+    except DatabaseError:
+        raise
+    except TooManyResets:
+        return mail.close(Fate.ENOUGH)
+    except (SMTPException, OSError) as error:
+        logger.warning("mail %s was not taken (%s)", mail.pk, type(error).__name__)
+        return mail.put_off(discreet(str(error)))
+    except Exception as error:
+        # Such as a template that an operator broke: it must not hold up the mails behind it. No traceback: Django's complaint about
+        # a template lists all that it was given.
+        said = discreet(f"{type(error).__name__}: {error}")
+        logger.error("mail %s could not be written (%s)", mail.pk, said)
+        return mail.put_off(said)
+    return mail.close(Fate.SENT)
 
 
 def send(mail: OutgoingMail, user: User) -> None:
     with translation.override(user.language or mail.language or settings.LANGUAGE_CODE):
-        if mail.kind == Kind.RESET:
-            proof = passwords.make_reset(user)
-            mails.reset(mail, user, proof).send()
-            passwords.replace_resets(proof.reset)
-        else:
+        if mail.kind != Kind.RESET:
             mails.notice(mail, user).send()
+            return
+        proof = passwords.make_reset(user, mail)
+        mails.reset(mail, user, proof).send()
+        passwords.replace_resets(proof.reset)
 
 
 def recipient(mail: OutgoingMail) -> User | None:
@@ -74,6 +74,11 @@ def recipient(mail: OutgoingMail) -> User | None:
     return user if user and user.is_active and user.email else None
 
 
-def had_enough(user: User) -> bool:
-    sent = user.mails.filter(kind=Kind.RESET, fate=Fate.SENT, closed_at__gt=now() - timedelta(hours=1))
-    return sent.count() >= PER_HOUR
+def discreet(said: str) -> str:
+    """What a mail server said, for operators to read, without what it may have repeated of the mail: a link's token or a code."""
+    return origin.printable(re.sub(rf"[\w-]{{20,}}|\b[{passwords.CODE_LETTERS}]{{8}}\b", mask, said), 500)
+
+
+def mask(found: re.Match[str]) -> str:
+    """A word in small letters stays readable; a code hardly ever is one."""
+    return found[0] if found[0].isalpha() and found[0].islower() else "…"

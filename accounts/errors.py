@@ -47,6 +47,10 @@ class InvalidReset(AuthError):
     """A reset token that is wrong, used, replaced or expired."""
 
 
+class TooManyResets(AuthError):
+    """An account was sent as many ways back in as anybody may get in an hour."""
+
+
 class InvalidCode(InvalidCredentials):
     """A confirmation code that does not fit the name, or no longer."""
 

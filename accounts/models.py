@@ -204,6 +204,7 @@ class PasswordReset(models.Model):
     TRIES = 5
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="resets")
+    mail = models.ForeignKey("OutgoingMail", null=True, on_delete=models.SET_NULL, related_name="+", help_text="What it was sent with.")
     token_digest = models.CharField(max_length=64, unique=True)
     code_digest = models.CharField(max_length=64)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -3,6 +3,7 @@
 import hmac
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
 from uuid import UUID
 
@@ -17,10 +18,11 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from accounts import audit, limits, outbox
-from accounts.errors import InvalidChallenge, InvalidCode, InvalidCredentials, InvalidReset, UnknownAccount, WeakPassword
-from accounts.models import PasswordReset, Session, User
+from accounts.errors import InvalidChallenge, InvalidCode, InvalidCredentials, InvalidReset, TooManyResets, UnknownAccount, WeakPassword
+from accounts.models import OutgoingMail, PasswordReset, Session, User
 from accounts.signals import password_reset
 
+PER_HOUR = 5  # reset mails to one account
 CODE_LETTERS = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that looks like another; 8 of them are 46 bits
 Kind = audit.Kind
 
@@ -65,19 +67,28 @@ def ask_for_reset(identifier: str) -> None:
     outbox.put(outbox.Kind.RESET, typed=identifier)
 
 
-def make_reset(user: User) -> Proof:
-    """A new case; its secrets are given out here only."""
+@transaction.atomic
+def make_reset(user: User, mail: OutgoingMail | None = None) -> Proof:
+    """A new case; its secrets are given out here only. ``TooManyResets`` for the sixth mail in an hour, asked for at once or not."""
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    others = user.resets.filter(created_at__gt=now() - timedelta(hours=1)).exclude(mail=mail)
+    if mail and others.values("mail").distinct().count() >= PER_HOUR:
+        raise TooManyResets(f"{PER_HOUR} reset mails within an hour")
     token = secrets.token_urlsafe(32)
     code = "".join(secrets.choice(CODE_LETTERS) for _ in range(8))
     reset = PasswordReset.objects.create(
-        user=user, token_digest=_token_digest(token), code_digest=_code_digest(user, code), expires_at=now() + settings.RESET_LIFETIME
+        user=user,
+        mail=mail,
+        token_digest=_token_digest(token),
+        code_digest=_code_digest(user, code),
+        expires_at=now() + settings.RESET_LIFETIME,
     )
     return Proof(reset, token, code)
 
 
 def replace_resets(reset: PasswordReset) -> None:
-    """Of several cases of one account only the last is good."""
-    PasswordReset.objects.usable().filter(user_id=reset.user_id).exclude(pk=reset.pk).update(used_at=now())
+    """The cases of an account before this one are void, now that its mail is on its way."""
+    PasswordReset.objects.usable().filter(user_id=reset.user_id, pk__lt=reset.pk).update(used_at=now())
 
 
 def find_reset(token: str) -> PasswordReset:
@@ -97,15 +108,15 @@ def reset_by_token(token: str, password: str) -> User:
 def reset_by_code(identifier: str, code: str, password: str) -> User:
     """A new password for whoever knows the code that was mailed to this account. Five wrong codes end the case."""
     user = User.objects.find(identifier)
-    reset = user and user.is_active and PasswordReset.objects.usable().filter(user=user).order_by("-created_at").first()
-    if not user or not reset:
-        raise _refused_code(identifier, "no such account" if user is None else "no usable code", user)
-    # Counted before it is compared, and kept though the answer is a refusal: twelve guesses at once are twelve tries.
-    if not PasswordReset.objects.usable().filter(pk=reset.pk).update(wrong_tries=F("wrong_tries") + 1):
-        raise _refused_code(identifier, "no usable code", user)
-    if not hmac.compare_digest(reset.code_digest, _code_digest(user, code)):
+    cases = list(PasswordReset.objects.usable().filter(user=user)) if user and user.is_active else []
+    found = PasswordReset.objects.filter(pk__in=[case.pk for case in cases])
+    # Counted before they are compared, and kept though the answer is a refusal: twelve guesses at once are twelve tries.
+    if not user or not found.usable().update(wrong_tries=F("wrong_tries") + 1):
+        raise _refused_code(identifier, "no usable code" if user else "no such account", user)
+    reset = next((case for case in cases if hmac.compare_digest(case.code_digest, _code_digest(user, code))), None)
+    if reset is None:
         raise _refused_code(identifier, "wrong code", user)
-    PasswordReset.objects.filter(pk=reset.pk).update(wrong_tries=F("wrong_tries") - 1)
+    found.update(wrong_tries=F("wrong_tries") - 1)
     reset.user = user
     return _finish(reset, password, "code", InvalidCode)
 

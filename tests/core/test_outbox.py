@@ -182,7 +182,7 @@ def test_at_most_five_an_hour_however_the_account_is_called(alice, bob, mailoutb
     delivery.deliver_due()
     assert recipients(mailoutbox) == ["alice@example.com"] * 5 + ["bob@example.com"]
     assert fates() == [Fate.SENT] * 5 + [Fate.ENOUGH] * 3 + [Fate.SENT]
-    OutgoingMail.objects.filter(fate=Fate.SENT, user=alice).update(closed_at=now() - timedelta(hours=1))
+    PasswordReset.objects.filter(user=alice).update(created_at=now() - timedelta(hours=1))
     ask("alice")
     delivery.deliver_due()
     assert fates()[-1] == Fate.SENT

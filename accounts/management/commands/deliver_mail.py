@@ -23,14 +23,14 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, lambda *_: stop.set())
         signal.signal(signal.SIGINT, lambda *_: stop.set())
         while not stop.is_set():
-            self.deliver()
+            self.deliver(stop)
             if options["once"]:
                 return
             stop.wait(1)
 
-    def deliver(self) -> None:
+    def deliver(self, stop: threading.Event) -> None:
         try:
-            delivery.deliver_due()
+            delivery.deliver_due(stop.is_set)
         except DatabaseError as error:
             logger.warning("the database does not answer (%s): mails wait", type(error).__name__)
         finally:
