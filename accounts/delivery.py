@@ -10,7 +10,7 @@ from collections.abc import Callable
 from smtplib import SMTPException
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error
 from django.utils import translation
 
 from accounts import audit, mails, origin, passwords
@@ -42,7 +42,7 @@ def deliver(mail: OutgoingMail) -> None:
         return mail.close(Fate.NOBODY)
     try:
         send(mail, mail.user)
-    except DatabaseError:
+    except Error:
         raise
     except TooManyResets:
         return mail.close(Fate.ENOUGH)

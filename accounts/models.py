@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -155,10 +154,9 @@ class SessionQuerySet(models.QuerySet["Session"]):
     @transaction.atomic(savepoint=False)
     def revoke(self, why: str) -> int:
         """End these sessions and blacklist the refresh tokens that are out for them; how many were live until now."""
-        live = self.live()
-        tokens = [token for token in live.values_list("refresh_jti", flat=True) if token]
-        ended = live.update(revoked_at=Now(), revoked_why=why)
-        blacklist(tokens)
+        live = Session.objects.filter(pk__in=list(self.live().values_list("pk", flat=True)))
+        ended = live.filter(revoked_at=None).update(revoked_at=Now(), revoked_why=why)
+        blacklist(live.exclude(refresh_jti="").values("refresh_jti"))  # read last: until now a rotation may have replaced them
         return ended
 
 
@@ -187,9 +185,9 @@ class Session(models.Model):
         return f"{self.contract} session {self.pk}"
 
 
-def blacklist(tokens: Iterable[str]) -> None:
+def blacklist(tokens: models.QuerySet[Any, Any]) -> None:
     """Put the refresh tokens with these ids on SimpleJWT's blacklist; twice is once."""
-    outstanding = OutstandingToken.objects.filter(jti__in=list(tokens)).values_list("pk", flat=True)
+    outstanding = OutstandingToken.objects.filter(jti__in=tokens).values_list("pk", flat=True)
     BlacklistedToken.objects.bulk_create([BlacklistedToken(token_id=pk) for pk in outstanding], ignore_conflicts=True)
 
 

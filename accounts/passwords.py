@@ -70,7 +70,7 @@ def ask_for_reset(identifier: str) -> None:
 @transaction.atomic
 def make_reset(user: User, mail: OutgoingMail | None = None) -> Proof:
     """A new case; its secrets are given out here only. ``TooManyResets`` for the sixth mail in an hour, asked for at once or not."""
-    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    _hold(user.pk)
     others = user.resets.filter(created_at__gt=now() - timedelta(hours=1)).exclude(mail=mail)
     if mail and others.values("mail").distinct().count() >= PER_HOUR:
         raise TooManyResets(f"{PER_HOUR} reset mails within an hour")
@@ -80,14 +80,16 @@ def make_reset(user: User, mail: OutgoingMail | None = None) -> Proof:
         user=user,
         mail=mail,
         token_digest=_token_digest(token),
-        code_digest=_code_digest(user, code),
+        code_digest=_code_digest(user.uuid, code),
         expires_at=now() + settings.RESET_LIFETIME,
     )
     return Proof(reset, token, code)
 
 
+@transaction.atomic
 def replace_resets(reset: PasswordReset) -> None:
     """The cases of an account before this one are void, now that its mail is on its way."""
+    _hold(reset.user_id)
     PasswordReset.objects.usable().filter(user_id=reset.user_id, pk__lt=reset.pk).update(used_at=now())
 
 
@@ -108,23 +110,31 @@ def reset_by_token(token: str, password: str) -> User:
 def reset_by_code(identifier: str, code: str, password: str) -> User:
     """A new password for whoever knows the code that was mailed to this account. Five wrong codes end the case."""
     user = User.objects.find(identifier)
-    cases = list(PasswordReset.objects.usable().filter(user=user)) if user and user.is_active else []
-    found = PasswordReset.objects.filter(pk__in=[case.pk for case in cases])
-    # Counted before they are compared, and kept though the answer is a refusal: twelve guesses at once are twelve tries.
-    if not user or not found.usable().update(wrong_tries=F("wrong_tries") + 1):
-        raise _refused_code(identifier, "no usable code" if user else "no such account", user)
-    reset = next((case for case in cases if hmac.compare_digest(case.code_digest, _code_digest(user, code))), None)
+    reset = _case_of_code(user if user and user.is_active else None, code)
     if reset is None:
-        raise _refused_code(identifier, "wrong code", user)
-    found.update(wrong_tries=F("wrong_tries") - 1)
-    reset.user = user
+        audit.record(Kind.RESET_FAILED, user=user, name=identifier, reason="no such code" if user else "no such account")
+        raise InvalidCode("no such code")
     return _finish(reset, password, "code", InvalidCode)
+
+
+@transaction.atomic
+def _case_of_code(user: User | None, code: str) -> PasswordReset | None:
+    """The usable case of this account and code. A wrong code counts on all of its cases; the work is the same for nobody."""
+    pk, uuid = (user.pk, user.uuid) if user else (0, UUID(int=0))
+    _hold(pk)
+    cases = PasswordReset.objects.usable().select_related("user").filter(user_id=pk)
+    expected = _code_digest(uuid, code)
+    reset = next((case for case in cases if hmac.compare_digest(case.code_digest, expected)), None)
+    if reset is None:
+        cases.update(wrong_tries=F("wrong_tries") + 1)
+    return reset
 
 
 def _finish(reset: PasswordReset, password: str, by: str, refusal: type[InvalidReset | InvalidCode]) -> User:
     user = reset.user
     hashed = hash_new(user, password)
     with transaction.atomic():
+        _hold(user.pk)
         if not reset.use() or not _replace(user, hashed):
             raise refusal("used by another request")
         _end_sessions(user, f"password reset by {by}")
@@ -132,6 +142,11 @@ def _finish(reset: PasswordReset, password: str, by: str, refusal: type[InvalidR
         password_reset.send(User, user=user)
     limits.unlock(user.username, user.email)
     return user
+
+
+def _hold(user_id: int) -> None:
+    """Let nobody else decide about this account's ways back until the transaction ends: whoever holds it locks their rows after it."""
+    User.objects.select_for_update(no_key=True).filter(pk=user_id).values_list("pk").first()
 
 
 # Changes by who knows the password
@@ -220,16 +235,11 @@ def _token_digest(token: str) -> str:
     return sha256(token.encode()).hexdigest()
 
 
-def _code_digest(user: User, code: str) -> str:
+def _code_digest(owner: UUID, code: str) -> str:
     """Of a secret this short a plain digest would give it away: this one needs SECRET_KEY too."""
-    return salted_hmac("accounts.passwords.code", f"{user.uuid}:{code}", algorithm="sha256").hexdigest()
+    return salted_hmac("accounts.passwords.code", f"{owner}:{code}", algorithm="sha256").hexdigest()
 
 
 def _recorded(refusal: InvalidCredentials, identifier: str, user: User | None = None) -> InvalidCredentials:
     audit.record(Kind.LOGIN_FAILED, user=user, name=identifier, reason=refusal.reason)
     return refusal
-
-
-def _refused_code(identifier: str, reason: str, user: User | None) -> InvalidCode:
-    audit.record(Kind.RESET_FAILED, user=user, name=identifier, reason=reason)
-    return InvalidCode(reason)

@@ -141,7 +141,7 @@ if "sqlite" in DATABASES["default"]["ENGINE"]:
 else:
     DATABASES["default"]["ENGINE"] = "authsvc.postgresql"
     DATABASES["default"]["OPTIONS"] = {
-        "pool": {"min_size": 1, "max_size": number("DATABASE_POOL_SIZE", 8, least=1), "timeout": 5},
+        "pool": {"min_size": 1, "max_size": number("DATABASE_POOL_SIZE", 8, least=1), "timeout": 5, "reconnect_timeout": 2},
         # Statements are prepared on the server: a request's one query is not parsed and planned anew each time.
         "server_side_binding": True,
         "prepare_threshold": 3,

@@ -91,9 +91,11 @@ def authsvc_environment(address: str, folder: Path) -> dict[str, str]:
 
 
 def play(stage: Stage, worker: str, names: list[str], asked: argparse.Namespace, results: report.Results) -> None:
-    """A second of each to warm up, then the rounds, every other one backwards, so that drift falls on all alike."""
+    """A second of each to warm up, tables as after a while, then the rounds, every other one backwards: drift falls on all alike."""
     for name in names:
         WORKLOADS[name](stage, 1)
+    for address in {server.application.environment.get("DATABASE_URL") for server in stage.servers.values()} - {None}:
+        postgres.tidy(str(address))
     for number in range(asked.repeat):
         for name in names if number % 2 == 0 else reversed(names):
             figure = calm.undisturbed(partial(WORKLOADS[name], stage, asked.seconds), asked.patience)

@@ -202,7 +202,6 @@ def test_a_rotation_that_stopped_half_way_is_completed(alice):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="the tables of an SQLite in memory are locked, not waited for")
 def test_two_nodes_that_start_at_once_make_one_keyring():
     SigningKey.objects.all().delete()
     start, seen = Barrier(4), []

@@ -104,7 +104,7 @@ def test_a_password_that_breaks_rules_uses_nothing_up(client, link):
     assert client.post("/reset", {"password": NEW})["Location"] == "/reset/done"
 
 
-@pytest.mark.parametrize("password", ["", "x" * 1025, "x" * 1_000_000, "four small\0lamps"])
+@pytest.mark.parametrize("password", ["", "x" * 1025, "x" * 60_000, "four small\0lamps"])
 def test_what_is_no_password(client, link, alice, password):
     client.get(link)
     assert "maxlength" not in client.get("/reset").content.decode()

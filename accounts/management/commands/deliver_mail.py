@@ -5,7 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from accounts import delivery
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
     def deliver(self, stop: threading.Event) -> None:
         try:
             delivery.deliver_due(stop.is_set)
-        except DatabaseError as error:
+        except Error as error:
             logger.warning("the database does not answer (%s): mails wait", type(error).__name__)
         finally:
             connection.close()
