@@ -56,10 +56,13 @@ class CompiledQuery(Generic[Row]):
 
 
 class CompiledInsert:
-    """Adds one row of a model, whose fields are given by their columns' names or have their defaults. It sends no signal."""
+    """Adds one row of a model, whose fields are given by their columns' names or have their defaults. It sends no signal.
 
-    def __init__(self, model: type[Model]) -> None:
-        self._table = model._meta.db_table
+    With ``ignore_conflicts``, a row that is there already stays as it is.
+    """
+
+    def __init__(self, model: type[Model], *, ignore_conflicts: bool = False) -> None:
+        self._table, self._ignore = model._meta.db_table, ignore_conflicts
         self._fields: list[Field[Any, Any]] = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
 
     def __call__(self, **values: Any) -> None:
@@ -72,7 +75,40 @@ class CompiledInsert:
 
     @cached_property
     def _sql(self) -> Any:
-        quote = connection.ops.quote_name
-        columns = ", ".join(quote(str(field.column)) for field in self._fields)
         places = ", ".join("%s" for _ in self._fields)
-        return f"INSERT INTO {quote(self._table)} ({columns}) VALUES ({places})"  # noqa: S608 (the model's own names)
+        end = " ON CONFLICT DO NOTHING" if self._ignore else ""
+        return f"INSERT INTO {_quoted(self._table)} ({_columns(self._fields)}) VALUES ({places}){end}"  # noqa: S608 (the model's own names)
+
+
+class CompiledUpdate:
+    """Sets fields of the one row whose ``where`` fields have the values given and whose ``null`` fields have none; whether it was there."""
+
+    def __init__(self, model: type[Model], *, set: tuple[str, ...], where: tuple[str, ...], null: tuple[str, ...] = ()) -> None:
+        self._table, self._get = model._meta.db_table, model._meta.get_field
+        self._set, self._where, self._null = set, where, null
+
+    def __call__(self, changes: dict[str, Any], **where: Any) -> bool:
+        values = [*(changes[name] for name in self._set), *(where[name] for name in self._where)]
+        parameters = [field.get_db_prep_save(value, connection) for field, value in zip(self._fields, values, strict=True)]
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql, parameters)
+            return bool(cursor.rowcount)
+
+    @cached_property
+    def _fields(self) -> list[Any]:
+        return [self._get(name) for name in (*self._set, *self._where)]
+
+    @cached_property
+    def _sql(self) -> Any:
+        columns = {name: _quoted(getattr(self._get(name), "column", name)) for name in (*self._set, *self._where, *self._null)}
+        changes = ", ".join(f"{columns[name]} = %s" for name in self._set)
+        conditions = [f"{columns[name]} = %s" for name in self._where] + [f"{columns[name]} IS NULL" for name in self._null]
+        return f"UPDATE {_quoted(self._table)} SET {changes} WHERE {' AND '.join(conditions)}"  # noqa: S608 (the model's own names)
+
+
+def _quoted(name: Any) -> str:
+    return str(connection.ops.quote_name(str(name)))
+
+
+def _columns(fields: list[Any]) -> str:
+    return ", ".join(_quoted(field.column) for field in fields)

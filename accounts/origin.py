@@ -35,4 +35,7 @@ def entered(origin: Origin) -> Iterator[Origin]:
 
 def printable(text: str, length: int) -> str:
     """``text`` on one line, its control characters escaped, no longer than ``length``."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text[:length])[:length]
+    text = text[:length]
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)[:length]

@@ -6,13 +6,13 @@ from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Now
 from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts import audit, origin, passwords
-from accounts.compiled import CompiledInsert, CompiledQuery
+from accounts.compiled import CompiledInsert, CompiledQuery, CompiledUpdate
 from accounts.contract import Policy
 from accounts.errors import InvalidChallenge, InvalidCredentials, InvalidRefreshToken, InvalidToken, PasswordChangeRequired
 from accounts.identifiers import normalise
@@ -25,6 +25,11 @@ LAST_USED = timedelta(minutes=1)  # how exact ``last_used_at`` is: a client that
 
 _insert_session = CompiledInsert(Session)
 _insert_outstanding = CompiledInsert(OutstandingToken)
+_insert_blacklisted = CompiledInsert(BlacklistedToken, ignore_conflicts=True)
+_note_login = CompiledUpdate(User, set=("last_login",), where=("id", "epoch", "is_active"))
+_exchange_token = CompiledUpdate(
+    Session, set=("refresh_jti", "previous_jti", "rotated_at", "last_used_at"), where=("id", "refresh_jti"), null=("revoked_at",)
+)
 
 
 class IdentityColumns(NamedTuple):
@@ -99,7 +104,7 @@ class Line(NamedTuple):
     previous_jti: str
     rotated_at: datetime | None
     outstanding: int | None
-    blacklisted: bool
+    blacklisted: int | None
     user_id: int
     uuid: UUID
     username: str
@@ -107,14 +112,14 @@ class Line(NamedTuple):
 
 
 def _lines(sid: UUID) -> QuerySet[Session, tuple[object, ...]]:
-    outstanding = OutstandingToken.objects.filter(jti=OuterRef("refresh_jti")).order_by().values("pk")[:1]
+    outstanding = OutstandingToken.objects.filter(jti=OuterRef("refresh_jti")).order_by()
     return (
         Session.objects.live()
         .filter(pk=sid, user__is_active=True)
         .annotate(
             now=Now(),
-            outstanding=Subquery(outstanding),
-            blacklisted=Exists(BlacklistedToken.objects.filter(token__jti=OuterRef("refresh_jti"))),
+            outstanding=Subquery(outstanding.values("pk")[:1]),
+            blacklisted=Subquery(outstanding.values("blacklistedtoken__pk")[:1]),
         )
         .values_list(*(f"user__{field}" if field in ("uuid", "username", "email") else field for field in Line._fields))
     )
@@ -172,7 +177,7 @@ def _open_for(policy: Policy, user: User) -> Grant:
     at, here = now(), origin.current()
     # The row stays locked until the session is there: whoever resets the password or deactivates the account at this
     # moment either comes first, and no session opens, or comes second, and ends it.
-    if not User.objects.filter(pk=user.pk, epoch=user.epoch, is_active=True).update(last_login=at):
+    if not _note_login({"last_login": at}, id=user.pk, epoch=user.epoch, is_active=True):
         raise InvalidCredentials("account changed during login")
     user.last_login = at
     sid, jti = uuid4(), uuid4().hex if policy.refresh else ""
@@ -271,12 +276,12 @@ def _rotate(line: Line, token: RefreshToken) -> Line:
 @transaction.atomic(savepoint=False)
 def _exchange(line: Line, rotated: Line) -> bool:
     """Put the successor in the place of the token it replaces; False if somebody else did so first. The database decides."""
-    spent = Session.objects.live().filter(pk=line.id, refresh_jti=line.refresh_jti)
-    if not spent.update(refresh_jti=rotated.refresh_jti, previous_jti=line.refresh_jti, rotated_at=line.now, last_used_at=line.now):
+    successor = {"refresh_jti": rotated.refresh_jti, "previous_jti": line.refresh_jti, "rotated_at": line.now, "last_used_at": line.now}
+    if not _exchange_token(successor, id=line.id, refresh_jti=line.refresh_jti):
         return False
     _outstand(rotated.refresh_jti, line.user_id, line.now, line.expires_at)
     if line.outstanding:
-        BlacklistedToken.objects.bulk_create([BlacklistedToken(token_id=line.outstanding)], ignore_conflicts=True)
+        _insert_blacklisted(token_id=line.outstanding, blacklisted_at=line.now)
     return True
 
 

@@ -7,15 +7,13 @@ from typing import Any, NoReturn, cast
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from rest_framework import exceptions, status
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import ViewSet
 
@@ -30,24 +28,18 @@ logger = logging.getLogger(__name__)
 ShapeClass = type[Serializer[Any]]
 
 
-class CompactJSONRenderer(BaseRenderer):
-    media_type = "application/json"
-    format = "json"
-    charset = None
-
-    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
-        return b"" if data is None else json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-class OneRenderer(BaseContentNegotiation):
-    """Every answer is JSON, whatever ``Accept`` says: the documents know no other."""
+class ByContentType(BaseContentNegotiation):
+    """The parser for what the request says it is. Every answer is JSON, whatever ``Accept`` says: the documents know no other."""
 
     def select_parser(self, request: Any, parsers: Any) -> Any:
         kind = request.content_type.partition(";")[0].strip().lower()
         return next((parser for parser in parsers if parser.media_type == kind), None)
 
-    def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:
-        return renderers[0], renderers[0].media_type
+
+def answer(data: Any, status: int = status.HTTP_200_OK, headers: dict[str, str] | None = None) -> HttpResponse:
+    """JSON, or nothing at all for None."""
+    body = b"" if data is None else json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+    return HttpResponse(body, status=status, headers=headers, content_type="application/json")
 
 
 @cache
@@ -61,8 +53,7 @@ class ContractViewSet(ViewSet):
 
     contract: Contract = cast("Contract", None)  # given with each route
     parser_classes: tuple[type[BaseParser], ...] = parsing.JSON
-    renderer_classes = (CompactJSONRenderer,)
-    content_negotiation_class = OneRenderer
+    content_negotiation_class = ByContentType
     authentication_classes: tuple[type[BaseAuthentication], ...] = (SessionTokenAuthentication,)
     permission_classes: tuple[type[BasePermission], ...] = (IsAuthenticated,)
     metadata_class = None
@@ -76,7 +67,8 @@ class ContractViewSet(ViewSet):
         parsing.check_length(request.META.get("CONTENT_LENGTH"))
         if self.action is None:  # before anybody is asked who they are
             raise exceptions.MethodNotAllowed(request.method or "")
-        super().initial(request, *args, **kwargs)
+        self.perform_authentication(request)
+        self.check_permissions(request)
 
     @property
     def caller(self) -> Identity:
@@ -90,34 +82,34 @@ class ContractViewSet(ViewSet):
         asked: dict[str, Any] = shared(shape).run_validation(data)
         return asked
 
-    def write(self, shape: ShapeClass, value: Any = None, status: int = status.HTTP_200_OK) -> Response:
-        return Response(self.shape(shape, value if value is not None else {}), status=status)
+    def write(self, shape: ShapeClass, value: Any = None, status: int = status.HTTP_200_OK) -> HttpResponse:
+        return answer(self.shape(shape, value if value is not None else {}), status)
 
     def shape(self, shape: ShapeClass, value: Any) -> Any:
         return shared(shape).to_representation(value)
 
-    def succeed(self, shape: ShapeClass) -> Response:
+    def succeed(self, shape: ShapeClass) -> HttpResponse:
         """An answer that says no more than that it worked."""
         return self.write(shape)
 
-    def hand_over(self, other: "ContractViewSet") -> Response:
+    def hand_over(self, other: "ContractViewSet") -> HttpResponse:
         """Let another contract's viewset answer what was read here, with the verb of the same name and in its own words."""
         self.contract = other.contract
         origin.current().contract = other.contract.name
         other.request = self.request
-        response: Response = getattr(other, self.action)(self.request)
+        response: HttpResponse = getattr(other, self.action)(self.request)
         return response
 
-    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
-        return Response(status=status.HTTP_204_NO_CONTENT, headers={"Allow": self._allowed()})
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        return answer(None, status.HTTP_204_NO_CONTENT, {"Allow": self._allowed()})
 
-    def handle_exception(self, exc: Exception) -> Response:
+    def handle_exception(self, exc: Exception) -> Any:
         phrase = self.contract.phrase(exc)
         if isinstance(exc, OperationalError | InterfaceError):
             logger.warning("the database does not answer (%s)", type(exc).__name__)
         elif phrase.status == 500:
             logger.error("%s in %s.%s", type(exc).__name__, type(self).__name__, self.action, exc_info=exc)
-        return Response(self.contract.error_body(phrase), status=phrase.status, headers=self._refusal_headers(exc, phrase.status))
+        return answer(self.contract.error_body(phrase), phrase.status, self._refusal_headers(exc, phrase.status))
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
@@ -150,7 +142,7 @@ class LoginViewSet(OpenViewSet):
     login_in: ShapeClass
     login_out: ShapeClass
 
-    def login(self, request: Request) -> Response:
+    def login(self, request: Request) -> HttpResponse:
         asked = self.read(self.login_in)
         with limits.guessing(asked["login"]):
             try:
@@ -159,13 +151,13 @@ class LoginViewSet(OpenViewSet):
                 return self.challenged(refusal)
         return self.granted(grant)
 
-    def challenged(self, refusal: PasswordChangeRequired) -> Response:
+    def challenged(self, refusal: PasswordChangeRequired) -> HttpResponse:
         """No tokens until a new password was chosen: on the page that a mail leads to, where mail is sent."""
         if settings.EMAILS_ENABLED:
             passwords.ask_for_reset(refusal.user.username)
         raise refusal
 
-    def granted(self, grant: Grant) -> Response:
+    def granted(self, grant: Grant) -> HttpResponse:
         return self.write(self.login_out, grant)
 
 
@@ -173,7 +165,7 @@ class RefreshViewSet(OpenViewSet):
     refresh_in: ShapeClass
     refresh_out: ShapeClass
 
-    def refresh(self, request: Request) -> Response:
+    def refresh(self, request: Request) -> HttpResponse:
         asked = self.read(self.refresh_in)
         return self.write(self.refresh_out, sessions.refresh(self.contract, asked["refresh"]))
 
@@ -186,15 +178,15 @@ class ResetViewSet(OpenViewSet):
     reset_in: ShapeClass
     reset_out: ShapeClass
 
-    def forgot(self, request: Request) -> Response:
+    def forgot(self, request: Request) -> HttpResponse:
         return self.mail_reset(self.read(self.forgot_in)["login"], self.forgot_out)
 
-    def reset(self, request: Request) -> Response:
+    def reset(self, request: Request) -> HttpResponse:
         asked = self.read(self.reset_in)
         passwords.reset_by_token(asked["secret"], asked["password"])
         return self.succeed(self.reset_out)
 
-    def mail_reset(self, identifier: str, shape: ShapeClass) -> Response:
+    def mail_reset(self, identifier: str, shape: ShapeClass) -> HttpResponse:
         limits.count("reset mails", limits.network(origin.current().address), settings.FORGOT_RATE_PER_ADDRESS)
         passwords.ask_for_reset(identifier)
         return self.succeed(shape)
@@ -204,7 +196,7 @@ class LogoutViewSet(ContractViewSet):
     authentication_classes = (ExpiredTokenAuthentication,)
     logout_out: ShapeClass
 
-    def logout(self, request: Request) -> Response:
+    def logout(self, request: Request) -> HttpResponse:
         sessions.log_out(self.caller)
         return self.write(self.logout_out)
 
@@ -214,7 +206,7 @@ class IdentityViewSet(ContractViewSet):
 
     identity_out: ShapeClass
 
-    def identity(self, request: Request) -> Response:
+    def identity(self, request: Request) -> HttpResponse:
         return self.write(self.identity_out, self.caller)
 
 

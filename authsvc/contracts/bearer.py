@@ -2,14 +2,14 @@
 
 from datetime import timedelta
 
+from django.http import HttpResponse
 from django.urls import URLPattern
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts import errors, passwords
 from accounts.contract import Contract, Phrase
-from accounts.viewsets import LoginViewSet, RefreshViewSet, ResetViewSet
+from accounts.viewsets import LoginViewSet, RefreshViewSet, ResetViewSet, answer
 from authsvc.contracts.fields import Out, Password, Says, Shape, Text, Timestamp, TokenText
 from authsvc.contracts.paths import route
 
@@ -91,12 +91,12 @@ class Reset(ResetViewSet):
     forgot_in, forgot_out = ForgotIn, ForgotOut
     reset_in, reset_out = ResetIn, ResetOut
 
-    def validate(self, request: Request, token: str) -> Response:
+    def validate(self, request: Request, token: str) -> HttpResponse:
         try:
             return self.write(ValidOut, passwords.find_reset(token))
         except errors.InvalidReset:
             refusal = self.contract.error_body(Phrase(400, "Token expired or invalid"))
-            return Response({"valid": False, **refusal}, status=400)
+            return answer({"valid": False, **refusal}, 400)
 
 
 def urls(contract: Contract = contract) -> list[URLPattern]:

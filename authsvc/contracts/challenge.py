@@ -3,14 +3,14 @@
 from datetime import timedelta
 
 from django.conf import settings
+from django.http import HttpResponse
 from django.urls import URLPattern
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts import errors, limits, parsing, passwords, sessions
 from accounts.contract import Contract, Phrase
-from accounts.viewsets import LoginViewSet, OpenViewSet, RefreshViewSet, ResetViewSet, ShapeClass
+from accounts.viewsets import LoginViewSet, OpenViewSet, RefreshViewSet, ResetViewSet, ShapeClass, answer
 from authsvc.contracts.fields import Out, Password, Says, Shape, Text, TokenText
 from authsvc.contracts.paths import route
 
@@ -104,10 +104,10 @@ class Login(LoginViewSet):
     parser_classes = BODIES
     login_in, login_out = LoginIn, LoginOut
 
-    def challenged(self, refusal: errors.PasswordChangeRequired) -> Response:
+    def challenged(self, refusal: errors.PasswordChangeRequired) -> HttpResponse:
         return self.write(ChallengeOut, {"session": sessions.challenge(refusal.user)})
 
-    def answer(self, request: Request) -> Response:
+    def answer(self, request: Request) -> HttpResponse:
         asked = self.read(AnswerIn)
         with limits.guessing(asked["login"]):
             grant = sessions.answer_challenge(self.contract, asked["challenge"], asked["login"], asked["password"])
@@ -118,7 +118,7 @@ class Refresh(RefreshViewSet):
     parser_classes = BODIES
     refresh_in, refresh_out = RefreshIn, RefreshOut
 
-    def refresh(self, request: Request) -> Response:
+    def refresh(self, request: Request) -> HttpResponse:
         asked = self.read(self.refresh_in)
         limits.count("refreshes of one token", asked["refresh"], settings.CHALLENGE_REFRESH_RATE)
         return self.write(self.refresh_out, sessions.refresh(self.contract, asked["refresh"], identifier=asked["login"]))
@@ -127,13 +127,13 @@ class Refresh(RefreshViewSet):
 class SucceedingViewSet(OpenViewSet):
     parser_classes = BODIES
 
-    def succeed(self, shape: ShapeClass) -> Response:
+    def succeed(self, shape: ShapeClass) -> HttpResponse:
         """What the document shows; or, where the operator says so, the empty answer of the public server of this API."""
-        return Response(status=204) if settings.CHALLENGE_EMPTY_SUCCESS else super().succeed(shape)
+        return answer(None, 204) if settings.CHALLENGE_EMPTY_SUCCESS else super().succeed(shape)
 
 
 class Revoke(SucceedingViewSet):
-    def revoke(self, request: Request) -> Response:
+    def revoke(self, request: Request) -> HttpResponse:
         sessions.revoke(self.read(RevokeIn)["refresh"])
         return self.succeed(RevokeOut)
 
@@ -141,7 +141,7 @@ class Revoke(SucceedingViewSet):
 class Forgotten(SucceedingViewSet, ResetViewSet):
     forgot_in, forgot_out = ForgotIn, ForgotOut
 
-    def confirm(self, request: Request) -> Response:
+    def confirm(self, request: Request) -> HttpResponse:
         asked = self.read(ConfirmIn)
         with limits.guessing(asked["login"]):
             passwords.reset_by_code(asked["login"], asked["code"], asked["password"])
@@ -149,7 +149,7 @@ class Forgotten(SucceedingViewSet, ResetViewSet):
 
 
 class Change(SucceedingViewSet):
-    def change(self, request: Request) -> Response:
+    def change(self, request: Request) -> HttpResponse:
         asked = self.read(ChangeIn)
         identity = sessions.identify(asked["access"])
         with limits.guessing(identity.username):

@@ -3,10 +3,10 @@
 from datetime import timedelta
 from urllib.parse import quote
 
+from django.http import HttpResponse
 from django.urls import URLPattern
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts import errors, sessions
 from accounts.authentication import SessionTokenAuthentication, bearer_token
@@ -113,7 +113,7 @@ class Validate(IdentityViewSet):
     authentication_classes = (KeyAuthentication, SessionTokenAuthentication)
     identity_out = ValidateOut
 
-    def identity(self, request: Request) -> Response:
+    def identity(self, request: Request) -> HttpResponse:
         """Also says in headers who it is, so that nginx auth_request, Traefik ForwardAuth and Envoy ext_authz can pass it on."""
         response = super().identity(request)
         response.headers["X-Auth-User"] = quote(self.caller.username, safe="!#$&'*+-.^_`|~ ")
@@ -123,7 +123,7 @@ class Validate(IdentityViewSet):
 
 
 class Logout(OpenViewSet):
-    def logout(self, request: Request) -> Response:
+    def logout(self, request: Request) -> HttpResponse:
         """With or without a token: whoever has none, or one that opens nothing, is logged out already."""
         try:
             if token := bearer_token(request):

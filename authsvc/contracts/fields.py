@@ -1,6 +1,6 @@
 """Fields that the shapes of several contracts are made of."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils.timezone import now
@@ -87,8 +87,8 @@ class Out(serializers.CharField):
         return "" if value is None else value
 
 
-class Timestamp(serializers.DateTimeField):
-    """A moment in UTC to the second, as the documents print it: ``2024-01-01T00:00:00Z``."""
+class Timestamp(serializers.ReadOnlyField):
+    """A moment in UTC to the second, as the documents print it: ``2024-01-01T00:00:00Z``; null where there was none."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(format="%Y-%m-%dT%H:%M:%SZ", **options)
+    def to_representation(self, value: datetime | None) -> str | None:
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if value else None

@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpResponse
 from django.urls import URLPattern
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts import errors, parsing, sessions
 from accounts.authentication import SessionTokenAuthentication, bearer_token
@@ -113,12 +113,12 @@ class LogoutOut(Shape):
     message = Says("Logged out successfully.")
 
 
-def keep(response: Response, grant: sessions.Grant) -> Response:
+def keep(response: HttpResponse, grant: sessions.Grant) -> HttpResponse:
     """Leave the refresh token in the cookie that logout reads."""
     return with_cookie(response, grant.refresh, grant.refresh_seconds)
 
 
-def with_cookie(response: Response, value: str, seconds: int) -> Response:
+def with_cookie(response: HttpResponse, value: str, seconds: int) -> HttpResponse:
     response.set_cookie(COOKIE, value, max_age=seconds, path=f"/{MOUNT}", httponly=True, secure=settings.SECURE_COOKIES, samesite="Lax")
     return response
 
@@ -127,7 +127,7 @@ class Login(LoginViewSet):
     parser_classes = parsing.FORMS
     login_in, login_out = LoginIn, PairOut
 
-    def granted(self, grant: sessions.Grant) -> Response:
+    def granted(self, grant: sessions.Grant) -> HttpResponse:
         return keep(super().granted(grant), grant)
 
 
@@ -141,7 +141,7 @@ class Token(LoginViewSet):
 class Refresh(RefreshViewSet):
     refresh_in, refresh_out = RefreshIn, PairOut
 
-    def refresh(self, request: Request) -> Response:
+    def refresh(self, request: Request) -> HttpResponse:
         """ "Requires authentication": an access token of the same session, which may have expired, since then one refreshes."""
         holder = bearer_token(request)
         if holder is None:
@@ -152,7 +152,7 @@ class Refresh(RefreshViewSet):
 
 
 class Recovery(ResetViewSet):
-    def recover(self, request: Request, email: str) -> Response:
+    def recover(self, request: Request, email: str) -> HttpResponse:
         return self.mail_reset(self.check(RecoveryIn, {"email": email.rstrip("/")})["login"], RecoveryOut)
 
 
@@ -164,7 +164,7 @@ class Me(IdentityViewSet):
 class Logout(LogoutViewSet):
     logout_out = LogoutOut
 
-    def logout(self, request: Request) -> Response:
+    def logout(self, request: Request) -> HttpResponse:
         sessions.log_out(self.caller, refresh=request.COOKIES.get(COOKIE))
         return with_cookie(self.write(self.logout_out), "", 0)
 

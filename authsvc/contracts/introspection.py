@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
+from django.http import HttpResponse
 from django.urls import URLPattern
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts import errors, parsing, sessions
 from accounts.contract import Contract, Phrase
@@ -58,7 +58,7 @@ class Introspect(ContractViewSet):
     parser_classes = (parsing.JSONParser, *parsing.FORMS)
     authentication_classes = (IntrospectKeyAuthentication,)
 
-    def introspect(self, request: Request) -> Response:
+    def introspect(self, request: Request) -> HttpResponse:
         """Two queries: the key's and the token's."""
         found = sessions.introspect(self.read(TokenIn)["token"])
         if found is None:

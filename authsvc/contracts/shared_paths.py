@@ -2,12 +2,11 @@
 
 from typing import Any, ClassVar
 
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.urls import URLPattern
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts import parsing
 from accounts.authentication import ExpiredTokenAuthentication
@@ -51,7 +50,7 @@ class Fork(ContractViewSet):
 
     enabled: frozenset[str] = frozenset()
 
-    def choose(self, viewset: type[ContractViewSet], contract: Contract, **options: Any) -> Response:
+    def choose(self, viewset: type[ContractViewSet], contract: Contract, **options: Any) -> HttpResponse:
         if contract.name not in self.enabled:
             raise Http404
         return self.hand_over(viewset(contract=shared(contract), **options))
@@ -60,7 +59,7 @@ class Fork(ContractViewSet):
 class Login(OpenViewSet, Fork):
     parser_classes = (parsing.JSONParser, *parsing.FORMS)
 
-    def login(self, request: Request) -> Response:
+    def login(self, request: Request) -> HttpResponse:
         """Form data is for ``form``; JSON is for the two others, whose requests are the same: one answer serves both."""
         if parsing.is_form(request):
             return self.choose(form.Login, form.contract)
@@ -78,7 +77,7 @@ class Refresh(OpenViewSet, Fork):
         "token": (form.Refresh, form.contract),
     }
 
-    def refresh(self, request: Request) -> Response:
+    def refresh(self, request: Request) -> HttpResponse:
         """The key says the contract; two keys are one request only if they say the same."""
         asked = request.data if isinstance(request.data, dict) else {}
         given = [key for key in self.by_key if key in asked]
@@ -90,7 +89,7 @@ class Refresh(OpenViewSet, Fork):
 class Logout(Fork):
     authentication_classes = (ExpiredTokenAuthentication,)
 
-    def logout(self, request: Request) -> Response:
+    def logout(self, request: Request) -> HttpResponse:
         """A client of ``form`` brings its cookie."""
         if "form" in self.enabled and (request.COOKIES.get(form.COOKIE) or "camel" not in self.enabled):
             return self.choose(form.Logout, form.contract)
