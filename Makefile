@@ -26,6 +26,7 @@ lint: dev ## ruff and mypy
 	@$(BIN)/python -m mypy
 
 bench: dev ## load, scaling and peer comparisons
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/requirements.txt
 	@$(BIN)/python -m bench $(ARGS)
 
 lock: ## pin the dependencies of pyproject.toml anew (ARGS=--upgrade for newer versions)

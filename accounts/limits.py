@@ -78,6 +78,8 @@ def _generation_key(name: str) -> str:
 def _take(budget: str, value: str, rate: str, *, typed: str) -> None:
     """Count a guess; django-ratelimit only counts up, so what was given back is counted beside it, in the same window."""
     taken = _usage(f"guesses by {budget}", value, rate, increment=True)
+    if not taken["should_limit"]:
+        return
     failures = taken["count"] - _usage(f"right guesses by {budget}", value, rate)["count"]
     if failures > taken["limit"]:
         if failures == taken["limit"] + 1:  # once for each window, or a flood would fill the trail
