@@ -45,3 +45,4 @@ def when_ready(server):  # type: ignore[no-untyped-def]
     get_resolver()._populate()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 20, 20)  # a request makes thousands of objects and hardly a cycle: look for those less often

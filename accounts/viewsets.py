@@ -36,9 +36,18 @@ class ByContentType(BaseContentNegotiation):
         return next((parser for parser in parsers if parser.media_type == kind), None)
 
 
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+@cache
+def made(classes: tuple[type[Any], ...]) -> list[Any]:
+    """One instance of each, for all requests: parsers, authentications and permissions keep no state between them."""
+    return [kind() for kind in classes]
+
+
 def answer(data: Any, status: int = status.HTTP_200_OK, headers: dict[str, str] | None = None) -> HttpResponse:
     """JSON, or nothing at all for None."""
-    body = b"" if data is None else json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+    body = b"" if data is None else encode(data).encode()
     return HttpResponse(body, status=status, headers=headers, content_type="application/json")
 
 
@@ -61,6 +70,15 @@ class ContractViewSet(ViewSet):
     @property
     def default_response_headers(self) -> dict[str, str]:
         return {}
+
+    def get_parsers(self) -> list[Any]:
+        return made(self.parser_classes)
+
+    def get_authenticators(self) -> list[Any]:
+        return made(self.authentication_classes)
+
+    def get_permissions(self) -> list[Any]:
+        return made(self.permission_classes)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         origin.current().contract = self.contract.name
@@ -212,6 +230,15 @@ class IdentityViewSet(ContractViewSet):
 
 class NotFoundViewSet(OpenViewSet):
     """Whatever no document names, below a contract's mount."""
+
+    def get_parsers(self) -> list[Any]:
+        return made(self.parser_classes)
+
+    def get_authenticators(self) -> list[Any]:
+        return made(self.authentication_classes)
+
+    def get_permissions(self) -> list[Any]:
+        return made(self.permission_classes)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
         raise Http404

@@ -13,6 +13,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
     make. An idle connection has nothing to read; one that the server has closed has, and the kernel knows.
     """
 
+    def get_connection_params(self) -> Any:
+        """Made once, for the pool: Django would make them anew for each request, and drop them."""
+        pooled = self.alias in base.DatabaseWrapper._connection_pools  # type: ignore[attr-defined]
+        return {} if pooled else super().get_connection_params()
+
     def get_new_connection(self, conn_params: Any) -> Any:
         connection = super().get_new_connection(conn_params)
         while self.pool and _hung_up(connection):
