@@ -4,6 +4,7 @@ import threading
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import Error, connection
 
@@ -22,6 +23,8 @@ class Command(BaseCommand):
         stop = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: stop.set())
         signal.signal(signal.SIGINT, lambda *_: stop.set())
+        if not settings.EMAIL_HOST:
+            logger.info("EMAIL_HOST is not set: mails are written into %s", settings.EMAIL_FILE_PATH)
         while not stop.is_set():
             self.deliver(stop)
             if options["once"]:
