@@ -231,15 +231,6 @@ class IdentityViewSet(ContractViewSet):
 class NotFoundViewSet(OpenViewSet):
     """Whatever no document names, below a contract's mount."""
 
-    def get_parsers(self) -> list[Any]:
-        return made(self.parser_classes)
-
-    def get_authenticators(self) -> list[Any]:
-        return made(self.authentication_classes)
-
-    def get_permissions(self) -> list[Any]:
-        return made(self.permission_classes)
-
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
         raise Http404
 
