@@ -29,9 +29,6 @@ class SessionTokenAuthentication(BaseAuthentication):
         token = bearer_token(request)
         return (sessions.identify(token, expired=self.expired), token) if token else None
 
-    def authenticate_header(self, request: Request) -> str:
-        return "Bearer"
-
 
 class ExpiredTokenAuthentication(SessionTokenAuthentication):
     """Also accepts a genuine token past its expiry, for what ends a live session."""

@@ -56,6 +56,11 @@ def count(group: str, value: str, rate: str) -> None:
         raise _refused(usage, f"more than {rate} of {group}")
 
 
+def asking_for_mail() -> None:
+    """Count a request for a reset mail against the address that it comes from."""
+    count("reset mails", network(origin.current().address), settings.FORGOT_RATE_PER_ADDRESS)
+
+
 def network(address: str | None) -> str:
     """What an address is counted as: an IPv4 address is itself, an IPv6 one its /64, of which one subscriber has all."""
     if address is None:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.generic import FormView, TemplateView, View
 
-from accounts import limits, origin, passwords
+from accounts import limits, passwords
 from accounts.errors import EmailDisabled, InvalidCredentials, InvalidReset, TooManyAttempts, WeakPassword
 from accounts.forms import ChangePasswordForm, ForgotForm, NewPasswordForm, PageForm
 from accounts.models import PasswordReset
@@ -93,7 +93,7 @@ class Forgot(FormPage):
             raise EmailDisabled
 
     def act(self, asked: dict[str, Any]) -> None:
-        limits.count("reset mails", limits.network(origin.current().address), settings.FORGOT_RATE_PER_ADDRESS)
+        limits.asking_for_mail()
         passwords.ask_for_reset(asked["identifier"])
 
 

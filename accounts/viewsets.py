@@ -205,7 +205,7 @@ class ResetViewSet(OpenViewSet):
         return self.succeed(self.reset_out)
 
     def mail_reset(self, identifier: str, shape: ShapeClass) -> HttpResponse:
-        limits.count("reset mails", limits.network(origin.current().address), settings.FORGOT_RATE_PER_ADDRESS)
+        limits.asking_for_mail()
         passwords.ask_for_reset(identifier)
         return self.succeed(shape)
 

@@ -28,6 +28,3 @@ class KeyAuthentication(BaseAuthentication):
         if self.scope not in identity.scope.split():
             raise PermissionDenied
         return identity, secret
-
-    def authenticate_header(self, request: Request) -> str:
-        return "Bearer"
