@@ -81,3 +81,11 @@ class TooManyAttempts(AuthError):
 
 class UnusableKeyring(AuthError):
     """The stored signing keys cannot be opened with this SECRET_KEY."""
+
+
+class NotPermitted(AuthError):
+    """An operator asked for what their role does not give them."""
+
+
+class MissingReason(AuthError):
+    """A dangerous act of an operator came without the reason that the trail keeps."""

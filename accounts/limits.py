@@ -49,6 +49,17 @@ def unlock(*identifiers: str | None) -> None:
         cache.set(_generation_key(normalise(identifier)), token_hex(4), timeout=86_400)
 
 
+def locked_for(*identifiers: str | None) -> timedelta | None:
+    """How long an account's names stay locked, the longest of them; None if none is."""
+    waits = []
+    for identifier in filter(None, identifiers):
+        name = _generation(normalise(identifier))
+        taken = _usage("guesses by name", name, settings.LOGIN_RATE_PER_NAME)
+        if taken["count"] - _usage("right guesses by name", name, settings.LOGIN_RATE_PER_NAME)["count"] >= taken["limit"]:
+            waits.append(timedelta(seconds=taken["time_left"]))
+    return max(waits, default=None)
+
+
 def count(group: str, value: str, rate: str) -> None:
     """Count one use of ``value``; ``TooManyAttempts`` beyond ``rate``, as in ``90/24h``."""
     usage = _usage(group, value, rate, increment=True)

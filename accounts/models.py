@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
 
 
+ROLES = {"user": (False, False), "admin": (True, False), "super_admin": (True, True)}  # is_staff, is_superuser
+
+
 class Role:
     """What an account may do, read from Django's two flags each time it is asked."""
 
@@ -239,6 +242,7 @@ class OutgoingMail(models.Model):
 
     class Kind(models.TextChoices):
         RESET = "reset", "Reset link and code"
+        INVITATION = "invitation", "Invitation to choose a password"
         PASSWORD_CHANGED = "password_changed", "Word that the password was changed"
         KEYS_REMAIN = "keys_remain", "Word that API keys outlived a reset"
         KEY_LEAKED = "key_leaked", "Word that an API key was reported as leaked"
@@ -352,6 +356,22 @@ class AuditEvent(models.Model):
         CREDENTIALS_REFUSED = "credentials_refused", "Provider credentials refused"
         CREDENTIALS_CHANGED = "credentials_changed", "Provider credentials changed"
         CREDENTIALS_DELETED = "credentials_deleted", "Provider credentials deleted"
+        INVITED = "invited", "Invited by an operator"
+        RESET_SENT = "reset_sent", "Reset mail sent by an operator"
+        TEMPORARY_PASSWORD = "temporary_password", "Temporary password given by an operator"
+        CHANGE_FORCED = "change_forced", "Password change demanded by an operator"
+        UNLOCKED = "unlocked", "Unlocked by an operator"
+        DEACTIVATED = "deactivated", "Deactivated by an operator"
+        REACTIVATED = "reactivated", "Reactivated by an operator"
+        ROLE_CHANGED = "role_changed", "Role changed by an operator"
+        KEYS_ENDED = "keys_ended", "API keys ended by an operator"
+        ACT_REFUSED = "act_refused", "Act of an operator refused"
+        IMPORTED = "imported", "Accounts imported"
+        EXPORTED = "exported", "Accounts or events exported"
+        PERSON_EXPORTED = "person_exported", "Data of one person exported"
+        ERASED = "erased", "Person erased"
+        MAIL_SENT_AGAIN = "mail_sent_again", "Mail sent again by an operator"
+        SIGNING_KEY_ROTATED = "signing_key_rotated", "Signing key rotated"
 
     at = models.DateTimeField(auto_now_add=True)
     kind = models.CharField(max_length=30, choices=Kind.choices)

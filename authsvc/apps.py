@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin
 
 
 class AuthsvcConfig(AppConfig):
@@ -6,3 +7,8 @@ class AuthsvcConfig(AppConfig):
 
     def ready(self) -> None:
         from authsvc import checks  # noqa: F401 (registers them)
+
+
+class OperatorsRoomConfig(admin.AdminConfig):
+    default = False  # it is named in the settings, in the place of the one that it extends
+    default_site = "accounts.room.OperatorsSite"

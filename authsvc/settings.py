@@ -236,7 +236,7 @@ INSTALLED_APPS = [
     "apikeys",
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
-    "django.contrib.admin",
+    "authsvc.apps.OperatorsRoomConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

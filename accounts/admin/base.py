@@ -1,0 +1,40 @@
+"""What the pages of the operators' room share."""
+
+from typing import cast
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+
+from accounts import operators
+from accounts.models import User
+
+
+def operator(request: HttpRequest) -> User:
+    return cast("User", request.user)
+
+
+class Readable(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows that are looked at here, and made elsewhere."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return operators.may_enter(operator(request))
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+
+class SuperAdmins(Readable):
+    """Rows for super admins alone."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return operators.may_run(operator(request))
