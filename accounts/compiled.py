@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import AutoField, Field, Model, QuerySet
 
 Row = TypeVar("Row")
@@ -66,49 +66,75 @@ class CompiledInsert:
         self._fields: list[Field[Any, Any]] = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
 
     def __call__(self, **values: Any) -> None:
-        given = [values.pop(field.attname) if field.attname in values else field.get_default() for field in self._fields]
-        if values:
-            raise TypeError(f"{self._table} has no {', '.join(values)}")
-        parameters = [field.get_db_prep_save(value, connection) for field, value in zip(self._fields, given, strict=True)]
-        with connection.cursor() as cursor:
-            cursor.execute(self._sql, parameters)
+        _execute(self.sql("VALUES ({})"), self.parameters(values))
 
-    @cached_property
-    def _sql(self) -> Any:
-        places = ", ".join("%s" for _ in self._fields)
+    def sql(self, source: str) -> str:
+        """The statement, where ``source`` says how its row comes about: ``{}`` in it is the places of all parameters."""
+        row = source.format(", ".join("%s" for _ in self._fields))
         end = " ON CONFLICT DO NOTHING" if self._ignore else ""
-        return f"INSERT INTO {_quoted(self._table)} ({_columns(self._fields)}) VALUES ({places}){end}"  # noqa: S608 (the model's own names)
+        columns = ", ".join(_quoted(field.column) for field in self._fields)
+        return f"INSERT INTO {_quoted(self._table)} ({columns}) {row}{end}"
+
+    def parameters(self, values: dict[str, Any]) -> list[Any]:
+        given = [values[field.attname] if field.attname in values else field.get_default() for field in self._fields]
+        if unknown := values.keys() - {field.attname for field in self._fields}:
+            raise TypeError(f"{self._table} has no {', '.join(unknown)}")
+        return [field.get_db_prep_save(value, connection) for field, value in zip(self._fields, given, strict=True)]
 
 
-class CompiledUpdate:
-    """Sets fields of the one row whose ``where`` fields have the values given and whose ``null`` fields have none; whether it was there."""
+class CompiledChange:
+    """Sets fields of the one row whose ``where`` fields have the values given and whose ``null`` fields have none, if it is there;
+    and only then adds other rows. All of it happens or nothing does: on PostgreSQL it is one statement, and so one round trip.
+    """
 
     def __init__(self, model: type[Model], *, set: tuple[str, ...], where: tuple[str, ...], null: tuple[str, ...] = ()) -> None:
         self._table, self._get = model._meta.db_table, model._meta.get_field
         self._set, self._where, self._null = set, where, null
+        self._together: dict[tuple[CompiledInsert, ...], str] = {}
 
-    def __call__(self, changes: dict[str, Any], **where: Any) -> bool:
+    def __call__(self, changes: dict[str, Any], *rows: tuple[CompiledInsert, dict[str, Any]], **where: Any) -> bool:
+        """Whether the row was there."""
         values = [*(changes[name] for name in self._set), *(where[name] for name in self._where)]
         parameters = [field.get_db_prep_save(value, connection) for field, value in zip(self._fields, values, strict=True)]
-        with connection.cursor() as cursor:
-            cursor.execute(self._sql, parameters)
-            return bool(cursor.rowcount)
+        if connection.vendor != "postgresql":
+            return self._one_by_one(parameters, rows)
+        for insert, row in rows:
+            parameters += insert.parameters(row)
+        return _execute(self._in_one(tuple(insert for insert, _ in rows)), parameters)
+
+    @transaction.atomic(savepoint=False)
+    def _one_by_one(self, parameters: list[Any], rows: tuple[tuple[CompiledInsert, dict[str, Any]], ...]) -> bool:
+        if not _execute(self._sql, parameters):
+            return False
+        for insert, row in rows:
+            insert(**row)
+        return True
+
+    def _in_one(self, inserts: tuple[CompiledInsert, ...]) -> str:
+        if inserts not in self._together:
+            steps = [f"changed AS ({self._sql} RETURNING 1)"]
+            steps += [f"added{number} AS ({insert.sql('SELECT {} FROM changed')})" for number, insert in enumerate(inserts)]  # noqa: S608
+            self._together[inserts] = f"WITH {', '.join(steps)} SELECT 1 FROM changed"  # noqa: S608
+        return self._together[inserts]
 
     @cached_property
     def _fields(self) -> list[Any]:
         return [self._get(name) for name in (*self._set, *self._where)]
 
     @cached_property
-    def _sql(self) -> Any:
+    def _sql(self) -> str:
         columns = {name: _quoted(getattr(self._get(name), "column", name)) for name in (*self._set, *self._where, *self._null)}
         changes = ", ".join(f"{columns[name]} = %s" for name in self._set)
         conditions = [f"{columns[name]} = %s" for name in self._where] + [f"{columns[name]} IS NULL" for name in self._null]
         return f"UPDATE {_quoted(self._table)} SET {changes} WHERE {' AND '.join(conditions)}"  # noqa: S608 (the model's own names)
 
 
+def _execute(sql: str, parameters: list[Any]) -> bool:
+    """Whether there was a row to change, to add or to find."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return bool(cursor.rowcount)
+
+
 def _quoted(name: Any) -> str:
     return str(connection.ops.quote_name(str(name)))
-
-
-def _columns(fields: list[Any]) -> str:
-    return ", ".join(_quoted(field.column) for field in fields)

@@ -2,17 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Now
 from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts import audit, origin, passwords
-from accounts.compiled import CompiledInsert, CompiledQuery, CompiledUpdate
+from accounts.compiled import CompiledChange, CompiledInsert, CompiledQuery
 from accounts.contract import Policy
 from accounts.errors import InvalidChallenge, InvalidCredentials, InvalidRefreshToken, InvalidToken, PasswordChangeRequired
 from accounts.identifiers import normalise
@@ -26,8 +25,8 @@ LAST_USED = timedelta(minutes=1)  # how exact ``last_used_at`` is: a client that
 _insert_session = CompiledInsert(Session)
 _insert_outstanding = CompiledInsert(OutstandingToken)
 _insert_blacklisted = CompiledInsert(BlacklistedToken, ignore_conflicts=True)
-_note_login = CompiledUpdate(User, set=("last_login",), where=("id", "epoch", "is_active"))
-_exchange_token = CompiledUpdate(
+_note_login = CompiledChange(User, set=("last_login",), where=("id", "epoch", "is_active"))
+_exchange_token = CompiledChange(
     Session, set=("refresh_jti", "previous_jti", "rotated_at", "last_used_at"), where=("id", "refresh_jti"), null=("revoked_at",)
 )
 
@@ -172,30 +171,29 @@ def open_session(policy: Policy, identifier: str, password: str) -> Grant:
     return _open_for(policy, user)
 
 
-@transaction.atomic(savepoint=False)
 def _open_for(policy: Policy, user: User) -> Grant:
     at, here = now(), origin.current()
-    # The row stays locked until the session is there: whoever resets the password or deactivates the account at this
-    # moment either comes first, and no session opens, or comes second, and ends it.
-    if not _note_login({"last_login": at}, id=user.pk, epoch=user.epoch, is_active=True):
-        raise InvalidCredentials("account changed during login")
-    user.last_login = at
     sid, jti = uuid4(), uuid4().hex if policy.refresh else ""
     until = at + (policy.refresh or policy.access)
-    _insert_session(
-        id=sid,
-        user_id=user.pk,
-        contract=policy.name,
-        created_at=at,
-        last_used_at=at,
-        expires_at=until,
-        address=here.address,
-        user_agent=origin.printable(here.user_agent, 255),
-        refresh_jti=jti,
-    )
+    session = {
+        "id": sid,
+        "user_id": user.pk,
+        "contract": policy.name,
+        "created_at": at,
+        "last_used_at": at,
+        "expires_at": until,
+        "address": here.address,
+        "user_agent": origin.printable(here.user_agent, 255),
+        "refresh_jti": jti,
+    }
+    rows = [(_insert_session, session), (audit.insert, audit.event(audit.Kind.LOGIN, user=user, session=sid))]
     if jti:
-        _outstand(jti, user.pk, at, until)
-    audit.record(audit.Kind.LOGIN, user=user, session=sid)
+        rows.append(_outstanding(jti, user.pk, at, until))
+    # The account's row stays locked until the session is there: whoever resets the password or deactivates the account at this
+    # moment either comes first, and no session opens, or comes second, and ends it.
+    if not _note_login({"last_login": at}, *rows, id=user.pk, epoch=user.epoch, is_active=True):
+        raise InvalidCredentials("account changed during login")
+    user.last_login = at
     return _grant(policy, user, sid, at=at, until=until, refresh_jti=jti, refreshed_at=at)
 
 
@@ -273,16 +271,13 @@ def _rotate(line: Line, token: RefreshToken) -> Line:
     raise InvalidRefreshToken("spent refresh token used again")
 
 
-@transaction.atomic(savepoint=False)
 def _exchange(line: Line, rotated: Line) -> bool:
     """Put the successor in the place of the token it replaces; False if somebody else did so first. The database decides."""
     successor = {"refresh_jti": rotated.refresh_jti, "previous_jti": line.refresh_jti, "rotated_at": line.now, "last_used_at": line.now}
-    if not _exchange_token(successor, id=line.id, refresh_jti=line.refresh_jti):
-        return False
-    _outstand(rotated.refresh_jti, line.user_id, line.now, line.expires_at)
+    rows = [_outstanding(rotated.refresh_jti, line.user_id, line.now, line.expires_at)]
     if line.outstanding:
-        _insert_blacklisted(token_id=line.outstanding, blacklisted_at=line.now)
-    return True
+        rows.append((_insert_blacklisted, {"token_id": line.outstanding, "blacklisted_at": line.now}))
+    return _exchange_token(successor, *rows, id=line.id, refresh_jti=line.refresh_jti)
 
 
 def _refuse_ended() -> Line:
@@ -326,9 +321,9 @@ def _read_refresh(raw: str, *, expired: bool = False) -> RefreshToken:
         raise InvalidRefreshToken(str(error)) from error
 
 
-def _outstand(jti: str, user_id: int, at: datetime, expires_at: datetime) -> None:
-    """Enter a refresh token into SimpleJWT's list of those that are out: its id and dates, and nothing that opens anything."""
-    _insert_outstanding(jti=jti, user_id=user_id, token="", created_at=at, expires_at=expires_at)
+def _outstanding(jti: str, user_id: int, at: datetime, expires_at: datetime) -> tuple[CompiledInsert, dict[str, Any]]:
+    """A refresh token's row in SimpleJWT's list of those that are out: its id and dates, and nothing that opens anything."""
+    return _insert_outstanding, {"jti": jti, "user_id": user_id, "token": "", "created_at": at, "expires_at": expires_at}
 
 
 def _grant(

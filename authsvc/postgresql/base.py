@@ -4,6 +4,10 @@ import select
 from typing import Any
 
 from django.db.backends.postgresql import base
+from psycopg import adapters
+from psycopg.pq import Format
+
+_load_timestamp = adapters.get_loader(adapters.types["timestamptz"].oid, Format.TEXT)  # gives UTC, as the connection is told to
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -15,8 +19,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_connection_params(self) -> Any:
         """Made once, for the pool: Django would make them anew for each request, and drop them."""
-        pooled = self.alias in base.DatabaseWrapper._connection_pools  # type: ignore[attr-defined]
-        return {} if pooled else super().get_connection_params()
+        if self.alias in base.DatabaseWrapper._connection_pools:  # type: ignore[attr-defined]
+            return {}
+        parameters = super().get_connection_params()
+        parameters["context"].adapters.register_loader("timestamptz", _load_timestamp)
+        return parameters
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        """As Django's, without its own loader of timestamps, which is in Python and takes ten times as long."""
+        if name:
+            return self.connection.cursor(name, scrollable=False, withhold=self.connection.autocommit)
+        return self.connection.cursor()
 
     def get_new_connection(self, conn_params: Any) -> Any:
         connection = super().get_new_connection(conn_params)

@@ -26,6 +26,11 @@ def statements(transactional_db, alice):
     return of
 
 
+def by_database(postgresql: int, sqlite: int) -> int:
+    """A change and the rows that it adds are one statement on PostgreSQL, and on SQLite several between BEGIN and COMMIT."""
+    return postgresql if connection.vendor == "postgresql" else sqlite
+
+
 @pytest.fixture
 def pair(caller, alice):
     return caller.json("/api/v1/auth/login", {"username": "alice", "password": PASSWORD}).json()
@@ -59,27 +64,27 @@ def test_a_challenge_refresh_is_one_query_and_a_write_once_a_minute(caller, stat
         Session.objects.update(last_used_at="2026-01-01T00:00:00Z")
 
 
-def test_a_refresh_with_rotation_is_four_statements_in_one_transaction(caller, statements):
+def test_a_refresh_with_rotation_is_a_query_and_a_change(caller, statements):
     """Read the line, replace the token, enter the successor, blacklist the spent one."""
     body = caller.form("/api/v1/auth/login", FORM).json()
     access, refresh = body["access_token"]["token"], body["refresh_token"]["token"]
     answer, sent, counted = statements(lambda: caller.json("/api/v1/auth/refresh", {"token": refresh}, access))
-    assert (answer.status_code, len(counted), len(sent)) == (200, 4, 6)
+    assert (answer.status_code, len(counted), len(sent)) == (200, by_database(2, 4), by_database(2, 6))
     answer, sent, _ = statements(lambda: caller.json("/api/v1/auth/refresh", {"token": refresh}, access))
     assert (answer.status_code, len(sent)) == (200, 1)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/auth/login", "/v1/login"])
-def test_a_login_is_seven_statements_with_begin_and_commit(caller, statements, path):
-    """Find the account; in one transaction: its last login, the session, the refresh token, the record."""
+def test_a_login_is_a_query_and_a_change(caller, statements, path):
+    """Find the account; in one transaction: its last login, the session, the record, the refresh token."""
     answer, sent, counted = statements(lambda: caller.json(path, {"username": "alice", "password": PASSWORD}))
-    assert (answer.status_code, len(sent), len(counted)) == (200, 7, 5)
+    assert (answer.status_code, len(counted), len(sent)) == (200, by_database(2, 5), by_database(2, 7))
 
 
 @pytest.mark.parametrize("path", ["/api/v1/auth/token", "/c/form/api/v1/auth/token"])
-def test_a_login_without_a_refresh_token_is_one_less(caller, statements, path):
+def test_a_login_without_a_refresh_token_adds_one_row_less(caller, statements, path):
     answer, sent, _ = statements(lambda: caller.form(path, FORM))
-    assert (answer.status_code, len(sent)) == (200, 6)
+    assert (answer.status_code, len(sent)) == (200, by_database(2, 6))
 
 
 def test_a_refused_login_is_two_statements(caller, statements):
