@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.models import AutoField, Field, Model, QuerySet
 
 Row = TypeVar("Row")
@@ -32,10 +32,10 @@ class CompiledQuery(Generic[Row]):
         self._build, self._field, self._sample, self._row = build, field, sample, row
 
     def get(self, key: Any) -> Row | None:
-        compiled = self._compiled
+        compiled, database = self._compiled, connections[DEFAULT_DB_ALIAS]
         parameters = compiled.parameters.copy()
-        parameters[compiled.position] = self._adapt(key)
-        with connection.cursor() as cursor:
+        parameters[compiled.position] = self._field().get_db_prep_value(key, database)
+        with database.cursor() as cursor:
             cursor.execute(compiled.sql, parameters)
             found = cursor.fetchone()
         if found is None:
@@ -44,15 +44,13 @@ class CompiledQuery(Generic[Row]):
             found = next(compiled.convert([list(found)], compiled.converters))
         return self._row(*found)
 
-    def _adapt(self, key: Any) -> Any:
-        return self._field().get_db_prep_value(key, connection)
-
     @cached_property
     def _compiled(self) -> _Compiled:
         compiler = self._build(self._sample).query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
+        sample = self._field().get_db_prep_value(self._sample, connection)
         converters = compiler.get_converters([expression for expression, *_ in compiler.select])
-        return _Compiled(sql, list(parameters), list(parameters).index(self._adapt(self._sample)), converters, compiler.apply_converters)
+        return _Compiled(sql, list(parameters), list(parameters).index(sample), converters, compiler.apply_converters)
 
 
 class CompiledInsert:
@@ -79,7 +77,7 @@ class CompiledInsert:
         given = [values[field.attname] if field.attname in values else field.get_default() for field in self._fields]
         if unknown := values.keys() - {field.attname for field in self._fields}:
             raise TypeError(f"{self._table} has no {', '.join(unknown)}")
-        return [field.get_db_prep_save(value, connection) for field, value in zip(self._fields, given, strict=True)]
+        return _prepared(self._fields, given)
 
 
 class CompiledChange:
@@ -95,7 +93,7 @@ class CompiledChange:
     def __call__(self, changes: dict[str, Any], *rows: tuple[CompiledInsert, dict[str, Any]], **where: Any) -> bool:
         """Whether the row was there."""
         values = [*(changes[name] for name in self._set), *(where[name] for name in self._where)]
-        parameters = [field.get_db_prep_save(value, connection) for field, value in zip(self._fields, values, strict=True)]
+        parameters = _prepared(self._fields, values)
         if connection.vendor != "postgresql":
             return self._one_by_one(parameters, rows)
         for insert, row in rows:
@@ -127,6 +125,11 @@ class CompiledChange:
         changes = ", ".join(f"{columns[name]} = %s" for name in self._set)
         conditions = [f"{columns[name]} = %s" for name in self._where] + [f"{columns[name]} IS NULL" for name in self._null]
         return f"UPDATE {_quoted(self._table)} SET {changes} WHERE {' AND '.join(conditions)}"  # noqa: S608 (the model's own names)
+
+
+def _prepared(fields: list[Any], values: list[Any]) -> list[Any]:
+    database = connections[DEFAULT_DB_ALIAS]  # looked up once: Django's proxy for it does so at every touch
+    return [field.get_db_prep_save(value, database) for field, value in zip(fields, values, strict=True)]
 
 
 def _execute(sql: str, parameters: list[Any]) -> bool:

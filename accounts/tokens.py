@@ -7,6 +7,7 @@ from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
 from datetime import datetime, timedelta
 from functools import lru_cache
+from threading import Lock
 from typing import Any, Self
 from uuid import UUID
 
@@ -32,14 +33,17 @@ class KeyringBackend(TokenBackend):
         super().__init__(algorithm="ES256", issuer=settings.PUBLIC_URL)
 
     def encode(self, payload: dict[str, Any]) -> str:
-        return keyring.current().sign({"iss": self.issuer, **payload})
+        claims = {"iss": self.issuer, **payload}
+        token = keyring.current().sign(claims)
+        _seen.keep(token, claims)
+        return token
 
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
         """The claims of a token whose signature, issuer and times of birth hold. Its expiry is for ``Token.verify``."""
         try:
             if len(token) > LONGEST or (key := keyring.find(_kid(token.partition(".")[0]))) is None:
                 raise TokenBackendError("too long, or of no key that counts")
-            return dict(_claims(token, key))
+            return dict(_seen.find(token) or _seen.keep(token, _claims(token, key)))
         except jwt.InvalidTokenError as error:
             raise TokenBackendError(str(error)) from error
 
@@ -57,9 +61,34 @@ def _kid(header: str) -> str:
     return kid
 
 
-@lru_cache(maxsize=2048)
+class SeenTokens:
+    """The claims of tokens that this process has lately signed or verified: a signature holds for ever, so it is not computed again.
+
+    Whether the key that the token names still counts, and whether its session lives, is always asked.
+    """
+
+    MOST = 2048
+
+    def __init__(self) -> None:
+        self._claims: dict[str, dict[str, Any]] = {}
+        self._lock = Lock()
+
+    def find(self, token: str) -> dict[str, Any] | None:
+        return self._claims.get(token)
+
+    def keep(self, token: str, claims: dict[str, Any]) -> dict[str, Any]:
+        """Remember them, and forget what was remembered first when there is no more room."""
+        with self._lock:
+            self._claims[token] = claims
+            if len(self._claims) > self.MOST:
+                del self._claims[next(iter(self._claims))]
+        return claims
+
+
+_seen = SeenTokens()
+
+
 def _claims(token: str, key: Key) -> dict[str, Any]:
-    """A signature holds for ever, so one that was seen is not computed again; whether its session lives is always asked."""
     return jwt.decode(
         token,
         key.public,
@@ -77,9 +106,8 @@ class SessionToken(Token):
 
     @classmethod
     def issue(cls, *, at: datetime, expires: datetime, jti: str, **claims: str) -> str:
-        token = cls()
-        token.payload |= {"jti": jti, "iat": datetime_to_epoch(at), "exp": datetime_to_epoch(expires), **claims}
-        return str(token)
+        times = {"iat": datetime_to_epoch(at), "exp": datetime_to_epoch(expires)}
+        return _backend.encode({"token_type": cls.token_type, "jti": jti, **times, **claims})
 
     @classmethod
     def read(cls, raw: str, *, expired: bool = False) -> Self:

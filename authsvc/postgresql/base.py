@@ -25,6 +25,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         parameters["context"].adapters.register_loader("timestamptz", _load_timestamp)
         return parameters
 
+    def _set_autocommit(self, autocommit: bool) -> None:
+        """Said only when it changes: a connection comes back from the pool as it went there."""
+        if self.connection.autocommit != autocommit:
+            super()._set_autocommit(autocommit)  # type: ignore[misc]
+
     def create_cursor(self, name: str | None = None) -> Any:
         """As Django's, without its own loader of timestamps, which is in Python and takes ten times as long."""
         if name:
