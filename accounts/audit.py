@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models.functions import Lower, Trim
 from django.utils.timezone import now
 
 from accounts import origin
@@ -11,6 +13,18 @@ from accounts.models import AuditEvent, User
 from accounts.origin import printable
 
 Kind = AuditEvent.Kind
+ERASED = "erased-"  # how the name begins that stands in for a person's; the database lets no other in
+TOLD = "erased"  # stands in for a reason that may tell who it was
+# Reasons in words of our own, which name nobody. Those of other kinds may hold an address, a name, or what an operator typed.
+IMPERSONAL = (
+    Kind.LOGIN,
+    Kind.LOGIN_FAILED,
+    Kind.THROTTLED,
+    Kind.REFRESH_FAILED,
+    Kind.REFRESH_REUSED,
+    Kind.RESET_FAILED,
+    Kind.PASSWORD_CHANGED,
+)
 insert = CompiledInsert(AuditEvent)
 
 
@@ -55,3 +69,26 @@ def event(
         "request_id": here.request_id,
         "reason": printable(reason, 200),
     }
+
+
+def erase_person(user: User, stand_in: str) -> int:
+    """Put ``stand_in`` in the place of a person, in all that happened to them, that they did, or that was typed so; in how many events.
+
+    What happened, when and in which request stays told. The database lets an event change in this way and no other, which is why
+    ``stand_in`` has to begin with ``ERASED``.
+    """
+    if not stand_in.startswith(ERASED):
+        raise ValueError(f"a stand-in begins with {ERASED}")
+    acts = AuditEvent.objects.filter(actor=user).exclude(user=user).update(actor=None, address=None)
+    return acts + _events_of(user).update(
+        user=None,
+        actor=Case(When(actor=user.pk, then=None), default=F("actor")),
+        name=stand_in,
+        address=Case(When(actor=None, then=None), When(actor=user.pk, then=None), default=F("address")),
+        reason=Case(When(kind__in=IMPERSONAL, then=F("reason")), When(reason="", then=Value("")), default=Value(TOLD)),
+    )
+
+
+def _events_of(user: User) -> QuerySet[AuditEvent]:
+    names = [name for name in (user.username, user.email) if name]
+    return AuditEvent.objects.alias(typed=Trim(Lower("name"))).filter(Q(user=user) | Q(user=None, typed__in=names))

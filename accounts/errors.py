@@ -4,15 +4,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from accounts.models import User
 
 
 class AuthError(Exception):
-    """A rule of the core said no. ``reason`` is the true one: for the audit trail, never for the client."""
+    """A rule of the core said no. ``reason`` is the true one, ``name`` and ``session`` say whose: for operators, never for the client."""
 
-    def __init__(self, reason: str = "") -> None:
+    def __init__(self, reason: str = "", *, name: str = "", session: "UUID | None" = None) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason, self.name, self.session = reason, name, session
 
 
 class InvalidCredentials(AuthError):
@@ -39,7 +41,7 @@ class PasswordChangeRequired(AuthError):
     """The password was right, and must be replaced before a session opens."""
 
     def __init__(self, user: "User") -> None:
-        super().__init__("password must be changed")
+        super().__init__("password must be changed", name=user.username)
         self.user = user
 
 
@@ -74,8 +76,8 @@ class EmailDisabled(AuthError):
 class TooManyAttempts(AuthError):
     """A budget is used up; it is renewed after ``retry_after``."""
 
-    def __init__(self, retry_after: timedelta, reason: str = "") -> None:
-        super().__init__(reason)
+    def __init__(self, retry_after: timedelta, reason: str = "", *, name: str = "") -> None:
+        super().__init__(reason, name=name)
         self.retry_after = retry_after
 
 

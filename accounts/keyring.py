@@ -18,10 +18,11 @@ from django.db.models import Q
 from django.utils.timezone import now
 from jwt import PyJWS
 from jwt.algorithms import Algorithm, ECAlgorithm
+from jwt.utils import base64url_encode
 
-from accounts import encryption
+from accounts import audit, encryption
 from accounts.errors import UnusableKeyring
-from accounts.models import SigningKey
+from accounts.models import SigningKey, User
 
 MAX_AGE = 60.0  # seconds until a node looks again: how long a retired key may still verify there
 UNKNOWN_KID_PAUSE = 5.0  # seconds between two looks that unknown key ids can cause
@@ -68,8 +69,13 @@ class Key:
         return _jws.get_algorithm_by_name(self.algorithm)
 
     def sign(self, payload: dict[str, Any]) -> str:
-        body = json.dumps(payload, separators=(",", ":")).encode()
-        return _jws.encode(body, self.private, algorithm=self.algorithm, headers={"kid": self.kid})
+        """A JWS in its compact form (RFC 7515, 3.1)."""
+        message = self._header + b"." + _encoded(payload)
+        return (message + b"." + base64url_encode(self._algorithm.sign(message, self.private))).decode()
+
+    @cached_property
+    def _header(self) -> bytes:
+        return _encoded({"alg": self.algorithm, "kid": self.kid, "typ": "JWT"})
 
     def jwk(self) -> dict[str, Any] | None:
         """The public half as RFC 7517 writes it; None for a shared secret, which has none."""
@@ -78,6 +84,10 @@ class Key:
         published: dict[str, Any] = self._algorithm.to_jwk(self.public, as_dict=True)
         published.pop("key_ops", None)
         return {**published, "kid": self.kid, "alg": self.algorithm, "use": "sig"}
+
+
+def _encoded(claims: dict[str, Any]) -> bytes:
+    return base64url_encode(json.dumps(claims, separators=(",", ":")).encode())
 
 
 @dataclass(frozen=True)
@@ -130,7 +140,7 @@ def forget() -> None:
     _ring = None
 
 
-def rotate() -> SigningKey:
+def rotate(*, actor: User | None = None, reason: str = "") -> SigningKey:
     """The next key signs from now on; the current one only verifies, until what it signed has expired; a new next is published."""
     reload()
     with transaction.atomic():
@@ -142,13 +152,17 @@ def rotate() -> SigningKey:
         rows[Use.NEXT].save()
         _create(Use.NEXT)
         SigningKey.objects.filter(use=Use.PREVIOUS, retires_at__lt=now()).delete()
+        audit.record(audit.Kind.SIGNING_KEY_ROTATED, name=rows[Use.NEXT].kid, actor=actor, reason=reason)
     reload()
     return rows[Use.NEXT]
 
 
-def retire(kid: str) -> bool:
+@transaction.atomic
+def retire(kid: str, *, actor: User | None = None, reason: str = "") -> bool:
     """Forget a previous key before its time; every node refuses its tokens within a minute."""
     retired, _ = SigningKey.objects.filter(kid=kid, use=Use.PREVIOUS).delete()
+    if retired:
+        audit.record(audit.Kind.SIGNING_KEY_RETIRED, name=kid, actor=actor, reason=reason)
     reload()
     return bool(retired)
 

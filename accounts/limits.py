@@ -16,6 +16,8 @@ from accounts import audit, origin
 from accounts.errors import InvalidCredentials, TooManyAttempts
 from accounts.identifiers import normalise
 
+ON_RECORD = "100/5m"
+
 
 @contextmanager
 def guessing(identifier: str) -> Iterator[None]:
@@ -72,6 +74,12 @@ def asking_for_mail() -> None:
     count("reset mails", network(origin.current().address), settings.FORGOT_RATE_PER_ADDRESS)
 
 
+def record_refusal(kind: str, **event: Any) -> None:
+    """Put on the trail what anybody can cause at will: of one address no more than ``ON_RECORD``, or a flood would fill it."""
+    if not _usage("refusals on record", network(origin.current().address), ON_RECORD, increment=True)["should_limit"]:
+        audit.record(kind, **event)
+
+
 def network(address: str | None) -> str:
     """What an address is counted as: an IPv4 address is itself, an IPv6 one its /64, of which one subscriber has all."""
     if address is None:
@@ -98,9 +106,10 @@ def _take(budget: str, value: str, rate: str, *, typed: str) -> None:
         return
     failures = taken["count"] - _usage(f"right guesses by {budget}", value, rate)["count"]
     if failures > taken["limit"]:
+        refusal = _refused(taken, f"more than {rate} wrong guesses by {budget}", name=typed)
         if failures == taken["limit"] + 1:  # once for each window, or a flood would fill the trail
-            audit.record(audit.Kind.THROTTLED, name=typed, reason=f"more than {rate} wrong guesses by {budget}")
-        raise _refused(taken, f"budget of the {budget} used up")
+            audit.record(audit.Kind.THROTTLED, name=typed, reason=refusal.reason)
+        raise refusal
 
 
 def _give_back(budgets: list[tuple[str, str, str]]) -> None:
@@ -113,5 +122,5 @@ def _usage(group: str, value: str, rate: str, *, increment: bool = False) -> dic
     return usage
 
 
-def _refused(usage: dict[str, Any], reason: str) -> TooManyAttempts:
-    return TooManyAttempts(timedelta(seconds=max(1, usage["time_left"])), reason)
+def _refused(usage: dict[str, Any], reason: str, name: str = "") -> TooManyAttempts:
+    return TooManyAttempts(timedelta(seconds=max(1, usage["time_left"])), reason, name=name)

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
+from django.conf import settings
 from django.contrib.sessions.models import Session as BrowserSession
 from django.db.models import Model, Q, QuerySet
 from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
-from accounts.models import OutgoingMail, PasswordReset, Session, SigningKey
+from accounts.models import AuditEvent, OutgoingMail, PasswordReset, Session, SigningKey, WaitingImport
 
 BATCH = 1000  # rows of one transaction, so that no login waits long for a lock
 
@@ -23,7 +24,9 @@ def forgettable(keep: timedelta) -> list[QuerySet[Model]]:
         PasswordReset.objects.filter(expires_at__lt=before),
         OutgoingMail.objects.filter(closed_at__lt=before),
         SigningKey.objects.filter(use=SigningKey.Use.PREVIOUS, retires_at__lt=at),
+        WaitingImport.objects.filter(expires_at__lt=at),
         BrowserSession.objects.filter(expire_date__lt=at),
+        *([AuditEvent.objects.filter(at__lt=at - settings.AUDIT_RETENTION)] if settings.AUDIT_RETENTION is not None else []),
     ]
 
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from accounts import audit, origin, passwords
+from accounts import audit, limits, origin, passwords
 from accounts.compiled import CompiledChange, CompiledInsert, CompiledQuery
 from accounts.contract import Policy
 from accounts.errors import InvalidChallenge, InvalidCredentials, InvalidRefreshToken, InvalidToken, PasswordChangeRequired
@@ -75,9 +75,10 @@ def identify(raw: str, *, expired: bool = False) -> Identity:
 
     ``expired`` accepts a genuine token past its expiry: enough to end the session or to refresh it, and nothing else.
     """
-    identity = _identity.get(_read(AccessToken, raw, expired=expired).session_id)
+    token = _read(AccessToken, raw, expired=expired)
+    identity = _identity.get(token.session_id)
     if identity is None:
-        raise InvalidToken("session ended")
+        raise InvalidToken("session ended", session=token.session_id)
     return identity
 
 
@@ -167,7 +168,9 @@ def open_session(policy: Policy, identifier: str, password: str) -> Grant:
     """A new session for whoever has this name, or address, and password."""
     user = passwords.authenticate(identifier, password)
     if user.must_change_password:
-        raise PasswordChangeRequired(user)
+        refusal = PasswordChangeRequired(user)
+        audit.record(audit.Kind.LOGIN_FAILED, user=user, name=identifier, reason=refusal.reason)
+        raise refusal
     return _open_for(policy, user)
 
 
@@ -192,7 +195,7 @@ def _open_for(policy: Policy, user: User) -> Grant:
     # The account's row stays locked until the session is there: whoever resets the password or deactivates the account at this
     # moment either comes first, and no session opens, or comes second, and ends it.
     if not _note_login({"last_login": at}, *rows, id=user.pk, epoch=user.epoch, is_active=True):
-        raise InvalidCredentials("account changed during login")
+        raise InvalidCredentials("account changed during login", name=user.username)
     user.last_login = at
     return _grant(policy, user, sid, at=at, until=until, refresh_jti=jti, refreshed_at=at)
 
@@ -206,13 +209,24 @@ def challenge(user: User) -> str:
 def answer_challenge(policy: Policy, raw: str, identifier: str, password: str) -> Grant:
     """A session for whoever proves with a challenge's string that they knew the temporary password, and chooses another."""
     try:
+        user, epoch = _challenged(raw, identifier)
+        user = passwords.answer_challenge(user, epoch, password)
+    except InvalidChallenge as refusal:
+        audit.record(audit.Kind.LOGIN_FAILED, name=identifier, reason=f"challenge: {refusal.reason}")
+        raise
+    return _open_for(policy, user)
+
+
+def _challenged(raw: str, identifier: str) -> tuple[User, str]:
+    """Whom a challenge's string was given to, if that is who has this name; and the epoch of their account then."""
+    try:
         token = ChallengeToken.read(raw)
     except TokenError as error:
         raise InvalidChallenge(str(error)) from error
     user = User.objects.filter(uuid=token.user_uuid).first()
     if user is None or normalise(identifier) not in (user.username, user.email):
         raise InvalidChallenge("somebody else's")
-    return _open_for(policy, passwords.answer_challenge(user, token["epoch"], password))
+    return user, token["epoch"]
 
 
 def refresh(policy: Policy, raw: str, *, holder: str | None = None, identifier: str | None = None) -> Grant:
@@ -226,8 +240,8 @@ def refresh(policy: Policy, raw: str, *, holder: str | None = None, identifier: 
     refusal = _objection(policy, line, token, holder, identifier)
     if line is None or refusal:
         user_id, name = (line.user_id, line.username) if line else (None, "")
-        audit.record(audit.Kind.REFRESH_FAILED, user_id=user_id, name=name, session=token.session_id, reason=refusal)
-        raise InvalidRefreshToken(refusal)
+        limits.record_refusal(audit.Kind.REFRESH_FAILED, user_id=user_id, name=name, session=token.session_id, reason=refusal)
+        raise InvalidRefreshToken(refusal, name=name, session=token.session_id)
     if policy.rotates:
         line = _rotate(line, token)
     elif line.now - line.last_used_at >= LAST_USED:
@@ -268,7 +282,7 @@ def _rotate(line: Line, token: RefreshToken) -> Line:
         session=line.id,
         reason="session ended: one of two holders is not its owner",
     )
-    raise InvalidRefreshToken("spent refresh token used again")
+    raise InvalidRefreshToken("spent refresh token used again", name=line.username, session=line.id)
 
 
 def _exchange(line: Line, rotated: Line) -> bool:

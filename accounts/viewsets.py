@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import ViewSet
 
-from accounts import limits, origin, parsing, passwords, sessions
+from accounts import limits, origin, parsing, passwords, refusals, sessions
 from accounts.authentication import ExpiredTokenAuthentication, SessionTokenAuthentication
 from accounts.contract import Contract
 from accounts.errors import PasswordChangeRequired, TooManyAttempts
@@ -127,6 +127,7 @@ class ContractViewSet(ViewSet):
             logger.warning("the database does not answer (%s)", type(exc).__name__)
         elif phrase.status == 500:
             logger.error("%s in %s.%s", type(exc).__name__, type(self).__name__, self.action, exc_info=exc)
+        refusals.remember(exc, phrase.status, phrase.text)
         return answer(self.contract.error_body(phrase), phrase.status, self._refusal_headers(exc, phrase.status))
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:

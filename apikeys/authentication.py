@@ -26,5 +26,5 @@ class KeyAuthentication(BaseAuthentication):
             return None
         identity = keys.identify(secret)
         if self.scope not in identity.scope.split():
-            raise PermissionDenied
+            raise PermissionDenied(f"the API key has no scope {self.scope}")
         return identity, secret

@@ -1,6 +1,10 @@
 """What this room refuses."""
 
-from accounts.errors import AuthError
+from accounts.errors import AuthError, InvalidToken
+
+
+class InvalidKey(InvalidToken):
+    """An API key that opens nothing: mistyped, ended, expired, or of somebody who was deactivated."""
 
 
 class KeyNotFound(AuthError):

@@ -79,7 +79,19 @@ def show(viewer: Identity, provider: str) -> Masked:
     return shown
 
 
-def store(credential: ProviderCredential, secret: str = "", *, actor: User | None = None) -> None:
+def look(credential: ProviderCredential, *, operator: User) -> str:
+    """The masked secret, for an operator who has it before their eyes; ``UnreadableSecret``. Each look is on record."""
+    kind, reason = audit.Kind.CREDENTIALS_VIEWED, credential.provider
+    try:
+        return mask(credential.open(), STARS[Provider(credential.provider)])
+    except UnreadableSecret as refusal:
+        kind, reason = audit.Kind.CREDENTIALS_REFUSED, f"{credential.provider}: {refusal.reason}"
+        raise
+    finally:
+        audit.record(kind, user=operator, reason=reason)
+
+
+def store(credential: ProviderCredential, secret: str = "", *, actor: User | None = None, reason: str = "") -> None:
     """Keep these credentials from now on; without a secret, the one that is stored stays. ``ValidationError`` for what none can be."""
     credential.clean_fields(exclude={"sealed"})
     credential.clean()
@@ -90,12 +102,13 @@ def store(credential: ProviderCredential, secret: str = "", *, actor: User | Non
     with transaction.atomic():
         credential.save(update_fields=None if credential._state.adding else columns)
         changed = [credential.key_id, credential.region, "new secret" if secret else "same secret"]
-        audit.record(audit.Kind.CREDENTIALS_CHANGED, name=credential.provider, actor=actor, reason=", ".join(filter(None, changed)))
+        told = ": ".join(filter(None, (", ".join(filter(None, changed)), reason)))
+        audit.record(audit.Kind.CREDENTIALS_CHANGED, name=credential.provider, actor=actor, reason=told)
 
 
 @transaction.atomic
-def delete(credential: ProviderCredential, *, actor: User | None = None) -> None:
-    audit.record(audit.Kind.CREDENTIALS_DELETED, name=credential.provider, actor=actor)
+def delete(credential: ProviderCredential, *, actor: User | None = None, reason: str = "") -> None:
+    audit.record(audit.Kind.CREDENTIALS_DELETED, name=credential.provider, actor=actor, reason=reason)
     credential.delete()
 
 

@@ -7,7 +7,7 @@ from django.urls import URLPattern
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from accounts import errors, passwords
+from accounts import errors, passwords, refusals
 from accounts.contract import Contract, Phrase
 from accounts.viewsets import LoginViewSet, RefreshViewSet, ResetViewSet, answer
 from authsvc.contracts.fields import Out, Password, Says, Shape, Text, Timestamp, TokenText
@@ -94,9 +94,10 @@ class Reset(ResetViewSet):
     def validate(self, request: Request, token: str) -> HttpResponse:
         try:
             return self.write(ValidOut, passwords.find_reset(token))
-        except errors.InvalidReset:
-            refusal = self.contract.error_body(Phrase(400, "Token expired or invalid"))
-            return answer({"valid": False, **refusal}, 400)
+        except errors.InvalidReset as error:
+            phrase = Phrase(400, "Token expired or invalid")
+            refusals.remember(error, phrase.status, phrase.text)
+            return answer({"valid": False, **self.contract.error_body(phrase)}, 400)
 
 
 def urls(contract: Contract = contract) -> list[URLPattern]:

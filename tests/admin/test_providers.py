@@ -6,8 +6,9 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
+from accounts import custody
+from accounts.errors import NotPermitted
 from accounts.models import AuditEvent, User
-from apikeys import providers
 from apikeys.models import ProviderCredential
 from tests.conftest import PASSWORD
 
@@ -16,7 +17,8 @@ LIST, ADD = (reverse(f"admin:apikeys_providercredential_{name}") for name in ("c
 AWS, DELETE = (reverse(f"admin:apikeys_providercredential_{name}", args=["aws"]) for name in ("change", "delete"))
 HISTORY, INDEX = reverse("admin:apikeys_providercredential_history", args=["aws"]), reverse("admin:index")
 KEY_ID, SECRET, ANOTHER = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "another/secret/of/forty/letters/or/more1"
-FILLED = {"provider": "aws", "key_id": KEY_ID, "region": "eu-north-1", "secret": SECRET}
+SURE = {"reason": "the yearly one", "password": PASSWORD}
+FILLED = {"provider": "aws", "key_id": KEY_ID, "region": "eu-north-1", "secret": SECRET, **SURE}
 
 
 @pytest.fixture
@@ -33,8 +35,9 @@ def as_stan(client):
 
 @pytest.fixture
 def stored():
-    providers.store(ProviderCredential(provider="aws", key_id=KEY_ID, region="eu-north-1"), SECRET)
-    AuditEvent.objects.all().delete()
+    credential = ProviderCredential(provider="aws", key_id=KEY_ID, region="eu-north-1")
+    credential.seal(SECRET)
+    credential.save()
 
 
 def aws():
@@ -42,7 +45,7 @@ def aws():
 
 
 def change():
-    return AuditEvent.objects.get(kind__startswith="credentials")
+    return AuditEvent.objects.exclude(kind="credentials_viewed").get(kind__startswith="credentials")
 
 
 def test_olga_stores_credentials(as_olga, olga):
@@ -50,24 +53,24 @@ def test_olga_stores_credentials(as_olga, olga):
     assert (aws().key_id, aws().region, aws().open()) == (KEY_ID, "eu-north-1", SECRET)
     event = change()
     assert (event.kind, event.name, event.actor) == ("credentials_changed", "aws", olga)
-    assert event.reason == f"{KEY_ID}, eu-north-1, new secret"
+    assert event.reason == f"{KEY_ID}, eu-north-1, new secret: the yearly one"
 
 
 def test_nvidia_has_nothing_but_a_secret(as_olga):
-    assert as_olga.post(ADD, {"provider": "nvidia", "secret": SECRET}).status_code == 302
+    assert as_olga.post(ADD, {"provider": "nvidia", "secret": SECRET, **SURE}).status_code == 302
     assert ProviderCredential.objects.get(pk="nvidia").open() == SECRET
 
 
 def test_olga_changes_the_region_and_leaves_the_secret(as_olga, olga, stored):
     before = aws().sealed
-    assert as_olga.post(AWS, {"key_id": KEY_ID, "region": "us-east-1", "secret": ""}).status_code == 302
+    assert as_olga.post(AWS, {"key_id": KEY_ID, "region": "us-east-1", "secret": "", **SURE}).status_code == 302
     assert (aws().region, aws().sealed) == ("us-east-1", before)
     event = change()
-    assert (event.actor, event.reason) == (olga, f"{KEY_ID}, us-east-1, same secret")
+    assert (event.actor, event.reason) == (olga, f"{KEY_ID}, us-east-1, same secret: the yearly one")
 
 
 def test_olga_replaces_the_secret(as_olga, stored):
-    assert as_olga.post(AWS, {"key_id": "AKIA" + "X" * 12, "region": "eu-north-1", "secret": ANOTHER}).status_code == 302
+    assert as_olga.post(AWS, {"key_id": "AKIA" + "X" * 12, "region": "eu-north-1", "secret": ANOTHER, **SURE}).status_code == 302
     assert (aws().key_id, aws().open()) == ("AKIA" + "X" * 12, ANOTHER)
 
 
@@ -98,7 +101,7 @@ def test_what_no_provider_gives_out_is_refused_with_a_reason(as_olga, changes, f
 
 
 def test_a_new_key_id_needs_its_own_secret(as_olga, stored):
-    answer = as_olga.post(AWS, {"key_id": "AKIA" + "X" * 12, "region": "eu-north-1", "secret": ""})
+    answer = as_olga.post(AWS, {"key_id": "AKIA" + "X" * 12, "region": "eu-north-1", "secret": "", **SURE})
     assert answer.context["adminform"].form.errors == {"secret": ["New credentials need their secret."]}
     assert aws().key_id == KEY_ID
 
@@ -109,16 +112,69 @@ def test_a_provider_has_one_row(as_olga, stored):
 
 
 def test_olga_deletes_credentials(as_olga, olga, stored):
-    assert as_olga.post(DELETE, {"post": "yes"}).status_code == 302
+    assert "Who asks for them is told that none are stored" in as_olga.get(DELETE).content.decode()
+    assert as_olga.post(DELETE, SURE).status_code == 302
     assert not ProviderCredential.objects.exists()
     event = change()
-    assert (event.kind, event.name, event.actor) == ("credentials_deleted", "aws", olga)
+    assert (event.kind, event.name, event.actor, event.reason) == ("credentials_deleted", "aws", olga, "the yearly one")
+    assert as_olga.post(DELETE, SURE).status_code == 302
 
 
-def test_olga_deletes_the_selected_ones(as_olga, olga, stored):
+def test_many_cannot_be_deleted_at_once(as_olga, stored):
     as_olga.post(LIST, {"action": "delete_selected", "_selected_action": ["aws"], "post": "yes"})
-    assert not ProviderCredential.objects.exists()
-    assert change().actor == olga
+    assert aws()
+
+
+@pytest.mark.parametrize("wrong", [{"reason": ""}, {"reason": " "}, {"password": ""}, {"password": "wrong"}])
+def test_without_a_reason_or_the_password_nothing_happens(as_olga, stored, wrong):
+    before = ProviderCredential.objects.values().get()
+    answer = as_olga.post(AWS, FILLED | {"secret": ANOTHER} | wrong)
+    assert (answer.status_code, list(answer.context["adminform"].form.errors)) == (200, list(wrong))
+    assert as_olga.post(DELETE, SURE | wrong).status_code == 422
+    assert ProviderCredential.objects.values().get() == before
+
+
+def test_a_wrong_password_here_counts_like_everywhere(as_olga, stored):
+    for _ in range(10):
+        as_olga.post(AWS, FILLED | {"secret": ANOTHER, "password": "wrong"})
+    assert "Too many wrong passwords" in as_olga.post(AWS, FILLED | {"secret": ANOTHER}).content.decode()
+    assert aws().open() == SECRET
+
+
+def test_a_form_with_another_fault_costs_no_guess(as_olga, stored):
+    for _ in range(12):
+        as_olga.post(AWS, FILLED | {"region": "nowhere", "password": "wrong"})
+    assert as_olga.post(AWS, FILLED).status_code == 302
+
+
+def test_the_password_is_not_asked_again_at_once(as_olga, stored):
+    as_olga.post(AWS, FILLED)
+    assert "Your password" not in as_olga.get(AWS).content.decode()
+    assert as_olga.post(AWS, {**FILLED, "secret": ANOTHER, "password": ""}).status_code == 302
+    assert aws().open() == ANOTHER
+
+
+def test_olga_sees_it_masked_and_that_look_is_on_record(as_olga, olga, stored):
+    page = as_olga.get(AWS).content.decode()
+    assert f"wJal{'*' * 28}EKEY" in page
+    assert "hand the new one to the programs that use it" in page
+    event = AuditEvent.objects.get(kind="credentials_viewed")
+    assert (event.user, event.reason, event.contract) == (olga, "aws", "admin")
+
+
+def test_a_secret_that_cannot_be_decrypted_is_said_to_be_so_and_can_be_stored_again(as_olga, stored):
+    ProviderCredential.objects.update(sealed="gAAAA")
+    assert "cannot be decrypted" in as_olga.get(AWS).content.decode()
+    assert AuditEvent.objects.filter(kind="credentials_refused").count() == 1
+    assert as_olga.post(AWS, FILLED).status_code == 302
+    assert aws().open() == SECRET
+
+
+def test_the_core_refuses_whoever_is_no_super_admin_any_more(olga, stored):
+    User.objects.filter(pk=olga.pk).update(is_superuser=False)
+    with pytest.raises(NotPermitted), custody.super_admin(olga, "store AWS credentials", "because"):
+        pytest.fail("let in")
+    assert AuditEvent.objects.get().kind == "act_refused"
 
 
 def test_no_page_no_history_and_no_log_holds_the_secret(as_olga, caplog, capfd):

@@ -23,9 +23,10 @@ either = pytest.mark.parametrize("path", [AWS, NVIDIA, "/api/auth/aws-credential
 
 @pytest.fixture
 def stored(db):
-    providers.store(ProviderCredential(provider="aws", key_id=KEY_ID, region="eu-north-1"), AWS_SECRET)
-    providers.store(ProviderCredential(provider="nvidia"), NVIDIA_SECRET)
-    AuditEvent.objects.all().delete()
+    aws, nvidia = ProviderCredential(provider="aws", key_id=KEY_ID, region="eu-north-1"), ProviderCredential(provider="nvidia")
+    for credential, secret in ((aws, AWS_SECRET), (nvidia, NVIDIA_SECRET)):
+        credential.seal(secret)
+        credential.save()
 
 
 def become(user, **fields):

@@ -1,0 +1,70 @@
+"""What is stored of what happened."""
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class AuditEvent(models.Model):
+    """Something that happened, as it was seen then. Rows are only ever added."""
+
+    class Kind(models.TextChoices):
+        LOGIN = "login", "Login"
+        LOGIN_FAILED = "login_failed", "Login refused"
+        THROTTLED = "throttled", "Throttled"
+        REFRESH_FAILED = "refresh_failed", "Refresh refused"
+        REFRESH_REUSED = "refresh_reused", "Spent refresh token used again"
+        LOGOUT = "logout", "Logout"
+        REVOKE = "revoke", "Token revoked"
+        SESSIONS_ENDED = "sessions_ended", "Sessions ended by an operator"
+        ACCOUNT_CHANGED = "account_changed", "Account changed by an operator"
+        RESET_ASKED = "reset_asked", "Password reset asked for"
+        RESET_FAILED = "reset_failed", "Password reset refused"
+        PASSWORD_CHANGED = "password_changed", "Password changed"
+        KEY_CREATED = "key_created", "API key created"
+        KEY_ROTATED = "key_rotated", "API key rotated"
+        KEY_DELETED = "key_deleted", "API key ended"
+        KEY_LEAKED = "key_leaked", "API key reported as leaked"
+        KEY_USED_FROM_NEW_ADDRESS = "key_used_from_new_address", "API key used from a new address"
+        CREDENTIALS_VIEWED = "credentials_viewed", "Provider credentials looked at"
+        CREDENTIALS_REFUSED = "credentials_refused", "Provider credentials refused"
+        CREDENTIALS_CHANGED = "credentials_changed", "Provider credentials changed"
+        CREDENTIALS_DELETED = "credentials_deleted", "Provider credentials deleted"
+        INVITED = "invited", "Invited by an operator"
+        RESET_SENT = "reset_sent", "Reset mail sent by an operator"
+        TEMPORARY_PASSWORD = "temporary_password", "Temporary password given by an operator"
+        CHANGE_FORCED = "change_forced", "Password change demanded by an operator"
+        UNLOCKED = "unlocked", "Unlocked by an operator"
+        DEACTIVATED = "deactivated", "Deactivated by an operator"
+        REACTIVATED = "reactivated", "Reactivated by an operator"
+        ROLE_CHANGED = "role_changed", "Role changed by an operator"
+        KEYS_ENDED = "keys_ended", "API keys ended by an operator"
+        ACT_REFUSED = "act_refused", "Act of an operator refused"
+        IMPORTED = "imported", "Accounts imported"
+        EXPORTED = "exported", "Accounts or events exported"
+        PERSON_EXPORTED = "person_exported", "Data of one person exported"
+        ERASED = "erased", "Person erased"
+        MAIL_SENT_AGAIN = "mail_sent_again", "Mail sent again by an operator"
+        SIGNING_KEY_ROTATED = "signing_key_rotated", "Signing key rotated"
+        SIGNING_KEY_RETIRED = "signing_key_retired", "Signing key retired before its time"
+
+    at = models.DateTimeField(auto_now_add=True)
+    kind = models.CharField(max_length=30, choices=Kind.choices)
+    user = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
+    actor = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
+    name = models.CharField(max_length=150, blank=True, help_text="What was typed, or the account's name then.")
+    session = models.UUIDField(null=True)
+    contract = models.CharField(max_length=20, blank=True)
+    address = models.GenericIPAddressField(null=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    reason = models.CharField(max_length=200, blank=True, help_text="The true reason; the client was told less.")
+
+    class Meta:
+        indexes: ClassVar = [
+            *(models.Index(fields=[*fields]) for fields in (["user", "at"], ["request_id"], ["at"], ["kind", "at"], ["address", "at"])),
+            models.Index(fields=["actor", "at"], condition=models.Q(actor__isnull=False), name="event_of_operator"),
+            models.Index(fields=["name", "at"], condition=models.Q(user=None), name="event_of_typed_name"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"

@@ -1,0 +1,72 @@
+"""What was refused of late, and why: kept by request id for whoever looks into a complaint, in the cache and not on the trail.
+
+Most refusals are routine, such as a token that has expired, and anybody can cause any number of them. So there is a fixed number of
+places, and the id says which one a refusal takes: a flood drives out what was there before it, and fills nothing.
+"""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from zlib import crc32
+
+from django.core.cache import cache
+from django.core.exceptions import PermissionDenied
+from django.utils.timezone import now
+
+from accounts import origin
+from accounts.errors import AuthError, InvalidToken, TooManyAttempts
+
+KEPT = timedelta(days=7)
+PLACES = 10_000  # of each of two rings; all of them together take less than ten megabytes
+ROUTINE, DOORS = "routine", "doors"  # what access tokens are refused for comes in numbers, and shall not drive out the rest
+
+
+class Refusal(NamedTuple):
+    """One request that was refused: the error's name and true reason, whom it is about as far as that is known, and what was answered."""
+
+    request_id: str
+    at: datetime
+    error: str
+    reason: str
+    name: str
+    session: str
+    contract: str
+    address: str | None
+    status: int
+    told: str
+    ends_at: datetime | None
+
+
+def remember(error: Exception, status: int, told: str) -> None:
+    """Note why the request under way is refused, and with which words."""
+    here = origin.current()
+    if not here.request_id:
+        return
+    ours = error if isinstance(error, AuthError) else AuthError(str(error) if isinstance(error, PermissionDenied) else "")
+    refusal = Refusal(
+        request_id=here.request_id,
+        at=now(),
+        error=type(error).__name__,
+        reason=origin.printable(ours.reason, 200),
+        name=origin.printable(ours.name, 150),
+        session=str(ours.session or ""),
+        contract=here.contract,
+        address=here.address,
+        status=status,
+        told=told,
+        ends_at=now() + ours.retry_after if isinstance(ours, TooManyAttempts) else None,
+    )
+    ring = ROUTINE if ours is not error or type(error) is InvalidToken else DOORS
+    cache.set(_place(ring, here.request_id), tuple(refusal), timeout=KEPT.total_seconds())
+
+
+def recall(request_id: str) -> Refusal | None:
+    """The refusal of this request, if its place was not taken since."""
+    for ring in (DOORS, ROUTINE):
+        kept = cache.get(_place(ring, request_id))
+        if kept and kept[0] == request_id:
+            return Refusal(*kept)
+    return None
+
+
+def _place(ring: str, request_id: str) -> str:
+    return f"refusals:{ring}:{crc32(request_id.encode()) % PLACES}"

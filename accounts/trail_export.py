@@ -1,0 +1,74 @@
+"""Events taken along: as CSV for a spreadsheet, or as JSON Lines for a program."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC
+from io import StringIO
+from typing import Any
+
+from accounts import explanations
+from accounts.models import AuditEvent
+
+COLUMNS = ("id", "at", "kind", "sentence", "user", "actor", "name", "session", "contract", "address", "request_id", "reason")
+# A spreadsheet would run a cell that begins so, in full width too (OWASP, CSV Injection).
+RUN = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+PIECE = 200  # lines that are sent together
+
+
+def as_csv(events: Iterable[AuditEvent]) -> Iterator[str]:
+    """With the names of the columns in the first row."""
+    buffer = StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(COLUMNS)
+    for number, event in enumerate(events, 1):
+        writer.writerow([cell(value) for value in row(event).values()])
+        if number % PIECE == 0:
+            yield _taken(buffer)
+    yield _taken(buffer)
+
+
+def as_jsonl(events: Iterable[AuditEvent]) -> Iterator[str]:
+    """One object on each line."""
+    buffer = StringIO()
+    for number, event in enumerate(events, 1):
+        buffer.write(json.dumps(row(event), ensure_ascii=False, separators=(",", ":")) + "\n")
+        if number % PIECE == 0:
+            yield _taken(buffer)
+    yield _taken(buffer)
+
+
+FORMATS: dict[str, tuple[str, Callable[[Iterable[AuditEvent]], Iterator[str]]]] = {
+    "csv": ("text/csv; charset=utf-8", as_csv),
+    "jsonl": ("application/jsonl; charset=utf-8", as_jsonl),
+}
+
+
+def row(event: AuditEvent) -> dict[str, Any]:
+    return {
+        "id": event.pk,
+        "at": event.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "kind": event.kind,
+        "sentence": explanations.sentence(event),
+        "user": str(event.user.uuid) if event.user else None,
+        "actor": event.actor.username if event.actor else None,
+        "name": event.name,
+        "session": str(event.session) if event.session else None,
+        "contract": event.contract,
+        "address": event.address,
+        "request_id": event.request_id,
+        "reason": event.reason,
+    }
+
+
+def cell(value: Any) -> str:
+    """As text that a spreadsheet shows and does not run."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(RUN) else text
+
+
+def _taken(buffer: StringIO) -> str:
+    taken = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return taken

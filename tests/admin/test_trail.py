@@ -1,0 +1,302 @@
+"""What happened: Stan finds it by whatever he knows, and takes it along."""
+
+import csv
+import json
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils.timezone import now
+
+from accounts import trail, trail_export
+from accounts.admin.trail import events_url
+from accounts.models import AuditEvent, User
+from tests.conftest import PASSWORD
+from tests.trail import happened
+
+pytestmark = pytest.mark.usefixtures("db")
+Kind = AuditEvent.Kind
+LIST = reverse("admin:accounts_auditevent_changelist")
+CSV, JSONL = (reverse("admin:accounts_auditevent_export", args=[form]) for form in ("csv", "jsonl"))
+
+
+@pytest.fixture
+def stan():
+    return User.objects.create_user("stan", PASSWORD, is_staff=True)
+
+
+@pytest.fixture
+def as_stan(client, stan):
+    client.force_login(stan)
+    return client
+
+
+@pytest.fixture
+def a_day(alice, bob, olga):
+    """What happened yesterday, from the morning on."""
+    start = now().replace(microsecond=0) - timedelta(days=1)
+
+    def at(minutes):
+        return start + timedelta(minutes=minutes)
+
+    happened(Kind.LOGIN, user_id=alice.pk, name="alice", address="192.0.2.7", contract="bearer", at=at(0), request_id="first")
+    happened(
+        Kind.LOGIN_FAILED, user_id=bob.pk, name="Bob@Example.com", address="192.0.2.8", contract="form", at=at(1), reason="wrong password"
+    )
+    happened(Kind.LOGIN_FAILED, name="alcie", address="2001:db8::7", contract="form", at=at(2), reason="no such account")
+    happened(
+        Kind.THROTTLED, name="alice", address="198.51.100.9", contract="camel", at=at(3), reason="more than 10/5m wrong guesses by name"
+    )
+    happened(
+        Kind.DEACTIVATED, user_id=bob.pk, actor_id=olga.pk, name="bob", address="10.0.0.1", contract="admin", at=at(4), reason="he left"
+    )
+    return start
+
+
+def found(client, **asked):
+    """What the list shows, newest first, but for Stan's own sign-in."""
+    answer = client.get(events_url(**asked))
+    assert answer.status_code == 200
+    return [(event.kind, event.name) for event in answer.context["cl"].result_list if event.name != "stan"]
+
+
+ALICE, BOB, ALCIE, THROTTLED, LEFT = (
+    ("login", "alice"),
+    ("login_failed", "Bob@Example.com"),
+    ("login_failed", "alcie"),
+    ("throttled", "alice"),
+    ("deactivated", "bob"),
+)
+
+
+def test_everything_newest_first_as_sentences(as_stan, a_day):
+    assert found(as_stan) == [LEFT, THROTTLED, ALCIE, BOB, ALICE]
+    page = as_stan.get(LIST).content.decode()
+    for sentence in (
+        "olga deactivated bob: he left.",
+        "Throttled: more than 10 wrong guesses for “alice” in 5 minutes.",
+        "A login as “alcie” was refused because no account has this name.",
+        "alice logged in.",
+    ):
+        assert sentence in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"person": "alice"}, [THROTTLED, ALICE]),
+        ({"person": " ALICE@example.com "}, [ALICE]),
+        ({"person": "bob@example.com"}, [LEFT, BOB]),
+        ({"person": "olga"}, [LEFT]),
+        ({"person": "alcie"}, [ALCIE]),
+        ({"person": "nobody"}, []),
+        ({"kind": "login_failed"}, [ALCIE, BOB]),
+        ({"kind": "login_failed,throttled"}, [THROTTLED, ALCIE, BOB]),
+        ({"kind": "login_failed", "reason": "wrong password"}, [BOB]),
+        ({"contract": "form"}, [ALCIE, BOB]),
+        ({"contract": "admin"}, [LEFT]),
+        ({"address": "192.0.2.7"}, [ALICE]),
+        ({"address": "192.0.2.0/24"}, [BOB, ALICE]),
+        ({"address": "192.0.2.8/31"}, [BOB]),
+        ({"address": "2001:db8::/32"}, [ALCIE]),
+        ({"address": "0.0.0.0/0"}, [LEFT, THROTTLED, BOB, ALICE]),
+        ({"request_id": "first"}, [ALICE]),
+        ({"within": "1h"}, []),
+        ({"within": "7d", "kind": "login", "person": "alice"}, [ALICE]),
+        ({"person": "alice", "contract": "form"}, []),
+    ],
+)
+def test_found_by_what_stan_knows(as_stan, a_day, asked, expected):
+    assert found(as_stan, **asked) == expected
+
+
+def test_found_by_account_and_operator_and_uuid(as_stan, a_day, bob, olga):
+    assert found(as_stan, user=bob.pk) == [LEFT, BOB]
+    assert found(as_stan, actor=olga.pk) == [LEFT]
+    assert found(as_stan, person=bob.uuid) == [LEFT, BOB]
+
+
+def test_found_by_session(as_stan, caller, alice):
+    caller.json("/v1/login", {"username": "alice", "password": PASSWORD})
+    event = AuditEvent.objects.get(contract="challenge")
+    happened(Kind.LOGIN, user_id=alice.pk, name="alice")
+    assert found(as_stan, session=event.session) == [("login", "alice")]
+    alice.sessions.all().delete()
+    assert found(as_stan, session=event.session) == [("login", "alice")]
+
+
+def test_found_between_two_moments_however_they_are_written(as_stan, a_day):
+    first, last = a_day + timedelta(minutes=1), a_day + timedelta(minutes=3)
+    assert found(as_stan, at_from=first.isoformat(), at_to=last.isoformat()) == [ALCIE, BOB]
+    assert found(as_stan, at_from=f"{first:%Y-%m-%dT%H:%M:%S}", at_to=f"{last:%Y-%m-%dT%H:%M:%SZ}") == [ALCIE, BOB]
+    answer = as_stan.get(f"{LIST}?at_from={first.isoformat()}")
+    assert [event.name for event in answer.context["cl"].result_list if event.name != "stan"] == [
+        "bob",
+        "alice",
+        "alcie",
+        "Bob@Example.com",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "complaint"),
+    [
+        ({"address": "10.0.0"}, "Write an address, as 192.0.2.7"),
+        ({"address": "10.0.0.0/99"}, "Write an address, as 192.0.2.7"),
+        ({"kind": "breakfast"}, "Select a valid choice"),
+        ({"at_from": "yesterday"}, "Enter a valid date/time"),
+        ({"user": "x"}, "user: Enter a whole number"),
+        ({"user": "99999999999999999999"}, "user: Ensure this value is less"),
+        ({"session": "x"}, "session: Enter a valid UUID"),
+        ({"person": "a\0b"}, "Null characters are not allowed"),
+    ],
+)
+def test_what_cannot_be_shows_nothing_and_says_why(as_stan, a_day, asked, complaint):
+    answer = as_stan.get(events_url(**asked))
+    assert answer.status_code == 200
+    assert list(answer.context["cl"].result_list) == []
+    assert complaint in answer.content.decode()
+    exported = as_stan.post(f"{CSV}?{events_url(**asked).partition('?')[2]}")
+    assert exported.status_code == 302
+
+
+def test_pages_follow_each_other_without_a_gap(as_stan, alice):
+    at = now()
+    for number in range(120):
+        happened(Kind.LOGIN, user_id=alice.pk, name=f"login {number}", at=at - timedelta(minutes=number // 3))
+    address, seen = events_url(user=alice.pk), []
+    while address:
+        changelist = as_stan.get(address).context["cl"]
+        seen += [event.pk for event in changelist.result_list]
+        address = changelist.older and LIST + changelist.older
+    assert len(seen) == len(set(seen)) == 120
+    assert "user=" in changelist.newest
+
+
+def test_a_page_is_three_queries_however_much_happened(as_stan, alice, olga, django_assert_num_queries):
+    """Who asks, their session, and the events with their people. Nothing is counted."""
+    for _ in range(70):
+        happened(Kind.UNLOCKED, user_id=alice.pk, actor_id=olga.pk, name="alice", address="192.0.2.7")
+    as_stan.get(LIST)
+    with django_assert_num_queries(3) as captured:
+        as_stan.get(events_url(user=alice.pk, kind="unlocked", within="7d"))
+    assert "COUNT" not in "".join(query["sql"] for query in captured.captured_queries)
+    with django_assert_num_queries(4):
+        as_stan.get(events_url(person="alice"))
+    event = reverse("admin:accounts_auditevent_change", args=[AuditEvent.objects.latest("pk").pk])
+    as_stan.get(event)
+    with django_assert_num_queries(3):
+        as_stan.get(event)
+
+
+def test_what_was_typed_is_shown_and_not_run(as_stan, alice):
+    happened(Kind.LOGIN_FAILED, name="<script>alert(1)</script>", reason="<b>", address="192.0.2.7")
+    for path in (
+        LIST,
+        events_url(person="<script>"),
+        reverse("admin:accounts_auditevent_change", args=[AuditEvent.objects.latest("pk").pk]),
+    ):
+        page = as_stan.get(path).content.decode()
+        assert "<script>alert" not in page
+        assert "<b>" not in page
+
+
+# Taking it along
+
+
+def exported(client, path=CSV, **asked):
+    answer = client.post(f"{path}?{events_url(**asked).partition('?')[2]}")
+    assert (answer.status_code, answer.streaming) == (200, True)
+    return answer, b"".join(answer.streaming_content).decode()
+
+
+def test_stan_takes_along_what_he_filtered(as_stan, stan, a_day):
+    answer, text = exported(as_stan, kind="login_failed")
+    rows = list(csv.DictReader(StringIO(text, newline="")))
+    assert [row["name"] for row in rows] == ["alcie", "Bob@Example.com"]
+    assert rows[0] | {"id": ""} == {
+        "id": "",
+        "at": f"{a_day + timedelta(minutes=2):%Y-%m-%dT%H:%M:%SZ}",
+        "kind": "login_failed",
+        "sentence": "A login as “alcie” was refused because no account has this name.",
+        "user": "",
+        "actor": "",
+        "name": "alcie",
+        "session": "",
+        "contract": "form",
+        "address": "2001:db8::7",
+        "request_id": "",
+        "reason": "no such account",
+    }
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer["Content-Disposition"].startswith('attachment; filename="events-')
+    assert "no-store" in answer["Cache-Control"]
+
+
+def test_as_json_lines(as_stan, a_day, bob, olga):
+    answer, text = exported(as_stan, JSONL, user=bob.pk)
+    first, second = map(json.loads, text.splitlines())
+    assert (first["kind"], first["user"], first["actor"], first["reason"]) == ("deactivated", str(bob.uuid), "olga", "he left")
+    assert (second["kind"], second["actor"], second["session"]) == ("login_failed", None, None)
+    assert answer["Content-Type"] == "application/jsonl; charset=utf-8"
+
+
+def test_an_export_is_on_the_trail_with_who_and_what(as_stan, stan, a_day, alice):
+    exported(as_stan, kind="login", person="alice")
+    event = AuditEvent.objects.get(kind=Kind.EXPORTED)
+    assert (event.actor, event.user, event.contract) == (stan, alice, "admin")
+    assert event.reason == "csv, person=alice&kind=login"
+
+
+@pytest.mark.parametrize("typed", ["=cmd()|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "＝1"])
+def test_a_name_that_a_spreadsheet_would_run_is_only_text(as_stan, typed):
+    happened(Kind.LOGIN_FAILED, name=typed, reason="no such account")
+    _, text = exported(as_stan, kind="login_failed")
+    (row,) = csv.DictReader(StringIO(text, newline=""))
+    assert row["name"] == f"'{typed}"
+
+
+def test_quotes_commas_and_lone_surrogates_survive(as_stan):
+    happened(Kind.LOGIN_FAILED, name='a "b", c; d', reason="no such account")
+    _, text = exported(as_stan)
+    assert 'a "b", c; d' in [row["name"] for row in csv.DictReader(StringIO(text, newline=""))]
+
+
+def test_many_events_are_read_in_batches_and_each_once(alice, django_assert_num_queries):
+    at = now()
+    for number in range(25):
+        happened(Kind.LOGIN, user_id=alice.pk, name="alice", at=at - timedelta(minutes=number // 4))
+    with django_assert_num_queries(4):
+        read = list(trail.in_batches(trail.Selection(user=alice.pk).events(), size=10))
+    assert [event.pk for event in read] == list(trail.Selection(user=alice.pk).events().values_list("pk", flat=True))
+    pieces = list(trail_export.as_jsonl(read * 20))
+    assert len(pieces) == 3
+
+
+def test_what_happens_during_an_export_is_not_in_it(as_stan, alice):
+    happened(Kind.LOGIN, user_id=alice.pk, name="before")
+    answer = as_stan.post(f"{JSONL}?user={alice.pk}")
+    happened(Kind.LOGIN, user_id=alice.pk, name="during")
+    assert [json.loads(line)["name"] for line in b"".join(answer.streaming_content).splitlines()] == ["before"]
+
+
+def test_an_export_takes_a_post_with_a_csrf_token(stan):
+    careful = Client(enforce_csrf_checks=True)
+    careful.force_login(stan)
+    assert careful.get(CSV).status_code == 405
+    assert careful.post(CSV).status_code == 403
+    assert not AuditEvent.objects.filter(kind=Kind.EXPORTED).exists()
+
+
+def test_there_is_no_other_format(as_stan):
+    assert as_stan.post(reverse("admin:accounts_auditevent_export", args=["xlsx"])).status_code == 302
+
+
+def test_who_has_no_business_here(client, alice, a_day):
+    client.force_login(alice)
+    for path in (LIST, CSV, JSONL, reverse("admin:accounts_auditevent_request")):
+        assert client.get(path).status_code in (302, 405)
+        assert client.post(path).status_code == 302
+    assert not AuditEvent.objects.filter(kind=Kind.EXPORTED).exists()

@@ -1,0 +1,220 @@
+"""Nobody changes what happened: neither an operator, nor a bug, nor whoever got hold of the application's connection."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.conf import settings as project
+from django.core.management import call_command
+from django.db import IntegrityError, ProgrammingError, connection, transaction
+from django.utils.timezone import now
+
+from accounts import audit
+from accounts.models import AuditEvent
+from accounts.origin import Origin, entered
+from tests.conftest import PASSWORD
+from tests.trail import happened
+
+pytestmark = pytest.mark.django_db
+Kind = AuditEvent.Kind
+TABLE = AuditEvent._meta.db_table
+SENTENCE = "the audit trail is append-only"
+
+
+@pytest.fixture
+def event(alice, olga):
+    return happened(
+        Kind.DEACTIVATED, user_id=alice.pk, actor_id=olga.pk, name="alice", address="192.0.2.7", request_id="r1", reason="she left"
+    )
+
+
+def refused(statement, *parameters):
+    with pytest.raises(IntegrityError, match=SENTENCE), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement.replace("TRAIL", TABLE), parameters)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("id", 4711),
+        ("at", "2020-01-01 00:00:00"),
+        ("kind", "login"),
+        ("name", "bob"),
+        ("address", "198.51.100.1"),
+        ("contract", "bearer"),
+        ("request_id", "r2"),
+        ("reason", "she never worked here"),
+        ("session", None),
+    ],
+)
+def test_no_event_can_be_changed(bob, column, value):
+    session = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
+    happened(Kind.LOGIN_FAILED, name="alice", address="192.0.2.7", session=session, request_id="r1", reason="wrong password")
+    before = AuditEvent.objects.values().get()
+    refused("UPDATE TRAIL SET COLUMN = %s".replace("COLUMN", column), value)
+    assert AuditEvent.objects.values().get() == before
+
+
+@pytest.mark.parametrize("column", ["user_id", "actor_id"])
+def test_an_event_cannot_be_pinned_on_somebody_else(event, bob, column):
+    refused("UPDATE TRAIL SET COLUMN = %s".replace("COLUMN", column), bob.pk)
+
+
+def test_no_event_can_be_deleted(event):
+    refused("DELETE FROM TRAIL")
+    with pytest.raises(IntegrityError, match=SENTENCE), transaction.atomic():
+        event.delete()
+    assert AuditEvent.objects.count() == 1
+
+
+def test_no_event_can_be_written_over(event):
+    row = "INTO TRAIL (id, at, kind, name, contract, request_id, reason) VALUES (%s, %s, 'login', 'x', '', '', 'x')"
+    ways = {"sqlite": "INSERT OR REPLACE " + row, "postgresql": f"INSERT {row} ON CONFLICT (id) DO UPDATE SET reason = EXCLUDED.reason"}
+    refused(ways[connection.vendor], event.pk, now())
+
+
+@pytest.mark.postgresql
+def test_the_table_cannot_be_emptied():
+    refused("TRUNCATE TRAIL")
+
+
+def test_the_product_itself_gets_no_further(event):
+    with pytest.raises(IntegrityError, match=SENTENCE), transaction.atomic():
+        AuditEvent.objects.update(reason="")
+    event.reason = "another"
+    with pytest.raises(IntegrityError, match=SENTENCE), transaction.atomic():
+        event.save()
+
+
+# Erasure
+
+
+def test_alice_is_erased_and_what_happened_stays_told(alice, olga):
+    request = Origin(address="192.0.2.7", request_id="r1", contract="bearer")
+    with entered(request):
+        audit.record(Kind.LOGIN_FAILED, user=alice, name="Alice@Example.com", reason="wrong password")
+        audit.record(Kind.THROTTLED, name=" ALICE ", reason="more than 10/5m wrong guesses by name")
+        audit.record(Kind.INVITED, user=alice, actor=olga, reason="to alice@example.com")
+    before = list(AuditEvent.objects.order_by("pk").values("id", "at", "kind", "session", "contract", "request_id"))
+    assert audit.erase_person(alice, "erased-1f") == 3
+    rows = AuditEvent.objects.order_by("pk")
+    assert list(rows.values("id", "at", "kind", "session", "contract", "request_id")) == before
+    now_told: list[tuple] = list(rows.values_list("user", "actor", "name", "address", "reason"))
+    assert now_told == [
+        (None, None, "erased-1f", None, "wrong password"),
+        (None, None, "erased-1f", None, "more than 10/5m wrong guesses by name"),
+        (None, olga.pk, "erased-1f", "192.0.2.7", "erased"),
+    ]
+
+
+def test_what_an_erased_operator_did_to_others_stays_told(alice, olga, event):
+    assert audit.erase_person(olga, "erased-2e") == 1
+    event.refresh_from_db()
+    assert (event.user, event.actor, event.name, event.address, event.reason) == (alice, None, "alice", None, "she left")
+
+
+def test_an_operator_who_acted_on_themselves_is_erased_whole(olga):
+    happened(Kind.SESSIONS_ENDED, user_id=olga.pk, actor_id=olga.pk, name="olga", address="192.0.2.7", reason="Olga lost her phone")
+    assert audit.erase_person(olga, "erased-2e") == 1
+    event = AuditEvent.objects.get()
+    assert (event.user, event.actor, event.name, event.address, event.reason) == (None, None, "erased-2e", None, "erased")
+
+
+def test_erasing_alice_leaves_bob(alice, bob):
+    happened(Kind.LOGIN, user_id=bob.pk, name="bob", address="192.0.2.7")
+    happened(Kind.THROTTLED, name="alicent")
+    assert audit.erase_person(alice, "erased-1f") == 0
+
+
+def test_only_a_stand_in_takes_a_persons_place(alice, event):
+    with pytest.raises(ValueError, match="erased-"):
+        audit.erase_person(alice, "bob")
+    refused("UPDATE TRAIL SET name = 'bob', user_id = NULL")
+
+
+def test_the_account_may_go_and_the_event_stays(alice, event):
+    alice.delete()
+    event.refresh_from_db()
+    assert (event.user, event.name) == (None, "alice")
+
+
+# Retention
+
+
+def test_events_are_kept_for_ever_unless_somebody_decides_otherwise():
+    happened(Kind.LOGIN, name="alice", at=now() - timedelta(days=4000))
+    call_command("prune")
+    assert AuditEvent.objects.exists()
+
+
+def test_events_are_forgotten_when_the_operator_says_so(settings, capsys):
+    settings.AUDIT_RETENTION = timedelta(days=365)
+    for days in (366, 364):
+        happened(Kind.LOGIN, name=f"{days} days ago", at=now() - timedelta(days=days))
+    call_command("prune")
+    assert AuditEvent.objects.get().name == "364 days ago"
+    assert "accounts.AuditEvent: 1" in capsys.readouterr().out
+
+
+def test_no_event_of_the_last_ninety_days_can_be_deleted_whatever_is_set(settings):
+    settings.AUDIT_RETENTION = timedelta(0)
+    happened(Kind.LOGIN, name="alice", at=now() - timedelta(days=89))
+    with pytest.raises(IntegrityError, match=SENTENCE), transaction.atomic():
+        call_command("prune")
+    assert AuditEvent.objects.count() == 1
+
+
+# The role that docs/operating.md gives to web nodes
+
+
+@pytest.fixture
+def as_web_node(transactional_db):
+    """This connection goes on as the role which the document's SQL makes."""
+    document = (project.BASE_DIR / "docs" / "operating.md").read_text()
+    make, allow_erasure = re.findall(r"```sql\n(.*?authsvc_web.*?)```", document, re.DOTALL)
+    with connection.cursor() as cursor:
+        cursor.execute(make)
+        cursor.execute("SET ROLE authsvc_web")
+        yield lambda: cursor.execute(f"RESET ROLE; {allow_erasure} SET ROLE authsvc_web")
+        cursor.execute("RESET ROLE; DROP OWNED BY authsvc_web; DROP ROLE authsvc_web")
+
+
+def forbidden(act):
+    with pytest.raises(ProgrammingError, match="permission denied for table accounts_auditevent"), transaction.atomic():
+        act()
+
+
+@pytest.mark.postgresql
+def test_a_web_node_works_without_the_right_to_change_events(caller, client, alice, olga, as_web_node):
+    """Bodies may be changed and rows deleted everywhere else: a login, a rotation, a reset, an operator's act and the pages work."""
+    body = caller.form("/api/v1/auth/login", f"username=alice&password={PASSWORD}").json()
+    tokens = (body["access_token"]["token"], body["refresh_token"]["token"])
+    assert caller.json("/c/form/api/v1/auth/refresh", {"token": tokens[1]}, tokens[0]).status_code == 200
+    assert caller.json("/v1/login", {"username": "alice", "password": "wrong"}).status_code == 401
+    assert caller.json("/v1/forgot-password", {"username": "alice"}).status_code == 200
+    call_command("deliver_mail", once=True)
+    client.force_login(olga)
+    assert client.get("/admin/accounts/auditevent/").status_code == 200
+    assert caller.json("/c/camel/api/v1/auth/logout", token=tokens[0]).status_code == 200
+    assert AuditEvent.objects.filter(kind__in=["login", "login_failed", "reset_asked", "logout"]).count() >= 4
+
+
+@pytest.mark.postgresql
+def test_a_web_node_cannot_change_events_by_any_statement(alice, as_web_node):
+    happened(Kind.LOGIN, user_id=alice.pk, name="alice", at=now() - timedelta(days=400))
+    forbidden(lambda: AuditEvent.objects.update(reason="another"))
+    forbidden(lambda: AuditEvent.objects.all().delete())
+    forbidden(lambda: connection.cursor().execute(f"TRUNCATE {TABLE}"))
+    forbidden(lambda: audit.erase_person(alice, "erased-1f"))
+    with pytest.raises(ProgrammingError, match="must be owner"), transaction.atomic():
+        connection.cursor().execute(f"ALTER TABLE {TABLE} DISABLE TRIGGER ALL")
+
+
+@pytest.mark.postgresql
+def test_a_web_node_may_be_let_to_erase_a_person_and_no_more(alice, as_web_node):
+    happened(Kind.LOGIN, user_id=alice.pk, name="alice", at=now() - timedelta(days=400))
+    as_web_node()
+    assert audit.erase_person(alice, "erased-1f") == 1
+    refused("UPDATE TRAIL SET name = 'bob'")
+    forbidden(lambda: AuditEvent.objects.update(kind="logout"))
+    forbidden(lambda: AuditEvent.objects.all().delete())
