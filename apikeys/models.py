@@ -12,7 +12,7 @@ from django.db import models, transaction
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
-from accounts import encryption
+from accounts import encryption, trigrams
 from accounts.errors import InvalidToken
 from accounts.models import User
 from apikeys import text
@@ -100,7 +100,10 @@ class APIKey(models.Model):
     class Meta:
         verbose_name = "API key"
         verbose_name_plural = "API keys"
-        indexes: ClassVar = [models.Index(fields=["owner", "created_at"])]
+        indexes: ClassVar = [
+            models.Index(fields=["owner", "created_at"]),
+            models.Index(fields=["expires_at"], condition=models.Q(ended_at=None), name="key_expiring"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.public_id})"
@@ -110,8 +113,16 @@ class APIKey(models.Model):
         return f"key_{self.pk}"
 
     @property
+    def is_live(self) -> bool:
+        return self.ended_at is None and (self.expires_at is None or self.expires_at > now())
+
+    @property
     def scopes(self) -> list[str]:
         return self.scope.split()
+
+
+NAMES = trigrams.Index("key_search", APIKey, ("name",))
+trigrams.indexes.append(NAMES)
 
 
 class KnownAddress(models.Model):

@@ -6,6 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from accounts import trigrams
+
 KEEPS_ITS_TOKEN = {"bearer", "camel", "challenge"}
 
 
@@ -35,3 +37,18 @@ def plain_http(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     if settings.SECURE_COOKIES:
         return []
     return [Warning("PUBLIC_URL is not https: passwords and tokens would cross the network in clear.", id="authsvc.W002")]
+
+
+@register(Tags.database)
+def search_without_index(databases: Sequence[str] | None = None, **kwargs: Any) -> Sequence[CheckMessage]:
+    """With ``check --database default``: what finds people among millions."""
+    if "default" not in (databases or ()) or not trigrams.missing():
+        return []
+    return [
+        Warning(
+            "Finding people by part of a name reads the whole table: its index is missing.",
+            hint="Let a superuser run CREATE EXTENSION pg_trgm in this database (on Debian it is in the package postgresql); then run "
+            "manage.py migrate, which makes the index while the service goes on.",
+            id="authsvc.W003",
+        )
+    ]

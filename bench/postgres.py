@@ -2,9 +2,13 @@
 
 import os
 import secrets
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -41,6 +45,25 @@ def database(address: str, name: str) -> Iterator[str]:
 def tidy(address: str) -> None:
     """Leaves the tables as autovacuum would after a while."""
     execute(address, SQL("VACUUM (ANALYZE)"))
+
+
+@contextmanager
+def packaged() -> Iterator[str]:
+    """A server of the system's own PostgreSQL, which has extensions that a wheel has not; ``FileNotFoundError`` without."""
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), default=None)
+    if programs is None:
+        raise FileNotFoundError("there is no PostgreSQL of the system: on Debian and Ubuntu, apt install postgresql")
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder, ExitStack() as stack:
+        owner: dict[str, Any] = {}
+        if os.geteuid() == 0:  # as which PostgreSQL does not run
+            shutil.chown(folder, "postgres")
+            owner = {"user": "postgres", "group": "postgres", "extra_groups": []}
+        quiet: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL, "cwd": folder, **owner}
+        subprocess.run([programs / "initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"], **quiet)
+        listen = f"-c fsync=off -c listen_addresses='' -c unix_socket_directories='{folder}'"
+        subprocess.run([programs / "pg_ctl", "-D", "data", "-o", listen, "-l", "log", "-w", "start"], **quiet)
+        stack.callback(lambda: subprocess.run([programs / "pg_ctl", "-D", "data", "-m", "immediate", "stop"], **quiet))
+        yield f"postgresql://postgres@/postgres?host={folder}"
 
 
 def execute(address: str, statement: psycopg.sql.SQL | psycopg.sql.Composed) -> None:

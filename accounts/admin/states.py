@@ -1,0 +1,74 @@
+"""States and times in words, as lists and pages show them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince, timeuntil
+from django.utils.timezone import localtime, now
+
+from accounts import limits, mails
+from accounts.models import OutgoingMail, User
+
+ROLES = {"user": "User", "admin": "Admin", "super_admin": "Super admin"}
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A state in words, and how it is meant: good, bad, warn, or nothing of these."""
+
+    text: str
+    tone: str = ""
+
+    def __str__(self) -> str:
+        return format_html('<span class="badge {}">{}</span>', self.tone, self.text)
+
+    __html__ = __str__
+
+
+def state(person: User) -> list[Badge]:
+    """All that keeps this person from logging in, or that nothing does: with what only the cache and their mails know."""
+    badges = access(person)
+    if badges == [NO_PASSWORD] and person.mails.filter(kind=OutgoingMail.Kind.INVITATION).exists():
+        badges = [Badge("Invited, no password yet", "warn")]
+    if wait := limits.locked_for(person.username, person.email):
+        guesses = settings.LOGIN_RATE_PER_NAME.partition("/")[0]
+        badges.append(Badge(f"Locked until {localtime(now() + wait):%H:%M} UTC because of {guesses} wrong guesses", "bad"))
+    return badges
+
+
+def access(person: User) -> list[Badge]:
+    """What the account itself says of it."""
+    if person.erased_at:
+        return [Badge(f"Erased on {localtime(person.erased_at):%-d %B %Y}", "bad")]
+    if not person.is_active:
+        return [Badge("Deactivated", "bad")]
+    if person.must_change_password:
+        return [Badge("Active", "good"), Badge("Must change password", "warn")]
+    return [Badge("Active", "good")] if person.has_usable_password() else [NO_PASSWORD]
+
+
+NO_PASSWORD = Badge("No password yet", "warn")
+
+
+def when(moment: datetime | None) -> SafeString | str:
+    """How long ago, or how long until then, with the time itself for whoever points at it."""
+    if moment is None:
+        return "never"
+    words = f"in {timeuntil(moment, depth=1)}" if moment > now() else f"{timesince(moment, depth=1)} ago"
+    words = "just now" if words.startswith("0") else words
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), f"{localtime(moment):%Y-%m-%d %H:%M:%S} UTC", words)
+
+
+def device(user_agent: str) -> str:
+    """What a session or mail was asked for with: as mails call it, else as it calls itself."""
+    return mails.device(user_agent) or user_agent[:40] or "unknown"
+
+
+def fate(mail: OutgoingMail) -> Badge:
+    """What became of it."""
+    return Badge(
+        mail.get_fate_display(), {OutgoingMail.Fate.SENT: "good", OutgoingMail.Fate.FAILED: "bad"}.get(OutgoingMail.Fate(mail.fate), "")
+    )

@@ -1,0 +1,18 @@
+from django.db import migrations, models
+from django.db.models import F
+
+from accounts.indexes import AddIndexAlongside, AddIndexOnPostgreSQL
+
+
+class Migration(migrations.Migration):
+    """What the list of keys is read from."""
+
+    atomic = False
+    dependencies = [("apikeys", "0001_initial")]
+    operations = [
+        AddIndexOnPostgreSQL(  # SQLite knows no NULLS LAST in an index
+            "apikey",
+            models.Index(F("last_used_at").desc(nulls_last=True), F("created_at").desc(), name="key_last_used"),
+        ),
+        AddIndexAlongside("apikey", models.Index(fields=["expires_at"], condition=models.Q(ended_at=None), name="key_expiring")),
+    ]

@@ -1,0 +1,193 @@
+"""`python -m bench.search`: how long the lists and the search of the admin keep the database busy, when their tables are large.
+
+On the system's own PostgreSQL, which has pg_trgm, with its default settings. Each page is opened through Django, and the time of all its
+statements is summed up: first on a new connection, where nothing is planned or prepared, and then some more times.
+"""
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from . import postgres
+
+PROMISE = 200.0  # ms
+TABLE = re.compile(r"INSERT INTO (\w+)")
+ROWS = Path(__file__).with_suffix(".sql")
+USERS, LIVE, SENT, ISSUED = "accounts/user/", "accounts/session/", "accounts/outgoingmail/", "apikeys/apikey/"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.search", description=__doc__)
+    parser.add_argument(
+        "--people", type=int, default=1_000_000, help="accounts; three times as many sessions and events, as many mails and keys"
+    )
+    parser.add_argument("--rounds", type=int, default=7)
+    asked = parser.parse_args()
+    with postgres.packaged() as address, tempfile.TemporaryDirectory() as folder:
+        os.environ |= {
+            "DATABASE_URL": address,
+            "DATA_DIR": folder,
+            "SECRET_KEY": "a key of nothing that anybody has to keep secret",
+            "DJANGO_SETTINGS_MODULE": "authsvc.settings",
+        }
+        os.environ.pop("REDIS_URL", None)
+        import django
+
+        django.setup()
+        fill(asked.people)
+        kept = report(asked.people, asked.rounds)
+        explain(asked.people)
+        return kept
+
+
+def fill(people: int) -> None:
+    from django.core.management import call_command
+    from django.db import connection
+
+    from accounts import trigrams
+
+    call_command("migrate", verbosity=0)
+    with connection.cursor() as cursor:
+        for index in trigrams.indexes:
+            cursor.execute(f"DROP INDEX {index.name}")
+        cursor.execute("SET session_replication_role = replica")  # which checks no foreign keys
+        for statement in ROWS.read_text().replace(":people", str(people)).split(";\n")[:-1]:
+            cursor.execute(statement)
+            print(f"{cursor.rowcount:,} rows of {TABLE.findall(statement)[0]}", file=sys.stderr)
+        cursor.execute("RESET session_replication_role")
+        cursor.execute("SELECT setval('accounts_user_id_seq', %s)", [people])
+        began = time.perf_counter()
+        trigrams.make()
+        print(f"The indexes of names were made in {time.perf_counter() - began:.0f} s", file=sys.stderr)
+        cursor.execute("VACUUM (ANALYZE)")
+
+
+def report(people: int, rounds: int) -> int:
+    client, worst = signed_in(), 0.0
+    print(f"{people:,} accounts, {3 * people:,} sessions and events, {people:,} mails and API keys; ms of all statements of a page\n")
+    print(f"{'page':<58}{'cold':>8}{'median':>8}{'worst':>8}{'queries':>9}")
+    for name, path in pages(people):
+        figures = [measure(client, path, cold=number == 0) for number in range(rounds)]
+        times = [spent for spent, _ in figures]
+        worst = max(worst, median(times))
+        print(f"{name:<58}{times[0]:8.1f}{median(times):8.1f}{max(times):8.1f}{figures[-1][1]:9}", flush=True)
+    print(f"\nThe slowest median is {worst:.1f} ms; promised are {PROMISE:.0f} ms.")
+    return int(worst > PROMISE)
+
+
+def explain(people: int) -> None:
+    """How PostgreSQL finds part of a name, as it says itself."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    from accounts import search
+
+    print("\nEXPLAIN ANALYZE of the statement that finds parts of names, up to a thousand and one")
+    for kind, term in sought(people).items():
+        with CaptureQueriesContext(connection) as sent:
+            search.find(term)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) " + next(query["sql"] for query in sent if "LIMIT (SELECT" in query["sql"])
+            )
+            plan = [line.strip(" ->") for (line,) in cursor.fetchall()]
+        scans = " of ".join(line.replace(" (actual rows", ", rows").removesuffix(" loops=1)") for line in plan if " Scan on " in line)
+        print(f"{kind:<28}{plan[-1].removeprefix('Execution Time: '):>12}  {scans}", flush=True)
+
+
+def sought(people: int) -> dict[str, str]:
+    """What is looked for, by kind."""
+    from accounts.models import Session, User
+
+    person = User.objects.get(pk=people // 3)
+    return {
+        "rare part": str(person.pk)[:5] + "@",
+        "one person": person.username,
+        "name and surname": person.name,
+        "common name": "olga",
+        "everybody's domain": "example.com",
+        "a customer imported last": "acme",
+        "nobody": "qqqxyz",
+        "two letters": "ol",
+        "two letters, nobody": "qx",
+        "one letter": "o",
+        "two words": "olga acme",
+        "account's uuid": str(person.uuid),
+        "session id": str(Session.objects.filter(user=person)[:1].values_list("pk", flat=True)[0]),
+        "request id": "c4ca4238a0b92382",
+        "API key id": "key_c4ca4238",
+    }
+
+
+def pages(people: int) -> Iterator[tuple[str, str]]:
+    """What an operator opens: each list as it is, on its last page and through each filter, and the search for each kind of term."""
+    terms = sought(people)
+    yield from ((f"people, {what}", path) for what, path in listed(USERS, state=("active", "deactivated", "must_change", "no_password")))
+    yield from ((f"people, role {role}", f"{USERS}?role={role}") for role in ("user", "admin", "super_admin"))
+    yield from ((f"people, search for {kind}", f"{USERS}?q={term}") for kind, term in terms.items())
+    yield from (
+        (f"people, deactivated, search for {kind}", f"{USERS}?state=deactivated&q={terms[kind]}") for kind in ("common name", "nobody")
+    )
+    yield from ((f"the box on every page, {kind}", f"{USERS}find/?q={terms[kind]}") for kind in ("one person", "session id", "request id"))
+    yield "one person", f"{USERS}{people // 3}/change/"
+    yield from ((f"sessions, {what}", path) for what, path in listed(LIVE, state=("live",), contract__exact=("bearer", "envelope")))
+    yield "sessions, live, a contract that nobody uses", f"{LIVE}?state=live&contract__exact=envelope"
+    yield from (
+        (f"sessions, search for {kind}", f"{LIVE}?q={terms[kind]}") for kind in ("one person", "common name", "session id", "nobody")
+    )
+    fates, kinds = ("sent", "failed", "nobody", "waiting"), ("reset", "key_leaked")
+    yield from ((f"mails, {what}", path) for what, path in listed(SENT, fate__exact=fates, kind__exact=kinds))
+    yield from ((f"mails, search for {kind}", f"{SENT}?q={terms[kind]}") for kind in ("one person", "common name", "nobody"))
+    yield from ((f"API keys, {what}", path) for what, path in listed(ISSUED, use=("unused", "expiring", "live", "ended")))
+    yield from ((f"API keys, search for {kind}", f"{ISSUED}?q={terms[kind]}") for kind in ("one person", "API key id", "nobody"))
+
+
+def listed(path: str, **filters: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    yield "first page", path
+    yield "last page", f"{path}?p=20"
+    for name, values in filters.items():
+        yield from ((f"{name.partition('__')[0]} {value}", f"{path}?{name}={value}") for value in values)
+
+
+def signed_in() -> Any:
+    from django.test import Client
+
+    from accounts.models import User
+
+    client = Client(headers={"host": "localhost"})
+    client.force_login(User.objects.create_superuser("operator"))
+    return client
+
+
+def measure(client: Any, path: str, *, cold: bool) -> tuple[float, int]:
+    """Milliseconds of all statements of a page, and how many they are."""
+    from django.db import connection as opened
+
+    connection: Any = opened
+    spent: list[float] = []
+
+    def stopwatch(execute: Callable[..., Any], *statement: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            return execute(*statement)
+        finally:
+            spent.append((time.perf_counter() - began) * 1000)
+
+    if cold:
+        connection.close_pool()
+    with connection.execute_wrapper(stopwatch):
+        answer = client.get(f"/admin/{path}")
+    if answer.status_code not in (200, 302) or "/login/" in answer.get("Location", ""):
+        raise SystemExit(f"{path} was answered {answer.status_code}.")
+    return sum(spent), len(spent)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

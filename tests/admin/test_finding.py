@@ -1,0 +1,207 @@
+"""Olga finds people, sessions, mails and keys in lists that never count or sort more than they show."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils.timezone import now
+
+from accounts import audit, origin, outbox, search
+from accounts.models import OutgoingMail, Session, User
+from apikeys.models import APIKey
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.usefixtures("db")
+PEOPLE, FIND, SESSIONS, MAILS = (
+    reverse(f"admin:accounts_{name}") for name in ("user_changelist", "user_find", "session_changelist", "outgoingmail_changelist")
+)
+KEYS = reverse("admin:apikeys_apikey_changelist")
+
+
+@pytest.fixture(autouse=True)
+def as_olga(client, olga):
+    client.force_login(olga)
+    return client
+
+
+@pytest.fixture
+def crowd(db):
+    User.objects.bulk_create(User(username=f"person{n:04}", email=f"person{n:04}@example.com", password="x") for n in range(1100))
+
+
+def open_session(user, **fields):
+    return Session.objects.create(
+        user=user, **{"contract": "bearer", "last_used_at": now(), "expires_at": now() + timedelta(days=1)} | fields
+    )
+
+
+def rows(client, path, **asked):
+    return [str(row) for row in client.get(path, asked).context["cl"].result_list]
+
+
+def page_of(user):
+    return reverse("admin:accounts_user_change", args=[user.pk])
+
+
+# The box on every page
+
+
+def test_every_page_has_the_box(client, alice):
+    for path in (reverse("admin:index"), PEOPLE, SESSIONS, page_of(alice)):
+        assert f'action="{FIND}"' in client.get(path).content.decode()
+
+
+def test_the_box_leads_to_the_one_person_that_is_meant(client, alice, bob):
+    key, session = APIKey.objects.issue(alice.pk)[0], open_session(alice)
+    for typed in ("alice", " Liddell ", str(alice.uuid), key.public_id, str(session.pk)):
+        assert client.get(FIND, {"q": typed}).url == page_of(alice)
+
+
+@pytest.mark.parametrize("typed", ["example.com", "nobody of this name", ""])
+def test_the_box_leads_to_the_list_of_several_or_of_none(client, alice, bob, typed):
+    answer = client.get(FIND, {"q": typed}, follow=True)
+    assert answer.redirect_chain[0][0].startswith(PEOPLE)
+    assert answer.context["cl"].query == typed
+
+
+def test_the_box_leads_to_what_happened_in_a_request(client):
+    with origin.entered(origin.Origin(request_id="0123456789abcdef")):
+        audit.record(audit.Kind.LOGIN_FAILED, name="who")
+    assert client.get(FIND, {"q": "0123456789abcdef"}).url.endswith("?id=0123456789abcdef")
+
+
+def test_nobody_else_may_look(client, alice):
+    client.force_login(alice)
+    assert client.get(FIND, {"q": "olga"}).url.startswith("/admin/login/")
+
+
+# People
+
+
+def test_the_list_of_people_found_by_a_request_leads_to_its_events(client, alice):
+    with origin.entered(origin.Origin(request_id="0123456789abcdef")):
+        audit.record(audit.Kind.LOGIN, user=alice)
+    page = client.get(PEOPLE, {"q": "0123456789abcdef"})
+    assert [user.username for user in page.context["cl"].result_list] == ["alice"]
+    assert 'request/?id=0123456789abcdef">See what happened there' in page.content.decode()
+
+
+def test_the_best_comes_first_unless_the_operator_sorts_otherwise(client):
+    for name in ("aa-mary", "mary-ann", "mary"):
+        User.objects.create_user(name)
+    assert rows(client, PEOPLE, q="mary") == ["mary", "mary-ann", "aa-mary"]
+    assert rows(client, PEOPLE, q="mary", o="1") == ["aa-mary", "mary", "mary-ann"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({"state": "active"}, {"alice", "bob", "dora", "olga", "stan"}),
+        ({"state": "deactivated"}, {"carl"}),
+        ({"state": "must_change"}, {"dora"}),
+        ({"state": "no_password"}, {"bob"}),
+        ({"role": "user"}, {"alice", "bob", "carl", "dora"}),
+        ({"role": "admin"}, {"stan"}),
+        ({"role": "super_admin"}, {"olga"}),
+        ({"role": "user", "state": "deactivated", "q": "example.com"}, {"carl"}),
+        ({"state": "nonsense"}, {"alice", "bob", "carl", "dora", "olga", "stan"}),
+    ],
+)
+def test_people_of_one_state_or_role(client, alice, chosen, expected):
+    User.objects.create_user("bob")
+    User.objects.create_user("carl", PASSWORD, email="carl@example.com", is_active=False)
+    User.objects.create_user("dora", PASSWORD, must_change_password=True)
+    User.objects.create_user("stan", PASSWORD, is_staff=True)
+    assert set(rows(client, PEOPLE, **chosen)) == expected
+
+
+def test_no_more_than_a_thousand_are_counted_and_all_that_is_counted_can_be_seen(client, crowd):
+    page = client.get(PEOPLE)
+    assert page.context["cl"].paginator.num_pages == 20
+    assert "1,000+ users" in page.content.decode()
+    assert len(rows(client, PEOPLE, p=20)) == 50
+    assert client.get(PEOPLE, {"p": 21}).status_code == 302
+    assert "1 user" in client.get(PEOPLE, {"q": "olga"}).content.decode()
+
+
+def test_of_more_than_a_thousand_who_match_it_is_said_that_there_are_others(client, crowd):
+    assert "Type more to see others" in client.get(PEOPLE, {"q": "person"}).content.decode()
+    assert "Type more to see others" not in client.get(PEOPLE, {"q": "person000"}).content.decode()
+
+
+def test_only_what_was_found_can_be_sorted_by_any_column(client, crowd):
+    with CaptureQueriesContext(connection) as sent:
+        client.get(PEOPLE, {"o": "3"})
+    assert not [query for query in sent if 'ORDER BY "accounts_user"."email"' in query["sql"]]
+    assert rows(client, PEOPLE, q="person000", o="-3")[0] == "person0009"
+
+
+# All lists
+
+
+@pytest.fixture
+def much(crowd):
+    people = list(User.objects.filter(username__startswith="person"))
+    for person in people[:60]:
+        open_session(person)
+        outbox.put(outbox.Kind.RESET, typed=person.username, user=person)
+        APIKey.objects.issue(person.pk)
+        audit.record(audit.Kind.LOGIN, user=person)
+
+
+@pytest.mark.parametrize("path", [PEOPLE, SESSIONS, MAILS, KEYS])
+def test_a_list_costs_a_count_and_a_page(client, much, path, django_assert_num_queries):
+    client.get(path)  # once a minute, the operator's session is written
+    with django_assert_num_queries(4) as sent:  # the session, the operator, how many rows there are, and which
+        client.get(path)
+    counts = [query["sql"] for query in sent.captured_queries if "COUNT(*)" in query["sql"]]
+    assert len(counts) == 1
+    assert "LIMIT 1001" in counts[0]
+
+
+@pytest.mark.parametrize("model", [User, Session, OutgoingMail, APIKey])
+def test_no_filter_of_a_long_list_asks_the_table_what_there_is(client, much, model):
+    meta = model._meta
+    with CaptureQueriesContext(connection) as sent:
+        page = client.get(reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist"))
+    assert page.context["cl"].has_filters
+    assert not [query for query in sent if "DISTINCT" in query["sql"]]
+    assert admin.site.get_model_admin(model).show_facets == admin.ShowFacets.NEVER
+
+
+# Sessions, mails and keys
+
+
+def test_sessions_are_found_by_their_person_or_their_id(client, alice, bob):
+    hers, his = open_session(alice), open_session(bob)
+    assert rows(client, SESSIONS, q="liddell") == rows(client, SESSIONS, q=str(hers.pk)) == [str(hers)]
+    assert rows(client, SESSIONS, q="example.com") == [str(his), str(hers)]
+    assert rows(client, SESSIONS, q="nobody") == rows(client, SESSIONS, q=str(alice.uuid)) == []
+
+
+def test_sessions_that_live_or_of_one_contract(client, alice):
+    live, ended = open_session(alice), open_session(alice, contract="form", revoked_at=now(), revoked_why="logout")
+    expired = open_session(alice, expires_at=now() - timedelta(days=1))
+    assert rows(client, SESSIONS, state="live") == [str(live)]
+    assert rows(client, SESSIONS, contract__exact="form") == [str(ended)]
+    assert rows(client, SESSIONS) == [str(expired), str(ended), str(live)]
+
+
+def test_mails_are_found_by_their_person_or_else_by_what_was_typed(client, alice):
+    outbox.put(outbox.Kind.PASSWORD_CHANGED, user=alice)
+    outbox.put(outbox.Kind.RESET, typed="Somebody@elsewhere.example")
+    assert rows(client, MAILS, q="Liddell") == ["password_changed mail, waiting"]
+    assert rows(client, MAILS, q="somebody@ELSEWHERE.example") == ["reset mail, waiting"]
+    assert rows(client, MAILS, q="else") == []
+
+
+def test_of_the_sessions_of_more_than_a_thousand_people_it_is_said_that_there_are_others(client, alice, bob, olga, monkeypatch):
+    User.objects.filter(pk=olga.pk).update(email=None)
+    monkeypatch.setattr(search, "MOST", 1)
+    open_session(alice), open_session(bob)
+    page = client.get(SESSIONS, {"q": "example.com"})
+    assert len(page.context["cl"].result_list) == 1
+    assert "people who match" in page.content.decode()

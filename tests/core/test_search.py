@@ -1,0 +1,206 @@
+"""Olga looks for people: by part of what they are called, or by an id that somebody read out."""
+
+import os
+import subprocess
+import sys
+from uuid import uuid4
+
+import pytest
+from django.core import checks
+from django.db import connection
+from django.utils.timezone import now
+from psycopg.sql import SQL
+
+from accounts import audit, origin, search
+from accounts.models import Session, User
+from apikeys.models import APIKey
+from bench import postgres
+from tests.faults.servers import PROJECT
+
+pytestmark = pytest.mark.usefixtures("db")
+
+
+@pytest.fixture(autouse=True)
+def everyone(alice, bob, olga):
+    User.objects.create_user("zoe", email="zoe@example.com", name="Zoé ÖSTLUND-Müller")
+    User.objects.create_user("100%_sure", name="Percy")
+    User.objects.create_user("1000_sure", name="Percival")
+
+
+def names(typed):
+    return [user.username for user in search.people(typed)]
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("lice", ["alice"]),
+        ("ALICE", ["alice"]),
+        ("  Alice  ", ["alice"]),
+        ("Ａｌｉｃｅ", ["alice"]),
+        ("iddel", ["alice"]),
+        ("Alice Liddell", ["alice"]),
+        ("liddell alice", ["alice"]),
+        ("bob@exam", ["bob"]),
+        ("östlund", ["zoe"]),
+        ("müller zoé", ["zoe"]),
+        ("alice bob", []),
+        ("nobody", []),
+        ("example.com", ["alice", "bob", "olga", "zoe"]),
+    ],
+)
+def test_part_of_a_name_or_an_address(typed, expected):
+    assert names(typed) == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"), [("li", ["alice"]), ("al", ["alice"]), ("ce", []), ("bo al", []), ("ös", ["zoe"]), ("o", ["olga"])]
+)
+def test_two_letters_are_the_beginning_of_a_word(typed, expected):
+    assert names(typed) == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [("100%_", ["100%_sure"]), ("0_sur", ["1000_sure"]), ("%", []), ("__", []), ("\\", []), ("10_%", []), ("", []), (" ", [])],
+)
+def test_what_stands_for_anything_in_sql_stands_for_itself(typed, expected):
+    assert names(typed) == expected
+
+
+def test_whatever_is_pasted_is_looked_for(alice):
+    assert names("ali\0ce") == ["alice"]
+    assert names("word " * 100_000) == names("\N{PILE OF POO}" * 300) == []
+
+
+def test_whoever_is_called_so_comes_before_whoever_is_called_somehow_like_it(db):
+    for name in ("aa-mary", "mary-ann", "mary"):
+        User.objects.create_user(name)
+    assert names("mary") == ["mary", "mary-ann", "aa-mary"]
+
+
+def test_only_among_those_who_are_asked_for(alice, bob):
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    found = search.find("example.com", among=User.objects.filter(is_active=False))
+    assert list(found.people) == [alice]
+    assert list(search.find(str(bob.uuid), among=User.objects.filter(is_active=False)).people) == []
+    assert list(search.find("alice", among=User.objects.none()).people) == []
+
+
+def test_of_more_than_a_thousand_some_are_found_and_it_is_said(db, monkeypatch):
+    monkeypatch.setattr(search, "MOST", 3)
+    found = search.find("example.com")
+    assert (found.people.count(), found.more) == (3, True)
+    assert search.find("zoe").more is False
+
+
+def test_an_id_of_an_account_or_a_session(alice, bob):
+    session = Session.objects.create(user=bob, contract="bearer", last_used_at=now(), expires_at=now()).pk
+    assert names(str(alice.uuid)) == names(f" {str(alice.uuid).upper()} ") == names(alice.uuid.hex) == ["alice"]
+    assert names(str(session)) == ["bob"]
+    assert names(str(uuid4())) == []
+
+
+def test_an_id_of_a_key_with_its_capitals(bob):
+    key, _ = APIKey.objects.issue(bob.pk)
+    assert names(key.public_id) == ["bob"]
+    assert names(f"key_{key.pk.swapcase()}") == names("key_00000000") == []
+
+
+@pytest.mark.parametrize("given", ["0123456789abcdef", "proxy-id.2026_11"])
+def test_an_id_of_a_request_finds_whom_its_events_name(alice, bob, olga, given):
+    with origin.entered(origin.Origin(request_id=given)):
+        audit.record(audit.Kind.UNLOCKED, user=alice, actor=olga)
+        audit.record(audit.Kind.THROTTLED, name="Bob@example.com")
+        audit.record(audit.Kind.LOGIN_FAILED, name="somebody unknown")
+    found = search.find(given)
+    assert {user.username for user in found.people} == {"alice", "bob", "olga"}
+    assert found.request_id == given
+    assert search.find("fedcba9876543210").request_id == search.find("alice").request_id == ""
+
+
+def test_what_is_found_costs_the_same_for_one_and_for_many(django_assert_num_queries):
+    User.objects.bulk_create(User(username=f"person{n}", email=f"person{n}@example.com") for n in range(1100))
+    for typed, queries in (("zoe", 3), ("example.com", 3), ("Zoé Östlund", 2), ("nobody", 2)):  # what has a space is no request's id
+        with django_assert_num_queries(queries):
+            list(search.people(typed)[:50])
+
+
+def test_the_check_of_the_database_says_how_to_get_the_index():
+    said = checks.run_checks(tags=["database"], databases=["default"])
+    missing = [message for message in said if message.id == "authsvc.W003"]
+    assert bool(missing) == (connection.vendor == "postgresql" and not search.PEOPLE.is_there)
+    assert all("CREATE EXTENSION pg_trgm" in str(message.hint) for message in missing)
+
+
+# With pg_trgm, which the PostgreSQL of the system has
+
+
+@pytest.fixture(scope="module")
+def system_postgres():
+    try:
+        with postgres.packaged() as address:
+            yield address
+    except FileNotFoundError as error:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(error))
+
+
+def run(address, *arguments):
+    environment = {"DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": "authsvc.settings", "PYTHONPATH": str(PROJECT)}
+    return subprocess.run(
+        [sys.executable, *arguments], env=os.environ | environment, cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+
+
+EXPLAINED = """
+import django; django.setup()
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from accounts import search
+from accounts.models import User
+User.objects.bulk_create(User(username=f"person{n}", email=f"person{n}@example.com", name="Somebody") for n in range(20000))
+User.objects.create_user("haystack", name="With a NEEDLE")
+cursor = connection.cursor()
+cursor.execute("VACUUM ANALYZE accounts_user")
+for typed in ("needle", "wi", "w"):
+    with CaptureQueriesContext(connection) as sent:
+        print([user.username for user in search.people(typed)])
+    cursor.execute("EXPLAIN " + next(query["sql"] for query in sent if "LIMIT (SELECT" in query["sql"]))
+    print("\\n".join(line for line, in cursor.fetchall()))
+"""
+
+
+@pytest.mark.postgresql
+def test_parts_of_names_are_found_by_their_trigrams(system_postgres):
+    with postgres.database(system_postgres, "trigrams") as address:
+        run(address, "manage.py", "migrate", "-v0")
+        assert "W003" not in run(address, "manage.py", "check", "--database", "default").stderr
+        plans = run(address, "-c", EXPLAINED).stdout
+    assert plans.count("['haystack']") == plans.count(f"Bitmap Index Scan on {search.PEOPLE.name}") == 3
+
+
+@pytest.mark.postgresql
+def test_a_role_that_may_not_have_the_extension_gets_the_index_once_somebody_else_made_it(system_postgres):
+    with postgres.database(system_postgres, "poor") as address:
+        poor = address.replace("postgres@", "poor@")
+        sql(address, "CREATE ROLE poor LOGIN; GRANT ALL ON SCHEMA public TO poor")
+        run(poor, "manage.py", "migrate", "-v0")
+        assert "W003" in run(poor, "manage.py", "check", "--database", "default").stderr
+        sql(address, "CREATE EXTENSION pg_trgm")
+        run(poor, "manage.py", "migrate", "-v0")
+        assert "W003" not in run(poor, "manage.py", "check", "--database", "default").stderr
+
+
+@pytest.mark.postgresql
+def test_an_index_whose_making_was_interrupted_is_made_anew(system_postgres):
+    with postgres.database(system_postgres, "interrupted") as address:
+        run(address, "manage.py", "migrate", "-v0")
+        sql(address, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'user_search'::regclass")
+        assert "W003" in run(address, "manage.py", "check", "--database", "default").stderr
+        run(address, "manage.py", "migrate", "-v0")
+        assert "W003" not in run(address, "manage.py", "check", "--database", "default").stderr
+
+
+def sql(address, statements):
+    for statement in statements.split("; "):
+        postgres.execute(address, SQL(statement))
