@@ -1,7 +1,9 @@
 from typing import Any
 
 from django.apps import AppConfig
-from django.contrib.auth.signals import user_logged_in
+from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.db.backends.signals import connection_created
+from django.db.models.signals import post_migrate
 
 
 class AccountsConfig(AppConfig):
@@ -9,9 +11,20 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        from accounts import audit
+        from accounts import audit, trail, trigrams
 
         def signed_in(sender: Any, user: Any, **kwargs: Any) -> None:
             audit.record(audit.Kind.LOGIN, user=user, reason="signed in to the admin")
 
+        def signed_out(sender: Any, user: Any, **kwargs: Any) -> None:
+            if user is not None:
+                audit.record(audit.Kind.LOGOUT, user=user, reason="signed out of the admin")
+
+        def teach(sender: Any, connection: Any, **kwargs: Any) -> None:
+            if connection.vendor == "sqlite":
+                connection.connection.create_function("address_in_network", 2, trail.address_in_network, deterministic=True)
+
+        connection_created.connect(teach, weak=False, dispatch_uid="accounts.teach")
         user_logged_in.connect(signed_in, weak=False, dispatch_uid="accounts.signed_in")
+        user_logged_out.connect(signed_out, weak=False, dispatch_uid="accounts.signed_out")
+        post_migrate.connect(trigrams.make, sender=self, dispatch_uid="accounts.trigrams")

@@ -60,7 +60,7 @@ def deliver(mail: OutgoingMail) -> None:
 
 def send(mail: OutgoingMail, user: User) -> None:
     with translation.override(user.language or mail.language or settings.LANGUAGE_CODE):
-        if mail.kind != Kind.RESET:
+        if mail.kind not in (Kind.RESET, Kind.INVITATION):
             mails.notice(mail, user).send()
             return
         proof = passwords.make_reset(user, mail)
@@ -69,9 +69,11 @@ def send(mail: OutgoingMail, user: User) -> None:
 
 
 def recipient(mail: OutgoingMail) -> User | None:
-    """Who is meant, if the account is active and has an address."""
+    """Who is meant, if the account is active and has an address; nobody is invited who has a password by now."""
     user = mail.user or User.objects.find(mail.typed)
-    return user if user and user.is_active and user.email else None
+    if user is None or not user.is_active or not user.email:
+        return None
+    return None if mail.kind == Kind.INVITATION and user.has_usable_password() else user
 
 
 def discreet(said: str) -> str:

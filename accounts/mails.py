@@ -8,6 +8,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from ua_parser import parse
 
+from accounts import origin
 from accounts.models import OutgoingMail, User
 from accounts.passwords import Proof
 
@@ -17,9 +18,19 @@ SYSTEMS = ("Windows", "Android", "iOS", "Mac OS X", "Chrome OS", "Ubuntu", "Linu
 
 
 def reset(mail: OutgoingMail, user: User, proof: Proof) -> EmailMultiAlternatives:
-    """A link and a code to choose a new password; who asked, until when it holds, and what to do if that was somebody else."""
-    link = f"{settings.PUBLIC_URL}/reset/{proof.token}"
-    return _message("reset", mail, user, link=link, code=proof.code, expires_at=proof.reset.expires_at, lifetime=settings.RESET_LIFETIME)
+    """A link and a code to choose a new password; who asked, until when it holds, and what to do if that was somebody else.
+
+    Of an invitation: a link to choose the first one, and until when it holds.
+    """
+    return _message(
+        mail.kind,
+        mail,
+        user,
+        link=f"{settings.PUBLIC_URL}/reset/{proof.token}",
+        code=proof.code,
+        expires_at=proof.reset.expires_at,
+        lifetime=settings.RESET_LIFETIME,
+    )
 
 
 def notice(mail: OutgoingMail, user: User) -> EmailMultiAlternatives:
@@ -28,11 +39,12 @@ def notice(mail: OutgoingMail, user: User) -> EmailMultiAlternatives:
 
 
 def _message(name: str, mail: OutgoingMail, user: User, /, **context: Any) -> EmailMultiAlternatives:
+    by_operator = mail.contract == origin.ADMIN  # whose own device and address are nothing that its receiver could recognise
     context |= {
         "user": user,
         "asked_at": mail.created_at,
-        "address": mail.address,
-        "device": device(mail.user_agent),
+        "address": None if by_operator else mail.address,
+        "device": "" if by_operator else device(mail.user_agent),
         "service": settings.PUBLIC_URL,
         "site_name": settings.SITE_NAME,
     }

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils.crypto import get_random_string
+from django.utils.timezone import now
 
-from accounts import audit, limits, outbox, passwords
-from accounts.errors import MissingReason, NotPermitted
-from accounts.models import ROLES, Session, User
+from accounts import audit, erasure, limits, outbox, passwords
+from accounts.errors import EmailDisabled, MissingReason, NotPermitted
+from accounts.models import ROLES, OutgoingMail, PasswordReset, Session, User
 
 Kind = audit.Kind
 PROFILE = ("username", "email", "name", "organization", "aws_region", "language")  # what operators edit as plain fields
@@ -32,8 +37,8 @@ def may_run(operator: User) -> bool:
 
 
 def may_edit(operator: User, person: User) -> bool:
-    """Admins work with users; super admins also with admins."""
-    return may_run(operator) or (may_enter(operator) and not person.is_admin)
+    """Admins work with users; super admins also with admins; nobody with what is left of a person who was erased."""
+    return person.erased_at is None and (may_run(operator) or (may_enter(operator) and not person.is_admin))
 
 
 def may(operator: User, act: Act, person: User) -> bool:
@@ -50,9 +55,10 @@ def may(operator: User, act: Act, person: User) -> bool:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an act did: a note for the trail, and what its operator is shown once and nobody keeps."""
+    """What an act did: a note and a session for the trail, and what its operator is shown once and nobody keeps."""
 
     note: str = ""
+    session: UUID | None = None
     secret: str = field(default="", repr=False)
 
 
@@ -60,16 +66,46 @@ class Outcome:
 class Act:
     """Something that operators do to one account. A dangerous one needs a reason, and is for callers to ask the password again before.
 
-    ``fits`` says whether there is anything to do; ``perform`` does it, inside the transaction that also keeps the record.
+    ``fits`` says whether there is anything to do, and ``among`` asks the database that of many accounts at once; ``perform`` does it,
+    inside the transaction that also keeps the record, and answers None if there was nothing to do after all.
     """
 
     name: str
     kind: Kind
-    perform: Callable[..., Outcome]
+    perform: Callable[..., Outcome | None]
     fits: Callable[[User], bool] = lambda person: True
+    among: Callable[[QuerySet[User]], QuerySet[User]] | None = None
     dangerous: bool = False
     super_only: bool = False
     on_oneself: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Of some accounts: to whom an act will be done, for whom there is nothing to do, and whom the operator may not touch."""
+
+    fitting: list[User]
+    idle: list[User]
+    forbidden: list[User]
+
+
+def judge(act: Act, *, operator: User, people: QuerySet[User]) -> Verdict:
+    """What ``carry_out`` would answer for each of them, at the price of at most two queries."""
+    fitting = set(act.among(people).values_list("pk", flat=True)) if act.among else None
+    verdict = Verdict([], [], [])
+    for person in people:
+        if not may(operator, act, person):
+            verdict.forbidden.append(person)
+        elif (fitting is None or person.pk in fitting) and act.fits(person):
+            verdict.fitting.append(person)
+        else:
+            verdict.idle.append(person)
+    return verdict
+
+
+def fits(act: Act, person: User) -> bool:
+    """Whether there is anything to do to this account, as it was read; who may do it is another question."""
+    return act.fits(person) and (act.among is None or act.among(User.objects.filter(pk=person.pk)).exists())
 
 
 def carry_out(act: Act, *, operator: User, person: User, reason: str = "", **choices: str) -> Outcome | None:
@@ -77,20 +113,28 @@ def carry_out(act: Act, *, operator: User, person: User, reason: str = "", **cho
 
     ``NotPermitted``, itself an event of the trail; ``MissingReason`` where a dangerous act comes without.
     """
-    if act.dangerous and not reason.strip():
-        raise MissingReason(act.name)
+    with _refusals_on_record(operator, person), transaction.atomic():
+        operator, person = _hold(operator, person)
+        if not may(operator, act, person):
+            raise NotPermitted(act.name)
+        if act.dangerous and not reason.strip():
+            raise MissingReason(act.name)
+        if not fits(act, person):
+            return None
+        outcome = act.perform(person, **choices)
+        if outcome:
+            told = ": ".join(filter(None, (outcome.note, reason.strip())))
+            audit.record(act.kind, user=person, actor=operator, session=outcome.session, reason=told)
+        return outcome
+
+
+@contextmanager
+def _refusals_on_record(operator: User, person: User) -> Iterator[None]:
+    """Around a transaction: what an operator may not do is an event of the trail, which the refusal does not undo."""
     try:
-        with transaction.atomic():
-            operator, person = _hold(operator, person)
-            if not may(operator, act, person):
-                raise NotPermitted(act.name)
-            if not act.fits(person):
-                return None
-            outcome = act.perform(person, **choices)
-            audit.record(act.kind, user=person, actor=operator, reason=": ".join(filter(None, (outcome.note, reason.strip()))))
-            return outcome
+        yield
     except NotPermitted as refusal:
-        audit.record(Kind.ACT_REFUSED, user=person, actor=operator, reason=refusal.reason)
+        audit.record(Kind.ACT_REFUSED, user_id=person.pk, name=person.username, actor=operator, reason=refusal.reason)
         raise
 
 
@@ -102,35 +146,50 @@ def _hold(operator: User, person: User) -> tuple[User, User]:
     return held[operator.pk], held[person.pk]
 
 
-@transaction.atomic
 def invite(person: User, *, operator: User) -> User:
-    """Add an account without a password, and mail its owner a link to choose one."""
-    create(person, operator=operator)
-    carry_out(INVITE, operator=operator, person=person)
-    return person
+    """Add an account without a password, and mail its owner a link to choose one: both, or else neither. ``EmailDisabled`` without mail."""
+    with _refusals_on_record(operator, User(username=person.username)), transaction.atomic():
+        create(person, operator=operator)
+        if not carry_out(INVITE, operator=operator, person=person):
+            raise EmailDisabled("no address" if settings.EMAILS_ENABLED else "no mail is sent here")
+        return person
 
 
-@transaction.atomic
+def create_with_temporary_password(person: User, *, operator: User) -> str:
+    """Add an account, whose owner has to choose another password at the first login; the temporary one, shown here only."""
+    password = _temporary_password()
+    create(person, operator=operator, password=password)
+    return password
+
+
 def create(person: User, *, operator: User, password: str | None = None) -> User:
     """Add an account of an ordinary user; a password that is given here is a temporary one."""
-    if not may_enter(operator) or person.is_admin:
-        raise NotPermitted("create")
-    person.set_password(password)
-    person.must_change_password = password is not None
-    person.save()
-    audit.record(Kind.ACCOUNT_CHANGED, user=person, actor=operator, reason="created")
-    return person
+    with _refusals_on_record(operator, User(username=person.username)), transaction.atomic():
+        held = User.objects.select_for_update(no_key=True).get(pk=operator.pk)
+        if not may_enter(held) or person.is_admin or not person._state.adding:
+            raise NotPermitted("create")
+        person.set_password(password)
+        person.must_change_password = password is not None
+        person.save()
+        audit.record(Kind.ACCOUNT_CHANGED, user=person, actor=held, reason="created")
+        return person
 
 
-@transaction.atomic
 def edit(person: User, *, operator: User, changed: list[str]) -> None:
-    """Save these fields of a profile, and no others."""
-    held, current = _hold(operator, person)
-    if not may_edit(held, current) or not set(changed) <= set(PROFILE):
-        raise NotPermitted("edit")
-    if changed:
-        person.save(update_fields=[*changed, "updated_at"])
-        audit.record(Kind.ACCOUNT_CHANGED, user=person, actor=operator, reason=", ".join(changed))
+    """Save these fields of a profile, and no others. With another address, links that were mailed to the one before open nothing."""
+    with _refusals_on_record(operator, person), transaction.atomic():
+        held, current = _hold(operator, person)
+        if not may_edit(held, current) or not set(changed) <= set(PROFILE):
+            raise NotPermitted("edit")
+        fields: dict[str, Any] = {name: User._meta.get_field(name) for name in changed}
+        wanted = {name: field.to_python(getattr(person, name)) for name, field in fields.items()}
+        values = {name: value for name, value in wanted.items() if value != getattr(current, name)}
+        if not values:
+            return
+        User.objects.filter(pk=person.pk).update(**values, updated_at=now())
+        if "email" in values:
+            PasswordReset.objects.usable().filter(user=current).update(used_at=Now())
+        audit.record(Kind.ACCOUNT_CHANGED, user=person, actor=held, reason=", ".join(values))
 
 
 def end_session(session: Session, *, operator: User, reason: str = "") -> Outcome | None:
@@ -148,10 +207,21 @@ def _send_reset(person: User) -> Outcome:
     return Outcome(f"to {person.email}")
 
 
+def _send_mail_again(person: User, mail: str) -> Outcome | None:
+    found = OutgoingMail.objects.filter(pk=int(mail), user=person)
+    return Outcome(f"mail {mail}, {found.get().kind}") if found.send_again() else None
+
+
 def _give_temporary_password(person: User) -> Outcome:
-    password = get_random_string(16, passwords.CODE_LETTERS)
+    """Also unlocks: whoever was locked out can use it at once."""
+    password = _temporary_password()
     passwords.set_temporary(person, password)
-    return Outcome("every session ended", password)
+    limits.unlock(person.username, person.email)
+    return Outcome("every session ended", secret=password)
+
+
+def _temporary_password() -> str:
+    return get_random_string(16, passwords.CODE_LETTERS)
 
 
 def _force_change(person: User) -> Outcome:
@@ -167,12 +237,12 @@ def _unlock(person: User) -> Outcome:
 
 def _end_sessions(person: User) -> Outcome:
     ended = person.end_sessions("ended by an operator")
-    return Outcome(f"{ended} sessions ended")
+    return Outcome(f"{ended} {'session' if ended == 1 else 'sessions'} ended")
 
 
-def _end_session(person: User, session: str) -> Outcome:
+def _end_session(person: User, session: str) -> Outcome | None:
     ended = Session.objects.filter(user=person, pk=UUID(session)).revoke("ended by an operator")
-    return Outcome(f"session {session}" if ended else "it had ended before")
+    return Outcome("1 session ended", session=UUID(session)) if ended else None
 
 
 def _deactivate(person: User) -> Outcome:
@@ -187,19 +257,38 @@ def _reactivate(person: User) -> Outcome:
     return Outcome()
 
 
-def _change_role(person: User, role: str) -> Outcome:
+def _change_role(person: User, role: str) -> Outcome | None:
+    """A browser that is signed in to the admin has to sign in anew; sessions of apps go on, and are asked for the role each time."""
     before = person.role
+    if before == role:
+        return None
     person.is_staff, person.is_superuser = ROLES[role]
     person.save(update_fields=["is_staff", "is_superuser", "updated_at"])
+    User.objects.filter(pk=person.pk).update(epoch=F("epoch") + 1)
     return Outcome(f"{before} → {role}")
+
+
+def _erase(person: User) -> Outcome:
+    erasure.erase(person)
+    return Outcome()
 
 
 def _reachable(person: User) -> bool:
     return bool(settings.EMAILS_ENABLED and person.is_active and person.email)
 
 
+def _locked(person: User) -> bool:
+    return limits.locked_for(person.username, person.email) is not None
+
+
+def _logged_in(people: QuerySet[User]) -> QuerySet[User]:
+    """Whoever has a live session, or may have one of the admin, which no row of ours tells of."""
+    return people.filter(Q(is_staff=True) | Exists(Session.objects.live().filter(user=OuterRef("pk"))))
+
+
 INVITE = Act(name="invite", kind=Kind.INVITED, perform=_invite, fits=lambda person: _reachable(person) and not person.has_usable_password())
 SEND_RESET = Act(name="send_reset", kind=Kind.RESET_SENT, perform=_send_reset, fits=_reachable)
+SEND_MAIL_AGAIN = Act(name="send_again", kind=Kind.MAIL_SENT_AGAIN, perform=_send_mail_again, on_oneself=True)
 GIVE_TEMPORARY_PASSWORD = Act(
     name="temporary_password",
     kind=Kind.TEMPORARY_PASSWORD,
@@ -213,9 +302,10 @@ FORCE_CHANGE = Act(
     perform=_force_change,
     fits=lambda person: person.has_usable_password() and not person.must_change_password,
 )
-UNLOCK = Act(name="unlock", kind=Kind.UNLOCKED, perform=_unlock)
-END_SESSIONS = Act(name="end_sessions", kind=Kind.SESSIONS_ENDED, perform=_end_sessions, on_oneself=True)
+UNLOCK = Act(name="unlock", kind=Kind.UNLOCKED, perform=_unlock, fits=_locked)
+END_SESSIONS = Act(name="end_sessions", kind=Kind.SESSIONS_ENDED, perform=_end_sessions, among=_logged_in, on_oneself=True)
 END_SESSION = Act(name="end_session", kind=Kind.SESSIONS_ENDED, perform=_end_session, on_oneself=True)
 DEACTIVATE = Act(name="deactivate", kind=Kind.DEACTIVATED, perform=_deactivate, fits=lambda person: person.is_active, dangerous=True)
 REACTIVATE = Act(name="reactivate", kind=Kind.REACTIVATED, perform=_reactivate, fits=lambda person: not person.is_active, dangerous=True)
 CHANGE_ROLE = Act(name="change_role", kind=Kind.ROLE_CHANGED, perform=_change_role, dangerous=True, super_only=True)
+ERASE = Act(name="erase", kind=Kind.ERASED, perform=_erase, fits=lambda person: not person.erased_at, dangerous=True, super_only=True)

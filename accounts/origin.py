@@ -17,6 +17,8 @@ class Origin:
     languages: str = ""  # as Accept-Language lists them (RFC 9110, 12.5.4)
 
 
+ADMIN = "admin"  # in the place of a contract's name: the operators' room
+
 _current: ContextVar[Origin] = ContextVar("origin")
 
 

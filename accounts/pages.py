@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.generic import FormView, TemplateView, View
 
-from accounts import limits, passwords
+from accounts import limits, passwords, refusals
 from accounts.errors import EmailDisabled, InvalidCredentials, InvalidReset, TooManyAttempts, WeakPassword
 from accounts.forms import ChangePasswordForm, ForgotForm, NewPasswordForm, PageForm
 from accounts.models import PasswordReset
@@ -35,7 +35,8 @@ class Page(View):
         try:
             self.guard()
             response = super().dispatch(request, *args, **kwargs)
-        except InvalidReset:
+        except InvalidReset as refusal:
+            refusals.remember(refusal, 410, "that the link cannot be used any more")
             response = forget_token(render(request, "accounts/reset_expired.html", status=410))
         except EmailDisabled:
             response = render(request, "accounts/no_mail.html", status=503)
@@ -56,8 +57,10 @@ class FormPage(Page, FormView):  # type: ignore[type-arg]
         try:
             self.act(form.cleaned_data)
         except WeakPassword as refusal:
+            refusals.remember(refusal, 422, refusal.reason)
             form.refuse("password", *refusal.reasons)
-        except InvalidCredentials:
+        except InvalidCredentials as refusal:
+            refusals.remember(refusal, 422, "that the name or the current password is wrong")
             form.refuse("current", _("The name or the current password is wrong."))
         except TooManyAttempts as refusal:
             return self.refuse_for_now(form, refusal)
@@ -70,6 +73,7 @@ class FormPage(Page, FormView):  # type: ignore[type-arg]
         return self.render_to_response(self.get_context_data(form=form), status=status)
 
     def refuse_for_now(self, form: PageForm, refusal: TooManyAttempts) -> HttpResponse:
+        refusals.remember(refusal, 429, "to try again later")
         seconds = int(refusal.retry_after.total_seconds())
         minutes = -(-seconds // 60)
         wait = ngettext(
@@ -118,6 +122,9 @@ class Reset(FormPage):
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return super().get_form_kwargs() | {"username": self.reset.user.username}
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(first=not self.reset.user.has_usable_password(), **context)
 
     def act(self, asked: dict[str, Any]) -> None:
         passwords.reset_by_token(self.token, asked["password"])

@@ -1,18 +1,27 @@
 """The operators' room itself, and its door. What stands in it is registered by ``admin`` modules."""
 
+from datetime import timedelta
+from functools import wraps
+from time import time
 from typing import Any
 
-from django.contrib import admin
+from django.conf import settings
+from django.contrib import admin, messages
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from accounts import limits, operators
+from accounts import audit, limits, operators, origin, passwords
 from accounts.errors import InvalidCredentials, TooManyAttempts
 from accounts.models import User
+
+REMEMBERED = timedelta(minutes=5)  # for how long the password is not asked again
+ENTERED, SEEN, PASSWORD_GIVEN = "entered_at", "seen_at", "password_given_at"  # keys of the browser's session
 
 
 class LoginForm(AdminAuthenticationForm):
@@ -23,8 +32,7 @@ class LoginForm(AdminAuthenticationForm):
             with limits.guessing(self.cleaned_data.get("username") or ""):
                 return self.checked()
         except TooManyAttempts as refusal:
-            minutes = -(-int(refusal.retry_after.total_seconds()) // 60)
-            raise ValidationError(f"Too many login attempts. Please try again in {minutes} min.", code="throttled") from refusal
+            raise ValidationError(f"Too many login attempts. {try_again(refusal)}", code="throttled") from refusal
         except InvalidCredentials as refusal:
             raise self.get_invalid_login_error() from refusal
 
@@ -37,10 +45,19 @@ class LoginForm(AdminAuthenticationForm):
             raise
 
     def confirm_login_allowed(self, user: Any) -> None:
+        """Whoever gave the right password and is not let in all the same is on record like a wrong one."""
+        if not operators.may_enter(user):
+            reason = "no operator" if not user.is_staff else "password must be changed"
+            audit.record(audit.Kind.LOGIN_FAILED, user=user, name=self.cleaned_data["username"], reason=reason)
         super().confirm_login_allowed(user)
         if user.must_change_password:
             change = format_html('<a href="{}">{}</a>', reverse("change-password"), _("Choose a new one."))
             raise ValidationError(format_html("{} {}", _("Password change required."), change), code="password_change_required")
+
+
+def try_again(refusal: TooManyAttempts) -> str:
+    minutes = -(-int(refusal.retry_after.total_seconds()) // 60)
+    return f"Please try again in {minutes} min."
 
 
 class OperatorsSite(admin.AdminSite):
@@ -50,3 +67,70 @@ class OperatorsSite(admin.AdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         return isinstance(request.user, User) and operators.may_enter(request.user)
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        from accounts.admin import operator, watch  # which registers what stands in this room, and so needs it to be there
+
+        return super().index(request, watch.context(operator(request)) | (extra_context or {}))
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        guarded = super().admin_view(view, cacheable)
+
+        @wraps(guarded)
+        def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            origin.current().contract = origin.ADMIN
+            keep_session(request)
+            return guarded(request, *args, **kwargs)
+
+        return entered
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        origin.current().contract = origin.ADMIN
+        keep_session(request)
+        response = super().login(request, extra_context)
+        if request.method == "POST" and response.status_code == 302:
+            request.session[ENTERED] = request.session[SEEN] = int(time())
+            remember_password(request)
+        return response
+
+
+def keep_session(request: HttpRequest) -> None:
+    """Let a session of the admin go on until it has idled, or lasted, for too long. Its row is written once a minute at most."""
+    if not request.user.is_authenticated:
+        return
+    at, session = int(time()), request.session
+    if at - session.setdefault(ENTERED, at) >= settings.ADMIN_SESSION.total_seconds():
+        return end_session(request, "signed in for too long")
+    if at - session.setdefault(SEEN, at) >= settings.ADMIN_IDLE.total_seconds():
+        return end_session(request, "idle for too long")
+    if at - session[SEEN] >= min(60.0, settings.ADMIN_IDLE.total_seconds() / 10):
+        session[SEEN] = at
+    return None
+
+
+def end_session(request: HttpRequest, why: str) -> None:
+    if isinstance(request.user, User):
+        audit.record(audit.Kind.LOGOUT, user=request.user, reason=f"signed out of the admin: {why}")
+        messages.info(request, f"You were signed out: {why}. Please sign in again.", fail_silently=True)
+    request.session.flush()
+    request.user = AnonymousUser()
+
+
+# The password, asked again before what is dangerous
+
+
+def remember_password(request: HttpRequest) -> None:
+    request.session[PASSWORD_GIVEN] = int(time())
+
+
+def password_is_fresh(request: HttpRequest) -> bool:
+    """Whether it was given in this very session, a few minutes ago at most."""
+    return bool(0 <= time() - request.session.get(PASSWORD_GIVEN, 0) < REMEMBERED.total_seconds())
+
+
+def ask_password_again(request: HttpRequest, typed: str) -> None:
+    """Remember that it was given. A wrong one counts, and is on record, as at every door: ``InvalidCredentials``, ``TooManyAttempts``."""
+    username = request.user.get_username()
+    with limits.guessing(username):
+        passwords.authenticate(username, typed)
+    remember_password(request)

@@ -3,16 +3,21 @@
 from datetime import timedelta
 from typing import Any
 
-from django import forms
-from django.contrib import admin, messages
-from django.db.models import F, Model, Q, QuerySet
+from django.contrib import admin
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.timezone import now
 
-from accounts import audit
-from accounts.admin import Readable, operator
-from apikeys import providers
-from apikeys.models import APIKey, ProviderCredential, validate_secret
+from accounts import trigrams
+from accounts.admin import Readable, acts, words
+from accounts.admin.lists import MOST, OfPeople, ago, rows_url
+from accounts.admin.person import Panel, panels
+from accounts.admin.states import Badge, when
+from apikeys import operators, provider_admin
+from apikeys.models import NAMES, APIKey
+
+__all__ = ["provider_admin"]  # which registers the other half
 
 
 class UseFilter(admin.SimpleListFilter):
@@ -35,82 +40,97 @@ class UseFilter(admin.SimpleListFilter):
         return queryset.filter(choices.get(self.value() or "", Q()))
 
 
+ORDER: dict[str, list[Any]] = {
+    "unused": [F("last_used_at").asc(nulls_first=True), F("created_at").asc()],  # the longest first: the end of the index
+    "expiring": ["expires_at"],
+}
+
+
 @admin.register(APIKey)
-class APIKeyAdmin(Readable):
-    list_display = ("public_id", "name", "owner", "scope", "created_at", "last_used_at", "expires_at", "ended_at", "ended_why")
+class APIKeyAdmin(acts.Acting, OfPeople, Readable):
+    list_display = ("public_id", "name", "owner", "state", "scope", ago("last_used_at", "last used"), ago("created_at", "created"))
     list_select_related = ("owner",)
     list_filter = (UseFilter,)
-    search_fields = ("=id", "name", "owner__username", "owner__email")
-    search_help_text = "Name, owner, or key id without key_"
+    owner = "owner"
+    search_help_text = "Part of the key's name, of its owner's name, user name or e-mail address, or the id of the key"
     exclude = ("digest",)
-    show_full_result_count = False
-    actions = ("end",)
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        return [F("last_used_at").desc(nulls_last=True), "-created_at"]
+        return ORDER.get(request.GET.get(UseFilter.parameter_name, ""), [F("last_used_at").desc(nulls_last=True), F("created_at").desc()])
 
-    @admin.action(description="End the selected keys", permissions=["view"])
-    def end(self, request: HttpRequest, queryset: QuerySet[APIKey]) -> None:
-        allowed = queryset if operator(request).is_superuser else queryset.filter(owner__is_staff=False, owner__is_superuser=False)
-        ended = 0
-        for key in allowed:
-            if APIKey.objects.filter(pk=key.pk).end("ended by an operator"):
-                audit.record(audit.Kind.KEY_DELETED, user_id=key.owner_id, actor=operator(request), name=key.public_id)
-                ended += 1
-        self.message_user(request, f"{ended} keys ended.", messages.SUCCESS)
+    @admin.display(description="state")
+    def state(self, key: APIKey) -> Badge:
+        return state(key)
 
+    def exactly(self, typed: str) -> Q | None:
+        meant = Q(pk=typed.removeprefix("key_"))
+        return meant if APIKey.objects.filter(meant).exists() else None
 
-class ProviderCredentialForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The secret comes in here, and never out."""
-
-    secret = forms.CharField(
-        required=False,
-        strip=False,
-        validators=[validate_secret],
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="It is never shown again. Empty: the one that is stored stays.",
-    )
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or {}
-        needed = self.instance._state.adding or "key_id" in self.changed_data
-        if needed and not cleaned.get("secret") and "secret" not in self.errors:
-            self.add_error("secret", "New credentials need their secret.")
-        return cleaned
+    def of(self, people: list[int], typed: str) -> Q:
+        return super().of(people, typed) | Q(pk__in=trigrams.matching(NAMES, APIKey.objects.all(), typed, MOST))
 
 
-@admin.register(ProviderCredential)
-class ProviderCredentialAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """For super admins alone."""
+panels.insert(
+    1,
+    Panel(
+        name="keys",
+        title="API keys",
+        link="All API keys",
+        columns=("Key", "Id", "State", "Scopes", "Created", "Last used"),
+        rows=lambda person, most: APIKey.objects.filter(owner=person).order_by(F("ended_at").desc(nulls_first=True), "-created_at")[:most],
+        cells=lambda key: (
+            key.name,
+            format_html("<code>{}</code>", key.public_id),
+            state(key),
+            key.scope,
+            when(key.created_at),
+            when(key.last_used_at),
+        ),
+        all=lambda person: rows_url(APIKey, owner__id__exact=person.pk),
+        none="No API key was made with this account.",
+        act="end_key",
+        acts_on=lambda key: key.is_live,
+    ),
+)
 
-    form = ProviderCredentialForm
-    list_display = ("provider", "key_id", "region", "updated_at")
-    fields = ("provider", "key_id", "region", "secret")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("provider",) if obj else ()
+def state(key: APIKey) -> Badge:
+    if key.ended_at:
+        return Badge(f"Ended: {key.ended_why}")
+    if not key.is_live:
+        return Badge("Expired")
+    return Badge("Live, until it is ended" if key.expires_at is None else f"Live, until {key.expires_at:%-d %B %Y}", "good")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_active and request.user.is_superuser)
 
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return self.has_add_permission(request)
+def _live(keys: Any) -> QuerySet[APIKey]:
+    live: QuerySet[APIKey] = keys.live()
+    return live
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return self.has_add_permission(request)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return self.has_add_permission(request)
+def named(key: APIKey) -> str:
+    return f"the key {key.public_id} “{key.name}” of {key.owner}"
 
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_add_permission(request)
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        providers.store(obj, form.cleaned_data["secret"], actor=operator(request))
-
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        providers.delete(obj, actor=operator(request))
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ProviderCredential]) -> None:
-        for credential in queryset:
-            providers.delete(credential, actor=operator(request))
+acts.register(
+    acts.Offer(
+        act=operators.END_KEYS,
+        label="End all API keys",
+        will="Every API key of {whom} stops working at once, for good: programs that use one need a new one. Sessions go on.",
+        did="Ended every API key of {whom}.",
+        idle="Has no live key",
+        named=words.person,
+        brief=str,
+    ),
+    acts.Offer(
+        act=operators.END_KEY,
+        label="End key",
+        will="Stops working at once, for good: {whom}. Whatever uses it needs another one.",
+        did="Ended {whom}.",
+        idle="Has ended or expired already",
+        model=APIKey,
+        owner="owner",
+        key="key",
+        alive=_live,
+        named=named,
+    ),
+)

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.apps import AppConfig
 
-from accounts.signals import account_deactivated, password_reset
+from accounts.signals import account_deactivated, account_erased, password_reset, person_asked_for
 
 
 class APIKeysConfig(AppConfig):
@@ -10,6 +10,7 @@ class APIKeysConfig(AppConfig):
     verbose_name = "API keys"
 
     def ready(self) -> None:
+        from accounts import search, statistics
         from apikeys import keys
 
         def end_keys(sender: Any, user: Any, **kwargs: Any) -> None:
@@ -20,3 +21,14 @@ class APIKeysConfig(AppConfig):
 
         account_deactivated.connect(end_keys, weak=False, dispatch_uid="apikeys.end_keys")
         password_reset.connect(tell, weak=False, dispatch_uid="apikeys.tell")
+        statistics.LIVE["live_keys"] = keys.count_live
+        search.finders.append(keys.owner_of)
+
+        def forget(sender: Any, person: Any, **kwargs: Any) -> None:
+            keys.forget_owner(person)
+
+        def tell_about(sender: Any, person: Any, **kwargs: Any) -> dict[str, Any]:
+            return {"api_keys": keys.held_about(person)}
+
+        account_erased.connect(forget, weak=False, dispatch_uid="apikeys.forget")
+        person_asked_for.connect(tell_about, weak=False, dispatch_uid="apikeys.tell_about")

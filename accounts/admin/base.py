@@ -2,11 +2,11 @@
 
 from typing import cast
 
-from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 
 from accounts import operators
+from accounts.admin.lists import Quick
 from accounts.models import User
 
 
@@ -14,7 +14,7 @@ def operator(request: HttpRequest) -> User:
     return cast("User", request.user)
 
 
-class Readable(admin.ModelAdmin):  # type: ignore[type-arg]
+class Readable(Quick):
     """Rows that are looked at here, and made elsewhere."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

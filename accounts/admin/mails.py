@@ -1,23 +1,35 @@
 """Mails, and what became of them."""
 
-from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.contrib import admin
+from django.db.models import Q
 
+from accounts.admin.acts import Acting
 from accounts.admin.base import Readable
+from accounts.admin.lists import OfPeople, ago
+from accounts.admin.states import Badge, fate, when
+from accounts.identifiers import normalise
 from accounts.models import OutgoingMail
 
 
 @admin.register(OutgoingMail)
-class OutgoingMailAdmin(Readable):
-    list_display = ("created_at", "kind", "typed", "recipient", "fate", "tries", "error", "next_try_at", "closed_at")
-    list_filter = ("fate", "kind", "created_at")
-    search_fields = ("typed", "recipient", "=request_id")
-    ordering = ("-created_at",)
-    show_full_result_count = False
-    actions = ("send_again",)
+class OutgoingMailAdmin(Acting, OfPeople, Readable):
+    list_display = ("kind", "to", ago("created_at", "asked for"), "became", "tries", "error", "next_try")
+    list_filter = ("fate", "kind")
+    list_select_related = ("user",)
+    ordering = ("-pk",)
 
-    @admin.action(description="Send again what was given up", permissions=["view"])
-    def send_again(self, request: HttpRequest, queryset: QuerySet[OutgoingMail]) -> None:
-        waiting = OutgoingMail.objects.filter(pk__in=queryset.values("pk")).send_again()
-        self.message_user(request, f"{waiting} mails will be sent again.", messages.SUCCESS)
+    def of(self, people: list[int], typed: str) -> Q:
+        """Where nobody is found, what was typed at the time may have been this, by somebody who has no account."""
+        return super().of(people, typed) if people else Q(typed=normalise(typed))
+
+    @admin.display(description="to")
+    def to(self, mail: OutgoingMail) -> str:
+        return mail.recipient or mail.typed or str(mail.user or "nobody")
+
+    @admin.display(description="next try", empty_value="")
+    def next_try(self, mail: OutgoingMail) -> str | None:
+        return None if mail.closed_at else when(mail.next_try_at)
+
+    @admin.display(description="fate")
+    def became(self, mail: OutgoingMail) -> Badge:
+        return fate(mail)

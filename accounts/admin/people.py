@@ -2,117 +2,147 @@
 
 from typing import Any
 
+from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import AdminPasswordChangeForm, BaseUserCreationForm
+from django.contrib.admin.widgets import AdminRadioSelect
+from django.contrib.auth import admin as registers_groups  # noqa: F401
 from django.contrib.auth.models import Group
-from django.db.models import QuerySet
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
 
-from accounts import audit, passwords
+from accounts import audit, operators
+from accounts.admin import acts, bulk, lists
+from accounts.admin.asking import ActPage
 from accounts.admin.base import operator
+from accounts.admin.person import Whole
+from accounts.errors import NotPermitted
 from accounts.models import User
 
 admin.site.unregister(Group)  # roles are two flags
 
+INVITE, TEMPORARY = "invite", "temporary"
 
-class NewUserForm(BaseUserCreationForm):  # type: ignore[type-arg]
-    """A new account with a password that the operator knows, and so a temporary one."""
+
+class NewUserForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A new account, whose owner chooses a password by mail, or gets a temporary one from the operator."""
+
+    way = forms.ChoiceField(
+        label="First password",
+        choices=[
+            (INVITE, "Invite: mail a link to choose one"),
+            (TEMPORARY, "Temporary password: shown to you once, replaced at the first login"),
+        ],
+        widget=AdminRadioSelect(attrs={"class": "radiolist"}),
+        initial=INVITE,
+    )
 
     class Meta:
         model = User
-        fields = ("username", "email", "name", "organization", "aws_region")
+        fields = operators.PROFILE
 
-    def save(self, commit: bool = True) -> Any:
-        self.instance.must_change_password = True
-        return super().save(commit)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not settings.EMAILS_ENABLED:
+            self.fields["way"].initial = TEMPORARY
+            self.fields["way"].help_text = "This service sends no mail, so nobody can be invited."
 
-
-class TemporaryPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
-    usable_password = None
-
-    def save(self, commit: bool = True) -> Any:
-        passwords.set_temporary(self.user, self.cleaned_data["password1"])
-        return self.user
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("way") != INVITE:
+            return cleaned
+        if not settings.EMAILS_ENABLED:
+            self.add_error("way", "This service sends no mail. Choose a temporary password.")
+        elif not cleaned.get("email") and "email" not in self.errors:
+            self.add_error("email", "An invitation needs an address to go to.")
+        return cleaned
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
-    """Admins work with users; only super admins with admins, and with who is one."""
+class UserAdmin(acts.Acting, lists.People, Whole):
+    """Admins work with users; only super admins with admins. What is more than a profile changes by acts."""
 
-    add_form = NewUserForm
-    change_password_form = TemporaryPasswordForm
-    list_display = ("username", "email", "name", "role", "is_active", "must_change_password", "last_login")
-    list_filter = ("is_active", "must_change_password", "is_staff", "is_superuser")
-    search_fields = ("username", "email", "name", "=uuid")
     ordering = ("username",)
-    show_full_result_count = False
     readonly_fields = ("uuid", "last_login", "created_at", "updated_at")
-    filter_horizontal = ()
-    actions = ("end_sessions", "deactivate")
-    fieldsets = (
-        (None, {"fields": ("username", "password", "must_change_password", "is_active")}),
-        ("Profile", {"fields": ("name", "email", "organization", "aws_region")}),
-        ("Role", {"fields": ("is_staff", "is_superuser")}),
-        ("Record", {"fields": ("uuid", "last_login", "created_at", "updated_at")}),
-    )
-    add_fieldsets = (
-        (None, {"fields": ("username", "email", "name", "organization", "aws_region")}),
-        (
-            "Temporary password",
-            {"fields": ("password1", "password2"), "description": "Its owner has to choose another one at the first login."},
-        ),
-    )
+    fieldsets = (("Profile", {"fields": operators.PROFILE}),)
+    add_fieldsets = ((None, {"fields": (*operators.PROFILE, "way")}),)
+
+    # Who may
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_add_permission(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_active and request.user.is_staff)
+        return operators.may_enter(operator(request))
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_add_permission(request)
+        return operators.may_enter(operator(request))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_add_permission(request) and (request.user.is_superuser or obj is None or not obj.is_admin)
+        return operators.may_enter(operator(request)) if obj is None else operators.may_edit(operator(request), obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Accounts are deactivated: what happened to them stays told."""
         return False
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        rights = () if request.user.is_superuser else ("is_staff", "is_superuser")
-        return (*self.readonly_fields, *rights)
+    # Made and edited
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return super().get_fieldsets(request, obj) if obj else self.add_fieldsets
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None:
+            kwargs |= {"form": NewUserForm, "fields": operators.PROFILE}
+        return super().get_form(request, obj, change, **kwargs)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """What is refused here is on record like a refused act; the form's own transaction would have undone it."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except (NotPermitted, PermissionDenied) as refusal:
+            person = self.get_object(request, object_id) if object_id else None
+            if request.method == "POST":
+                reason = "edit" if object_id else "create"
+                audit.record(audit.Kind.ACT_REFUSED, user=person, actor=operator(request), reason=reason)
+            raise PermissionDenied from refusal
+        except IntegrityError:
+            messages.error(request, "Somebody else took this name or address a moment ago. Nothing was saved.")
+            return redirect(request.get_full_path())
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        changes = ", ".join(form.changed_data) if change else "created"
-        audit.record(audit.Kind.ACCOUNT_CHANGED, user=obj, actor=operator(request), reason=changes)
+        if change:
+            operators.edit(obj, operator=operator(request), changed=form.changed_data)
+        elif form.cleaned_data["way"] == INVITE:
+            operators.invite(obj, operator=operator(request))
+        else:
+            obj.shown_once = operators.create_with_temporary_password(obj, operator=operator(request))
 
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        response = super().user_change_password(request, id, form_url)
-        if request.method == "POST" and response.status_code == 302:
-            audit.record(
-                audit.Kind.ACCOUNT_CHANGED, user=self.get_object(request, id), actor=operator(request), reason="temporary password"
-            )
-        return response
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        if secret := getattr(obj, "shown_once", ""):
+            return ActPage.show_once(self, request, obj, secret)
+        messages.success(request, f"{obj} was added. An invitation is on its way to {obj.email}.")
+        return redirect("admin:accounts_user_change", obj.pk)
 
-    @admin.action(description="End all sessions of the selected users")
-    def end_sessions(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        ended = 0
-        for user in self.changeable(request, queryset):
-            ended += user.end_sessions("ended by an operator")
-            audit.record(audit.Kind.SESSIONS_ENDED, user=user, actor=operator(request), reason="all sessions")
-        self.message_user(request, f"{ended} sessions ended.", messages.SUCCESS)
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        one_button = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().add_view(request, form_url, one_button | (extra_context or {}))
 
-    @admin.action(description="Deactivate the selected users, and end their sessions")
-    def deactivate(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        users = [user for user in self.changeable(request, queryset) if user != request.user]
-        for user in users:
-            user.is_active = False
-            user.save(update_fields=["is_active", "updated_at"])
-            audit.record(audit.Kind.ACCOUNT_CHANGED, user=user, actor=operator(request), reason="deactivated")
-        self.message_user(request, f"{len(users)} users deactivated.", messages.SUCCESS)
+    # What Django would do in its own way
 
-    def changeable(self, request: HttpRequest, queryset: QuerySet[User]) -> list[User]:
-        return [user for user in queryset if self.has_change_permission(request, user)]
+    def get_urls(self) -> list[URLPattern]:
+        old = self.admin_site.admin_view(self.old_password_page)
+        return [path("<int:pk>/password/", old, name="auth_user_password_change"), *bulk.urls(self), *super().get_urls()]
+
+    def old_password_page(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return redirect(f"{reverse('admin:accounts_user_act', args=['temporary_password'])}?ids={pk}")
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """The trail knows all that happened to a person; Django's own log, which knows less, is not kept."""
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """As above."""

@@ -1,35 +1,56 @@
 """Who is logged in where."""
 
-from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
 
-from accounts import audit
-from accounts.admin.base import Readable, operator
+from django.contrib import admin
+from django.db.models import Q
+from django.utils.timezone import now
+from rest_framework_simplejwt.token_blacklist import admin as registers_them  # noqa: F401
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+from accounts.admin.acts import Acting
+from accounts.admin.base import Readable
+from accounts.admin.lists import ContractFilter, LiveFilter, OfPeople, ago
+from accounts.admin.states import Badge, device
 from accounts.models import Session
+
+# A session says all that can be known of its tokens, and ends them in the right way.
+admin.site.unregister([OutstandingToken, BlacklistedToken])
 
 
 @admin.register(Session)
-class SessionAdmin(Readable):
-    list_display = ("user", "contract", "created_at", "last_used_at", "expires_at", "address", "state")
+class SessionAdmin(Acting, OfPeople, Readable):
+    list_display = (
+        "user",
+        "state",
+        "contract",
+        "device",
+        "address",
+        ago("created_at", "opened"),
+        ago("last_used_at", "last used"),
+        ago("expires_at", "expires"),
+    )
     list_select_related = ("user",)
-    list_filter = ("contract", "created_at")
-    search_fields = ("=id", "user__username", "user__email")
+    list_filter = (LiveFilter, ContractFilter)
     ordering = ("-created_at",)
-    show_full_result_count = False
     exclude = ("refresh_jti", "previous_jti")
-    actions = ("end",)
+
+    def exactly(self, typed: str) -> Q | None:
+        with suppress(ValueError):
+            return Q(pk=UUID(typed))
+        return None
+
+    def trail_of(self, row: Session) -> dict[str, Any]:
+        return {"session": row.pk}
 
     @admin.display(description="state")
-    def state(self, session: Session) -> str:
-        return session.revoked_why or "live or expired"
+    def state(self, session: Session) -> Badge:
+        if session.revoked_at:
+            return Badge(f"Ended: {session.revoked_why}")
+        return Badge("Live", "good") if session.expires_at > now() else Badge("Expired")
 
-    @admin.action(description="End the selected sessions", permissions=["view"])
-    def end(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
-        allowed = queryset if request.user.is_superuser else queryset.filter(user__is_staff=False, user__is_superuser=False)
-        ended = 0
-        for session in allowed.select_related("user"):
-            if Session.objects.filter(pk=session.pk).revoke("ended by an operator"):
-                audit.record(audit.Kind.SESSIONS_ENDED, user=session.user, actor=operator(request), session=session.pk)
-                ended += 1
-        self.message_user(request, f"{ended} sessions ended.", messages.SUCCESS)
+    @admin.display(description="device")
+    def device(self, session: Session) -> str:
+        return device(session.user_agent)

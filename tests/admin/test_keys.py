@@ -9,6 +9,7 @@ from django.utils.timezone import now
 from accounts.models import AuditEvent, User
 from apikeys import keys, usage
 from apikeys.models import APIKey
+from tests.admin.acting import act, choose
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -48,14 +49,14 @@ def named(answer):
 
 
 def end(client, *chosen):
-    return client.post(LIST, {"action": "end", "_selected_action": [key.pk for key in chosen]}, follow=True)
+    return act(client, "end_key", *chosen)
 
 
 def test_olga_sees_every_key_and_no_secret(as_olga, alice, bob):
     made = [make(alice, "Alice's"), make(bob, "Bob's", scopes=["introspect"])]
     keys.identify(made[0][1])
     usage.write()
-    pages = [as_olga.get(LIST), *(as_olga.get(page(key)) for key, _ in made), as_olga.get(page(made[0][0], "history"))]
+    pages = [as_olga.get(LIST), *(as_olga.get(page(key)) for key, _ in made), as_olga.get(page(made[0][0], "history"), follow=True)]
     shown = "".join(answer.content.decode() for answer in pages)
     assert {answer.status_code for answer in pages} == {200}
     assert named(pages[0]) == {"Alice's", "Bob's"}
@@ -119,20 +120,25 @@ def test_a_search_by_id(as_olga, alice):
 def test_olga_ends_many_and_it_is_on_record(as_olga, olga, alice, bob, caller):
     (hers, secret), (his, _), (ended, _) = make(alice), make(bob), make(bob)
     APIKey.objects.filter(pk=ended.pk).end("deleted by its owner")
-    answer = end(as_olga, hers, his, ended)
-    assert "2 keys ended." in answer.content.decode()
+    asked = choose(as_olga, "end_key", hers, his, ended)
+    assert asked.context["title"] == "End key: 2 API keys"
+    assert [names.heading for names in asked.context["left"]] == ["Has ended or expired already"]
+    assert end(as_olga, hers, his, ended).context["title"] == "Ended 2 API keys."
     assert caller.get("/api/v1/auth/me", secret).status_code == 401
     assert set(APIKey.objects.values_list("ended_why", flat=True)) == {"ended by an operator", "deleted by its owner"}
-    events = AuditEvent.objects.filter(kind="key_deleted").order_by("pk")
-    assert {(event.user, event.actor, event.name) for event in events} == {(alice, olga, hers.public_id), (bob, olga, his.public_id)}
+    events = AuditEvent.objects.filter(kind="keys_ended").order_by("pk")
+    assert {(event.user, event.actor, event.reason) for event in events} == {
+        (alice, olga, f"{hers.public_id} ended: ticket 7"),
+        (bob, olga, f"{his.public_id} ended: ticket 7"),
+    }
 
 
 def test_stan_ends_no_key_of_an_operator_but_those_of_users(as_stan, stan, olga, alice):
     tina = User.objects.create_user("tina", PASSWORD, is_staff=True)
     made = {owner.username: make(owner)[0] for owner in (alice, olga, tina, stan)}
-    assert "1 keys ended." in end(as_stan, *made.values()).content.decode()
+    assert "Ended the key" in end(as_stan, *made.values()).context["title"]
     assert list(APIKey.objects.exclude(ended_at=None)) == [made["alice"]]
-    assert AuditEvent.objects.get(kind="key_deleted").actor == stan
+    assert AuditEvent.objects.get(kind="keys_ended").actor == stan
 
 
 def test_a_user_has_no_business_here(client, alice):

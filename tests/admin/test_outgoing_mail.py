@@ -6,7 +6,9 @@ import pytest
 from django.utils.timezone import now
 
 from accounts import outbox
-from accounts.models import OutgoingMail
+from accounts.models import AuditEvent, OutgoingMail, User
+from tests.admin.acting import act, choose
+from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/accounts/outgoingmail/"
@@ -29,7 +31,9 @@ def desk(client, olga):
 
 
 def send_again(desk, *mails):
-    return desk.post(LIST, {"action": "send_again", "_selected_action": [mail.pk for mail in mails]}, follow=True)
+    """Tick them in the list, and confirm."""
+    asked = choose(desk, "send_again", *mails)
+    return act(desk, "send_again", *mails, reason="", next=asked.context["next"])
 
 
 def test_the_list_shows_the_mail_servers_words(desk, given_up):
@@ -43,19 +47,30 @@ def test_filters(desk, given_up, filters, rows):
     assert desk.get(f"{LIST}?{filters}").context["cl"].result_count == rows
 
 
-def test_what_was_given_up_is_sent_again(desk, given_up):
+def test_what_was_given_up_is_sent_again(desk, alice, olga, given_up):
     answer = send_again(desk, given_up)
     given_up.refresh_from_db()
-    assert "1 mails will be sent again." in answer.content.decode()
+    assert answer["Location"] == LIST
+    assert "Will be sent again: Reset link and code, to alice@example.com." in desk.get(LIST).content.decode()
+    event = AuditEvent.objects.get(kind="mail_sent_again")
+    assert (event.user, event.actor, event.reason) == (alice, olga, f"mail {given_up.pk}, reset")
     assert (given_up.fate, given_up.closed_at, given_up.tries) == ("waiting", None, 0)
     assert given_up.give_up_at > now()
 
 
 def test_what_was_sent_is_not_sent_again(desk, given_up):
     given_up.close(OutgoingMail.Fate.SENT)
-    assert "0 mails will be sent again." in send_again(desk, given_up).content.decode()
+    assert send_again(desk, given_up).context["title"] == "Nothing was done."
     given_up.refresh_from_db()
     assert given_up.fate == "sent"
+
+
+def test_stan_sends_no_mail_to_an_operator_again(client, olga, given_up):
+    OutgoingMail.objects.update(user=olga)
+    client.force_login(User.objects.create_user("stan", PASSWORD, is_staff=True))
+    assert act(client, "send_again", given_up).status_code == 403
+    given_up.refresh_from_db()
+    assert given_up.fate == "failed"
 
 
 def test_rows_are_looked_at_and_nothing_else(desk, given_up):

@@ -1,0 +1,178 @@
+"""How the acts of the core are put to operators: on a button, before it happens, and after."""
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils.timezone import localtime
+
+from accounts import operators
+from accounts.admin import acts
+from accounts.admin.acts import Offer
+from accounts.models import ROLES, OutgoingMail, Session, User
+
+
+def spoken(length: timedelta) -> str:
+    """A length of time as people say it: the largest unit that it is a whole number of."""
+    seconds = int(length.total_seconds())
+    units = {"day": 86_400, "hour": 3600, "minute": 60, "second": 1}
+    unit = next(unit for unit, size in units.items() if seconds % size == 0)
+    count = seconds // units[unit]
+    return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+def person(user: User) -> str:
+    known = ", ".join(filter(None, (user.name, user.email)))
+    return f"{user} ({known})" if known else str(user)
+
+
+def session(row: Session) -> str:
+    parts = [f"the {row.contract} session of {row.user}", f"from {row.address}" if row.address else ""]
+    return " ".join(filter(None, (*parts, f"last used {localtime(row.last_used_at):%Y-%m-%d %H:%M} UTC")))
+
+
+def mail(row: OutgoingMail) -> str:
+    return f"{row.get_kind_display()}, to {row.recipient or row.typed or row.user}"
+
+
+def _no_mail(otherwise: str) -> str:
+    return otherwise if settings.EMAILS_ENABLED else "This service sends no mail (EMAILS_ENABLED is false)"
+
+
+def _role() -> dict[str, forms.Field]:
+    names = {"user": "User: no way into this admin", "admin": "Admin: works with users", "super_admin": "Super admin: may do everything"}
+    return {"role": forms.ChoiceField(label="New role", choices=[(role, names[role]) for role in ROLES], widget=forms.RadioSelect)}
+
+
+def _failed(mails: QuerySet[Any]) -> QuerySet[Any]:
+    return mails.filter(fate=OutgoingMail.Fate.FAILED)
+
+
+def _live(sessions: Any) -> QuerySet[Any]:
+    found: QuerySet[Any] = sessions.live()
+    return found
+
+
+acts.register(
+    Offer(
+        act=operators.INVITE,
+        label="Invite again",
+        will=lambda: (
+            "A mail with a link to choose a first password goes to {whom}. The link works once, for "
+            f"{spoken(settings.INVITATION_LIFETIME)}; links of earlier invitations stop working when it is sent."
+        ),
+        did="An invitation is on its way to {whom}.",
+        idle=lambda: _no_mail("Has a password already, or no address, or is deactivated"),
+        named=person,
+        brief=str,
+    ),
+    Offer(
+        act=operators.SEND_RESET,
+        label="Send a reset mail",
+        will=lambda: (
+            "A mail with a link and a code to choose a new password goes to {whom}. They work once, for "
+            f"{spoken(settings.RESET_LIFETIME)}. Until one is used, nothing changes."
+        ),
+        did="A reset mail is on its way to {whom}.",
+        idle=lambda: _no_mail("Has no address, or is deactivated"),
+        named=person,
+        brief=str,
+    ),
+    Offer(
+        act=operators.UNLOCK,
+        label="Unlock",
+        will="{whom} can log in again at once, with all tries to guess wrong.",
+        did="Unlocked {whom}.",
+        idle="Is not locked",
+        named=person,
+        brief=str,
+    ),
+    Offer(
+        act=operators.FORCE_CHANGE,
+        label="Force a new password",
+        will="Every session of {whom} ends. The present password still opens the way to choose another one, and nothing else.",
+        did="A new password is demanded of {whom}, and every session has ended.",
+        idle="Has to choose a new one already, or has none",
+        named=person,
+        brief=str,
+    ),
+    Offer(
+        act=operators.END_SESSIONS,
+        label="End all sessions",
+        will="{whom} will be signed out everywhere, also here, and can sign in again with the same password. API keys go on working.",
+        did="Ended every session of {whom}.",
+        idle="Is not signed in anywhere",
+        named=person,
+        brief=str,
+    ),
+    Offer(
+        act=operators.GIVE_TEMPORARY_PASSWORD,
+        label="Give a temporary password",
+        will=(
+            "The present password of {whom} stops working and every session ends. A temporary one is made, and shown to you once: "
+            "it has to be replaced at the first login. Locks and links from earlier mails are gone too."
+        ),
+        did="Made a temporary password for {whom}.",
+        idle="Is deactivated",
+        named=person,
+        brief=str,
+        most=100,  # each is hashed, which takes its time
+    ),
+    Offer(
+        act=operators.CHANGE_ROLE,
+        label="Change the role",
+        will="What {whom} may do in this admin changes at once. Whoever is signed in to it has to sign in again.",
+        did="Changed the role of {whom}.",
+        idle="Has this role already",
+        named=person,
+        brief=str,
+        choices=_role,
+    ),
+    Offer(
+        act=operators.DEACTIVATE,
+        label="Deactivate",
+        will=(
+            "{whom} will be shut out: every session and every API key ends at once, and no login works. "
+            "Reactivating brings none of them back."
+        ),
+        did="Deactivated {whom}.",
+        idle="Is deactivated already",
+        named=person,
+        brief=str,
+    ),
+    Offer(
+        act=operators.REACTIVATE,
+        label="Reactivate",
+        will="{whom} can log in again with the password from before. Sessions and API keys that ended stay ended.",
+        did="Reactivated {whom}.",
+        idle="Is active",
+        named=person,
+        brief=str,
+    ),
+    Offer(
+        act=operators.END_SESSION,
+        label="End session",
+        will="What is signed in there is signed out at once: {whom}.",
+        did="Ended {whom}.",
+        idle="Has ended or expired already",
+        model=Session,
+        owner="user",
+        key="session",
+        alive=_live,
+        named=session,
+    ),
+    Offer(
+        act=operators.SEND_MAIL_AGAIN,
+        label="Send again",
+        will="The mail server is asked again, for one more day: {whom}. Links and codes are made anew.",
+        did="Will be sent again: {whom}.",
+        idle="Was not given up",
+        model=OutgoingMail,
+        owner="user",
+        key="mail",
+        alive=_failed,
+        named=mail,
+    ),
+)

@@ -1,0 +1,28 @@
+"""What operators may do to the keys of others, beside what they may do to accounts."""
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from accounts import audit
+from accounts.models import User
+from accounts.operators import Act, Outcome
+from apikeys import keys
+from apikeys.models import APIKey
+
+WHY = "ended by an operator"
+
+
+def _with_live_keys(people: QuerySet[User]) -> QuerySet[User]:
+    return people.filter(Exists(APIKey.objects.live().filter(owner=OuterRef("pk"))))
+
+
+def _end_keys(person: User) -> Outcome | None:
+    ended = keys.end_all(person, WHY)
+    return Outcome(f"{ended} {'key' if ended == 1 else 'keys'} ended") if ended else None
+
+
+def _end_key(person: User, key: str) -> Outcome | None:
+    return Outcome(f"key_{key} ended") if APIKey.objects.filter(owner=person, pk=key).end(WHY) else None
+
+
+END_KEYS = Act(name="end_keys", kind=audit.Kind.KEYS_ENDED, perform=_end_keys, among=_with_live_keys, dangerous=True)
+END_KEY = Act(name="end_key", kind=audit.Kind.KEYS_ENDED, perform=_end_key, dangerous=True)

@@ -1,0 +1,41 @@
+"""What an operator's browser sends from the pages of acts."""
+
+from contextlib import suppress
+from typing import Any
+
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+
+from accounts import limits
+from accounts.admin import acts
+from accounts.errors import InvalidCredentials, TooManyAttempts
+from tests.conftest import PASSWORD
+
+
+def address(model: type[Model], name: str) -> str:
+    return acts.address(acts.find(model, name))
+
+
+def act(client: Client, name: str, *rows: Model, **fields: Any) -> Any:
+    """Confirm an act on these rows, with a reason and the operator's password."""
+    sent = {"ids": ",".join(str(row.pk) for row in rows), "reason": "ticket 7", "password": PASSWORD} | fields
+    return client.post(address(type(rows[0]), name), {key: value for key, value in sent.items() if value is not None})
+
+
+def choose(client: Client, name: str, *rows: Model, **fields: Any) -> Any:
+    """Tick rows in the list and choose an act: what asks whether this is meant."""
+    meta = rows[0]._meta
+    sent = {"action": name, "_selected_action": [row.pk for row in rows]} | fields
+    return client.post(reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist"), sent)
+
+
+def ask(client: Client, name: str, *rows: Model, **asked: str) -> Any:
+    return client.get(address(type(rows[0]), name), {"ids": ",".join(str(row.pk) for row in rows)} | asked)
+
+
+def lock(name: str) -> None:
+    """Somebody has guessed at this name until it was locked."""
+    for _ in range(11):
+        with suppress(InvalidCredentials, TooManyAttempts), limits.guessing(name):
+            raise InvalidCredentials

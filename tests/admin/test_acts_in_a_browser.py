@@ -1,0 +1,118 @@
+"""Olga acts in a real browser: at her desk and on her phone, with a mouse that clicks twice, and with the keyboard alone."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from accounts import sessions
+from accounts.models import AuditEvent, User
+from authsvc.contracts import bearer
+from tests.conftest import PASSWORD
+from tests.pages.people import DESK, PHONE
+
+SHOTS = os.environ.get("SCREENSHOTS")  # a folder, for whoever wants to look
+LIST = "/admin/accounts/user/"
+
+
+@pytest.fixture
+def enter(visit, olga):
+    """Olga has signed in, and is looking at the list of people."""
+
+    def enter(**options):
+        browser = visit(**options)
+        browser.open(f"/admin/login/?next={LIST}")
+        browser.page.fill("#id_username", "olga")
+        browser.page.fill("#id_password", PASSWORD)
+        browser.page.click("[type=submit]")
+        browser.page.wait_for_url(f"**{LIST}")
+        return browser
+
+    return enter
+
+
+def look(browser, name):
+    """Nobody is kept out of this page, on any screen."""
+    assert not browser.scrolls_sideways()
+    assert browser.barriers() == []
+    if SHOTS:
+        browser.page.screenshot(path=Path(SHOTS) / f"acts-{name}.png", full_page=True)
+
+
+def go_on(browser):
+    with browser.page.expect_navigation():
+        browser.page.click(".act-form [type=submit]")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("screen", "viewport"), [("desk", DESK), ("phone", PHONE)])
+def test_somebody_leaves_the_company(enter, alice, bob, screen, viewport, scheme):
+    """From her page: one click that asks, a reason, one click that does it."""
+    sessions.open_session(bearer.contract, "alice", PASSWORD)
+    browser = enter(viewport=viewport, color_scheme=scheme)
+    browser.open(f"{LIST}{alice.pk}/change/")
+    browser.page.click("a:has-text('Deactivate')")
+    assert browser.page.inner_text("h1") == "Deactivate: alice (Alice Liddell, alice@example.com)"
+    look(browser, f"asks-{screen}-{scheme}")
+    go_on(browser)
+    assert "This field is required." in browser.page.inner_text(".act-form")
+    look(browser, f"wants-a-reason-{screen}-{scheme}")
+    browser.page.fill("#id_reason", "left the company")
+    go_on(browser)
+    assert "Deactivated alice." in browser.page.inner_text(".messagelist")
+    alice.refresh_from_db()
+    assert not alice.is_active
+
+
+@pytest.mark.parametrize(("screen", "viewport"), [("desk", DESK), ("phone", PHONE)])
+def test_new_laptops_for_some(enter, alice, bob, screen, viewport):
+    browser = enter(viewport=viewport)
+    for person in (alice, bob, User.objects.get(username="olga")):
+        browser.page.check(f"input.action-select[value='{person.pk}']")
+    browser.page.select_option("select[name=action]", "temporary_password")
+    browser.page.click("button[name=index]")
+    assert browser.page.inner_text("h1") == "Give a temporary password: 2 users"
+    assert "Nobody does this to themselves (1)" in browser.page.inner_text(".act-left")
+    look(browser, f"many-{screen}")
+    browser.page.fill("#id_reason", "new laptops")
+    go_on(browser)
+    look(browser, f"passwords-{screen}")
+    shown = browser.page.locator(".act-secrets tbody tr").all_inner_texts()
+    for user, line in zip((alice, bob), shown, strict=True):
+        user.refresh_from_db()
+        assert user.check_password(line.split()[-1])
+
+
+def test_a_double_click_gives_one_password(enter, alice):
+    browser = enter()
+    browser.open(f"{LIST}act/temporary_password/?ids={alice.pk}")
+    browser.page.fill("#id_reason", "on the phone")
+    with browser.page.expect_navigation():
+        browser.page.dblclick(".act-form [type=submit]", no_wait_after=True)
+    alice.refresh_from_db()
+    assert alice.check_password(browser.page.inner_text(".act-secrets code"))
+    assert AuditEvent.objects.filter(kind="temporary_password").count() == 1
+
+
+def test_with_the_keyboard_alone(enter, alice):
+    browser = enter()
+    browser.open(f"{LIST}act/change_role/?ids={alice.pk}")
+    browser.page.focus("#id_role_0")
+    for key in ("ArrowDown", "Tab"):
+        browser.page.keyboard.press(key)
+    browser.page.keyboard.type("works with us now")
+    with browser.page.expect_navigation():
+        browser.page.keyboard.press("Enter")
+    alice.refresh_from_db()
+    assert alice.role == "admin"
+
+
+@pytest.mark.parametrize(("screen", "viewport"), [("desk", DESK), ("phone", PHONE)])
+def test_somebody_new(enter, screen, viewport):
+    browser = enter(viewport=viewport)
+    browser.open(f"{LIST}add/")
+    look(browser, f"add-{screen}")
+    browser.fill(username="carol", email="carol@example.com")
+    with browser.page.expect_navigation():
+        browser.page.click("input[name=_save]")
+    assert "An invitation is on its way to carol@example.com." in browser.page.inner_text(".messagelist")

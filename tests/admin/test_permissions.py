@@ -1,0 +1,251 @@
+"""Who may do what in the operators' room: every model, by everybody, as this table says and in no other way.
+
+Whatever is registered has to be named here, or the first tests fail: a model, an action of its list, a page beside Django's own.
+"""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.timezone import now
+
+from accounts import audit, keyring, outbox, sessions
+from accounts.admin import acts
+from accounts.models import AuditEvent, OutgoingMail, Session, SigningKey, User
+from apikeys import providers
+from apikeys.models import APIKey, ProviderCredential
+from authsvc.contracts import bearer
+from tests.admin.acting import act, lock
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.usefixtures("db")
+
+NOBODY: set[str] = set()
+SUPERS = {"super_admin"}
+ADMINS = SUPERS | {"admin"}
+PEOPLE = ("anonymous", "user", "admin", "super_admin")
+
+# model, and whose row it is → who may do it. What is not named may be done by nobody.
+TABLE = {
+    "accounts.user": {
+        "of a user": {"list": ADMINS, "view": ADMINS, "add": ADMINS, "change": ADMINS},
+        "of an admin": {"list": ADMINS, "view": ADMINS, "add": ADMINS, "change": SUPERS},
+        "of a super admin": {"list": ADMINS, "view": ADMINS, "add": ADMINS, "change": SUPERS},
+    },
+    "accounts.session": {"of a user": {"list": ADMINS, "view": ADMINS}, "of an admin": {"list": ADMINS, "view": ADMINS}},
+    "accounts.outgoingmail": {"of a user": {"list": ADMINS, "view": ADMINS}, "of an admin": {"list": ADMINS, "view": ADMINS}},
+    "accounts.auditevent": {"of a user": {"list": ADMINS, "view": ADMINS}},
+    "accounts.signingkey": {"": {"list": SUPERS, "view": SUPERS}},
+    "apikeys.apikey": {"of a user": {"list": ADMINS, "view": ADMINS}, "of an admin": {"list": ADMINS, "view": ADMINS}},
+    "apikeys.providercredential": {"": {"list": SUPERS, "view": SUPERS, "add": SUPERS, "change": SUPERS, "delete": SUPERS}},
+}
+
+# model → action of its list → who may do it to what belongs to a user, and to an admin.
+ACTIONS = {
+    "accounts.user": {
+        "invite": (ADMINS, SUPERS),
+        "send_reset": (ADMINS, SUPERS),
+        "unlock": (ADMINS, SUPERS),
+        "force_change": (ADMINS, SUPERS),
+        "end_sessions": (ADMINS, SUPERS),
+        "temporary_password": (ADMINS, SUPERS),
+        "change_role": (SUPERS, SUPERS),
+        "deactivate": (ADMINS, SUPERS),
+        "reactivate": (ADMINS, SUPERS),
+        "end_keys": (ADMINS, SUPERS),
+        "erase": (SUPERS, SUPERS),
+    },
+    "accounts.session": {"end_session": (ADMINS, SUPERS)},
+    "accounts.outgoingmail": {"send_again": (ADMINS, SUPERS)},
+    "accounts.auditevent": {},
+    "accounts.signingkey": {},
+    "apikeys.apikey": {"end_key": (ADMINS, SUPERS)},
+    "apikeys.providercredential": {},
+}
+
+VERBS = ("list", "view", "add", "change", "delete")
+CASES = [(model, whose, verb, by) for model, rows in TABLE.items() for whose in rows for verb in VERBS for by in PEOPLE]
+ACTS = [
+    (model, name, whose, by)
+    for model, actions in ACTIONS.items()
+    for name in actions
+    for whose in ("of a user", "of an admin")
+    for by in PEOPLE
+]
+
+
+@pytest.fixture
+def by(request, client):
+    """The browser of somebody with this role."""
+    if request.param != "anonymous":
+        flags = {"is_staff": request.param in ADMINS, "is_superuser": request.param in SUPERS}
+        client.force_login(User.objects.create_user("olga", PASSWORD, **flags))
+    return client
+
+
+def row(model, whose):
+    """A row of this model that there is something to do to."""
+    flags = {"is_staff": whose in ("of an admin", "of a super admin"), "is_superuser": whose == "of a super admin"}
+    owner = User.objects.create_user("alice", PASSWORD, email="alice@example.com", **flags)
+    return {
+        "accounts.user": lambda: owner,
+        "accounts.session": lambda: session(owner),
+        "accounts.outgoingmail": lambda: given_up_mail(owner),
+        "accounts.auditevent": lambda: event(owner),
+        "accounts.signingkey": lambda: (keyring.reload(), session(owner), SigningKey.objects.first())[-1],
+        "apikeys.apikey": lambda: APIKey.objects.issue(owner.pk)[0],
+        "apikeys.providercredential": credential,
+    }[model]()
+
+
+def session(owner):
+    return Session.objects.get(pk=sessions.open_session(bearer.contract, owner.username, PASSWORD).session_id)
+
+
+def given_up_mail(owner):
+    outbox.put(outbox.Kind.RESET, typed=owner.username, user=owner)
+    OutgoingMail.objects.update(fate="failed", closed_at=now())
+    return OutgoingMail.objects.get()
+
+
+def event(owner):
+    audit.record(audit.Kind.LOGIN_FAILED, user=owner, reason="wrong password")
+    return AuditEvent.objects.get(user=owner)
+
+
+def credential():
+    providers.store(ProviderCredential(provider="nvidia"), "nvapi-of-sixteen-and-more")
+    return ProviderCredential.objects.get()
+
+
+def send(client, found, verb):
+    """What a browser sends to do this, with or without a page that offers it."""
+    meta = found._meta
+    name = {"list": "changelist", "view": "change"}.get(verb, verb)
+    path = reverse(f"admin:{meta.app_label}_{meta.model_name}_{name}", args=[] if verb in ("list", "add") else [found.pk])
+    if verb in ("list", "view"):
+        return client.get(path)
+    sent = {"post": "yes", "username": "renamed", "way": "temporary", "provider": "aws", "reason": "ticket 7", "password": PASSWORD}
+    return client.post(path, sent | {"key_id": "AKIAIOSFODNN7EXAMPLE", "region": "eu-north-1", "secret": "one/of/forty/letters"})
+
+
+def stored():
+    models = (User, Session, OutgoingMail, SigningKey, APIKey, ProviderCredential)
+    return [list(model._default_manager.order_by("pk").values()) for model in models]
+
+
+def ready(name, found):
+    """There is something to do."""
+    if name == "invite":
+        User.objects.filter(pk=found.pk).update(password="!")
+    if name == "reactivate":
+        User.objects.filter(pk=found.pk).update(is_active=False)
+    if name == "end_sessions":
+        session(found)
+    if name == "end_keys":
+        APIKey.objects.issue(found.pk)
+    if name == "unlock":
+        lock(found.username)
+    found.refresh_from_db()
+
+
+def test_every_model_is_in_the_table():
+    registered = {model._meta.label_lower for model in admin.site._registry}
+    assert registered == set(TABLE) == set(ACTIONS)
+
+
+def test_every_action_is_in_the_table(rf, olga):
+    request = rf.get("/")
+    request.user = olga
+    for model, model_admin in admin.site._registry.items():
+        assert set(model_admin.get_actions(request)) == set(ACTIONS[model._meta.label_lower]), model
+        offered = {offer.name for offer in acts.on(model)}
+        assert offered <= set(ACTIONS[model._meta.label_lower]), model
+
+
+@pytest.mark.parametrize(("model", "whose", "verb", "by"), CASES, indirect=["by"])
+def test_every_model_by_everybody(request, by, model, whose, verb):
+    role = request.node.callspec.params["by"]
+    found = row(model, whose)
+    before = stored()
+    answer = send(by, found, verb)
+    if role in TABLE[model][whose].get(verb, NOBODY):
+        assert answer.status_code in (200, 302)
+        assert "/login/" not in answer.get("Location", "")
+        assert verb in ("list", "view") or stored() != before or answer.context["errors"]
+    else:
+        refused = 403 if role in ADMINS else 302
+        assert answer.status_code == refused
+        assert stored() == before
+
+
+@pytest.mark.parametrize(("model", "name", "whose", "by"), ACTS, indirect=["by"])
+def test_every_action_by_everybody(request, by, model, name, whose):
+    role = request.node.callspec.params["by"]
+    found = row(model, whose)
+    ready(name, found)
+    before = stored()
+    allowed = role in ACTIONS[model][name][whose == "of an admin"]
+    answer = act(by, name, found, role="user" if whose == "of an admin" else "admin")
+    if allowed:
+        assert answer.status_code in (200, 302)
+        assert AuditEvent.objects.filter(actor__username="olga").exclude(kind="act_refused").exists()
+    else:
+        assert answer.status_code == (403 if role in ADMINS else 302)
+        assert [rows for rows in stored() if rows not in before] == []
+
+
+@pytest.mark.parametrize("by", PEOPLE, indirect=True)
+@pytest.mark.parametrize("model", ACTIONS)
+def test_every_list_offers_what_may_be_done(request, by, model):
+    role = request.node.callspec.params["by"]
+    found = row(model, "of a user")
+    answer = send(by, found, "list")
+    form = answer.context.get("action_form") if answer.status_code == 200 else None
+    offered = {value for value, _ in form.fields["action"].choices if value} if form else set()
+    assert offered == {name for name, (of_users, _) in ACTIONS[model].items() if role in of_users}
+
+
+# Pages beside those that Django makes for each model → who may open them.
+PAGES: dict[str, tuple[list[Any], set[str]]] = {
+    "accounts_user_act": (["deactivate"], ADMINS),
+    "accounts_user_find": ([], ADMINS),
+    "accounts_user_import": ([], ADMINS),
+    "accounts_user_import_preview": ([UUID(int=0)], ADMINS),
+    "accounts_user_import_report": ([UUID(int=0), "csv"], ADMINS),
+    "accounts_user_export": ([], SUPERS),
+    "accounts_user_data": (["alice"], ADMINS),
+    "auth_user_password_change": (["alice"], ADMINS),
+    "accounts_session_act": (["end_session"], ADMINS),
+    "accounts_outgoingmail_act": (["send_again"], ADMINS),
+    "apikeys_apikey_act": (["end_key"], ADMINS),
+    "accounts_auditevent_request": ([], ADMINS),
+    "accounts_auditevent_export": (["csv"], ADMINS),
+    "accounts_signingkey_rotate": ([], SUPERS),
+    "accounts_signingkey_retire": (["kid"], SUPERS),
+}
+DJANGOS = {"changelist", "add", "history", "delete", "change"}
+
+
+def pages():
+    """The names of all pages below a model's."""
+    for resolver in admin.site.get_urls():
+        for page in getattr(resolver, "url_patterns", ()):
+            if page.name and not (page.name.count("_") == 2 and page.name.rpartition("_")[2] in DJANGOS):
+                yield page.name
+
+
+def test_every_page_is_in_the_table():
+    assert set(pages()) == set(PAGES)
+
+
+@pytest.mark.parametrize("by", PEOPLE, indirect=True)
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_by_everybody(request, by, alice, name):
+    role = request.node.callspec.params["by"]
+    args, allowed = PAGES[name]
+    answer = by.get(reverse(f"admin:{name}", args=[alice.pk if arg == "alice" else arg for arg in args]))
+    refused = answer.status_code == 403 or answer.get("Location", "").startswith(reverse("admin:login"))
+    assert refused == (role not in allowed)
