@@ -1,6 +1,7 @@
 import logging
 import signal
 import threading
+import time
 from argparse import ArgumentParser
 from typing import Any
 
@@ -8,9 +9,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import Error, connection
 
-from accounts import delivery
+from accounts import delivery, statistics
 
 logger = logging.getLogger(__name__)
+COUNTING = 60  # seconds between two looks at what the operators' room counts
 
 
 class Command(BaseCommand):
@@ -25,8 +27,12 @@ class Command(BaseCommand):
         signal.signal(signal.SIGINT, lambda *_: stop.set())
         if not settings.EMAIL_HOST:
             logger.info("EMAIL_HOST is not set: mails are written into %s", settings.EMAIL_FILE_PATH)
+        count_at = 0.0
         while not stop.is_set():
             self.deliver(stop)
+            if time.monotonic() >= count_at:
+                self.count()
+                count_at = time.monotonic() + COUNTING
             if options["once"]:
                 return
             stop.wait(1)
@@ -36,5 +42,14 @@ class Command(BaseCommand):
             delivery.deliver_due(stop.is_set)
         except Error as error:
             logger.warning("the database does not answer (%s): mails wait", type(error).__name__)
+        finally:
+            connection.close()
+
+    def count(self) -> None:
+        """What operators watch; whatever is wrong with it, mails go on."""
+        try:
+            statistics.tend()
+        except Exception as error:
+            logger.warning("nothing was counted for the operators' room (%s)", type(error).__name__)
         finally:
             connection.close()

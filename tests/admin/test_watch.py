@@ -1,0 +1,218 @@
+"""Olga the super admin and Stan the admin open the first page: every number is true, and leads to its rows."""
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.utils.timezone import now
+
+from accounts import keyring, statistics
+from accounts.admin import watch
+from accounts.models import HourlyCount, SigningKey, User
+from accounts.statistics import Kind
+from apikeys.models import APIKey
+from tests import month
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db
+PAGE = "/admin/"
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def desk(client, olga):
+    client.force_login(olga)
+    return client
+
+
+@pytest.fixture
+def stans_desk(client):
+    client.force_login(User.objects.create_user("stan", PASSWORD, is_staff=True))
+    return client
+
+
+def text(page):
+    """What is read there, on one line."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", page.content.decode())).split())
+
+
+def notices(page):
+    return [notice.text for notice in page.context["notices"]]
+
+
+def chart(page, title, heading="Last 24 hours"):
+    pair = next((hours, days) for subject, hours, days in page.context["subjects"] if subject.title == title)
+    return next(chart for chart in pair if chart.heading == heading)
+
+
+def rows_behind(client, number):
+    """How many rows the page that a number leads to shows."""
+    return client.get(number.url).context["cl"].queryset.count()
+
+
+def test_a_month_is_shown_by_the_hour_and_by_the_day(desk, alice):
+    for at in (now() - 3 * HOUR, now() - 3 * HOUR, now() - timedelta(days=9), now() - timedelta(days=45)):
+        month.event(Kind.LOGIN_FAILED, at, user=alice, reason="wrong password", contract="form")
+    month.event(Kind.LOGIN_FAILED, now() - 4 * HOUR, name="nobody", reason="no such account", contract="form")
+    page = desk.get(PAGE)
+    hours, days = (chart(page, "Refused logins, by true reason", heading) for heading in ("Last 24 hours", "Last 30 days"))
+    assert [(label, number.count) for label, number in hours.legend] == [("wrong password", 2), ("no such account", 1)]
+    assert [(label, number.count) for label, number in days.legend] == [("wrong password", 3), ("no such account", 1)]
+    assert sum(row.all.count for row in days.rows) == days.total.count == 4
+    assert hours.rows[-4].hint.endswith(":00: 2 (wrong password 2)")
+
+
+@pytest.mark.parametrize("title", [subject.title for subject in watch.SUBJECTS])
+@pytest.mark.parametrize("heading", ["Last 24 hours", "Last 30 days"])
+def test_every_number_of_a_chart_leads_to_its_rows(desk, alice, title, heading):
+    month.fill(alice, scale=0.1)
+    month.event(Kind.THROTTLED, now() - HOUR, user=alice, reason="more than 10/5m wrong guesses by name", contract="form")
+    month.event(Kind.REFRESH_REUSED, now() - 2 * HOUR, user=alice, reason="session ended: one of two holders is not its owner")
+    month.mail(alice, fate="failed", at=now() - HOUR).save()
+    shown = chart(desk.get(PAGE), title, heading)
+    last = next(row for row in shown.newest_first if row.all.count)
+    numbers = [shown.total, *(number for _, number in shown.legend), *last.numbers, last.all]
+    assert [rows_behind(desk, number) for number in numbers if number.count] == [number.count for number in numbers if number.count]
+
+
+def test_the_rarest_of_many_reasons_are_one_number(desk):
+    for number in range(9):
+        for _ in range(number + 1):
+            month.event(Kind.REFRESH_FAILED, now(), reason=f"reason {number}")
+    legend = chart(desk.get(PAGE), "Refused refreshes, by true reason").legend
+    assert [(label, number.count) for label, number in legend] == [*((f"reason {n}", n + 1) for n in (8, 7, 6, 5, 4)), ("Others", 10)]
+    assert legend[-1][1].url == ""
+
+
+def test_live_sessions_and_keys_lead_to_their_rows(desk, alice):
+    for contract in ("bearer", "bearer", "camel"):
+        month.session(alice, contract)
+    month.session(alice, "bearer", revoked_at=now())
+    APIKey.objects.issue(alice.pk)
+    statistics.tend()
+    page = desk.get(PAGE)
+    live = page.context["live"]
+    assert [(bar.label, bar.number.count) for bar in live["bars"]] == [("bearer", 2), ("camel", 1)]
+    assert [rows_behind(desk, bar.number) for bar in live["bars"]] == [2, 1]
+    assert (rows_behind(desk, live["sessions"]), rows_behind(desk, live["keys"])) == (3, 1)
+    assert f"3 sessions, 1 API key, counted at {live['at']:%H:%M}." in text(page)
+
+
+def test_failing_mail_is_shown_with_the_mail_servers_words(desk, alice):
+    month.mail(alice, fate="waiting", at=now() + HOUR, error="421 try <later>", tries=3).save()
+    month.mail(alice, fate="waiting", at=now() + HOUR, tries=0).save()
+    month.mail(alice, fate="failed", at=now() - HOUR, error="550 no such mailbox").save()
+    month.event(Kind.RESET_ASKED, now() - HOUR, user=alice)
+    page = desk.get(PAGE)
+    mail = page.context["mail"]
+    assert "421 try <later>" in text(page)
+    assert "550 no such mailbox" in text(page)
+    assert "<later>" not in page.content.decode()
+    assert (mail.waiting.count, mail.failing.count) == (2, 1)
+    assert (rows_behind(desk, mail.waiting), rows_behind(desk, mail.failing)) == (2, 1)
+    assert notices(page) == [
+        "The mail server has not taken 1 mail so far; they are tried again for a day.",
+        "1 mail given up in the last 24 hours. They can be sent again.",
+    ]
+
+
+def test_a_mail_worker_that_does_not_run_is_noticed(desk, alice):
+    month.mail(alice, fate="waiting", at=now() - timedelta(minutes=12), tries=0).save()
+    assert notices(desk.get(PAGE)) == ["A mail has been due for 12 minutes. Is the mail worker running (manage.py deliver_mail)?"]
+
+
+def test_a_mail_that_is_due_now_is_no_trouble(desk, alice):
+    month.mail(alice, fate="waiting", at=now() - timedelta(minutes=1), tries=0).save()
+    assert notices(desk.get(PAGE)) == []
+
+
+@pytest.mark.parametrize(("refused", "logins", "noticed"), [(10, 0, True), (9, 0, False), (10, 1, False)])
+def test_it_is_noticed_when_nobody_can_log_in(alice, refused, logins, noticed):
+    for _ in range(refused):
+        month.event(Kind.LOGIN_FAILED, now(), user=alice, reason="wrong password")
+    for _ in range(logins):
+        month.event(Kind.LOGIN, now(), user=alice)
+    told = [notice.text for notice in watch.context(alice)["notices"]]
+    since = month.hour_of(now()) - HOUR
+    assert told == ([f"Nobody has logged in since {since:%H:%M}, and 10 logins were refused."] if noticed else [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "notice"),
+    [
+        (Kind.KEY_LEAKED, "An API key was reported as leaked, and ended: 1 time in the last 24 hours."),
+        (Kind.REFRESH_REUSED, "A spent refresh token was used again, and its session ended: 1 time in the last 24 hours."),
+        (Kind.ACT_REFUSED, "An operator tried what their role does not allow: 1 time in the last 24 hours."),
+    ],
+)
+def test_what_smells_of_an_attack_is_noticed_for_a_day(desk, alice, kind, notice):
+    month.event(kind, now() - 2 * HOUR, user=alice)
+    month.event(kind, now() - timedelta(days=3), user=alice)
+    page = desk.get(PAGE)
+    assert notices(page) == [notice]
+    assert desk.get(page.context["notices"][0].url).context["cl"].queryset.count() == 1
+
+
+def test_a_quiet_morning(desk):
+    page = desk.get(PAGE)
+    assert "<p> 0 waiting, 0 of them after a failed try. </p>" in " ".join(page.content.decode().split())
+    assert "All is well. Nothing needs you now." in text(page)
+    assert "No login was refused. Not in the last 30 days." in text(page)
+    assert "No mail has failed." in text(page)
+
+
+def test_counts_that_lag_behind_are_announced(desk, alice, monkeypatch):
+    month.event(Kind.LOGIN, now() - timedelta(days=9), user=alice)
+    monkeypatch.setattr(statistics, "PATIENCE", timedelta(0))
+    assert "is still being counted: open this page again in a moment." in text(desk.get(PAGE))
+
+
+def test_sessions_that_nobody_counts_any_more_are_announced(desk, alice):
+    statistics.tend()
+    HourlyCount.objects.filter(kind="live_sessions").update(counted_at=now() - 5 * HOUR)
+    assert notices(desk.get(PAGE)) == ["Sessions and keys were last counted 5 hours ago. Is the mail worker running?"]
+
+
+def test_a_signing_key_is_as_old_as_its_work(desk):
+    keyring.current()
+    SigningKey.objects.update(created_at=now() - timedelta(days=200))
+    assert notices(desk.get(PAGE)) == ["The same key has signed for 200 days; it is time to rotate it."]
+    month.event(Kind.SIGNING_KEY_ROTATED, now() - timedelta(days=12))
+    page = desk.get(PAGE)
+    assert notices(page) == []
+    assert ": 12 days. Rotation is not due." in text(page)
+
+
+def test_stan_sees_nothing_of_signing_keys(stans_desk):
+    keyring.current()
+    SigningKey.objects.update(created_at=now() - timedelta(days=200))
+    page = stans_desk.get(PAGE)
+    assert (page.status_code, page.context["signing_keys"], notices(page)) == (200, None, [])
+    assert "signing" not in text(page).lower()
+
+
+def test_who_is_no_operator_sees_nothing(client, alice):
+    client.force_login(alice)
+    assert client.get(PAGE).status_code == 302
+
+
+def test_what_was_typed_is_escaped(desk):
+    month.event(Kind.LOGIN_FAILED, now(), reason="<script>alert(1)</script>", contract="form")
+    assert "<script>alert" not in desk.get(PAGE).content.decode()
+
+
+def test_the_daily_jobs_are_one_click_away(desk):
+    page = desk.get(PAGE)
+    assert [label for label, _ in page.context["jobs"]][:2] == ["Find anyone", "Invite somebody"]
+    assert [desk.get(url).status_code for _, url in page.context["jobs"]] == [200] * len(page.context["jobs"])
+
+
+@pytest.mark.parametrize("scale", [0.05, 0.2])
+def test_the_page_costs_the_same_whatever_happened(desk, alice, scale, django_assert_num_queries):
+    month.fill(alice, scale)
+    month.mail(alice, fate="waiting", at=now() + HOUR, error="421 try later").save()
+    statistics.tend()
+    desk.get(PAGE)
+    with django_assert_num_queries(12):
+        desk.get(PAGE)

@@ -1,0 +1,95 @@
+"""Olga opens the first page in the morning, at her desk and on her phone."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils.timezone import now
+
+from accounts import statistics
+from accounts.statistics import Kind
+from tests import month
+from tests.conftest import PASSWORD
+from tests.pages.people import DESK, PHONE
+
+SHOTS = os.environ.get("SCREENSHOTS")  # a folder, for whoever wants to look
+
+
+@pytest.fixture
+def busy(alice):
+    """A month of a busy service, and a mail server that has just become difficult."""
+    month.fill(alice, scale=0.3)
+    for contract, count in (("bearer", 9), ("camel", 5), ("form", 3)):
+        for _ in range(count):
+            month.session(alice, contract)
+    month.mail(alice, fate="waiting", at=now() + timedelta(minutes=3), error="421 4.7.0 Try again later", tries=3).save()
+    month.event(Kind.KEY_LEAKED, now() - timedelta(hours=2), user=alice, contract="camel")
+    statistics.tend()
+
+
+@pytest.fixture
+def open_first_page(visit, olga):
+    def open_first_page(**options):
+        browser = visit(**options)
+        browser.open("/admin/login/?next=/admin/")
+        browser.page.fill("#id_username", "olga")
+        browser.page.fill("#id_password", PASSWORD)
+        browser.page.click("[type=submit]")
+        browser.page.wait_for_url("**/admin/")
+        return browser
+
+    return open_first_page
+
+
+def keep(browser, name):
+    if SHOTS:
+        browser.page.screenshot(path=Path(SHOTS) / f"watch-{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("screen", "viewport"), [("desk", DESK), ("phone", PHONE)])
+def test_a_morning_after_a_busy_night(busy, open_first_page, screen, viewport, scheme):
+    browser = open_first_page(viewport=viewport, color_scheme=scheme)
+    assert "2 things need you now" in browser.page.inner_text(".notices h2")
+    assert browser.page.locator("figure").count() == 12
+    assert not browser.scrolls_sideways()
+    assert browser.barriers() == []
+    keep(browser, f"{screen}-{scheme}")
+    for summary in browser.page.locator("details summary").all():
+        summary.click()
+    assert not browser.scrolls_sideways()
+    assert browser.barriers() == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_first_morning(open_first_page, scheme):
+    browser = open_first_page(viewport=PHONE, color_scheme=scheme)
+    assert "All is well." in browser.page.inner_text(".well")
+    assert not browser.scrolls_sideways()
+    assert browser.barriers() == []
+    keep(browser, f"empty-{scheme}")
+
+
+def test_olga_follows_a_bar_and_a_number_to_their_rows(busy, open_first_page):
+    browser = open_first_page()
+    browser.page.locator("figure").first.locator("a.bar[href]").last.click()
+    browser.page.wait_for_url("**/auditevent/?**")
+    browser.page.go_back()
+    browser.page.get_by_role("link", name="Find anyone").click()
+    browser.page.wait_for_url("**/admin/accounts/user/**")
+
+
+def test_bars_say_what_they_are_and_stand_where_they_should(busy, open_first_page):
+    browser = open_first_page()
+    figure = browser.page.locator("figure").nth(1)
+    bars = figure.locator("a.bar")
+    assert bars.count() == 30
+    assert "bearer" in bars.nth(20).locator("title").inner_html()
+    frame = figure.locator("svg.chart").bounding_box()
+    for rect in figure.locator("a.bar rect:not(.reach)").all()[:60]:
+        box = rect.bounding_box()
+        assert frame["x"] <= box["x"]
+        assert frame["y"] <= box["y"]
+        assert box["x"] + box["width"] <= frame["x"] + frame["width"] + 1
+        assert box["y"] + box["height"] <= frame["y"] + frame["height"]

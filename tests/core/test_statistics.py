@@ -1,0 +1,253 @@
+"""What is counted of the trail, when, and how often: once."""
+
+import threading
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.utils.timezone import now
+
+from accounts import audit, erasure, pruning, statistics
+from accounts.models import AuditEvent, HourlyCount, OutgoingMail
+from accounts.statistics import Kind
+from apikeys.models import APIKey
+from tests import month
+from tests.month import hour_of
+
+pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
+
+
+def counted(kind=Kind.LOGIN):
+    """How many of this kind there were, by the hour, as it is kept."""
+    return dict(HourlyCount.objects.filter(kind=kind).values_list("hour", "count"))
+
+
+def happened(kind, **fields):
+    """How many of this kind the last 24 hours and the last 30 days show."""
+    past = statistics.look_back()
+    return tuple(
+        sum(n for thing, n in counts.items() if thing.kind == kind and all(getattr(thing, name) == value for name, value in fields.items()))
+        for counts in (past.by_hour, past.by_day)
+    )
+
+
+def an_hour_later():
+    """What is live is to be counted again."""
+    HourlyCount.objects.filter(kind=statistics.DUE).update(counted_at=now() - HOUR)
+
+
+@pytest.fixture
+def busy(alice):
+    """Alice logged in once twenty days ago, twice three hours ago, and now."""
+    hours = [hour_of(now()) - 20 * 24 * HOUR, hour_of(now()) - 3 * HOUR]
+    for at in (hours[0], hours[1], hours[1] + 59 * timedelta(minutes=1)):
+        month.event(Kind.LOGIN, at, user=alice, contract="bearer")
+    audit.record(Kind.LOGIN, user=alice)
+    return hours
+
+
+def test_hours_are_counted_when_they_are_closed_and_the_present_one_as_it_is(busy):
+    assert happened(Kind.LOGIN) == (3, 4)
+    assert counted() == {busy[0]: 1, busy[1]: 2}
+
+
+def test_a_new_event_is_seen_at_once(busy, alice):
+    statistics.tend()
+    audit.record(Kind.LOGIN, user=alice)
+    assert happened(Kind.LOGIN) == (4, 5)
+
+
+def test_an_hour_stays_open_for_ten_minutes_after_its_end(busy):
+    at, until = statistics.close_hours()
+    assert until == hour_of(at - timedelta(minutes=10))
+
+
+def test_counting_twice_is_counting_once(busy):
+    for _ in range(2):
+        HourlyCount.objects.filter(kind=statistics.COUNTED).delete()
+        statistics.tend()
+    assert counted() == {busy[0]: 1, busy[1]: 2}
+    assert happened(Kind.LOGIN) == (3, 4)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_workers_count_once(busy):
+    def work():
+        try:
+            statistics.tend()
+        except Exception as error:
+            failures.append(error)
+        finally:
+            connection.close()
+
+    failures: list[Exception] = []
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert failures == []
+    assert counted() == {busy[0]: 1, busy[1]: 2}
+    assert happened(Kind.LOGIN) == (3, 4)
+
+
+def test_what_comes_after_its_hour_was_closed_is_in_the_trail_only(busy, alice):
+    statistics.tend()
+    month.event(Kind.LOGIN, busy[1], user=alice)
+    assert happened(Kind.LOGIN) == (3, 4)
+    assert AuditEvent.objects.filter(kind=Kind.LOGIN).count() == 5
+
+
+def test_counting_goes_on_after_a_day_without_a_worker(busy, alice):
+    HourlyCount.objects.create(hour=busy[1], kind=statistics.COUNTED, counted_at=busy[1])
+    HourlyCount.objects.create(hour=busy[0], kind=Kind.LOGIN, contract="bearer", count=1, counted_at=busy[1])
+    assert happened(Kind.LOGIN) == (3, 4)
+    assert counted() == {busy[0]: 1, busy[1]: 2}
+
+
+def test_counting_that_lags_behind_says_so(busy, monkeypatch):
+    monkeypatch.setattr(statistics, "PATIENCE", timedelta(0))
+    past = statistics.look_back()
+    assert (past.until, past.by_day.total()) == (busy[0], 0)
+
+
+def test_an_event_older_than_anybody_looks_back_is_not_counted(alice):
+    month.event(Kind.LOGIN, now() - timedelta(days=40), user=alice)
+    statistics.tend()
+    assert counted() == {}
+
+
+def test_refusals_are_counted_by_reason_and_contract(alice):
+    at = hour_of(now()) - 5 * HOUR
+    for reason, contract in (("wrong password", "form"), ("wrong password", "camel"), ("no such account", "form")):
+        month.event(Kind.LOGIN_FAILED, at, reason=reason, contract=contract)
+    month.event(Kind.ACCOUNT_CHANGED, at, reason="what an operator typed")
+    statistics.tend()
+    kept = Counter({row[:3]: row[3] for row in HourlyCount.objects.filter(hour=at).values_list("kind", "contract", "reason", "count")})
+    assert kept == {
+        ("login_failed", "form", "wrong password"): 1,
+        ("login_failed", "camel", "wrong password"): 1,
+        ("login_failed", "form", "no such account"): 1,
+        ("account_changed", "", ""): 1,
+    }
+
+
+def test_reasons_that_somebody_varies_do_not_fill_the_table():
+    at = hour_of(now()) - 5 * HOUR
+    for number in range(50):
+        month.event(Kind.REFRESH_FAILED, at, reason=f"issued by {number}")
+    for _ in range(3):
+        month.event(Kind.REFRESH_FAILED, at, reason="session ended")
+    statistics.tend()
+    rows = dict(HourlyCount.objects.filter(kind=Kind.REFRESH_FAILED).values_list("reason", "count"))
+    assert (len(rows), rows["session ended"], rows["other"], sum(rows.values())) == (21, 3, 31, 53)
+
+
+def test_mails_are_counted_by_fate_when_it_is_decided(alice):
+    at = hour_of(now()) - 5 * HOUR
+    for fate, when in (("sent", at), ("sent", at), ("failed", at - 10 * 24 * HOUR), ("sent", now()), ("waiting", at)):
+        month.mail(alice, fate=fate, at=when).save()
+    month.event(Kind.RESET_ASKED, at - 10 * 24 * HOUR, user=alice)
+    assert (happened("mail_sent"), happened("mail_failed"), happened("mail_waiting")) == ((3, 3), (0, 1), (0, 0))
+    assert counted("mail_sent") == {at: 2}
+
+
+def test_counts_stay_when_the_mails_are_pruned(alice):
+    month.event(Kind.RESET_ASKED, now() - 20 * 24 * HOUR, user=alice)
+    month.mail(alice, fate="sent", at=now() - 20 * 24 * HOUR).save()
+    statistics.tend()
+    pruning.prune(timedelta(days=10))
+    assert not OutgoingMail.objects.exists()
+    assert happened("mail_sent") == (0, 1)
+
+
+def test_counts_stay_when_a_person_is_erased(busy, alice, olga):
+    month.mail(alice, fate="sent", at=busy[1]).save()
+    before = statistics.look_back()
+    erasure.erase(alice)
+    after = statistics.look_back()
+    assert (after.by_hour, after.by_day) == (before.by_hour, before.by_day)
+
+
+def test_days_and_hours_begin_when_those_of_utc_do(busy):
+    past = statistics.look_back()
+    assert (len(past.hours), len(past.days)) == (24, 30)
+    assert past.hours[-1] == hour_of(now())
+    assert past.days[-1] == datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    assert {thing.start for thing in past.by_day} <= set(past.days)
+    assert {thing.start for thing in past.by_hour} <= set(past.hours)
+
+
+def test_an_empty_service_has_counted_nothing():
+    past = statistics.look_back()
+    assert (past.by_hour, past.by_day, past.live, past.until) == (Counter(), Counter(), {}, None)
+
+
+def test_live_sessions_are_counted_by_contract_and_keys_together(alice):
+    for contract in ("bearer", "bearer", "form"):
+        month.session(alice, contract)
+    month.session(alice, "camel", expires_at=now() - HOUR)
+    month.session(alice, "camel").delete()
+    APIKey.objects.issue(alice.pk)
+    statistics.tend()
+    live = statistics.look_back().live
+    assert (live["live_sessions"].total, live["live_sessions"].by_contract) == (3, {"bearer": 2, "form": 1})
+    assert (live["live_keys"].total, live["live_keys"].by_contract) == (1, {})
+    assert now() - live["live_keys"].at < timedelta(minutes=1)
+
+
+def test_what_is_live_is_counted_every_five_minutes_by_one_of_many(alice):
+    assert statistics.count_live()
+    month.session(alice, "bearer")
+    assert not statistics.count_live()
+    assert statistics.look_back().live["live_sessions"].total == 0
+    an_hour_later()
+    assert statistics.count_live()
+    assert statistics.look_back().live["live_sessions"].total == 1
+
+
+def test_a_contract_whose_last_session_ended_is_counted_no_more(alice):
+    month.session(alice, "bearer")
+    statistics.count_live()
+    alice.end_sessions("ended by an operator")
+    an_hour_later()
+    statistics.count_live()
+    live = statistics.look_back().live["live_sessions"]
+    assert (live.total, live.by_contract) == (0, {})
+
+
+def test_counting_what_is_live_takes_a_hundredth_of_the_time(alice, monkeypatch):
+    monkeypatch.setattr(statistics, "SHARE", 10**9)
+    statistics.count_live()
+    assert HourlyCount.objects.get(kind=statistics.DUE).counted_at > now() + timedelta(hours=1)
+
+
+def test_without_mail_there_is_no_worker_and_the_page_counts_itself(alice, settings):
+    settings.EMAILS_ENABLED = False
+    month.session(alice, "bearer")
+    assert statistics.look_back().live["live_sessions"].total == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_mail_worker_counts(busy, alice):
+    month.session(alice, "bearer")
+    call_command("deliver_mail", once=True)
+    assert counted() == {busy[0]: 1, busy[1]: 2}
+    assert counted("live_sessions")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_mails_go_out_whatever_is_wrong_with_the_counting(alice, mailbox_of_files, monkeypatch, caplog):
+    monkeypatch.setitem(statistics.LIVE, "live_mistakes", lambda: Counter({"": 1 // 0}))
+    month.mail(alice, fate="waiting", at=now()).save()
+    call_command("deliver_mail", once=True)
+    assert OutgoingMail.objects.get().fate == "sent"
+    assert "nothing was counted for the operators' room (ZeroDivisionError)" in caplog.text
+
+
+@pytest.fixture
+def mailbox_of_files(settings, tmp_path):
+    settings.EMAIL_FILE_PATH = str(tmp_path)

@@ -1,0 +1,91 @@
+"""A month as a busy service sees it, as rows with past dates."""
+
+import math
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from accounts.compiled import CompiledInsert
+from accounts.models import AuditEvent, OutgoingMail, Session, User
+
+Kind, Fate = AuditEvent.Kind, OutgoingMail.Fate
+CONTRACTS = (("bearer", 9), ("camel", 6), ("form", 4), ("challenge", 2), ("envelope", 1), ("admin", 0.3))
+OFTEN: tuple[tuple[str, str, float], ...] = (
+    (Kind.LOGIN_FAILED, "wrong password", 2.2),
+    (Kind.LOGIN_FAILED, "no such account", 0.8),
+    (Kind.LOGIN_FAILED, "account is not active", 0.15),
+    (Kind.THROTTLED, "more than 10/5m wrong guesses by name", 0.2),
+    (Kind.THROTTLED, "more than 100/5m wrong guesses by address", 0.06),
+    (Kind.REFRESH_FAILED, "session ended", 0.9),
+    (Kind.REFRESH_FAILED, "refresh token blacklisted", 0.2),
+    (Kind.RESET_ASKED, "", 0.7),
+    (Kind.PASSWORD_CHANGED, "reset by link", 0.4),
+    (Kind.PASSWORD_CHANGED, "reset by code", 0.15),
+    (Kind.PASSWORD_CHANGED, "changed", 0.1),
+    (Kind.RESET_FAILED, "no such code", 0.1),
+)
+FULL = "452 4.2.2 Mailbox full"
+FATES = ((Fate.SENT, 1.1), (Fate.NOBODY, 0.3), (Fate.ENOUGH, 0.05), (Fate.FAILED, 0.01))
+
+
+_insert = CompiledInsert(AuditEvent)
+
+
+def event(kind: str, at: datetime, *, user: User | None = None, **fields: str) -> None:
+    """An event that happened then."""
+    _insert(kind=kind, at=at, user_id=user.pk if user else None, **{"name": user.username if user else "", **fields})
+
+
+@transaction.atomic
+def fill(person: User, scale: float = 1.0) -> None:
+    """Thirty days with quiet nights and week-ends."""
+    chance, end, mails = random.Random(5), now(), []
+    hour = hour_of(end - timedelta(days=29))
+    while hour < end:
+        rush = scale * (1.1 + math.sin((hour.hour - 8) / 24 * 2 * math.pi)) * (0.4 if hour.weekday() > 4 else 1)
+
+        def moments(often: float, hour: datetime = hour, rush: float = rush) -> list[datetime]:
+            times = [hour + timedelta(seconds=chance.randrange(3600)) for _ in range(round(chance.gammavariate(4, often * rush / 4)))]
+            return [at for at in times if at < end]
+
+        for contract, often in CONTRACTS:
+            for at in moments(often):
+                event(Kind.LOGIN, at, user=person, contract=contract)
+        for kind, reason, often in OFTEN:
+            for at in moments(often * 3):
+                event(kind, at, user=person, reason=reason, contract=chance.choice(CONTRACTS)[0])
+        for fate, often in FATES:
+            mails += [mail(person, fate=fate, at=at, error=FULL if fate == Fate.FAILED else "") for at in moments(often * 2)]
+        hour += timedelta(hours=1)
+    OutgoingMail.objects.bulk_create(mails, batch_size=2000)
+
+
+def mail(user: User, *, fate: str, at: datetime, error: str = "", tries: int = 1) -> OutgoingMail:
+    """A mail whose fate was decided then; one that waits is due then."""
+    waits = fate == Fate.WAITING
+    return OutgoingMail(
+        kind=OutgoingMail.Kind.RESET,
+        typed=user.username,
+        user=user,
+        fate=fate,
+        recipient=user.email or "",
+        created_at=at,
+        next_try_at=at,
+        give_up_at=at + timedelta(days=1),
+        closed_at=None if waits else at,
+        error=error,
+        tries=tries,
+    )
+
+
+def session(user: User, contract: str, **fields: Any) -> Session:
+    usual = {"last_used_at": now(), "expires_at": now() + timedelta(days=1)}
+    return Session.objects.create(user=user, contract=contract, **(usual | fields))
+
+
+def hour_of(at: datetime) -> datetime:
+    """The beginning of an hour, in UTC."""
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
