@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import PermissionsMixin
 from django.core.validators import validate_email
 from django.db import models, transaction
@@ -18,9 +19,12 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts.compiled import CompiledQuery
+from accounts.events import AuditEvent as AuditEvent
+from accounts.hourly import HourlyCount as HourlyCount
 from accounts.identifiers import IdentifierField, is_address, normalise, validate_username
 from accounts.origin import Origin
 from accounts.signals import account_deactivated
+from accounts.transfer.waiting import WaitingImport as WaitingImport
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
@@ -72,6 +76,7 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     username = IdentifierField(_("username"), max_length=150, unique=True, validators=[validate_username])
     email = IdentifierField(_("e-mail address"), max_length=254, unique=True, null=True, blank=True, validators=[validate_email])
+    password = models.CharField(_("password"), max_length=255)  # some hashes from elsewhere are longer than Django's
     name = models.CharField(_("name"), max_length=200, blank=True)
     organization = models.CharField(max_length=200, blank=True)
     aws_region = models.CharField("AWS region", max_length=50, blank=True)
@@ -84,6 +89,7 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
         editable=False,
         help_text="Counts what voids earlier proofs: a new password, a deactivation. A login begun before it moved does not finish.",
     )
+    erased_at = models.DateTimeField(null=True, editable=False, help_text="What is left then is an empty account that nobody can use.")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -103,6 +109,12 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
             models.CheckConstraint(condition=~models.Q(username__contains="@") & ~models.Q(username=""), name="user_username_no_at_sign"),
             models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_lower"),
             models.CheckConstraint(condition=models.Q(email__contains="@"), name="user_email_at_sign"),
+        ]
+        indexes: ClassVar = [  # for lists of the few among the many; that of parts of names is in accounts.search
+            models.Index(fields=["username"], condition=models.Q(is_active=False), name="user_deactivated"),
+            models.Index(fields=["username"], condition=models.Q(must_change_password=True), name="user_must_change"),
+            models.Index(fields=["username"], condition=models.Q(password__startswith=UNUSABLE_PASSWORD_PREFIX), name="user_no_password"),
+            models.Index(fields=["username"], condition=models.Q(is_staff=True) | models.Q(is_superuser=True), name="user_operators"),
         ]
 
     def __str__(self) -> str:
@@ -183,6 +195,12 @@ class Session(models.Model):
     revoked_why = models.CharField(max_length=100, blank=True)
 
     objects = SessionQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["created_at"], name="session_newest"),
+            models.Index(fields=["contract", "created_at"], name="session_newest_of_contract"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.contract} session {self.pk}"
@@ -277,7 +295,10 @@ class OutgoingMail(models.Model):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["next_try_at"], condition=models.Q(closed_at=None), name="outgoing_mail_due"),
+            models.Index(fields=["kind", "id"], name="outgoing_mail_of_kind"),
+            models.Index(fields=["typed"], name="outgoing_mail_typed"),
             models.Index(fields=["user", "created_at"]),
+            models.Index(fields=["fate", "closed_at"], name="outgoing_mail_closed"),
         ]
 
     def __str__(self) -> str:
@@ -329,63 +350,3 @@ class SigningKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.algorithm} {self.kid} ({self.use})"
-
-
-class AuditEvent(models.Model):
-    """Something that happened, as it was seen then. Rows are only ever added."""
-
-    class Kind(models.TextChoices):
-        LOGIN = "login", "Login"
-        LOGIN_FAILED = "login_failed", "Login refused"
-        THROTTLED = "throttled", "Throttled"
-        REFRESH_FAILED = "refresh_failed", "Refresh refused"
-        REFRESH_REUSED = "refresh_reused", "Spent refresh token used again"
-        LOGOUT = "logout", "Logout"
-        REVOKE = "revoke", "Token revoked"
-        SESSIONS_ENDED = "sessions_ended", "Sessions ended by an operator"
-        ACCOUNT_CHANGED = "account_changed", "Account changed by an operator"
-        RESET_ASKED = "reset_asked", "Password reset asked for"
-        RESET_FAILED = "reset_failed", "Password reset refused"
-        PASSWORD_CHANGED = "password_changed", "Password changed"
-        KEY_CREATED = "key_created", "API key created"
-        KEY_ROTATED = "key_rotated", "API key rotated"
-        KEY_DELETED = "key_deleted", "API key ended"
-        KEY_LEAKED = "key_leaked", "API key reported as leaked"
-        KEY_USED_FROM_NEW_ADDRESS = "key_used_from_new_address", "API key used from a new address"
-        CREDENTIALS_VIEWED = "credentials_viewed", "Provider credentials looked at"
-        CREDENTIALS_REFUSED = "credentials_refused", "Provider credentials refused"
-        CREDENTIALS_CHANGED = "credentials_changed", "Provider credentials changed"
-        CREDENTIALS_DELETED = "credentials_deleted", "Provider credentials deleted"
-        INVITED = "invited", "Invited by an operator"
-        RESET_SENT = "reset_sent", "Reset mail sent by an operator"
-        TEMPORARY_PASSWORD = "temporary_password", "Temporary password given by an operator"
-        CHANGE_FORCED = "change_forced", "Password change demanded by an operator"
-        UNLOCKED = "unlocked", "Unlocked by an operator"
-        DEACTIVATED = "deactivated", "Deactivated by an operator"
-        REACTIVATED = "reactivated", "Reactivated by an operator"
-        ROLE_CHANGED = "role_changed", "Role changed by an operator"
-        KEYS_ENDED = "keys_ended", "API keys ended by an operator"
-        ACT_REFUSED = "act_refused", "Act of an operator refused"
-        IMPORTED = "imported", "Accounts imported"
-        EXPORTED = "exported", "Accounts or events exported"
-        PERSON_EXPORTED = "person_exported", "Data of one person exported"
-        ERASED = "erased", "Person erased"
-        MAIL_SENT_AGAIN = "mail_sent_again", "Mail sent again by an operator"
-        SIGNING_KEY_ROTATED = "signing_key_rotated", "Signing key rotated"
-
-    at = models.DateTimeField(auto_now_add=True)
-    kind = models.CharField(max_length=30, choices=Kind.choices)
-    user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    actor = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    name = models.CharField(max_length=150, blank=True, help_text="What was typed, or the account's name then.")
-    session = models.UUIDField(null=True)
-    contract = models.CharField(max_length=20, blank=True)
-    address = models.GenericIPAddressField(null=True)
-    request_id = models.CharField(max_length=64, blank=True)
-    reason = models.CharField(max_length=200, blank=True, help_text="The true reason; the client was told less.")
-
-    class Meta:
-        indexes: ClassVar = [models.Index(fields=["user", "at"]), models.Index(fields=["request_id"]), models.Index(fields=["at"])]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.name}"

@@ -13,11 +13,11 @@ LARGEST = 64 * 1024  # bytes of a body: every documented one is far smaller
 MOST_FIELDS = 100
 
 
-def check_length(stated: str | None) -> None:
+def check_length(stated: str | None, largest: int = LARGEST) -> None:
     """Refuse a body for what its header says, before it is read."""
     if stated and not (stated.isascii() and stated.isdigit()):
         raise ParseError("Malformed Content-Length")
-    if stated and (len(stated) > 10 or int(stated) > LARGEST):
+    if stated and (len(stated) > 10 or int(stated) > largest):
         raise RequestDataTooBig
 
 

@@ -8,16 +8,16 @@ from hashlib import sha256
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
-from django.utils.crypto import get_random_string, salted_hmac
+from django.utils.crypto import salted_hmac
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from accounts import audit, limits, outbox
+from accounts import audit, kinds, limits, outbox
 from accounts.errors import InvalidChallenge, InvalidCode, InvalidCredentials, InvalidReset, TooManyResets, UnknownAccount, WeakPassword
 from accounts.models import OutgoingMail, PasswordReset, Session, User
 from accounts.signals import password_reset
@@ -28,16 +28,21 @@ Kind = audit.Kind
 
 
 def authenticate(identifier: str, password: str) -> User:
-    """The active account of this name or address and password. The three ways to be wrong look and last the same."""
+    """The active account of this name or address and password. All ways to be wrong look and last the same."""
     user = User.objects.find(identifier)
+    checked = kinds.check(password, user.password if user else "")
+    if user and checked.right and user.is_active:
+        if checked.outdated:
+            _upgrade(user, password)
+        return user
+    kinds.even_out(password, checked.kind)
     if user is None:
-        make_password(password or get_random_string(12))  # the work that a known name costs
         raise _recorded(UnknownAccount("no such account"), identifier)
-    if not check_password(password, user.password, setter=lambda right: _upgrade(user, right)):
-        raise _recorded(InvalidCredentials("wrong password"), identifier, user)
-    if not user.is_active:
-        raise _recorded(InvalidCredentials("account is not active"), identifier, user)
-    return user
+    raise _recorded(InvalidCredentials("account is not active" if checked.right else _objection(checked)), identifier, user)
+
+
+def _objection(checked: kinds.Checked) -> str:
+    return "the stored hash is damaged: only a reset helps" if checked.damaged else "wrong password"
 
 
 def set_temporary(user: User, password: str) -> None:
@@ -69,41 +74,65 @@ def ask_for_reset(identifier: str) -> None:
 
 @transaction.atomic
 def make_reset(user: User, mail: OutgoingMail | None = None) -> Proof:
-    """A new case; its secrets are given out here only. ``TooManyResets`` for the sixth mail in an hour, asked for at once or not."""
+    """A new case; its secrets are given out here only. ``TooManyResets`` for the sixth mail in an hour, asked for at once or not.
+
+    An invitation lasts longer, is nothing that anybody may ask for, and has no code: nobody can use it up by guessing.
+    """
     _hold(user.pk)
-    others = user.resets.filter(created_at__gt=now() - timedelta(hours=1)).exclude(mail=mail)
-    if mail and others.values("mail").distinct().count() >= PER_HOUR:
+    invited = mail is not None and mail.kind == outbox.Kind.INVITATION
+    others = user.resets.filter(created_at__gt=now() - timedelta(hours=1)).exclude(mail=mail).exclude(code_digest="")
+    if mail and not invited and others.values("mail").distinct().count() >= PER_HOUR:
         raise TooManyResets(f"{PER_HOUR} reset mails within an hour")
     token = secrets.token_urlsafe(32)
-    code = "".join(secrets.choice(CODE_LETTERS) for _ in range(8))
+    code = "" if invited else "".join(secrets.choice(CODE_LETTERS) for _ in range(8))
     reset = PasswordReset.objects.create(
         user=user,
         mail=mail,
         token_digest=_token_digest(token),
-        code_digest=_code_digest(user.uuid, code),
-        expires_at=now() + settings.RESET_LIFETIME,
+        code_digest=_code_digest(user.uuid, code) if code else "",
+        expires_at=now() + (settings.INVITATION_LIFETIME if invited else settings.RESET_LIFETIME),
     )
     return Proof(reset, token, code)
 
 
 @transaction.atomic
 def replace_resets(reset: PasswordReset) -> None:
-    """The cases of an account before this one are void, now that its mail is on its way."""
+    """The cases of an account before this one are void, now that its mail is on its way; but what anybody asks for ends no invitation."""
     _hold(reset.user_id)
-    PasswordReset.objects.usable().filter(user_id=reset.user_id, pk__lt=reset.pk).update(used_at=now())
+    earlier = PasswordReset.objects.usable().filter(user_id=reset.user_id, pk__lt=reset.pk)
+    (earlier.exclude(code_digest="") if reset.code_digest else earlier).update(used_at=now())
 
 
 def find_reset(token: str) -> PasswordReset:
     """The usable case of this token; asking uses nothing up, since mail scanners open links."""
     reset = PasswordReset.objects.usable().select_related("user").filter(token_digest=_token_digest(token), user__is_active=True).first()
     if reset is None:
-        raise InvalidReset("wrong, used, replaced or expired")
+        raise _refused_reset(token)
     return reset
+
+
+def _refused_reset(token: str) -> InvalidReset:
+    """What is wrong with a token that opens nothing."""
+    reset = PasswordReset.objects.select_related("user").filter(token_digest=_token_digest(token)).first()
+    if reset is None:
+        return InvalidReset("no such link")
+    objections = {
+        "account is not active": not reset.user.is_active,
+        "link used, or replaced by a newer mail": reset.used_at is not None,
+        "link expired": reset.expires_at <= now(),
+        "too many wrong codes": True,
+    }
+    return InvalidReset(next(why for why, holds in objections.items() if holds), name=reset.user.username)
 
 
 def reset_by_token(token: str, password: str) -> User:
     """A new password for whoever holds the token of a link; it ends every session of the account."""
-    reset = find_reset(token)
+    try:
+        reset = find_reset(token)
+    except InvalidReset as refusal:
+        user = User.objects.find(refusal.name) if refusal.name else None
+        limits.record_refusal(Kind.RESET_FAILED, user=user, reason=refusal.reason)
+        raise
     return _finish(reset, password, "link", InvalidReset)
 
 
@@ -122,7 +151,7 @@ def _case_of_code(user: User | None, code: str) -> PasswordReset | None:
     """The usable case of this account and code. A wrong code counts on all of its cases; the work is the same for nobody."""
     pk, uuid = (user.pk, user.uuid) if user else (0, UUID(int=0))
     _hold(pk)
-    cases = PasswordReset.objects.usable().select_related("user").filter(user_id=pk)
+    cases = PasswordReset.objects.usable().select_related("user").filter(user_id=pk).exclude(code_digest="")
     expected = _code_digest(uuid, code)
     reset = next((case for case in cases if hmac.compare_digest(case.code_digest, expected)), None)
     if reset is None:
@@ -136,7 +165,7 @@ def _finish(reset: PasswordReset, password: str, by: str, refusal: type[InvalidR
     with transaction.atomic():
         _hold(user.pk)
         if not reset.use() or not _replace(user, hashed):
-            raise refusal("used by another request")
+            raise refusal("used by another request", name=user.username)
         _end_sessions(user, f"password reset by {by}")
         _tell(user, f"reset by {by}")
         password_reset.send(User, user=user)
@@ -155,8 +184,10 @@ def _hold(user_id: int) -> None:
 def change(user_id: int, previous: str, proposed: str, *, keep: UUID | None = None) -> User:
     """A new password for an account whose present one is given; other sessions than ``keep`` end."""
     user = User.objects.get(pk=user_id)
-    if not check_password(previous, user.password):
-        raise _recorded(InvalidCredentials("wrong password"), user.username, user)
+    checked = kinds.check(previous, user.password)
+    if not checked.right:
+        kinds.even_out(previous, checked.kind)
+        raise _recorded(InvalidCredentials(_objection(checked)), user.username, user)
     return _change(user, proposed, keep)
 
 
@@ -182,7 +213,7 @@ def answer_challenge(user: User, epoch: str, password: str) -> User:
     """The new password of an account that had to choose one; once, as long as nothing has changed since the challenge."""
     if str(user.epoch) != epoch or not user.must_change_password or not user.is_active:
         raise InvalidChallenge("answered, or the account has changed")
-    if check_password(password, user.password):
+    if kinds.check(password, user.password).right:
         raise WeakPassword(_("Choose another password than the temporary one."))
     hashed = hash_new(user, password)
     with transaction.atomic():

@@ -1,6 +1,7 @@
 """What becomes of keys: made, used, rotated, ended. Each of these is an event of the audit trail."""
 
 import hmac
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,11 +10,11 @@ from django.db import transaction
 
 from accounts import audit, outbox
 from accounts.compiled import CompiledQuery
-from accounts.errors import InvalidToken
 from accounts.models import User
 from accounts.sessions import USER_COLUMNS, Identity
+from accounts.transfer.person import plain
 from apikeys import text, usage
-from apikeys.errors import KeyNotFound
+from apikeys.errors import InvalidKey, KeyNotFound
 from apikeys.models import APIKey, digest
 
 _live = CompiledQuery(
@@ -32,10 +33,10 @@ def identify(secret: str) -> Identity:
     """Whom a key speaks for, if it lives at this moment. One query; none for a typo."""
     key_id = text.read(secret)
     if key_id is None:
-        raise InvalidToken("mistyped key")
+        raise InvalidKey("mistyped, or cut")
     found = _live.get(key_id)
     if found is None or not hmac.compare_digest(found[0], digest(secret)):
-        raise InvalidToken("no such live key")
+        raise InvalidKey("no such live key", name=f"key_{key_id}")
     usage.note(key_id)
     return found[1]
 
@@ -76,6 +77,35 @@ def revoke_leaked(secret: str) -> None:
 
 def end_all(user: User, why: str) -> int:
     return int(APIKey.objects.filter(owner=user).end(why))
+
+
+def count_live() -> Counter[str]:
+    """How many keys live; they belong to no contract."""
+    return Counter({"": APIKey.objects.live().count()})
+
+
+def forget_owner(person: User) -> None:
+    """Delete an owner's keys, and from where they were used."""
+    APIKey.objects.filter(owner=person).delete()
+
+
+def held_about(person: User) -> list[dict[str, Any]]:
+    """What is known of somebody's keys, but for what opens anything."""
+    fields = ("name", "scope", "created_at", "expires_at", "last_used_at", "rotated_at", "ended_at", "ended_why")
+    return [
+        {
+            "id": key.public_id,
+            **plain({field: getattr(key, field) for field in fields}),
+            "networks": [plain(address) for address in key.addresses.values("network", "first_seen_at")],
+        }
+        for key in APIKey.objects.filter(owner=person).order_by("created_at").prefetch_related("addresses")
+    ]
+
+
+def owner_of(public_id: str) -> list[int]:
+    """The owner of the key that is written like this in the trail and in lists, as a list of at most one."""
+    found = text.PUBLIC_ID.fullmatch(public_id)
+    return list(APIKey.objects.filter(pk=found[1]).values_list("owner", flat=True)) if found else []
 
 
 def tell_they_live(user: User) -> None:

@@ -8,7 +8,8 @@ from ipaddress import ip_address
 from typing import Any, cast
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.middleware.locale import LocaleMiddleware
 from django.template.response import SimpleTemplateResponse
 from django.urls import resolve
@@ -66,9 +67,13 @@ class ProgramMiddleware:
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
+        subdomains = "; includeSubDomains" if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS else ""
+        self.strict_transport = f"max-age={settings.SECURE_HSTS_SECONDS}{subdomains}" if settings.SECURE_HSTS_SECONDS else ""
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(settings.API_PREFIXES):
+            if request.path_info == settings.UPLOAD_PATH:
+                return self.upload(request)
             parsing.check_length(request.META.get("CONTENT_LENGTH"))
             return self.get_response(request)
         request.resolver_match = found = find(request.path_info, settings.ROOT_URLCONF)
@@ -77,9 +82,20 @@ class ProgramMiddleware:
             response.render()
         if response.status_code != 204:  # which has none (RFC 9110, 8.6)
             response.headers["Content-Length"] = str(len(response.content))
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        if self.strict_transport and request.is_secure():  # and never without (RFC 6797, 7.2)
+            response.headers["Strict-Transport-Security"] = self.strict_transport
         if request.method == "HEAD":
             response.content = b""
         return cast("HttpResponseBase", response)
+
+    def upload(self, request: HttpRequest) -> HttpResponseBase:
+        """The one page that takes a file; what is too large is not read, and its sender told on the same page."""
+        try:
+            parsing.check_length(request.META.get("CONTENT_LENGTH"), settings.LARGEST_UPLOAD)
+        except RequestDataTooBig:
+            return HttpResponseRedirect(f"{settings.UPLOAD_PATH}?too_large=yes")
+        return self.get_response(request)
 
 
 class LanguageMiddleware(LocaleMiddleware):

@@ -64,14 +64,18 @@ def matching(pattern: str) -> Callable[[str], re.Match[str]]:
     return parse
 
 
-def duration(name: str, default: timedelta | None) -> Any:
+def duration(name: str, default: timedelta | None, least: timedelta = timedelta(0)) -> Any:
     units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
     def parse(given: str) -> timedelta:
         count, unit = matching(r"([1-9]\d{0,8})([smhd]?)")(given).groups()
-        return min(timedelta(seconds=int(count) * units[unit]), timedelta(days=3650))
+        length = timedelta(seconds=int(count) * units[unit])
+        if length < least:
+            raise ValueError("too short")
+        return min(length, timedelta(days=3650))
 
-    return read(name, parse, default, "a duration, such as 900, 15m, 24h or 30d")
+    wanted = "a duration, such as 900, 15m, 24h or 30d"
+    return read(name, parse, default, f"{wanted}, and {least.days}d or more" if least else wanted)
 
 
 def rate(name: str, default: str) -> Any:
@@ -246,8 +250,8 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "authsvc.middleware.OriginMiddleware",
-    "django.middleware.security.SecurityMiddleware",
     "authsvc.middleware.ProgramMiddleware",  # answers what programs call; what follows is for browsers
+    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -297,6 +301,7 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",
     "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
     "accounts.hashers.ImportedBCryptPasswordHasher",
+    "accounts.hashers.ImportedPHCPasswordHasher",
 ]
 ARGON2_MEMORY_KIB = number("ARGON2_MEMORY_KIB", 19_456, least=8)  # 19 MiB, t=2, p=1: OWASP's Password Storage Cheat Sheet
 ARGON2_TIME_COST = number("ARGON2_TIME_COST", 2, least=1)
@@ -310,6 +315,7 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "accounts.validators.MaximumLengthValidator"},
 ]
+AUDIT_RETENTION = duration("AUDIT_RETENTION", None, least=timedelta(days=90))  # None keeps for ever; the database lets nothing younger go
 SIMPLE_JWT = {"USER_ID_FIELD": "uuid", "USER_ID_CLAIM": "sub", "ISSUER": PUBLIC_URL}
 
 
@@ -327,12 +333,16 @@ EMAIL_FILE_PATH = str(DATA_DIR / "mail")  # on a laptop, mails are files
 DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", f"authsvc <no-reply@{_public.hostname}>")
 MAIL_CLAIM = duration("MAIL_CLAIM", timedelta(minutes=2))  # longer than one try can last
 RESET_LIFETIME = duration("RESET_LIFETIME", timedelta(hours=1))
+INVITATION_LIFETIME = duration("INVITATION_LIFETIME", timedelta(days=7))
 
 
 # Browsers: the admin and the pages. Contract endpoints use no cookie of Django's.
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
-SESSION_COOKIE_AGE = 8 * 3600
+ADMIN_IDLE = duration("ADMIN_IDLE", timedelta(minutes=30))
+ADMIN_SESSION = duration("ADMIN_SESSION", timedelta(hours=8))
+SESSION_COOKIE_AGE = int(ADMIN_IDLE.total_seconds())  # since the row was written last; the cookie goes with the browser
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_NAME = "authsvc_session"
 CSRF_COOKIE_NAME = "authsvc_csrf"
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
@@ -361,6 +371,8 @@ if TRUSTED_PROXIES:
 APPEND_SLASH = False
 LOGIN_URL = "admin:login"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+UPLOAD_PATH = "/admin/accounts/user/import/"  # a file of accounts: every other body is small
+LARGEST_UPLOAD = FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20 + 64 * 1024  # all in memory: it may hold passwords, which no disk shall see
 
 CORS_ALLOWED_ORIGINS = words("CORS_ALLOWED_ORIGINS")
 if CORS_ALLOWED_ORIGINS:

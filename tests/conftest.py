@@ -8,10 +8,11 @@ from django.core.cache import caches
 from django.db import connection, connections
 from django.test import Client
 
-from accounts import keyring
+from accounts import keyring, kinds
 from accounts.models import User
 from apikeys import usage
 from tests.databases import HERE
+from tests.trail import flushable
 
 PASSWORD = "correct horse battery"
 
@@ -23,12 +24,25 @@ def django_db_modify_db_settings(django_db_modify_db_settings):
         connections.databases["default"]["TEST"]["NAME"] = f"{HERE}/test.sqlite3"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def an_append_only_trail_that_tests_can_empty():
+    with flushable():
+        yield
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is about a database server that goes away has nothing to say of a file."""
-    if connection.vendor != "postgresql":
-        meant_for_another = [item for item in items if item.get_closest_marker("postgresql")]
-        config.hook.pytest_deselected(items=meant_for_another)
-        items[:] = [item for item in items if item not in meant_for_another]
+    """What is about a database server that goes away has nothing to say of a file; and a browser is shown the same by either database,
+    from views that other tests call on both.
+    """
+    kept = [item for item in items if suits(item, connection.vendor)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+def suits(item: pytest.Item, vendor: str) -> bool:
+    if vendor == "postgresql":
+        return "chromium" not in getattr(item, "fixturenames", ())
+    return item.get_closest_marker("postgresql") is None
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +50,7 @@ def fresh(request):
     """Every test begins with full budgets and with signing keys that its database knows."""
     for cache in caches.all(initialized_only=True):
         cache.clear()
+    kinds.forget()
     if {"db", "transactional_db"} & set(request.fixturenames) or request.node.get_closest_marker("django_db"):
         request.getfixturevalue("transactional_db" if "transactional_db" in request.fixturenames else "db")
         keyring.reload()

@@ -31,6 +31,7 @@ def run(tmp_path):
 
 WRONG = {
     "DEBUG": "perhaps",
+    "AUDIT_RETENTION": "89d",
     "PORT": "0",
     "PUBLIC_URL": "ftp://hunter2.example.com",
     "DATABASE_URL": "mysql://root:hunter2@localhost/auth",

@@ -1,0 +1,100 @@
+"""Forgetting one person: what happened stays told, of somebody whom nothing names.
+
+The account's row stays, empty and for nobody to use: a login, a mail or a key that is under way at this moment finds that the account is
+not what it was, and stops. Its names are free; whoever takes them inherits nothing.
+"""
+
+import secrets
+from collections.abc import Iterable
+from uuid import uuid4
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.hashers import make_password
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.models import Session as BrowserSession
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils.timezone import now
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+
+from accounts import audit, limits
+from accounts.errors import NotPermitted
+from accounts.models import OutgoingMail, User, WaitingImport
+from accounts.signals import account_erased
+
+
+@transaction.atomic
+def erase(person: User) -> str:
+    """Forget this person, and give back the name that stands in for theirs. ``NotPermitted`` for the last super admin, or a second time.
+
+    Afterwards ``person`` is the empty account that is left.
+    """
+    supers = User.objects.select_for_update(no_key=True).filter(Q(pk=person.pk) | Q(is_superuser=True, is_staff=True, is_active=True))
+    held = {user.pk: user for user in supers.order_by("pk")}
+    current = held.get(person.pk)
+    if current is None or current.erased_at:
+        raise NotPermitted("erased already")
+    if current.is_superuser and len(held) == 1:
+        raise NotPermitted("the last super admin")
+    stand_in = f"{audit.ERASED}{secrets.token_hex(4)}"
+    account_erased.send(User, person=current)
+    audit.erase_person(current, stand_in)
+    _forget_rows(current)
+    limits.unlock(current.username, current.email)
+    _empty(current, stand_in)
+    person.refresh_from_db()
+    return stand_in
+
+
+def record(person: User, *, actor: User | None = None, reason: str = "") -> None:
+    """Put an erasure on record, by what the person is called since."""
+    audit.record(audit.Kind.ERASED, user=person, actor=actor, reason=reason)
+
+
+def _forget_rows(person: User) -> None:
+    person.sessions.all().delete()
+    person.resets.all().delete()
+    OutgoingMail.objects.filter(Q(user=person) | _typed(person.username, person.email)).delete()
+    OutstandingToken.objects.filter(user=person).update(user=None)
+    WaitingImport.objects.filter(operator=person).delete()
+    LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User), object_id=str(person.pk)).delete()
+    BrowserSession.objects.filter(pk__in=list(_browser_sessions(person))).delete()
+
+
+def _typed(*names: str | None) -> Q:
+    """Mails that were asked for, or sent, under one of these names."""
+    condition = Q()
+    for name in filter(None, names):
+        condition |= Q(typed__iexact=name) | Q(recipient__iexact=name)
+    return condition
+
+
+def _browser_sessions(person: User) -> Iterable[str]:
+    """Sessions of the admin: Django's rows tell whose they are only when they are opened."""
+    for session in BrowserSession.objects.filter(expire_date__gt=now()).iterator():
+        if session.get_decoded().get(SESSION_KEY) == str(person.pk):
+            yield session.session_key
+
+
+def _empty(person: User, stand_in: str) -> None:
+    at = now()
+    User.objects.filter(pk=person.pk).update(
+        uuid=uuid4(),  # the old one is in tokens that others may keep
+        username=stand_in,
+        email=None,
+        name="",
+        organization="",
+        aws_region="",
+        language="",
+        password=make_password(None),
+        is_active=False,
+        is_staff=False,
+        is_superuser=False,
+        must_change_password=False,
+        last_login=None,
+        epoch=F("epoch") + 1,
+        created_at=at,
+        updated_at=at,
+        erased_at=at,
+    )

@@ -1,0 +1,32 @@
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.models import User
+from accounts.transfer import person
+from accounts.transfer.private import private
+
+
+class Command(BaseCommand):
+    help = "Write all that is held about one person as JSON, for them: profile, sessions, keys, mails, events. No secret is in it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", help="a user name or an e-mail address")
+        parser.add_argument("file", nargs="?", help="standard output if it is left out")
+        parser.add_argument("--reason", default="", help="for the audit trail: why")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        user = User.objects.find(options["name"])
+        if user is None or user.erased_at:
+            raise CommandError("There is no account of this name or address.")
+        held = json.dumps(person.export(user, reason=options["reason"]), indent=2, ensure_ascii=False)
+        if options["file"] is None:
+            self.stdout.write(held)
+            return
+        try:
+            with private(options["file"]) as file:
+                file.write(held + "\n")
+        except OSError as error:
+            raise CommandError(f"{options['file']}: {error.strerror}.") from error

@@ -1,0 +1,47 @@
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from accounts.models import User
+from accounts.transfer.exporting import export
+from accounts.transfer.private import private
+from accounts.transfer.reading import UnreadableFile, format_of
+
+
+class Command(BaseCommand):
+    help = "Write all accounts as CSV or JSONL, without passwords, to standard output or a file that only its owner may read."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", nargs="?", default="-", help="standard output if it is left out")
+        parser.add_argument("--format", choices=["csv", "jsonl"], help="where no file's name tells it; csv by default")
+        parser.add_argument(
+            "--with-hashes", action="store_true", help="with password hashes, to move to another system: guard that file well"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        name = options["file"]
+        try:
+            form = options["format"] or ("csv" if name == "-" else format_of(name))
+        except UnreadableFile as error:
+            raise CommandError(str(error)) from error
+        if options["with_hashes"]:
+            self.stderr.write(
+                "This has the hash of everybody's password: whoever gets it can guess at them. Delete it when it has been used."
+            )
+        pieces = export(User.objects.all(), form, what="all accounts, on the machine", hashes=options["with_hashes"])
+        try:
+            if name == "-":
+                self.stdout.ending = ""
+                for piece in pieces:
+                    self.stdout.write(piece)
+                return
+            with private(name) as file:
+                for piece in tqdm(pieces, unit=" lines", disable=None):
+                    file.write(piece)
+        except BrokenPipeError:  # whoever read it has had enough
+            sys.stderr.close()
+        except OSError as error:
+            raise CommandError(f"{name}: {error.strerror}.") from error

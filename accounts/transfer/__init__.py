@@ -1,0 +1,1 @@
+"""Accounts that move in and out, many at once."""

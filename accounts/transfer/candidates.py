@@ -1,0 +1,152 @@
+"""One row, read as an account that could be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import is_naive
+
+from accounts.identifiers import normalise
+from accounts.models import ROLES, User
+from accounts.transfer.hashes import RefusedHash, stored
+from accounts.transfer.reading import DATES, FLAGS, PROFILE, Row
+from accounts.validators import MaximumLengthValidator
+
+WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+NOT_A_FIELD = ("password", "id", "epoch", "erased_at", "updated_at")
+
+
+class Refused(ValueError):
+    """A row that no account can be made from; the text says why."""
+
+
+@dataclass
+class Candidate:
+    """An account that a row describes, valid by itself; whether there is room for it is another question."""
+
+    line: int
+    typed: str
+    user: User
+    given: tuple[str, ...]  # the fields that the row says something of
+    created_at: datetime | None = None
+    password: str | None = field(default=None, repr=False)
+    notes: list[str] = field(default_factory=list)
+
+
+def candidate(row: Row, *, roles: bool, accept_weak: bool) -> Candidate:
+    """What a row describes, or ``Refused``."""
+    if row.fault:
+        raise Refused(row.fault)
+    values = {name: value for name, value in row.values.items() if value not in (None, "")}
+    user, typed = User(), _text(values, "username")
+    if not normalise(typed):
+        raise Refused("username: there is none")
+    for name in PROFILE:
+        if name in values:
+            setattr(user, name, _text(values, name))
+    for name in FLAGS:
+        if name in values:
+            setattr(user, name, _flag(values[name], name))
+    for name in DATES:
+        setattr(user, name, _moment(values[name], name) if name in values else None)
+    if "uuid" in values:
+        user.uuid = _uuid(values["uuid"])
+    found = Candidate(row.line, typed, user, tuple(name for name in (*PROFILE, *FLAGS, *DATES, "uuid") if name in values))
+    found.created_at = user.created_at
+    _read_role(found, values, roles)
+    _check(user)
+    _read_password(found, values, accept_weak)
+    return found
+
+
+def _read_role(found: Candidate, values: dict[str, Any], roles: bool) -> None:
+    role = _text(values, "role") or "user"
+    if role not in ROLES:
+        raise Refused(f"role: none of {', '.join(ROLES)}")
+    if role != "user" and not roles:
+        raise Refused(f"role: {role}s are not imported unless that is asked for")
+    found.user.is_staff, found.user.is_superuser = ROLES[role]
+
+
+def _check(user: User) -> None:
+    try:
+        user.clean_fields(exclude=NOT_A_FIELD)
+    except ValidationError as error:
+        raise Refused("; ".join(f"{name}: {' '.join(said)}" for name, said in error.message_dict.items())) from error
+
+
+def _read_password(found: Candidate, values: dict[str, Any], accept_weak: bool) -> None:
+    if "password" in values and "password_hash" in values:
+        raise Refused("password: give it plain or hashed, not both")
+    if "password_hash" in values:
+        try:
+            found.user.password = stored(_text(values, "password_hash"))
+        except RefusedHash as error:
+            raise Refused(f"password_hash: {error}") from error
+        return
+    found.user.password = make_password(None)
+    if "password" not in values:
+        found.notes.append("without a password: its owner has to reset it")
+        return
+    found.password = _text(values, "password")
+    _weigh(found, accept_weak)
+
+
+def _weigh(found: Candidate, accept_weak: bool) -> None:
+    password = found.password or ""
+    try:
+        validate_password(password, found.user)
+    except ValidationError as error:
+        if not accept_weak or len(password) > MaximumLengthValidator.longest:
+            raise Refused(f"password: {' '.join(error.messages)}") from error
+        found.user.must_change_password = True
+        found.notes.append("a weak password: it has to be changed at the first login")
+
+
+def _text(values: dict[str, Any], name: str) -> str:
+    value = values.get(name, "")
+    if not isinstance(value, str):
+        raise Refused(f"{name}: not text")
+    if "\0" in value or not _encodable(value):
+        raise Refused(f"{name}: holds what is no character")
+    return value
+
+
+def _encodable(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can hold
+        return False
+    return True
+
+
+def _flag(value: Any, name: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    if str(value).strip().lower() not in WORDS:
+        raise Refused(f"{name}: neither true nor false")
+    return WORDS[str(value).strip().lower()]
+
+
+def _uuid(value: Any) -> UUID:
+    try:
+        return UUID(str(value))
+    except ValueError as error:
+        raise Refused("uuid: none") from error
+
+
+def _moment(value: Any, name: str) -> datetime:
+    try:
+        moment = parse_datetime(value.strip()) if isinstance(value, str) else None
+        if moment is not None:
+            return (moment.replace(tzinfo=UTC) if is_naive(moment) else moment).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise Refused(f"{name}: no date and time such as 2026-01-31T12:00:00Z")

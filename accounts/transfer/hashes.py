@@ -1,0 +1,93 @@
+"""Password hashes as other systems write them, and as they are stored here."""
+
+import re
+from base64 import b64decode, b64encode
+
+from accounts.hashers import DamagedHash, Stored, read
+
+MIB = 2**20
+BCRYPT = re.compile(r"\$2[aby]\$.*", re.DOTALL)
+ARGON2 = re.compile(r"\$argon2(id|i|d)\$.*", re.DOTALL)
+# passlib writes the rounds alone, PHC's format a list of parameters; Keycloak's values fit in as base64 with padding.
+PBKDF2 = re.compile(
+    r"\$pbkdf2(?:-(?P<digest>sha1|sha256|sha512))?\$(?:i=)?(?P<rounds>\d{1,10})(?:,l=(?P<length>\d{1,3}))?\$(?P<salt>[^$]*)\$(?P<hash>[^$]+)",
+    re.ASCII,
+)
+SCRYPT = re.compile(r"\$scrypt\$ln=(?P<ln>\d{1,2}),r=(?P<r>\d{1,4}),p=(?P<p>\d{1,4})\$(?P<salt>[^$]*)\$(?P<hash>[^$]+)", re.ASCII)
+
+
+class RefusedHash(ValueError):
+    """A hash that is not taken in; the text says why."""
+
+
+def stored(given: str) -> str:
+    """A hash as it is stored here; ``RefusedHash`` for one that is malformed, unknown, or would take a login too much time or memory."""
+    try:
+        encoded = _translated(given)
+        hash_ = read(encoded)
+        _check_lengths(hash_)
+        _check_costs(hash_)
+    except DamagedHash as error:
+        raise RefusedHash("the password hash is malformed, or of a kind that is not known here") from error
+    return _with_costs_first(hash_, encoded)
+
+
+def _translated(given: str) -> str:
+    if BCRYPT.fullmatch(given):
+        return f"bcrypt${given}"
+    if ARGON2.fullmatch(given):
+        return f"argon2{given}"
+    if found := PBKDF2.fullmatch(given):
+        salt, digest = _bytes(found["salt"]), _bytes(found["hash"])
+        if found["length"] and int(found["length"]) != len(digest):
+            raise DamagedHash("another length than it says")
+        return f"phc$pbkdf2-{found['digest'] or 'sha1'}$i={int(found['rounds'])}${_text(salt)}${_text(digest)}"
+    if found := SCRYPT.fullmatch(given):
+        costs = f"ln={int(found['ln'])},r={int(found['r'])},p={int(found['p'])}"
+        return f"phc$scrypt${costs}${_text(_bytes(found['salt']))}${_text(_bytes(found['hash']))}"
+    return given
+
+
+def _with_costs_first(hash_: Stored, encoded: str) -> str:
+    """Django's scrypt puts two of its costs behind the salt, where no index finds them: all others than its own go into PHC's format."""
+    costs = hash_.costs
+    if hash_.algorithm != "scrypt" or (costs["r"], costs["p"]) == (8, 5):
+        return encoded
+    return f"phc$scrypt$ln={costs['n'].bit_length() - 1},r={costs['r']},p={costs['p']}${_text(hash_.salt)}${_text(hash_.digest)}"
+
+
+def _check_lengths(hash_: Stored) -> None:
+    if hash_.algorithm.startswith("bcrypt"):
+        return
+    least = 8 if hash_.algorithm == "argon2" else 1
+    if not least <= len(hash_.salt) <= 64 or not 16 <= len(hash_.digest) <= 64:
+        raise DamagedHash("a salt or a hash of another length than any")
+
+
+def _check_costs(hash_: Stored) -> None:
+    """No login shall take more than a few seconds, nor more memory than 256 MiB."""
+    costs = hash_.costs
+    if "m" in costs:
+        fits = costs["m"] <= 256 * 1024 and costs["m"] * costs["t"] <= 1024 * 1024 and costs["p"] <= 16
+    elif "cost" in costs:
+        fits = costs["cost"] <= 15
+    elif "i" in costs:
+        fits = costs["i"] <= 5_000_000
+    else:
+        n, r, p = costs["n"] if "n" in costs else 1 << min(costs["ln"], 63), costs["r"], costs["p"]
+        fits = 128 * n * r <= 128 * MIB and n * r * p <= 2**21
+    if not fits:
+        raise RefusedHash("the password hash would cost each login too much time or memory")
+
+
+def _bytes(text: str) -> bytes:
+    """Base64 with padding or without, or passlib's adapted one with full stops for plus signs."""
+    text = text.rstrip("=").replace(".", "+")
+    try:
+        return b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except ValueError as error:
+        raise DamagedHash("broken base64") from error
+
+
+def _text(raw: bytes) -> str:
+    return b64encode(raw).decode().rstrip("=")

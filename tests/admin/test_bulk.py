@@ -1,0 +1,325 @@
+"""Files of accounts in the admin: Olga the super admin and Stan the admin look at what will happen before it does."""
+
+import csv
+import io
+import json
+import re
+from datetime import timedelta
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+from django.utils.timezone import now
+
+from accounts import encryption
+from accounts.models import AuditEvent, User, WaitingImport
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.usefixtures("db")
+IMPORT, EXPORT, LOGIN, LIST = (
+    reverse(f"admin:{name}") for name in ("accounts_user_import", "accounts_user_export", "login", "accounts_user_changelist")
+)
+PEOPLE = f"""\
+username,email,name,password
+Carol,carol@example.com,Carol Danvers,{PASSWORD}
+CAROL,,,
+Alice,,,
+dave,,=1+1,short
+"""
+
+
+@pytest.fixture
+def stan(db):
+    return User.objects.create_user("stan", PASSWORD, is_staff=True)
+
+
+def signed_in(username):
+    """A browser of somebody who gave their password a moment ago."""
+    browser = Client()
+    assert browser.post(LOGIN, {"username": username, "password": PASSWORD, "next": LIST}).status_code == 302
+    return browser
+
+
+def stale(browser):
+    """The same, a while later."""
+    session = browser.session
+    session["password_given_at"] = int(now().timestamp()) - 3600
+    session.save()
+    return browser
+
+
+@pytest.fixture
+def as_olga(olga):
+    return signed_in("olga")
+
+
+@pytest.fixture
+def as_stan(stan):
+    return signed_in("stan")
+
+
+def upload(browser, content=PEOPLE, name="people.csv", **options):
+    content = content.encode() if isinstance(content, str) else content
+    return browser.post(IMPORT, {"file": SimpleUploadedFile(name, content), **options})
+
+
+def errors(answer):
+    return " ".join(" ".join(each) for each in answer.context["form"].errors.values())
+
+
+def body(answer):
+    return b"".join(answer.streaming_content).decode() if answer.streaming else answer.content.decode()
+
+
+def words(answer):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", body(answer)))
+
+
+# Taking in
+
+
+def test_stan_sees_what_will_happen_and_then_it_does(as_stan, stan, alice, caller):
+    answer = upload(as_stan)
+    assert answer.status_code == 302
+    page = as_stan.get(answer.url)
+    assert "1 account of people.csv will be imported. Nothing was written yet." in words(page)
+    assert "1 user name differs from another in this file only in case, width or space" in words(page)
+    assert "This password is too short" in words(page)
+    assert [(line["line"], line["verdict"]) for line in page.context["first"]] == [
+        (2, "imported"),
+        (3, "refused"),
+        (4, "unchanged"),
+        (5, "refused"),
+    ]
+    assert User.objects.count() == 2
+    done = as_stan.post(answer.url, {"confirm": "yes"}, follow=True)
+    assert "1 account of people.csv was imported." in words(done)
+    carol = User.objects.get(username="carol")
+    assert caller.json("/api/v1/auth/login", {"username": "carol", "password": PASSWORD}).status_code == 200
+    event = AuditEvent.objects.get(kind="imported")
+    assert (event.user, event.actor, event.reason) == (carol, stan, "from people.csv")
+    assert PASSWORD not in body(page) + body(done)
+
+
+def test_a_report_is_taken_along_before_and_after(as_stan, alice):
+    url = upload(as_stan).url
+    for confirmed in (False, True):
+        if confirmed:
+            as_stan.post(url, {"confirm": "yes"})
+        lines = list(csv.reader(io.StringIO(body(as_stan.get(f"{url}report.csv")))))
+        assert [line[:3] for line in lines[1:]] == [
+            ["2", "carol", "imported"],
+            ["3", "carol", "refused"],
+            ["4", "alice", "unchanged"],
+            ["5", "dave", "refused"],
+        ]
+        answer = as_stan.get(f"{url}report.jsonl")
+        assert [json.loads(line)["line"] for line in body(answer).splitlines()] == [2, 3, 4, 5]
+        assert "no-store" in answer.headers["Cache-Control"]
+    assert as_stan.get(f"{url}report.exe").status_code == 404
+
+
+def test_a_file_that_waits_is_encrypted_and_gone_when_it_was_used(as_stan):
+    url = upload(as_stan).url
+    row = WaitingImport.objects.values().get()
+    assert PASSWORD not in str(row)
+    assert "carol" not in str(row)
+    assert PASSWORD.encode() in encryption.decrypt(row["file"], f"import {row['id']}")
+    as_stan.post(url, {"confirm": "yes"})
+    assert WaitingImport.objects.get().file == ""
+
+
+def test_a_second_click_imports_nothing_twice(as_stan, alice):
+    url = upload(as_stan).url
+    for _ in range(2):
+        answer = as_stan.post(url, {"confirm": "yes"}, follow=True)
+        assert "1 account of people.csv was imported." in words(answer)
+    assert AuditEvent.objects.filter(kind="imported").count() == 1
+
+
+def test_a_file_can_be_thrown_away(as_stan):
+    url = upload(as_stan).url
+    assert as_stan.post(url, {"cancel": "yes"}).url == IMPORT
+    assert not WaitingImport.objects.exists()
+    assert not User.objects.filter(username="carol").exists()
+
+
+def test_a_file_waits_for_its_operator_only_and_for_half_an_hour(as_stan, as_olga):
+    url = upload(as_stan).url
+    assert as_olga.get(url).status_code == 410
+    assert as_olga.post(url, {"confirm": "yes"}).status_code == 410
+    assert as_olga.get(f"{url}report.csv").status_code == 404
+    assert WaitingImport.objects.get().expires_at - now() < timedelta(minutes=31)
+    WaitingImport.objects.update(expires_at=now())
+    assert "waits for half an hour" in words(as_stan.get(url))
+    assert as_stan.post(url, {"confirm": "yes"}).status_code == 410
+    assert not User.objects.filter(username="carol").exists()
+    call_command("prune")
+    assert not WaitingImport.objects.exists()
+
+
+ADMINS = "username,role\ncarol,admin\ndave,user\n"
+
+
+def test_stan_can_make_no_admin_whatever_he_sends(as_stan):
+    url = upload(as_stan, ADMINS, roles="on").url
+    assert "admins are not imported unless that is asked for" in words(as_stan.get(url))
+    row = WaitingImport.objects.get()
+    row.options["roles"] = True
+    row.save()
+    assert as_stan.post(url, {"confirm": "yes"}).status_code == 403
+    assert not User.objects.filter(username__in=["carol", "dave"]).exists()
+
+
+def test_olga_takes_admins_in_with_her_password(as_olga):
+    url = upload(as_olga, ADMINS, roles="on").url
+    assert stale(as_olga).post(url, {"confirm": "yes"}).status_code == 422
+    assert stale(as_olga).post(url, {"confirm": "yes", "password": "wrong"}).status_code == 422
+    assert not User.objects.filter(username="carol").exists()
+    assert stale(as_olga).post(url, {"confirm": "yes", "password": PASSWORD}).status_code == 302
+    assert User.objects.get(username="carol").role == "admin"
+
+
+def test_olga_who_was_demoted_meanwhile_takes_no_admins_in(as_olga, olga):
+    url = upload(as_olga, ADMINS, roles="on").url
+    User.objects.filter(pk=olga.pk).update(is_superuser=False)
+    assert as_olga.post(url, {"confirm": "yes"}).status_code == 403
+    assert not User.objects.filter(username="carol").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "sentence"),
+    [
+        (b"", "people.csv", "The file is empty."),
+        (b"carol,hers\n", "people.csv", "has to name the columns"),
+        ("username\ncarol\n".encode("utf-16"), "people.csv", "UTF-16"),
+        (PEOPLE.encode(), "people.xlsx", "has to end in .csv or .jsonl"),
+        (b"username\n" + b"".join(b"p%d\n" % number for number in range(10_001)), "people.csv", "more than 10,000 accounts"),
+        (
+            b"username,password\n" + b"".join(b"p%d,%s\n" % (n, PASSWORD.encode()) for n in range(501)),
+            "p.csv",
+            "more than 500 plain passwords",
+        ),
+        (b"username\n" + b"x\n" * (5 * 2**19), "people.csv", "more than 5 MB"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_in_a_sentence(as_stan, content, name, sentence):
+    answer = upload(as_stan, content, name)
+    assert answer.status_code == 422
+    assert sentence in errors(answer)
+    assert "hers" not in body(answer)
+    assert not WaitingImport.objects.exists()
+
+
+def test_no_other_page_takes_a_large_body(as_stan):
+    answer = as_stan.get(upload(as_stan, b"username\n" + b"x\n" * 10**7).url)
+    assert "This file has more than 5 MB." in words(answer)
+    assert as_stan.post(LIST, {"file": SimpleUploadedFile("people.csv", b"x" * 10**5)}).status_code == 400
+
+
+def test_the_pages_cost_few_queries(as_stan, django_assert_max_num_queries):
+    url = upload(as_stan, "username\n" + "".join(f"person{number}\n" for number in range(400))).url
+    with django_assert_max_num_queries(4):  # the browser's session, who it is, the file
+        as_stan.get(url)
+    with django_assert_max_num_queries(4):
+        as_stan.get(IMPORT)
+
+
+# Writing out
+
+
+def test_olga_exports_what_the_list_shows(as_olga, olga, alice, bob):
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    answer = as_olga.post(f"{EXPORT}?state=active", {"form": "jsonl"})
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="accounts-')
+    people = [json.loads(line) for line in body(answer).splitlines()]
+    assert {each["username"] for each in people} == {"olga", "alice"}
+    assert not {"password", "password_hash"} & people[0].keys()
+    everyone = body(as_olga.post(EXPORT, {"form": "csv"}))
+    assert len(everyone.splitlines()) == 4
+    assert "argon2" not in everyone
+    events = AuditEvent.objects.filter(kind="exported").order_by("pk").values_list("actor__username", "reason")
+    assert [*events] == [("olga", "accounts of the list with state=active, jsonl"), ("olga", "all accounts, csv")]
+
+
+def test_olga_exports_what_she_searched_for(as_olga, alice, bob):
+    answer = as_olga.post(f"{EXPORT}?q=liddell", {"form": "jsonl"})
+    assert [json.loads(line)["username"] for line in body(answer).splitlines()] == ["alice"]
+    assert AuditEvent.objects.get(kind="exported").reason == "accounts of the list with q=…, jsonl"
+
+
+def test_the_list_leads_there_with_its_filter(as_olga, as_stan):
+    assert f'href="{EXPORT}?state=active"' in body(as_olga.get(f"{LIST}?state=active"))
+    assert EXPORT not in body(as_stan.get(LIST))
+    assert IMPORT in body(as_stan.get(LIST))
+
+
+def test_an_export_asks_for_the_password_and_is_olgas_alone(as_olga, as_stan, stan):
+    assert stale(as_olga).post(EXPORT, {"form": "csv"}).status_code == 422
+    assert stale(as_olga).post(EXPORT, {"form": "csv", "password": "wrong"}).status_code == 422
+    assert stale(as_olga).post(EXPORT, {"form": "csv", "password": PASSWORD}).status_code == 200
+    for answer in (as_stan.get(EXPORT), as_stan.post(EXPORT, {"form": "csv"})):
+        assert answer.status_code == 403
+    assert AuditEvent.objects.filter(kind="act_refused", actor=stan, reason="export").count() == 2
+    assert AuditEvent.objects.filter(kind="exported").count() == 1
+
+
+def data(user):
+    return reverse("admin:accounts_user_data", args=[user.pk])
+
+
+def test_stan_exports_the_data_of_a_user_and_of_no_admin(as_stan, stan, alice, olga):
+    held = json.loads(body(as_stan.post(data(alice), {"reason": "she asked"})))
+    assert held["profile"]["username"] == "alice"
+    event = AuditEvent.objects.get(kind="person_exported")
+    assert (event.user, event.actor, event.reason) == (alice, stan, "she asked")
+    assert as_stan.post(data(olga)).status_code == 403
+    assert stale(as_stan).post(data(alice)).status_code == 422
+    assert data(alice) in body(as_stan.get(reverse("admin:accounts_user_change", args=[alice.pk])))
+
+
+# Erasing
+
+
+ERASE = reverse("admin:accounts_user_act", args=["erase"])
+
+
+def test_olga_erases_alice_with_a_reason_and_her_password(as_olga, olga, alice):
+    asked = as_olga.get(f"{ERASE}?ids={alice.pk}")
+    assert "will be erased, for good" in words(asked)
+    assert as_olga.post(ERASE, {"ids": alice.pk, "reason": ""}).status_code == 422
+    assert stale(as_olga).post(ERASE, {"ids": alice.pk, "reason": "asked on 3 May"}).status_code == 422
+    answer = stale(as_olga).post(ERASE, {"ids": alice.pk, "reason": "asked on 3 May", "password": PASSWORD}, follow=True)
+    assert "Nothing here names them any more." in words(answer)
+    alice.refresh_from_db()
+    assert (alice.username[:7], alice.email, alice.is_active) == ("erased-", None, False)
+    event = AuditEvent.objects.get(kind="erased")
+    assert (event.actor, event.name, event.reason) == (olga, alice.username, "asked on 3 May")
+    assert as_olga.get(data(alice)).status_code == 404
+
+
+def test_stan_erases_nobody_and_olga_not_herself(as_stan, as_olga, olga, alice):
+    assert as_stan.post(ERASE, {"ids": alice.pk, "reason": "because"}).status_code == 403
+    assert as_olga.post(ERASE, {"ids": olga.pk, "reason": "because"}).status_code == 403
+    assert not User.objects.exclude(erased_at=None).exists()
+
+
+# Who may
+
+
+@pytest.mark.parametrize("who", ["nobody", "alice"])
+def test_nobody_else_comes_near(client, alice, who):
+    waiting = WaitingImport(operator=alice, filename="people.csv", options={"roles": False, "accept_weak": False})
+    waiting.seal_file(PEOPLE.encode())
+    waiting.seal_report([])
+    waiting.save()
+    if who == "alice":
+        client.force_login(alice)
+    preview = reverse("admin:accounts_user_import_preview", args=[waiting.pk])
+    for url in (IMPORT, EXPORT, preview, f"{preview}report.csv", data(alice)):
+        for answer in (client.get(url), client.post(url, {"confirm": "yes", "form": "csv"})):
+            assert answer.status_code == 302
+            assert answer.url.startswith(LOGIN)
+    assert User.objects.count() == 1

@@ -1,0 +1,226 @@
+"""A person who is forgotten: what goes, what stays told, and what finds nobody any more."""
+
+import io
+from functools import partial
+
+import pytest
+from django.apps import apps
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.models import Session as BrowserSession
+from django.core.cache import cache
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import Client
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+from accounts import delivery, erasure, limits, operators, outbox, passwords, sessions
+from accounts.errors import (
+    InvalidCredentials,
+    InvalidRefreshToken,
+    InvalidReset,
+    InvalidToken,
+    MissingReason,
+    NotPermitted,
+)
+from accounts.models import AuditEvent, OutgoingMail, User
+from apikeys import keys
+from apikeys.models import APIKey, KnownAddress
+from authsvc.contracts import bearer, form
+from tests.conftest import PASSWORD
+from tests.crowd import at_once
+
+pytestmark = pytest.mark.usefixtures("db")
+crowded = pytest.mark.django_db(transaction=True)
+
+
+def log_in(username="alice", contract=bearer.contract):
+    return sessions.open_session(contract, username, PASSWORD)
+
+
+def everything_stored():
+    """Every value of every column of every table."""
+    with connection.cursor() as cursor:
+        for model in apps.get_models(include_auto_created=True):
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(model._meta.db_table)}")  # noqa: S608
+            for row in cursor.fetchall():
+                yield from ((model._meta.label, str(value)) for value in row)
+
+
+@pytest.fixture
+def known(alice, olga, settings):
+    """Alice as the service knows her after a while: also where she misspelt herself, and where an operator acted on her."""
+    grants = log_in(), log_in(contract=form.contract)
+    sessions.refresh(form.contract, grants[1].refresh)
+    with pytest.raises(InvalidCredentials):
+        passwords.authenticate(" ALICE@example.com ", "wrong")
+    outbox.put(outbox.Kind.RESET, typed="Alice@Example.com")
+    outbox.put(outbox.Kind.PASSWORD_CHANGED, user=alice)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    delivery.deliver_due()
+    key, secret = APIKey.objects.issue(alice.pk, "alice's laptop")
+    KnownAddress.objects.create(key=key, network="192.0.2.7")
+    content = ContentType.objects.get_for_model(User)
+    LogEntry.objects.create(user=olga, content_type=content, object_id=str(alice.pk), object_repr="alice", action_flag=CHANGE)
+    operators.carry_out(operators.FORCE_CHANGE, operator=olga, person=alice, reason="alice wrote her password down")
+    return grants, secret
+
+
+def test_nothing_that_is_stored_names_the_person_any_more(known, alice, bob):
+    assert {label for label, value in everything_stored() if "alice" in value.lower()} >= {
+        "accounts.User",
+        "accounts.AuditEvent",
+        "accounts.OutgoingMail",
+        "apikeys.APIKey",
+        "admin.LogEntry",
+    }
+    hidden = ["alice", "liddell", str(alice.uuid), alice.uuid.hex]
+    erasure.erase(alice)
+    assert [(label, value) for label, value in everything_stored() for name in hidden if name in value.lower()] == []
+    assert not OutstandingToken.objects.filter(user=alice).exists()
+    assert BlacklistedToken.objects.exists(), "what was spent stays spent"
+    assert passwords.authenticate("bob", PASSWORD) == bob
+
+
+def test_what_happened_stays_told_of_a_stand_in(known, alice, olga):
+    told = [*AuditEvent.objects.order_by("pk").values_list("pk", "at", "kind", "session")]
+    operators.carry_out(operators.ERASE, operator=olga, person=alice, reason="asked on 3 May")
+    alice.refresh_from_db()
+    assert [*AuditEvent.objects.order_by("pk").values_list("pk", "at", "kind", "session")][: len(told)] == told
+    assert set(AuditEvent.objects.values_list("name", flat=True)) == {alice.username}
+    assert alice.username.startswith("erased-")
+    event = AuditEvent.objects.get(kind="erased")
+    assert (event.user, event.actor, event.name, event.reason) == (alice, olga, alice.username, "asked on 3 May")
+
+
+def test_tokens_keys_and_links_are_dead_at_once(known, alice, caller):
+    (plain, rotating), secret = known
+    proof = passwords.make_reset(alice)
+    erasure.erase(alice)
+    assert caller.get("/api/v1/auth/me", plain.access).status_code == 401
+    with pytest.raises(InvalidToken):
+        sessions.identify(rotating.access)
+    for contract, grant in ((bearer.contract, plain), (form.contract, rotating)):
+        with pytest.raises(InvalidRefreshToken):
+            sessions.refresh(contract, grant.refresh)
+    with pytest.raises(InvalidToken):
+        keys.identify(secret)
+    with pytest.raises(InvalidReset):
+        passwords.reset_by_token(proof.token, "another one, and longer")
+    for name in ("alice", "alice@example.com", alice.username):
+        with pytest.raises(InvalidCredentials):
+            passwords.authenticate(name, PASSWORD)
+
+
+def test_whoever_takes_the_name_inherits_nothing(known, alice):
+    for _ in range(10):
+        with pytest.raises(InvalidCredentials), limits.guessing("alice"):
+            raise InvalidCredentials
+    assert limits.locked_for("alice")
+    erasure.erase(alice)
+    heir = User.objects.create_user("alice", "another one, and longer", email="alice@example.com")
+    assert limits.locked_for("alice", "alice@example.com") is None
+    assert (heir.pk, heir.uuid) != (alice.pk, alice.uuid)
+    assert not AuditEvent.objects.filter(user=heir).exists()
+    assert not AuditEvent.objects.filter(name="alice").exists()
+    assert not OutgoingMail.objects.exists()
+    assert passwords.authenticate("alice", "another one, and longer") == heir
+
+
+def test_a_browser_that_is_signed_in_to_the_admin_is_out(olga):
+    stan = User.objects.create_user("stan", PASSWORD, is_staff=True)
+    browser, other = Client(), Client()
+    browser.force_login(stan)
+    other.force_login(olga)
+    erasure.erase(stan)
+    assert browser.get("/admin/").status_code == 302
+    assert other.get("/admin/").status_code == 200
+    assert BrowserSession.objects.count() == 1
+
+
+def test_what_is_left_can_be_erased_or_worked_on_by_nobody(alice, olga):
+    erasure.erase(alice)
+    with pytest.raises(NotPermitted, match="erased already"):
+        erasure.erase(alice)
+    for act in (operators.ERASE, operators.REACTIVATE, operators.GIVE_TEMPORARY_PASSWORD, operators.CHANGE_ROLE):
+        with pytest.raises(NotPermitted):
+            operators.carry_out(
+                act, operator=olga, person=alice, reason="why not", **({"role": "admin"} if act.name == "change_role" else {})
+            )
+
+
+def test_only_super_admins_erase_and_nobody_themselves(alice, olga):
+    stan = User.objects.create_user("stan", PASSWORD, is_staff=True)
+    for operator, person in ((stan, alice), (olga, olga), (alice, stan)):
+        with pytest.raises(NotPermitted):
+            operators.carry_out(operators.ERASE, operator=operator, person=person, reason="because")
+    with pytest.raises(MissingReason):
+        operators.carry_out(operators.ERASE, operator=olga, person=alice)
+    assert not User.objects.exclude(erased_at=None).exists()
+
+
+def test_the_last_super_admin_stays(olga):
+    with pytest.raises(NotPermitted, match="the last super admin"):
+        erasure.erase(olga)
+    other = User.objects.create_superuser("otto", PASSWORD)
+    erasure.erase(olga)
+    with pytest.raises(NotPermitted, match="the last super admin"):
+        erasure.erase(other)
+
+
+@crowded
+def test_of_two_super_admins_who_are_erased_at_once_one_stays(olga):
+    other = User.objects.create_superuser("otto", PASSWORD)
+    answers = at_once(partial(erasure.erase, olga), partial(erasure.erase, other))
+    assert sorted(type(answer).__name__ for answer in answers) == ["NotPermitted", "str"]
+
+
+@crowded
+def test_a_login_at_the_same_moment_leaves_no_session(alice):
+    for number in range(4):
+        name = f"person{number}"
+        person = User.objects.create_user(name, PASSWORD)
+        answers = at_once(*[partial(log_in, name)] * 3, partial(erasure.erase, person), *[partial(log_in, name)] * 3)
+        assert {type(answer) for answer in answers} <= {str, sessions.Grant, InvalidCredentials} | set(InvalidCredentials.__subclasses__())
+        assert not person.sessions.exists()
+        assert not OutstandingToken.objects.filter(user=person).exists()
+        assert User.objects.get(pk=person.pk).last_login is None
+
+
+def test_no_trace_of_the_name_is_in_the_cache_in_clear(alice):
+    limits.unlock("alice")
+    erasure.erase(alice)
+    assert not [key for key in getattr(cache, "_cache", {}) if "alice" in key]
+
+
+# The command
+
+
+def erase(*arguments):
+    out = io.StringIO()
+    call_command("erase_person", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_asks_for_the_name_and_erases(monkeypatch, alice):
+    for typed in ("", "yes", "bob"):
+        monkeypatch.setattr("builtins.input", lambda prompt, typed=typed: typed)
+        with pytest.raises(CommandError, match="Nothing was erased"):
+            erase("alice", "--reason", "asked")
+    monkeypatch.setattr("builtins.input", lambda prompt: "alice")
+    printed = erase("Alice@example.com", "--reason", "asked")
+    alice.refresh_from_db()
+    assert printed.rstrip().endswith(f"called {alice.username}.")
+    event = AuditEvent.objects.get(kind="erased")
+    assert (event.user, event.actor, event.name, event.reason) == (alice, None, alice.username, "asked")
+
+
+def test_what_the_command_cannot_do_it_says_in_a_sentence(olga):
+    for arguments, sentence in [
+        (("nobody", "--reason", "x", "--yes"), "no account"),
+        (("olga", "--reason", " ", "--yes"), "Say why"),
+        (("olga", "--yes"), "--reason"),
+        (("olga", "--reason", "x", "--yes"), "Nothing was erased: the last super admin."),
+    ]:
+        with pytest.raises(CommandError, match=sentence):
+            erase(*arguments)

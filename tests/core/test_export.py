@@ -1,0 +1,189 @@
+"""Accounts written out, and what one person is told that is held about them."""
+
+import csv
+import io
+import json
+import stat
+import tracemalloc
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils.timezone import now
+
+from accounts import outbox, passwords, sessions
+from accounts.identifiers import normalise
+from accounts.models import AuditEvent, User
+from accounts.transfer import exporting, person
+from accounts.transfer.importing import Options, import_rows
+from accounts.transfer.reading import COLUMNS, rows
+from apikeys.models import APIKey
+from authsvc.contracts import bearer
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.usefixtures("db")
+AWKWARD = [
+    "=cmd|' /C calc'!A0",
+    "+1",
+    "-1+2",
+    "@SUM(A1)",
+    "'quoted'",
+    "'=already",
+    "''",
+    "\tTab",
+    "＝full width",
+    'Comma, "quote"',
+    "two\nlines",
+    "two\r\nlines",
+    "\rcarriage",
+    "  spaces  ",
+    "🦊 Fox",
+    "שלום עולם",
+    "‮override",
+    "NULL",
+    "0012",
+    "ﬁ",
+]
+
+
+def written(*arguments):
+    out = io.StringIO()
+    call_command("export_users", *arguments, stdout=out, stderr=io.StringIO())
+    return out.getvalue()
+
+
+def facts():
+    """What moves with an account."""
+    return [
+        {name: exporting.row(user)[name] for name in exporting.PUBLIC} | {"hash": user.password}
+        for user in User.objects.order_by("username")
+    ]
+
+
+@pytest.fixture
+def crowd(alice):
+    """People with names of all kinds, and one who signs in by nothing."""
+    for number, name in enumerate(AWKWARD):
+        fields = {"name": name, "organization": name[::-1], "email": f"{number}@example.com", "is_active": number % 2 == 0}
+        User.objects.create_user(f"={number}" if number % 3 else f"person {number}", PASSWORD if number < 3 else None, **fields)
+    User.objects.filter(username="person 0").update(is_staff=True, last_login=now(), language="fr", must_change_password=True)
+    User.objects.update(created_at="2020-02-29T10:00:00.123456Z")
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_what_is_exported_comes_back_as_it_was(crowd, form):
+    before, text = facts(), written("--format", form, "--with-hashes")
+    User.objects.all().delete()
+    verdicts = [each for batch in import_rows(rows(io.BytesIO(text.encode()), form), Options(roles=True), source="x") for each in batch]
+    assert {str(each.verdict) for each in verdicts} == {"imported"}
+    for one, other in zip(before, facts(), strict=True):
+        usable = not one["hash"].startswith("!")
+        assert one | {"hash": one["hash"] if usable else None} == other | {"hash": other["hash"] if usable else None}
+        assert usable or other["hash"].startswith("!")
+
+
+def test_no_cell_of_a_spreadsheet_is_a_formula(crowd):
+    lines = list(csv.reader(io.StringIO(written(), newline="")))
+    assert lines[0] == [name for name in COLUMNS if name not in ("password", "password_hash")]
+    assert len(lines) == 1 + User.objects.count()
+    assert [cell for line in lines for cell in line if cell.startswith(("=", "+", "-", "@", "\t", "\r", "＝"))] == []
+
+
+def test_an_export_holds_no_secret_unless_it_is_asked_for(crowd, alice):
+    text = written("--format", "jsonl")
+    assert json.loads(text.splitlines()[0]).keys() == set(exporting.PUBLIC)
+    assert "argon2" not in text
+    assert alice.password in written("--format", "jsonl", "--with-hashes")
+    assert [event.reason for event in AuditEvent.objects.filter(kind="exported").order_by("pk")] == [
+        "all accounts, on the machine, jsonl",
+        "all accounts, on the machine, jsonl, with password hashes",
+    ]
+
+
+def test_a_file_is_for_its_owner_only_whoever_could_read_it_before(tmp_path, alice):
+    path = tmp_path / "people.csv"
+    path.write_text("old")
+    path.chmod(0o644)
+    written(str(path))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "alice" in path.read_text()
+    with pytest.raises(CommandError, match="No such file"):
+        written("/nowhere/people.csv")
+    with pytest.raises(CommandError, match="end in"):
+        written(str(tmp_path / "people.xlsx"))
+
+
+def test_accounts_are_read_a_page_at_a_time(monkeypatch, alice, bob, olga, django_assert_num_queries):
+    monkeypatch.setattr(exporting, "PAGE", 2)
+    with django_assert_num_queries(3):
+        assert [row["username"] for row in exporting.rows(User.objects.all())] == ["alice", "bob", "olga"]
+
+
+def test_memory_does_not_grow_with_the_number_of_accounts(monkeypatch):
+    monkeypatch.setattr(exporting, "PAGE", 100)
+
+    def peak():
+        tracemalloc.start()
+        for _ in exporting.jsonl_text(exporting.rows(User.objects.all())):
+            pass
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    User.objects.bulk_create([User(username=f"person{number}", name="x" * 200) for number in range(400)])
+    peak()
+    few = peak()
+    User.objects.bulk_create([User(username=f"another{number}", name="x" * 200) for number in range(3000)])
+    assert peak() < few + 256 * 1024
+
+
+# One person
+
+
+def test_a_person_is_told_all_that_is_held_about_them_and_no_secret(alice, bob, olga):
+    grant = sessions.open_session(bearer.contract, "alice", PASSWORD)
+    sessions.open_session(bearer.contract, "bob", PASSWORD)
+    proof = passwords.make_reset(alice)
+    outbox.put(outbox.Kind.RESET, typed="alice@example.com")
+    key, secret = APIKey.objects.issue(alice.pk, "ci")
+    held = json.loads(json.dumps(person.export(alice, actor=olga, reason="she asked")))
+    assert held.keys() == {
+        "format",
+        "exported_at",
+        "profile",
+        "sessions",
+        "password_resets",
+        "mails",
+        "events",
+        "acts_as_operator",
+        "api_keys",
+    }
+    assert held["profile"]["email"] == "alice@example.com"
+    assert [each["id"] for each in held["sessions"]] == [str(grant.session_id)]
+    assert [each["kind"] for each in held["events"]] == ["login", "person_exported"]
+    assert [each["typed"] for each in held["mails"]] == ["alice@example.com"]
+    assert [(each["id"], each["name"], each["networks"]) for each in held["api_keys"]] == [(key.public_id, "ci", [])]
+    text = json.dumps(held)
+    for hidden in (secret, key.digest, proof.token, proof.reset.token_digest, proof.reset.code_digest, alice.password, "bob", "olga"):
+        assert hidden not in text
+    event = AuditEvent.objects.get(kind="person_exported")
+    assert (event.user, event.actor, event.reason) == (alice, olga, "she asked")
+
+
+def test_the_command_writes_it_for_its_owner_only(tmp_path, alice):
+    path = tmp_path / "alice.json"
+    call_command("export_person", "ALICE@example.com", str(path))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert json.loads(path.read_text())["profile"]["username"] == "alice"
+    with pytest.raises(CommandError, match="no account"):
+        call_command("export_person", "nobody")
+
+
+def test_an_operator_is_told_that_they_acted_and_not_on_whom(alice, olga):
+    AuditEvent.objects.create(kind="deactivated", user=alice, actor=olga, name="alice", reason="she left")
+    held = person.export(olga)
+    assert [each["kind"] for each in held["acts_as_operator"]] == ["deactivated"]
+    assert "alice" not in json.dumps(held)
+
+
+def test_awkward_names_stay_what_they_are():
+    assert all(normalise(normalise(name)) == normalise(name) for name in AWKWARD)
