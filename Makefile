@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 # Two processes, one for each database, run every test at the same time; one that dies is a failure, and not started again.
 EACH_DATABASE := --dist each --max-worker-restart 0 --tx popen//env:TEST_DATABASE=sqlite --tx popen//env:TEST_DATABASE=postgresql
 
-.PHONY: help serve test lint lock bench clean runtime dev
+.PHONY: help serve test lint screenshots lock bench clean runtime dev
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
 
@@ -24,6 +24,10 @@ lint: dev ## ruff and mypy
 	@$(BIN)/python -m ruff check
 	@$(BIN)/python -m ruff format --check
 	@$(BIN)/python -m mypy
+
+screenshots: dev ## take the pictures of docs/operators.md anew
+	@SCREENSHOTS=var/screenshots $(BIN)/python -m pytest -q tests/admin -k in_a_browser
+	@for picture in docs/screenshots/*.png; do cp "var/screenshots/$${picture##*/}" docs/screenshots/; done
 
 bench: dev ## load, scaling and peer comparisons
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/requirements.txt

@@ -1,8 +1,6 @@
 """Stan brings a list of new people, Olga takes one along and forgets somebody: at a desk, and on a phone."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +8,6 @@ from accounts.models import User
 from tests.conftest import PASSWORD
 from tests.pages.people import DESK, PHONE
 
-SHOTS = os.environ.get("SCREENSHOTS")  # a folder, for whoever wants to look
 PEOPLE = "username,email,name,password\nCarol,carol@example.com,Carol Danvers,\nCAROL,,,\nalice,,Alice,\ndave,,,short\n"
 
 
@@ -28,14 +25,6 @@ def sign_in(visit, olga):
     return sign_in
 
 
-def look(browser, name):
-    """What must hold for each of these pages."""
-    assert browser.barriers() == []
-    assert not browser.scrolls_sideways()
-    if SHOTS:
-        browser.page.screenshot(path=Path(SHOTS) / f"bulk-{name}.png", full_page=True)
-
-
 @pytest.mark.parametrize(("screen", "options"), [("desk", {"viewport": DESK}), ("phone", {"viewport": PHONE, "color_scheme": "dark"})])
 def test_stan_imports_a_file_in_four_clicks(sign_in, alice, tmp_path, screen, options):
     User.objects.create_user("stan", PASSWORD, is_staff=True)
@@ -43,15 +32,15 @@ def test_stan_imports_a_file_in_four_clicks(sign_in, alice, tmp_path, screen, op
     file.write_text(PEOPLE)
     browser = sign_in("stan", **options)
     browser.page.click("text=Import")
-    look(browser, f"upload-{screen}")
+    browser.look(f"bulk-upload-{screen}")
     browser.page.set_input_files("#id_file", file)
     browser.page.click("text=Show what will happen")
     browser.page.wait_for_url("**/import/*-*/")
     assert "1 account of people.csv will be imported. Nothing was written yet." in browser.page.inner_text(".act-will")
-    look(browser, f"preview-{screen}")
+    browser.look(f"bulk-preview-{screen}")
     browser.page.click("text=Import 1 account")
     browser.page.wait_for_selector("text=was imported")
-    look(browser, f"done-{screen}")
+    browser.look(f"bulk-done-{screen}")
     with browser.page.expect_download() as saved:
         browser.page.click("text=as JSONL")
     assert [json.loads(line)["verdict"] for line in saved.value.path().read_text().splitlines()] == [
@@ -75,14 +64,14 @@ def test_a_file_that_is_too_large_is_told_before_it_is_sent(sign_in, tmp_path):
 def test_olga_takes_all_accounts_along_and_what_is_held_about_alice(sign_in, alice):
     browser = sign_in(viewport=DESK)
     browser.page.click("text=Export")
-    look(browser, "export-desk")
+    browser.look("bulk-export-desk")
     with browser.page.expect_download() as saved:
         browser.page.click("button:text('Export')")
     assert saved.value.suggested_filename.endswith(".csv")
     assert "alice@example.com" in saved.value.path().read_text()
     browser.open(f"/admin/accounts/user/{alice.pk}/change/")
     browser.page.click("text=Export their data")
-    look(browser, "data-desk")
+    browser.look("bulk-data-desk")
     with browser.page.expect_download() as saved:
         browser.page.click("button:text('Export')")
     assert json.loads(saved.value.path().read_text())["profile"]["username"] == "alice"
@@ -92,7 +81,7 @@ def test_olga_erases_alice_on_her_phone(sign_in, alice):
     browser = sign_in(viewport=PHONE)
     browser.open(f"/admin/accounts/user/{alice.pk}/change/")
     browser.page.click("a:text('Erase')")
-    look(browser, "erase-phone")
+    browser.look("bulk-erase-phone")
     browser.page.fill("#id_reason", "asked on 3 May")
     browser.page.click("button:text('Erase')")
     browser.page.wait_for_selector("text=Nothing here names them any more")

@@ -1,8 +1,6 @@
 """Olga finds Alice and sees her whole, at her desk and on her phone."""
 
-import os
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.utils.timezone import now
@@ -13,7 +11,6 @@ from apikeys.models import APIKey
 from tests.conftest import PASSWORD
 from tests.pages.people import DESK, PHONE
 
-SHOTS = os.environ.get("SCREENSHOTS")  # a folder, for whoever wants to look
 AGENTS = (
     "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Mobile Safari/604.1",
@@ -70,11 +67,6 @@ def find(browser, typed):
         box.press("Enter")
 
 
-def keep(browser, name):
-    if SHOTS:
-        browser.page.screenshot(path=Path(SHOTS) / f"find-{name}.png", full_page=True)
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("screen", "viewport"), [("desk", DESK), ("phone", PHONE)])
 def test_one_person_whole(lived, enter, screen, viewport, scheme):
@@ -91,7 +83,7 @@ def test_one_person_whole(lived, enter, screen, viewport, scheme):
     ]
     assert not browser.scrolls_sideways()
     assert browser.barriers() == []
-    keep(browser, f"person-{screen}-{scheme}")
+    browser.keep(f"find-person-{screen}-{scheme}")
 
 
 @pytest.mark.parametrize(("screen", "viewport", "scheme"), [("desk", DESK, "light"), ("phone", PHONE, "dark")])
@@ -102,7 +94,7 @@ def test_lists(lived, enter, path, screen, viewport, scheme):
     assert browser.page.locator("#result_list tbody tr").count() >= 1
     assert not browser.scrolls_sideways()
     assert browser.barriers() == []
-    keep(browser, f"{path.rpartition('/')[2]}s-{screen}-{scheme}")
+    browser.keep(f"find-{path.rpartition('/')[2]}s-{screen}-{scheme}")
 
 
 def test_from_many_to_the_deactivated_ones(lived, enter):
@@ -112,7 +104,7 @@ def test_from_many_to_the_deactivated_ones(lived, enter):
     browser.page.get_by_role("link", name="Deactivated").click()
     browser.page.wait_for_url("**state=deactivated*")
     assert browser.page.locator("#result_list tbody tr").count() == 8
-    keep(browser, "deactivated")
+    browser.keep("find-deactivated")
 
 
 def test_the_id_is_copied(lived, enter):

@@ -1,8 +1,5 @@
 """Olga looks into a complaint, takes events along, and rotates a key: at her desk and on her phone."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from accounts.models import AuditEvent, SigningKey
@@ -11,7 +8,6 @@ from tests.conftest import PASSWORD
 from tests.pages.people import DESK, PHONE
 from tests.trail import happened
 
-SHOTS = os.environ.get("SCREENSHOTS")  # a folder, for whoever wants to look
 SCREENS = pytest.mark.parametrize(
     ("name", "options"),
     [("desk-light", {"viewport": DESK}), ("phone-dark", {"viewport": PHONE, "color_scheme": "dark"})],
@@ -34,27 +30,20 @@ def enter(visit, olga):
     return enter
 
 
-def look(browser, name):
-    assert browser.barriers() == []
-    assert not browser.scrolls_sideways()
-    if SHOTS:
-        browser.page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
-
-
 @SCREENS
 def test_a_complaint_is_explained_in_one_paste(enter, caller, alice, name, options):
     answers = [caller.json("/v1/login", {"username": "alice", "password": "wrong"}) for _ in range(12)]
     browser = enter("/admin/accounts/auditevent/", **options)
-    look(browser, f"trail-{name}")
+    browser.look(f"trail-{name}")
     browser.page.fill("#id_request", f"X-Request-ID: {answers[-1]['X-Request-ID']}")
     browser.page.keyboard.press("Enter")
     browser.page.wait_for_selector("#why")
     assert "Throttled: more than 10 wrong guesses for “alice” in 5 minutes. It ends at" in browser.page.inner_text(".trail-sentence")
-    look(browser, f"complaint-{name}")
+    browser.look(f"complaint-{name}")
     browser.page.fill("#id_request", "0123456789abcdef")
     browser.page.keyboard.press("Enter")
     browser.page.wait_for_selector("text=Nothing is known of this request")
-    look(browser, f"complaint-unknown-{name}")
+    browser.look(f"complaint-unknown-{name}")
 
 
 @SCREENS
@@ -69,7 +58,7 @@ def test_events_are_filtered_and_taken_along(enter, caller, alice, name, options
         browser.page.click(".trail-filter button")
     assert "kind=login_failed" in browser.path
     assert browser.page.locator("#result_list tbody tr").count() == 2
-    look(browser, f"filtered-{name}")
+    browser.look(f"filtered-{name}")
     with browser.page.expect_download() as download:
         browser.page.click("button:text('CSV')")
     lines = download.value.path().read_text().splitlines()
@@ -78,13 +67,13 @@ def test_events_are_filtered_and_taken_along(enter, caller, alice, name, options
     assert AuditEvent.objects.filter(kind="exported").count() == 1
     browser.page.click("#result_list tbody tr:last-child .field-when a")
     browser.page.wait_for_selector("text=A login as “alcie” was refused")
-    look(browser, f"event-{name}")
+    browser.look(f"event-{name}")
     browser.page.go_back()
     browser.page.fill("#id_address", "10.0.0")
     with browser.page.expect_navigation():
         browser.page.click(".trail-filter button")
     assert "Write an address" in browser.page.inner_text(".trail-error")
-    look(browser, f"filter-refused-{name}")
+    browser.look(f"filter-refused-{name}")
 
 
 @SCREENS
@@ -93,13 +82,13 @@ def test_a_key_is_rotated_and_the_one_before_retired(enter, name, options):
     before = SigningKey.objects.get(use="current").kid
     browser.page.click("text=Rotate…")
     browser.page.fill("#id_reason", "the yearly one")
-    look(browser, f"rotate-{name}")
+    browser.look(f"rotate-{name}")
     browser.page.click("button:text('Rotate')")
     browser.page.wait_for_selector("text=signs from now on")
     assert SigningKey.objects.get(use="previous").kid == before
-    look(browser, f"keys-{name}")
+    browser.look(f"keys-{name}")
     browser.page.click("text=Retire now")
-    look(browser, f"retire-{name}")
+    browser.look(f"retire-{name}")
     browser.page.fill("#id_reason", "found on a laptop")
     browser.page.click("button:text('Retire now')")
     browser.page.wait_for_selector(f"text={before} is retired")
@@ -112,9 +101,9 @@ def test_credentials_are_stored_and_seen_masked(enter, name, options):
     browser.page.select_option("#id_provider", "nvidia")
     browser.page.fill("#id_secret", "nvapi-0123456789abcdefghijklmnop")
     browser.page.fill("#id_reason", "the first")
-    look(browser, f"credentials-add-{name}")
+    browser.look(f"credentials-add-{name}")
     browser.page.click("[name=_continue]")
     browser.page.wait_for_selector("text=Stored now")
     assert f"nvap{'*' * 36}mnop" in browser.page.inner_text(".keys-word")
     assert ProviderCredential.objects.get().open() == "nvapi-0123456789abcdefghijklmnop"
-    look(browser, f"credentials-{name}")
+    browser.look(f"credentials-{name}")

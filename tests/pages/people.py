@@ -1,5 +1,7 @@
 """A person in front of a page."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
@@ -67,6 +69,17 @@ class Visitor:
 
     def scrolls_sideways(self) -> bool:
         return bool(self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+    def look(self, name: str) -> None:
+        """Nobody is kept out of this page, on any screen. A picture of it, where SCREENSHOTS names a folder."""
+        assert not self.scrolls_sideways()
+        assert self.barriers() == []
+        self.keep(name)
+
+    def keep(self, name: str) -> None:
+        if folder := os.environ.get("SCREENSHOTS"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
     def leave(self) -> None:
         self.context.close()
