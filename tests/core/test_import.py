@@ -192,7 +192,7 @@ COSTLY = {"argon2_hash": "argon2", "argon2_verify": "argon2", "pbkdf2_hmac": "pb
 
 def failing(identifier, password="not the password of anybody"):
     """Which hashes were computed, and how often, as the interpreter saw it: what they cost is for the bench to measure."""
-    work = Counter()
+    work: Counter[str] = Counter()
 
     def see(frame, event, called):
         if event == "c_call" and called.__name__ in COSTLY:
