@@ -27,6 +27,7 @@ WORKLOADS = {
     "refresh": Stage.refresh,
     "rotation": Stage.rotation,
     "bare hash": Stage.bare_hash,
+    "hash in an empty view": Stage.hash_in_a_view,
     "djoser login": Stage.djoser_login,
     "login": Stage.login,
 }
@@ -74,7 +75,7 @@ def prepare(stack: ExitStack, folder: Path, users: int) -> list[Application]:
     for application, address in [(authsvc, ours), (djoser, theirs)]:
         application.run("bench.seed", str(users))
         postgres.tidy(address)
-    return [Application("empty", "bench.peers.empty"), djoser, static, authsvc]
+    return [Application("empty", "bench.peers.empty"), Application("hashing", "bench.peers.hashing"), djoser, static, authsvc]
 
 
 def authsvc_environment(address: str, folder: Path) -> dict[str, str]:

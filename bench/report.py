@@ -28,6 +28,7 @@ COMPARISONS = [
     Comparison("refresh", "djoser refresh, rotation off"),
     Comparison("rotation", "djoser refresh", 3),
     Comparison("login", "bare hash", 0.90),
+    Comparison("login", "hash in an empty view"),
     Comparison("login", "djoser login"),
 ]
 SUBJECTS = list(dict.fromkeys(comparison.subject for comparison in COMPARISONS))

@@ -78,6 +78,9 @@ class Stage:
     def bare_hash(self, seconds: int) -> Figure:
         return load.bare_hash(seconds)
 
+    def hash_in_a_view(self, seconds: int) -> Figure:
+        return self.replay("hashing", [self.get("hashing", "/")], seconds)
+
     def logins(self, name: str, path: str) -> list[bytes]:
         return [self.post(name, path, credentials(number)) for number in range(self.users)]
 
