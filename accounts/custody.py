@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from django.db import transaction
 
-from accounts import audit, keyring, operators
+from accounts import keyring, operators
 from accounts.errors import MissingReason, NotPermitted
 from accounts.models import SigningKey, User
 
@@ -15,15 +15,11 @@ def super_admin(operator: User, act: str, reason: str) -> Iterator[User]:
     """Around one act, in one transaction: the operator as the database has them now. ``NotPermitted``, on record; ``MissingReason``."""
     if not reason.strip():
         raise MissingReason(act)
-    try:
-        with transaction.atomic():
-            held = User.objects.select_for_update(no_key=True).get(pk=operator.pk)
-            if not operators.may_run(held):
-                raise NotPermitted(act)
-            yield held
-    except NotPermitted as refusal:
-        audit.record(audit.Kind.ACT_REFUSED, actor=operator, reason=refusal.reason)
-        raise
+    with operators.refusals_on_record(operator), transaction.atomic():
+        held = User.objects.select_for_update(no_key=True).get(pk=operator.pk)
+        if not operators.may_run(held):
+            raise NotPermitted(act)
+        yield held
 
 
 def rotate_signing_key(operator: User, reason: str) -> SigningKey:

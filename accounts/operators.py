@@ -113,7 +113,7 @@ def carry_out(act: Act, *, operator: User, person: User, reason: str = "", **cho
 
     ``NotPermitted``, itself an event of the trail; ``MissingReason`` where a dangerous act comes without.
     """
-    with _refusals_on_record(operator, person), transaction.atomic():
+    with refusals_on_record(operator, person), transaction.atomic():
         operator, person = _hold(operator, person)
         if not may(operator, act, person):
             raise NotPermitted(act.name)
@@ -129,12 +129,13 @@ def carry_out(act: Act, *, operator: User, person: User, reason: str = "", **cho
 
 
 @contextmanager
-def _refusals_on_record(operator: User, person: User) -> Iterator[None]:
+def refusals_on_record(operator: User, person: User | None = None) -> Iterator[None]:
     """Around a transaction: what an operator may not do is an event of the trail, which the refusal does not undo."""
     try:
         yield
     except NotPermitted as refusal:
-        audit.record(Kind.ACT_REFUSED, user_id=person.pk, name=person.username, actor=operator, reason=refusal.reason)
+        whose = {"user_id": person.pk, "name": person.username} if person else {}
+        audit.record(Kind.ACT_REFUSED, actor=operator, reason=refusal.reason, **whose)
         raise
 
 
@@ -148,7 +149,7 @@ def _hold(operator: User, person: User) -> tuple[User, User]:
 
 def invite(person: User, *, operator: User) -> User:
     """Add an account without a password, and mail its owner a link to choose one: both, or else neither. ``EmailDisabled`` without mail."""
-    with _refusals_on_record(operator, User(username=person.username)), transaction.atomic():
+    with refusals_on_record(operator, User(username=person.username)), transaction.atomic():
         create(person, operator=operator)
         if not carry_out(INVITE, operator=operator, person=person):
             raise EmailDisabled("no address" if settings.EMAILS_ENABLED else "no mail is sent here")
@@ -164,7 +165,7 @@ def create_with_temporary_password(person: User, *, operator: User) -> str:
 
 def create(person: User, *, operator: User, password: str | None = None) -> User:
     """Add an account of an ordinary user; a password that is given here is a temporary one."""
-    with _refusals_on_record(operator, User(username=person.username)), transaction.atomic():
+    with refusals_on_record(operator, User(username=person.username)), transaction.atomic():
         held = User.objects.select_for_update(no_key=True).get(pk=operator.pk)
         if not may_enter(held) or person.is_admin or not person._state.adding:
             raise NotPermitted("create")
@@ -177,7 +178,7 @@ def create(person: User, *, operator: User, password: str | None = None) -> User
 
 def edit(person: User, *, operator: User, changed: list[str]) -> None:
     """Save these fields of a profile, and no others. With another address, links that were mailed to the one before open nothing."""
-    with _refusals_on_record(operator, person), transaction.atomic():
+    with refusals_on_record(operator, person), transaction.atomic():
         held, current = _hold(operator, person)
         if not may_edit(held, current) or not set(changed) <= set(PROFILE):
             raise NotPermitted("edit")

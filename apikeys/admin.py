@@ -11,7 +11,9 @@ from django.utils.timezone import now
 
 from accounts import trigrams
 from accounts.admin import Readable, acts, words
-from accounts.admin.lists import MOST, OfPeople, ago, rows_url
+from accounts.admin.acting import Acting
+from accounts.admin.links import rows_url
+from accounts.admin.lists import MOST, OfPeople, ago
 from accounts.admin.person import Panel, panels
 from accounts.admin.states import Badge, when
 from apikeys import operators, provider_admin
@@ -47,7 +49,7 @@ ORDER: dict[str, list[Any]] = {
 
 
 @admin.register(APIKey)
-class APIKeyAdmin(acts.Acting, OfPeople, Readable):
+class APIKeyAdmin(Acting, OfPeople, Readable):
     list_display = ("public_id", "name", "owner", "state", "scope", ago("last_used_at", "last used"), ago("created_at", "created"))
     list_select_related = ("owner",)
     list_filter = (UseFilter,)

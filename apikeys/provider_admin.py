@@ -1,7 +1,5 @@
 """The credentials of providers in the operators' room, for super admins alone."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from django import forms
@@ -15,8 +13,8 @@ from django.urls import reverse
 
 from accounts import custody, room
 from accounts.admin import SuperAdmins, operator
-from accounts.admin.sure import Sure
-from accounts.errors import InvalidCredentials, NotPermitted, TooManyAttempts
+from accounts.admin.asking import Reasoned, check_password
+from accounts.admin.base import permitted
 from accounts.forms import Password
 from apikeys import providers
 from apikeys.errors import UnreadableSecret
@@ -34,7 +32,7 @@ class ProviderCredentialForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text="It is never shown again. Empty: the one that is stored stays.",
     )
-    reason = Sure.base_fields["reason"]
+    reason = Reasoned.base_fields["reason"]
     password = Password(label="Your password", autocomplete="current-password", help_text="Then it is not asked again for five minutes.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -58,7 +56,7 @@ class ProviderCredentialForm(forms.ModelForm):  # type: ignore[type-arg]
         """The password is looked at last: a form that has to be sent again anyhow costs no guess."""
         super()._post_clean()  # type: ignore[misc]
         if "password" in self.fields and not self.errors:
-            ask_password(self)
+            check_password(self)
 
 
 @admin.register(ProviderCredential)
@@ -114,7 +112,7 @@ class ProviderCredentialAdmin(SuperAdmins):
         if credential is None:
             messages.error(request, "These credentials are not stored, or not any more. Nothing was done.")
             return redirect(listed)
-        form = Sure(request.POST if request.method == "POST" else None, request=request)
+        form = Reasoned(request.POST if request.method == "POST" else None, request=request)
         if request.method == "POST" and form.is_valid():
             reason = form.cleaned_data["reason"]
             with permitted(), custody.super_admin(operator(request), f"delete {credential}", reason) as held:
@@ -124,21 +122,3 @@ class ProviderCredentialAdmin(SuperAdmins):
         context = self.admin_site.each_context(request)
         context |= {"title": f"Delete the {credential}", "opts": self.opts, "changelist": listed, "credential": credential, "form": form}
         return TemplateResponse(request, "admin/apikeys/providercredential/delete.html", context, status=form.status)
-
-
-@contextmanager
-def permitted() -> Iterator[None]:
-    """What the core does not let this operator do is a 403."""
-    try:
-        yield
-    except NotPermitted as refusal:
-        raise PermissionDenied from refusal
-
-
-def ask_password(form: ProviderCredentialForm) -> None:
-    try:
-        room.ask_password_again(form.request, form.cleaned_data["password"])
-    except InvalidCredentials:
-        form.add_error("password", "This is not your password. Nothing was done.")
-    except TooManyAttempts as refusal:
-        form.add_error("password", f"Too many wrong passwords. Nothing was done. {room.try_again(refusal)}")

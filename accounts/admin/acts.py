@@ -1,24 +1,18 @@
-"""What operators do, in words: the registry of acts, and the page that says what will happen, asks, does it, and says what did."""
+"""What operators do, in words: the registry of acts, and what of it a person's page offers."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
-from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.utils import unquote
-from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import URLPattern, path, reverse
+from django.db.models import IntegerField, Model, QuerySet, UUIDField
+from django.urls import reverse
 
 from accounts import operators
-from accounts.admin.base import operator
 from accounts.models import User
 
 MOST = 1000  # what one page acts on
@@ -113,55 +107,13 @@ def address(offer: Offer) -> str:
     return reverse(f"admin:{meta.app_label}_{meta.model_name}_act", args=[offer.name])
 
 
-class Acting(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Rows that are acted on: for some of the list, and at ``act/<name>/?ids=1,2``. Each act has its page, which asks first."""
-
-    def get_urls(self) -> list[URLPattern]:
-        from accounts.admin.asking import ActPage  # which knows this module
-
-        meta = self.model._meta
-        view = self.admin_site.admin_view(ActPage.as_view(model_admin=self))
-        return [path("act/<slug:name>/", view, name=f"{meta.app_label}_{meta.model_name}_act"), *super().get_urls()]
-
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        runs = operators.may_run(operator(request))
-        ours = [offer for offer in on(self.model) if runs or not offer.act.super_only]
-        return super().get_actions(request) | {offer.name: (partial(choose, offer), offer.name, f"{offer.label}…") for offer in ours}
-
-    def response_action(  # type: ignore[override]  # the stubs know of options that Django 5.2 does not
-        self, request: HttpRequest, queryset: QuerySet[Any]
-    ) -> HttpResponse | None:
-        from accounts.admin.asking import is_id
-
-        if not all(is_id(pk, self.model) for pk in request.POST.getlist(ACTION_CHECKBOX_NAME)):
-            messages.error(request, "What was ticked could not be read. Nothing was done.")
-            return redirect(request.get_full_path())
-        return super().response_action(request, queryset)
-
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """What happened is told by the trail, and not by Django's own log of what was typed into forms."""
-        row = self.get_object(request, unquote(object_id))
-        if row is None or not self.has_view_permission(request, row):
-            raise Http404("no such row")
-        return redirect(f"{reverse('admin:accounts_auditevent_changelist')}?{urlencode(self.trail_of(row))}")
-
-    def trail_of(self, row: Any) -> dict[str, Any]:
-        """Which events of the trail are about this row."""
-        person = on(self.model)[0].person(row)
-        return {"user": person.pk} if person else {"request_id": row.request_id}
-
-
-def choose(offer: Offer, model_admin: Acting, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
-    """From the rows that were ticked in the list, or all that match, to the page that asks."""
-    from accounts.admin.asking import ActPage
-
-    ids = [str(pk) for pk in queryset.order_by().values_list("pk", flat=True)[: offer.most + 1]]
-    if len(ids) > offer.most:
-        messages.error(request, too_many(offer))
-        return redirect(request.get_full_path())
-    return ActPage.begin(model_admin, request, offer.name, ids)
-
-
 def too_many(offer: Offer) -> str:
     plural = offer.model._meta.verbose_name_plural
     return f"“{offer.label}” goes for at most {offer.most:,} {plural} at once. Nothing was done. Narrow the list down first."
+
+
+def is_id(text: str, model: type[Model]) -> bool:
+    key = model._meta.pk
+    if isinstance(key, UUIDField):
+        return bool(re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}", text.lower(), re.ASCII))
+    return bool(re.fullmatch(r"[0-9]{1,18}" if isinstance(key, IntegerField) else r"[\w-]{1,64}", text, re.ASCII))

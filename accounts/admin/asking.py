@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
 from django import forms
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.core.cache import cache
 from django.db import OperationalError
-from django.db.models import IntegerField, Model, UUIDField
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -25,6 +23,7 @@ from accounts import operators, room
 from accounts.admin import acts
 from accounts.admin.acts import Offer
 from accounts.admin.base import operator
+from accounts.admin.links import rows_url
 from accounts.errors import InvalidCredentials, NotPermitted, TooManyAttempts
 from accounts.forms import Password
 from accounts.models import User
@@ -44,16 +43,9 @@ def read_ids(text: str, offer: Offer) -> list[str]:
         raise Unreadable("Nobody and nothing was chosen. Go back and tick at least one row.")
     if len(given) > offer.most:
         raise Unreadable(acts.too_many(offer))
-    if not all(is_id(part, offer.model) for part in given):
+    if not all(acts.is_id(part, offer.model) for part in given):
         raise Unreadable("The address of this page is damaged: it holds something that is no id. Nothing was done.")
     return given
-
-
-def is_id(text: str, model: type[Model]) -> bool:
-    key = model._meta.pk
-    if isinstance(key, UUIDField):
-        return bool(re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}", text.lower(), re.ASCII))
-    return bool(re.fullmatch(r"[0-9]{1,18}" if isinstance(key, IntegerField) else r"[\w-]{1,64}", text, re.ASCII))
 
 
 @dataclass
@@ -133,13 +125,7 @@ class Proof(forms.Form):
     def clean(self) -> dict[str, Any]:
         """The password is looked at last, when all else is right: a form that has to be sent again anyhow costs no guess."""
         if "password" in self.fields and not self.errors:
-            try:
-                room.ask_password_again(self.request, self.cleaned_data["password"])
-            except InvalidCredentials:
-                self.add_error("password", "This is not your password. Nothing was done.")
-            except TooManyAttempts as refusal:
-                self.retry_after = int(refusal.retry_after.total_seconds())
-                self.add_error("password", f"Too many wrong passwords. Nothing was done. {room.try_again(refusal)}")
+            self.retry_after = check_password(self)
         return self.cleaned_data
 
     @property
@@ -147,6 +133,18 @@ class Proof(forms.Form):
         if self.retry_after:
             return HTTPStatus.TOO_MANY_REQUESTS
         return HTTPStatus.UNPROCESSABLE_ENTITY if self.errors else HTTPStatus.OK
+
+
+def check_password(form: Any) -> int:
+    """Say in a form that knows its request what is wrong with the operator's password; for how many seconds none is looked at."""
+    try:
+        room.ask_password_again(form.request, form.cleaned_data["password"])
+    except InvalidCredentials:
+        form.add_error("password", "This is not your password. Nothing was done.")
+    except TooManyAttempts as refusal:
+        form.add_error("password", f"Too many wrong passwords. Nothing was done. {room.try_again(refusal)}")
+        return int(refusal.retry_after.total_seconds())
+    return 0
 
 
 class Reasoned(Proof):
@@ -175,19 +173,19 @@ class ConfirmForm(Reasoned):
 class ActPage(View):
     """GET and the list's own form ask; only the POST of the page itself acts. Like all of the admin it is kept by no cache."""
 
-    model_admin: acts.Acting = None  # type: ignore[assignment]
+    model_admin: admin.ModelAdmin[Any] = None  # type: ignore[assignment]
     offer: Offer
     http_method_names = ["get", "head", "post"]
 
     @classmethod
-    def begin(cls, model_admin: acts.Acting, request: HttpRequest, name: str, ids: Sequence[str]) -> HttpResponse:
+    def begin(cls, model_admin: admin.ModelAdmin[Any], request: HttpRequest, name: str, ids: Sequence[str]) -> HttpResponse:
         """Ask about rows that were chosen in the list, and lead back to it afterwards."""
         page = cls(model_admin=model_admin)
         page.setup(request, name=name)
         return page.ask(",".join(ids), back=request.get_full_path())
 
     @classmethod
-    def show_once(cls, model_admin: acts.Acting, request: HttpRequest, person: User, secret: str) -> HttpResponse:
+    def show_once(cls, model_admin: admin.ModelAdmin[Any], request: HttpRequest, person: User, secret: str) -> HttpResponse:
         """The temporary password of an account that was made just now."""
         page = cls(model_admin=model_admin)
         page.setup(request, name=operators.GIVE_TEMPORARY_PASSWORD.name)
@@ -325,8 +323,7 @@ class ActPage(View):
         return reverse("admin:accounts_user_change", args=[*people]) if len(people) == 1 else self.changelist()
 
     def changelist(self) -> str:
-        meta = self.offer.model._meta
-        return reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+        return rows_url(self.offer.model)
 
     def back(self) -> str:
         given = self.request.POST.get("next", "")

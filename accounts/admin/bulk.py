@@ -28,8 +28,7 @@ from accounts import audit, operators
 from accounts.admin import acts, words
 from accounts.admin.acts import Offer
 from accounts.admin.asking import Proof
-from accounts.admin.base import operator
-from accounts.errors import NotPermitted
+from accounts.admin.base import operator, permitted
 from accounts.models import User, WaitingImport
 from accounts.origin import printable
 from accounts.transfer import person as person_data
@@ -201,9 +200,8 @@ class Pages:
         content = waiting.begin()
         if content is not None:
             try:
-                waiting.seal_report(self.run(waiting, content, dry_run=False))
-            except NotPermitted as refusal:
-                raise PermissionDenied from refusal
+                with permitted():
+                    waiting.seal_report(self.run(waiting, content, dry_run=False))
             except Error:
                 return self.render(request, "stopped", "Import accounts", HTTPStatus.SERVICE_UNAVAILABLE)
             waiting.options["done"] = True

@@ -12,14 +12,14 @@ from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from accounts import search
 from accounts.admin import states
+from accounts.admin.links import request_url, rows_url
 from accounts.models import User
 
 MOST = search.MOST
@@ -210,15 +210,4 @@ class People(Quick):
             return redirect(request_url(found.request_id))
         if len(people) == 1:
             return redirect("admin:accounts_user_change", people[0])
-        return redirect(f"{reverse('admin:accounts_user_changelist')}?{urlencode({SEARCH_VAR: typed})}")
-
-
-def request_url(request_id: str) -> str:
-    """Where one request is explained, with the events around it."""
-    return f"{reverse('admin:accounts_auditevent_request')}?{urlencode({'id': request_id})}"
-
-
-def rows_url(model: type[Model], **filters: Any) -> str:
-    """The list of a model, with these filters."""
-    meta = model._meta
-    return f"{reverse(f'admin:{meta.app_label}_{meta.model_name}_changelist')}?{urlencode(filters)}"
+        return redirect(rows_url(User, **{SEARCH_VAR: typed}))

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.db.models import Q
 
-from accounts.admin.acts import Acting
+from accounts.admin.acting import Acting
 from accounts.admin.base import Readable
 from accounts.admin.lists import OfPeople, ago
 from accounts.admin.states import Badge, fate, when

@@ -15,7 +15,8 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 
 from accounts import audit, operators
-from accounts.admin import acts, bulk, lists
+from accounts.admin import bulk, lists
+from accounts.admin.acting import Acting
 from accounts.admin.asking import ActPage
 from accounts.admin.base import operator
 from accounts.admin.person import Whole
@@ -62,7 +63,7 @@ class NewUserForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class UserAdmin(acts.Acting, lists.People, Whole):
+class UserAdmin(Acting, lists.People, Whole):
     """Admins work with users; only super admins with admins. What is more than a profile changes by acts."""
 
     ordering = ("username",)

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from accounts import explanations, operators
 from accounts.admin import acts, bulk
 from accounts.admin.base import operator
-from accounts.admin.lists import request_url, rows_url
+from accounts.admin.links import events_url, request_url, rows_url
 from accounts.admin.states import ROLES, device, fate, state, when
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 
@@ -133,7 +133,7 @@ panels = [
         columns=("What", "When", "Through", "From", "Request"),
         rows=_events_of,
         cells=lambda event: (explanations.sentence(event), when(event.at), event.contract, event.address or "", _request(event)),
-        all=lambda person: rows_url(AuditEvent, person=person.username),
+        all=lambda person: events_url(person=person.username),
         none="Nothing is on record.",
         most=20,
     ),

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist import admin as registers_them  # noqa: F401
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from accounts.admin.acts import Acting
+from accounts.admin.acting import Acting
 from accounts.admin.base import Readable
 from accounts.admin.lists import ContractFilter, LiveFilter, OfPeople, ago
 from accounts.admin.states import Badge, device

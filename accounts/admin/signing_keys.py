@@ -17,9 +17,8 @@ from django.utils.timesince import timesince
 from django.utils.timezone import now
 
 from accounts import custody
-from accounts.admin.base import SuperAdmins, operator
-from accounts.admin.sure import Sure
-from accounts.errors import NotPermitted
+from accounts.admin.asking import Reasoned
+from accounts.admin.base import SuperAdmins, operator, permitted
 from accounts.models import SigningKey
 
 Use = SigningKey.Use
@@ -85,12 +84,10 @@ class SigningKeyAdmin(SuperAdmins):
     def rotate(self, request: HttpRequest) -> HttpResponse:
         """Says what will happen, asks for a reason and the password, and does it."""
         self.for_super_admins(request)
-        form = Sure(request.POST if request.method == "POST" else None, request=request)
+        form = Reasoned(request.POST if request.method == "POST" else None, request=request)
         if request.method == "POST" and form.is_valid():
-            try:
+            with permitted():
                 key = custody.rotate_signing_key(operator(request), form.cleaned_data["reason"])
-            except NotPermitted as refusal:
-                raise PermissionDenied from refusal
             messages.success(request, f"The key {key.kid} signs from now on. Nobody has to log in again.")
             return redirect("admin:accounts_signingkey_changelist")
         rows = {key.use: Row(key) for key in SigningKey.objects.exclude(use=Use.PREVIOUS)}
@@ -102,12 +99,10 @@ class SigningKeyAdmin(SuperAdmins):
     def retire(self, request: HttpRequest, kid: str) -> HttpResponse:
         """Ends what one previous key signed, for an emergency."""
         self.for_super_admins(request)
-        form = Sure(request.POST if request.method == "POST" else None, request=request)
+        form = Reasoned(request.POST if request.method == "POST" else None, request=request)
         if request.method == "POST" and form.is_valid():
-            try:
+            with permitted():
                 retired = custody.retire_signing_key(operator(request), kid, form.cleaned_data["reason"])
-            except NotPermitted as refusal:
-                raise PermissionDenied from refusal
             if retired:
                 messages.success(request, f"The key {kid} is retired. What it signed is refused within a minute, on every node.")
             else:

@@ -41,6 +41,7 @@ from django.views.decorators.http import require_POST
 from accounts import audit, complaints, explanations, refusals, trail, trail_export
 from accounts.admin import acts
 from accounts.admin.base import Readable, operator
+from accounts.admin.links import events_url, request_url
 from accounts.models import AuditEvent, User
 from accounts.trail import Selection
 
@@ -233,7 +234,7 @@ class AuditEventAdmin(Readable):
         asked = TrailForm(request.GET)
         selection = asked.selection()
         if form not in trail_export.FORMATS or selection is None:
-            return redirect(f"{reverse('admin:accounts_auditevent_changelist')}?{urlencode(asked.given)}")
+            return redirect(events_url(**asked.given))
         content_type, written = trail_export.FORMATS[form]
         at = now()
         what = urlencode(asked.given) or "all"
@@ -252,16 +253,6 @@ class AuditEventAdmin(Readable):
 
 def encoded(pieces: Iterator[str]) -> Iterator[bytes]:
     return (piece.encode("utf-8", "backslashreplace") for piece in pieces)
-
-
-def events_url(**asked: Any) -> str:
-    """The list, filtered: ``events_url(user=alice.pk, kind="login_failed")``."""
-    return f"{reverse('admin:accounts_auditevent_changelist')}?{urlencode(asked)}"
-
-
-def request_url(request_id: str) -> str:
-    """The page that explains a request."""
-    return f"{reverse('admin:accounts_auditevent_request')}?{urlencode({'id': request_id})}"
 
 
 def link_to(person: Model) -> str:

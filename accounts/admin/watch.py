@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from django.db.models import Count, Min, Q, Subquery
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
-from django.utils.http import urlencode
 
 from accounts import charts, operators, statistics
-from accounts.models import AuditEvent, OutgoingMail, SigningKey, User
+from accounts.admin.links import events_url, rows_url
+from accounts.models import AuditEvent, OutgoingMail, Session, SigningKey, User
 from accounts.statistics import DAY, HOUR, MAILS, OTHER, Past, Thing
 
 Kind = AuditEvent.Kind
@@ -56,9 +56,9 @@ class Line(NamedTuple):
             return ""
         if self.kinds[0] in MAILS:
             fates = ",".join(MAILS[kind] for kind in self.kinds)
-            return _list("outgoingmail", fate__in=fates, closed_at__gte=_iso(start), closed_at__lt=_iso(end))
+            return rows_url(OutgoingMail, fate__in=fates, closed_at__gte=_iso(start), closed_at__lt=_iso(end))
         reason = ADMIN_LOGIN if self.contract == "" else self.reason
-        return _list("auditevent", kind=",".join(self.kinds), contract=self.contract, reason=reason, at_from=_iso(start), at_to=_iso(end))
+        return events_url(kind=",".join(self.kinds), contract=self.contract, reason=reason, at_from=_iso(start), at_to=_iso(end))
 
 
 @dataclass(frozen=True)
@@ -263,12 +263,12 @@ def _live(past: Past) -> dict[str, Any]:
         "sessions": sessions and Number(sessions.total, _sessions()),
         "at": sessions.at if sessions else None,
         "bars": [Bar(name, Number(n, _sessions(name)), charts.share(n, most)) for name, n in counts] if sessions else [],
-        "keys": keys and Number(keys.total, _at("admin:apikeys_apikey_changelist", use="live")),
+        "keys": keys and Number(keys.total, f"{reverse('admin:apikeys_apikey_changelist')}?use=live"),
     }
 
 
 def _sessions(contract: str | None = None) -> str:
-    return _list("session", state="live", contract__exact=contract)
+    return rows_url(Session, state="live", contract__exact=contract)
 
 
 class Mail:
@@ -278,8 +278,8 @@ class Mail:
         waiting = OutgoingMail.objects.waiting()
         sums = waiting.aggregate(waiting=Count("pk"), failing=Count("pk", filter=~Q(error="")), oldest=Min("next_try_at"))
         self.oldest: datetime | None = sums["oldest"]
-        self.waiting = Number(sums["waiting"], _list("outgoingmail", closed_at__isnull="True"))
-        self.failing = Number(sums["failing"], _list("outgoingmail", closed_at__isnull="True", error__regex="."))
+        self.waiting = Number(sums["waiting"], rows_url(OutgoingMail, closed_at__isnull="True"))
+        self.failing = Number(sums["failing"], rows_url(OutgoingMail, closed_at__isnull="True", error__regex="."))
         self.refused = list(waiting.exclude(error="").order_by("-next_try_at")[:5])
         self.given_up = list(OutgoingMail.objects.filter(fate=OutgoingMail.Fate.FAILED).order_by("-closed_at")[:5])
 
@@ -298,7 +298,7 @@ class SigningKeys:
         self.previous = [key for key in keys if key.retires_at and key.retires_at > at]
         self.since = max(filter(None, (self.current.created_at, self.current.rotated_at))) if self.current else at
         self.age = at - self.since
-        self.url = _list("signingkey")
+        self.url = rows_url(SigningKey)
 
     @property
     def overdue(self) -> bool:
@@ -362,15 +362,6 @@ def _jobs(operator: User) -> Iterable[tuple[str, str]]:
                 yield label, reverse(name)
             except NoReverseMatch:
                 continue
-
-
-def _list(model: str, **filters: str | None) -> str:
-    return _at(f"admin:accounts_{model}_changelist", **filters)
-
-
-def _at(name: str, **filters: str | None) -> str:
-    chosen = urlencode({field: value for field, value in filters.items() if value is not None})
-    return f"{reverse(name)}?{chosen}" if chosen else reverse(name)
 
 
 def _iso(at: datetime) -> str:

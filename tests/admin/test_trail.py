@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from accounts import trail, trail_export
-from accounts.admin.trail import events_url
+from accounts.admin.links import events_url
 from accounts.models import AuditEvent, User
 from tests.conftest import PASSWORD
 from tests.trail import happened

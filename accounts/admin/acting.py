@@ -1,0 +1,63 @@
+"""Rows of the admin that are acted on: one from its page, some from the list."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import unquote
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+
+from accounts import operators
+from accounts.admin import acts
+from accounts.admin.asking import ActPage
+from accounts.admin.base import operator
+from accounts.admin.links import events_url
+
+
+class Acting(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows that are acted on: for some of the list, and at ``act/<name>/?ids=1,2``. Each act has its page, which asks first."""
+
+    def get_urls(self) -> list[URLPattern]:
+        meta = self.model._meta
+        view = self.admin_site.admin_view(ActPage.as_view(model_admin=self))
+        return [path("act/<slug:name>/", view, name=f"{meta.app_label}_{meta.model_name}_act"), *super().get_urls()]
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        runs = operators.may_run(operator(request))
+        ours = [offer for offer in acts.on(self.model) if runs or not offer.act.super_only]
+        return super().get_actions(request) | {offer.name: (partial(choose, offer), offer.name, f"{offer.label}…") for offer in ours}
+
+    def response_action(  # type: ignore[override]  # the stubs know of options that Django 5.2 does not
+        self, request: HttpRequest, queryset: QuerySet[Any]
+    ) -> HttpResponse | None:
+        if not all(acts.is_id(pk, self.model) for pk in request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            messages.error(request, "What was ticked could not be read. Nothing was done.")
+            return redirect(request.get_full_path())
+        return super().response_action(request, queryset)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """What happened is told by the trail, and not by Django's own log of what was typed into forms."""
+        row = self.get_object(request, unquote(object_id))
+        if row is None or not self.has_view_permission(request, row):
+            raise Http404("no such row")
+        return redirect(events_url(**self.trail_of(row)))
+
+    def trail_of(self, row: Any) -> dict[str, Any]:
+        """Which events of the trail are about this row."""
+        person = acts.on(self.model)[0].person(row)
+        return {"user": person.pk} if person else {"request_id": row.request_id}
+
+
+def choose(offer: acts.Offer, model_admin: Acting, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
+    """From the rows that were ticked in the list, or all that match, to the page that asks."""
+    ids = [str(pk) for pk in queryset.order_by().values_list("pk", flat=True)[: offer.most + 1]]
+    if len(ids) > offer.most:
+        messages.error(request, acts.too_many(offer))
+        return redirect(request.get_full_path())
+    return ActPage.begin(model_admin, request, offer.name, ids)
