@@ -4,6 +4,8 @@ import gc
 import os
 from pathlib import Path
 
+from django.urls import get_resolver
+
 # Only this machine is served unless told otherwise: BIND=0.0.0.0, BIND=[::], BIND=10.0.0.5:80 or BIND=unix:/run/authsvc.sock.
 _address = os.environ.get("BIND", "127.0.0.1")
 _whole = _address.startswith("unix:") or _address.rpartition(":")[2].isdigit()
@@ -40,8 +42,6 @@ preload_app = True
 
 def when_ready(server):  # type: ignore[no-untyped-def]
     """Load what Django would load with the first request, and let no garbage collection touch the memory that workers share."""
-    from django.urls import get_resolver
-
     get_resolver()._populate()
     gc.collect()
     gc.freeze()

@@ -1,6 +1,6 @@
 """The trail: one row for each thing that happened, written so that its own refusal cannot undo it."""
 
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.db.models import Case, F, Q, QuerySet, Value, When
@@ -28,46 +28,40 @@ IMPERSONAL = (
 insert = CompiledInsert(AuditEvent)
 
 
-def record(
-    kind: str,
-    *,
-    user: User | None = None,
-    user_id: int | None = None,
-    name: str = "",
-    session: UUID | None = None,
-    reason: str = "",
-    actor: User | None = None,
-) -> None:
+class About(TypedDict, total=False):
+    """Whom and what an event is about, as far as that is known; ``name`` is what was typed, else the account's."""
+
+    user: User | None
+    user_id: int | None
+    name: str
+    session: UUID | None
+    reason: str
+    actor: User | None
+
+
+def record(kind: str, **about: Unpack[About]) -> None:
     """Add an event, with the address, contract and request id of the act under way.
 
     What was typed is kept cut and escaped. Of a refusal, call this outside the transaction that the refusal undoes.
     """
-    insert(**event(kind, user=user, user_id=user_id, name=name, session=session, reason=reason, actor=actor))
+    insert(**event(kind, **about))
 
 
-def event(
-    kind: str,
-    *,
-    user: User | None = None,
-    user_id: int | None = None,
-    name: str = "",
-    session: UUID | None = None,
-    reason: str = "",
-    actor: User | None = None,
-) -> dict[str, Any]:
+def event(kind: str, **about: Unpack[About]) -> dict[str, Any]:
     """The row of an event, for ``insert``."""
+    user, actor = about.get("user"), about.get("actor")
     here = origin.current()
     return {
         "at": now(),
         "kind": kind,
-        "user_id": user.pk if user else user_id,
+        "user_id": user.pk if user else about.get("user_id"),
         "actor_id": actor.pk if actor else None,
-        "name": printable(name or (user.username if user else ""), 150),
-        "session": session,
+        "name": printable(about.get("name") or (user.username if user else ""), 150),
+        "session": about.get("session"),
         "contract": here.contract,
         "address": here.address,
         "request_id": here.request_id,
-        "reason": printable(reason, 200),
+        "reason": printable(about.get("reason", ""), 200),
     }
 
 

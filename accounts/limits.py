@@ -6,7 +6,7 @@ from datetime import timedelta
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
 from secrets import token_hex
-from typing import Any
+from typing import Any, Unpack
 
 from django.conf import settings
 from django.core.cache import cache
@@ -74,10 +74,10 @@ def asking_for_mail() -> None:
     count("reset mails", network(origin.current().address), settings.FORGOT_RATE_PER_ADDRESS)
 
 
-def record_refusal(kind: str, **event: Any) -> None:
+def record_refusal(kind: str, **about: Unpack[audit.About]) -> None:
     """Put on the trail what anybody can cause at will: of one address no more than ``ON_RECORD``, or a flood would fill it."""
     if not _usage("refusals on record", network(origin.current().address), ON_RECORD, increment=True)["should_limit"]:
-        audit.record(kind, **event)
+        audit.record(kind, **about)
 
 
 def network(address: str | None) -> str:

@@ -134,8 +134,8 @@ def refusals_on_record(operator: User, person: User | None = None) -> Iterator[N
     try:
         yield
     except NotPermitted as refusal:
-        whose = {"user_id": person.pk, "name": person.username} if person else {}
-        audit.record(Kind.ACT_REFUSED, actor=operator, reason=refusal.reason, **whose)
+        user_id, name = (person.pk, person.username) if person else (None, "")
+        audit.record(Kind.ACT_REFUSED, user_id=user_id, name=name, actor=operator, reason=refusal.reason)
         raise
 
 

@@ -20,6 +20,7 @@ from django.db.models import Case, Count, F, Q, Sum, Value, When
 from django.db.models.functions import Now, TruncDay, TruncHour
 from django.utils.timezone import now
 
+from accounts import audit
 from accounts.models import AuditEvent, HourlyCount, OutgoingMail, Session
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -31,14 +32,7 @@ SHARE = 100  # counting what is live takes at most this part of the time, howeve
 MOST_REASONS, OTHER = 20, "other"  # of one kind in one hour: a reason that somebody can vary must not fill the table
 
 Kind, Fate = AuditEvent.Kind, OutgoingMail.Fate
-EXPLAINED = (  # counted by reason
-    Kind.LOGIN_FAILED,
-    Kind.THROTTLED,
-    Kind.REFRESH_FAILED,
-    Kind.REFRESH_REUSED,
-    Kind.RESET_FAILED,
-    Kind.PASSWORD_CHANGED,
-)
+EXPLAINED = tuple(kind for kind in audit.IMPERSONAL if kind != Kind.LOGIN)  # counted by reason
 MAILS = {f"mail_{fate}": fate for fate in Fate if fate != Fate.WAITING}
 FLOWS = (*Kind.values, *MAILS)
 COUNTED, DUE = "counted", "live_due"  # rows of our own: until when hours are closed, and when what is live is to be counted next

@@ -9,10 +9,9 @@ from typing import Any
 
 from accounts import explanations
 from accounts.models import AuditEvent
+from accounts.transfer.reading import protected
 
 COLUMNS = ("id", "at", "kind", "sentence", "user", "actor", "name", "session", "contract", "address", "request_id", "reason")
-# A spreadsheet would run a cell that begins so, in full width too (OWASP, CSV Injection).
-RUN = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 PIECE = 200  # lines that are sent together
 
 
@@ -22,7 +21,7 @@ def as_csv(events: Iterable[AuditEvent]) -> Iterator[str]:
     writer = csv.writer(buffer)
     writer.writerow(COLUMNS)
     for number, event in enumerate(events, 1):
-        writer.writerow([cell(value) for value in row(event).values()])
+        writer.writerow([protected("" if value is None else str(value)) for value in row(event).values()])
         if number % PIECE == 0:
             yield _taken(buffer)
     yield _taken(buffer)
@@ -59,12 +58,6 @@ def row(event: AuditEvent) -> dict[str, Any]:
         "request_id": event.request_id,
         "reason": event.reason,
     }
-
-
-def cell(value: Any) -> str:
-    """As text that a spreadsheet shows and does not run."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(RUN) else text
 
 
 def _taken(buffer: StringIO) -> str:

@@ -114,14 +114,12 @@ def named(key: APIKey) -> str:
 
 
 acts.register(
-    acts.Offer(
+    words.on_people(
         act=operators.END_KEYS,
         label="End all API keys",
         will="Every API key of {whom} stops working at once, for good: programs that use one need a new one. Sessions go on.",
         did="Ended every API key of {whom}.",
         idle="Has no live key",
-        named=words.person,
-        brief=str,
     ),
     acts.Offer(
         act=operators.END_KEY,

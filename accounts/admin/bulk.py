@@ -26,7 +26,6 @@ from django.utils.timezone import now
 
 from accounts import audit, operators
 from accounts.admin import acts, words
-from accounts.admin.acts import Offer
 from accounts.admin.asking import Proof
 from accounts.admin.base import operator, permitted
 from accounts.models import User, WaitingImport
@@ -66,7 +65,7 @@ def offered(by: User, person: User) -> list[acts.Button]:
 
 
 acts.register(
-    Offer(
+    words.on_people(
         act=operators.ERASE,
         label="Erase",
         will=(
@@ -75,8 +74,6 @@ acts.register(
             "The reason is kept there: do not name the person in it. Backups and files exported earlier keep what they hold."
         ),
         did="Erased. Nothing here names them any more.",
-        named=words.person,
-        brief=str,
         most=20,
     )
 )

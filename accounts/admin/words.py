@@ -1,6 +1,7 @@
 """How the acts of the core are put to operators: on a button, before it happens, and after."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -55,8 +56,10 @@ def _live(sessions: Any) -> QuerySet[Any]:
     return found
 
 
+on_people = partial(Offer, named=person, brief=str)  # acts on accounts, told of by name
+
 acts.register(
-    Offer(
+    on_people(
         act=operators.INVITE,
         label="Invite again",
         will=lambda: (
@@ -65,10 +68,8 @@ acts.register(
         ),
         did="An invitation is on its way to {whom}.",
         idle=lambda: _no_mail("Has a password already, or no address, or is deactivated"),
-        named=person,
-        brief=str,
     ),
-    Offer(
+    on_people(
         act=operators.SEND_RESET,
         label="Send a reset mail",
         will=lambda: (
@@ -77,37 +78,29 @@ acts.register(
         ),
         did="A reset mail is on its way to {whom}.",
         idle=lambda: _no_mail("Has no address, or is deactivated"),
-        named=person,
-        brief=str,
     ),
-    Offer(
+    on_people(
         act=operators.UNLOCK,
         label="Unlock",
         will="{whom} can log in again at once, with all tries to guess wrong.",
         did="Unlocked {whom}.",
         idle="Is not locked",
-        named=person,
-        brief=str,
     ),
-    Offer(
+    on_people(
         act=operators.FORCE_CHANGE,
         label="Force a new password",
         will="Every session of {whom} ends. The present password still opens the way to choose another one, and nothing else.",
         did="A new password is demanded of {whom}, and every session has ended.",
         idle="Has to choose a new one already, or has none",
-        named=person,
-        brief=str,
     ),
-    Offer(
+    on_people(
         act=operators.END_SESSIONS,
         label="End all sessions",
         will="{whom} will be signed out everywhere, also here, and can sign in again with the same password. API keys go on working.",
         did="Ended every session of {whom}.",
         idle="Is not signed in anywhere",
-        named=person,
-        brief=str,
     ),
-    Offer(
+    on_people(
         act=operators.GIVE_TEMPORARY_PASSWORD,
         label="Give a temporary password",
         will=(
@@ -116,21 +109,17 @@ acts.register(
         ),
         did="Made a temporary password for {whom}.",
         idle="Is deactivated",
-        named=person,
-        brief=str,
         most=100,  # each is hashed, which takes its time
     ),
-    Offer(
+    on_people(
         act=operators.CHANGE_ROLE,
         label="Change the role",
         will="What {whom} may do in this admin changes at once. Whoever is signed in to it has to sign in again.",
         did="Changed the role of {whom}.",
         idle="Has this role already",
-        named=person,
-        brief=str,
         choices=_role,
     ),
-    Offer(
+    on_people(
         act=operators.DEACTIVATE,
         label="Deactivate",
         will=(
@@ -139,17 +128,13 @@ acts.register(
         ),
         did="Deactivated {whom}.",
         idle="Is deactivated already",
-        named=person,
-        brief=str,
     ),
-    Offer(
+    on_people(
         act=operators.REACTIVATE,
         label="Reactivate",
         will="{whom} can log in again with the password from before. Sessions and API keys that ended stay ended.",
         did="Reactivated {whom}.",
         idle="Is active",
-        named=person,
-        brief=str,
     ),
     Offer(
         act=operators.END_SESSION,

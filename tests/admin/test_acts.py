@@ -18,23 +18,6 @@ LIST, INDEX = reverse("admin:accounts_user_changelist"), reverse("admin:index")
 
 
 @pytest.fixture
-def stan():
-    return User.objects.create_user("stan", PASSWORD, is_staff=True)
-
-
-@pytest.fixture
-def as_olga(client, olga):
-    client.force_login(olga)
-    return client
-
-
-@pytest.fixture
-def as_stan(client, stan):
-    client.force_login(stan)
-    return client
-
-
-@pytest.fixture
 def carol(db):
     """Invited, and has chosen no password yet."""
     return User.objects.create_user("carol", None, email="carol@example.com")

@@ -11,22 +11,6 @@ from tests.pages.people import DESK, PHONE
 LIST = "/admin/accounts/user/"
 
 
-@pytest.fixture
-def enter(visit, olga):
-    """Olga has signed in, and is looking at the list of people."""
-
-    def enter(**options):
-        browser = visit(**options)
-        browser.open(f"/admin/login/?next={LIST}")
-        browser.page.fill("#id_username", "olga")
-        browser.page.fill("#id_password", PASSWORD)
-        browser.page.click("[type=submit]")
-        browser.page.wait_for_url(f"**{LIST}")
-        return browser
-
-    return enter
-
-
 def go_on(browser):
     with browser.page.expect_navigation():
         browser.page.click(".act-form [type=submit]")
@@ -37,7 +21,7 @@ def go_on(browser):
 def test_somebody_leaves_the_company(enter, alice, bob, screen, viewport, scheme):
     """From her page: one click that asks, a reason, one click that does it."""
     sessions.open_session(bearer.contract, "alice", PASSWORD)
-    browser = enter(viewport=viewport, color_scheme=scheme)
+    browser = enter(LIST, viewport=viewport, color_scheme=scheme)
     browser.open(f"{LIST}{alice.pk}/change/")
     browser.page.click("a:has-text('Deactivate')")
     assert browser.page.inner_text("h1") == "Deactivate: alice (Alice Liddell, alice@example.com)"
@@ -54,7 +38,7 @@ def test_somebody_leaves_the_company(enter, alice, bob, screen, viewport, scheme
 
 @pytest.mark.parametrize(("screen", "viewport"), [("desk", DESK), ("phone", PHONE)])
 def test_new_laptops_for_some(enter, alice, bob, screen, viewport):
-    browser = enter(viewport=viewport)
+    browser = enter(LIST, viewport=viewport)
     for person in (alice, bob, User.objects.get(username="olga")):
         browser.page.check(f"input.action-select[value='{person.pk}']")
     browser.page.select_option("select[name=action]", "temporary_password")
@@ -72,7 +56,7 @@ def test_new_laptops_for_some(enter, alice, bob, screen, viewport):
 
 
 def test_a_double_click_gives_one_password(enter, alice):
-    browser = enter()
+    browser = enter(LIST)
     browser.open(f"{LIST}act/temporary_password/?ids={alice.pk}")
     browser.page.fill("#id_reason", "on the phone")
     with browser.page.expect_navigation():
@@ -83,7 +67,7 @@ def test_a_double_click_gives_one_password(enter, alice):
 
 
 def test_with_the_keyboard_alone(enter, alice):
-    browser = enter()
+    browser = enter(LIST)
     browser.open(f"{LIST}act/change_role/?ids={alice.pk}")
     browser.page.focus("#id_role_0")
     for key in ("ArrowDown", "Tab"):
@@ -97,7 +81,7 @@ def test_with_the_keyboard_alone(enter, alice):
 
 @pytest.mark.parametrize(("screen", "viewport"), [("desk", DESK), ("phone", PHONE)])
 def test_somebody_new(enter, screen, viewport):
-    browser = enter(viewport=viewport)
+    browser = enter(LIST, viewport=viewport)
     browser.open(f"{LIST}add/")
     browser.look(f"acts-add-{screen}")
     browser.fill(username="carol", email="carol@example.com")

@@ -30,11 +30,6 @@ dave,,=1+1,short
 """
 
 
-@pytest.fixture
-def stan(db):
-    return User.objects.create_user("stan", PASSWORD, is_staff=True)
-
-
 def signed_in(username):
     """A browser of somebody who gave their password a moment ago."""
     browser = Client()

@@ -8,29 +8,16 @@ from accounts.models import User
 from tests.conftest import PASSWORD
 from tests.pages.people import DESK, PHONE
 
+LIST = "/admin/accounts/user/"
 PEOPLE = "username,email,name,password\nCarol,carol@example.com,Carol Danvers,\nCAROL,,,\nalice,,Alice,\ndave,,,short\n"
 
 
-@pytest.fixture
-def sign_in(visit, olga):
-    def sign_in(username="olga", **options):
-        browser = visit(**options)
-        browser.open("/admin/login/?next=/admin/accounts/user/")
-        browser.page.fill("#id_username", username)
-        browser.page.fill("#id_password", PASSWORD)
-        browser.page.click("[type=submit]")
-        browser.page.wait_for_url("**/admin/accounts/user/")
-        return browser
-
-    return sign_in
-
-
 @pytest.mark.parametrize(("screen", "options"), [("desk", {"viewport": DESK}), ("phone", {"viewport": PHONE, "color_scheme": "dark"})])
-def test_stan_imports_a_file_in_four_clicks(sign_in, alice, tmp_path, screen, options):
+def test_stan_imports_a_file_in_four_clicks(enter, alice, tmp_path, screen, options):
     User.objects.create_user("stan", PASSWORD, is_staff=True)
     file = tmp_path / "people.csv"
     file.write_text(PEOPLE)
-    browser = sign_in("stan", **options)
+    browser = enter(LIST, "stan", **options)
     browser.page.click("text=Import")
     browser.look(f"bulk-upload-{screen}")
     browser.page.set_input_files("#id_file", file)
@@ -52,17 +39,17 @@ def test_stan_imports_a_file_in_four_clicks(sign_in, alice, tmp_path, screen, op
     assert User.objects.get(username="carol").name == "Carol Danvers"
 
 
-def test_a_file_that_is_too_large_is_told_before_it_is_sent(sign_in, tmp_path):
+def test_a_file_that_is_too_large_is_told_before_it_is_sent(enter, tmp_path):
     file = tmp_path / "people.csv"
     file.write_bytes(b"username\n" + b"x\n" * 3 * 2**20)
-    browser = sign_in()
+    browser = enter(LIST)
     browser.open("/admin/accounts/user/import/")
     browser.page.set_input_files("#id_file", file)
     assert "more than 5 MB" in browser.page.evaluate("document.querySelector('#id_file').validationMessage")
 
 
-def test_olga_takes_all_accounts_along_and_what_is_held_about_alice(sign_in, alice):
-    browser = sign_in(viewport=DESK)
+def test_olga_takes_all_accounts_along_and_what_is_held_about_alice(enter, alice):
+    browser = enter(LIST, viewport=DESK)
     browser.page.click("text=Export")
     browser.look("bulk-export-desk")
     with browser.page.expect_download() as saved:
@@ -77,8 +64,8 @@ def test_olga_takes_all_accounts_along_and_what_is_held_about_alice(sign_in, ali
     assert json.loads(saved.value.path().read_text())["profile"]["username"] == "alice"
 
 
-def test_olga_erases_alice_on_her_phone(sign_in, alice):
-    browser = sign_in(viewport=PHONE)
+def test_olga_erases_alice_on_her_phone(enter, alice):
+    browser = enter(LIST, viewport=PHONE)
     browser.open(f"/admin/accounts/user/{alice.pk}/change/")
     browser.page.click("a:text('Erase')")
     browser.look("bulk-erase-phone")

@@ -22,17 +22,6 @@ CACHED = vars(locmem)["_caches"]
 
 
 @pytest.fixture
-def stan():
-    return User.objects.create_user("stan", PASSWORD, is_staff=True)
-
-
-@pytest.fixture
-def as_stan(client, stan):
-    client.force_login(stan)
-    return client
-
-
-@pytest.fixture
 def explain(as_stan):
     def explain(answer):
         request_id = answer if isinstance(answer, str) else answer["X-Request-ID"]

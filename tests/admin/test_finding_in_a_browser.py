@@ -8,7 +8,6 @@ from django.utils.timezone import now
 from accounts import audit, origin, outbox
 from accounts.models import OutgoingMail, Session, User
 from apikeys.models import APIKey
-from tests.conftest import PASSWORD
 from tests.pages.people import DESK, PHONE
 
 AGENTS = (
@@ -44,20 +43,6 @@ def lived(alice, bob, olga):
     )
     User.objects.bulk_create(people)
     return alice
-
-
-@pytest.fixture
-def enter(visit, olga):
-    def enter(**options):
-        browser = visit(**options)
-        browser.open("/admin/login/?next=/admin/")
-        browser.page.fill("#id_username", "olga")
-        browser.page.fill("#id_password", PASSWORD)
-        browser.page.click("[type=submit]")
-        browser.page.wait_for_url("**/admin/")
-        return browser
-
-    return enter
 
 
 def find(browser, typed):

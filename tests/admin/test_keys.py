@@ -17,23 +17,6 @@ LIST = reverse("admin:apikeys_apikey_changelist")
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
-def stan():
-    return User.objects.create_user("stan", PASSWORD, is_staff=True)
-
-
-@pytest.fixture
-def as_olga(client, olga):
-    client.force_login(olga)
-    return client
-
-
-@pytest.fixture
-def as_stan(client, stan):
-    client.force_login(stan)
-    return client
-
-
 def make(owner, name="CI", *, age=0 * DAY, **fields):
     key, secret = APIKey.objects.issue(owner.pk, name, **fields)
     APIKey.objects.filter(pk=key.pk).update(created_at=now() - age)

@@ -27,11 +27,6 @@ def as_olga(client, olga):
     return client
 
 
-@pytest.fixture
-def stan():
-    return User.objects.create_user("stan", PASSWORD, is_staff=True)
-
-
 def open_session(user, **fields):
     given = {
         "contract": "bearer",

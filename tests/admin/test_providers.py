@@ -22,18 +22,6 @@ FILLED = {"provider": "aws", "key_id": KEY_ID, "region": "eu-north-1", "secret":
 
 
 @pytest.fixture
-def as_olga(client, olga):
-    client.force_login(olga)
-    return client
-
-
-@pytest.fixture
-def as_stan(client):
-    client.force_login(User.objects.create_user("stan", PASSWORD, is_staff=True))
-    return client
-
-
-@pytest.fixture
 def stored():
     credential = ProviderCredential(provider="aws", key_id=KEY_ID, region="eu-north-1")
     credential.seal(SECRET)

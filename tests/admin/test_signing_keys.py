@@ -26,17 +26,6 @@ def key(use):
 
 
 @pytest.fixture
-def as_olga(client, olga):
-    client.force_login(olga)
-    return client
-
-
-@pytest.fixture
-def stan():
-    return User.objects.create_user("stan", PASSWORD, is_staff=True)
-
-
-@pytest.fixture
 def alices(alice):
     return sessions.open_session(bearer.contract, "alice", PASSWORD)
 

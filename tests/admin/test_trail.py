@@ -12,7 +12,7 @@ from django.utils.timezone import now
 
 from accounts import trail, trail_export
 from accounts.admin.links import events_url
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent
 from tests.conftest import PASSWORD
 from tests.trail import happened
 
@@ -20,17 +20,6 @@ pytestmark = pytest.mark.usefixtures("db")
 Kind = AuditEvent.Kind
 LIST = reverse("admin:accounts_auditevent_changelist")
 CSV, JSONL = (reverse("admin:accounts_auditevent_export", args=[form]) for form in ("csv", "jsonl"))
-
-
-@pytest.fixture
-def stan():
-    return User.objects.create_user("stan", PASSWORD, is_staff=True)
-
-
-@pytest.fixture
-def as_stan(client, stan):
-    client.force_login(stan)
-    return client
 
 
 @pytest.fixture

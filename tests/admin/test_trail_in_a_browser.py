@@ -14,22 +14,6 @@ SCREENS = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture
-def enter(visit, olga):
-    """Olga signs in, and goes where she wants to go."""
-
-    def enter(path, **options):
-        browser = visit(**options)
-        browser.open(f"/admin/login/?next={path}")
-        browser.page.fill("#id_username", "olga")
-        browser.page.fill("#id_password", PASSWORD)
-        browser.page.click("[type=submit]")
-        browser.page.wait_for_url(f"**{path}")
-        return browser
-
-    return enter
-
-
 @SCREENS
 def test_a_complaint_is_explained_in_one_paste(enter, caller, alice, name, options):
     answers = [caller.json("/v1/login", {"username": "alice", "password": "wrong"}) for _ in range(12)]

@@ -19,23 +19,6 @@ LIST, ADD, INDEX, TRAIL = (
 )
 
 
-@pytest.fixture
-def stan():
-    return User.objects.create_user("stan", PASSWORD, is_staff=True)
-
-
-@pytest.fixture
-def as_olga(client, olga):
-    client.force_login(olga)
-    return client
-
-
-@pytest.fixture
-def as_stan(client, stan):
-    client.force_login(stan)
-    return client
-
-
 def page(user, name="change"):
     return reverse(f"admin:accounts_user_{name}", args=[user.pk])
 

@@ -8,7 +8,6 @@ from django.utils.timezone import now
 from accounts import statistics
 from accounts.statistics import Kind
 from tests import month
-from tests.conftest import PASSWORD
 from tests.pages.people import DESK, PHONE
 
 
@@ -24,23 +23,9 @@ def busy(alice):
     statistics.tend()
 
 
-@pytest.fixture
-def open_first_page(visit, olga):
-    def open_first_page(**options):
-        browser = visit(**options)
-        browser.open("/admin/login/?next=/admin/")
-        browser.page.fill("#id_username", "olga")
-        browser.page.fill("#id_password", PASSWORD)
-        browser.page.click("[type=submit]")
-        browser.page.wait_for_url("**/admin/")
-        return browser
-
-    return open_first_page
-
-
 @pytest.mark.parametrize(("screen", "viewport"), [("desk", DESK), ("phone", PHONE)])
-def test_a_morning_after_a_busy_night(busy, open_first_page, screen, viewport):
-    browser = open_first_page(viewport=viewport, color_scheme="dark")
+def test_a_morning_after_a_busy_night(busy, enter, screen, viewport):
+    browser = enter(viewport=viewport, color_scheme="dark")
     assert "2 things need you now" in browser.page.inner_text(".notices h2")
     assert browser.page.locator("figure").count() == 12
     assert browser.barriers() == []
@@ -55,16 +40,16 @@ def test_a_morning_after_a_busy_night(busy, open_first_page, screen, viewport):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_first_morning(open_first_page, scheme):
-    browser = open_first_page(viewport=PHONE, color_scheme=scheme)
+def test_the_first_morning(enter, scheme):
+    browser = enter(viewport=PHONE, color_scheme=scheme)
     assert "All is well." in browser.page.inner_text(".well")
     assert not browser.scrolls_sideways()
     assert browser.barriers() == []
     browser.keep(f"watch-empty-{scheme}")
 
 
-def test_olga_follows_a_bar_and_a_number_to_their_rows(busy, open_first_page):
-    browser = open_first_page()
+def test_olga_follows_a_bar_and_a_number_to_their_rows(busy, enter):
+    browser = enter()
     browser.page.locator("figure").first.locator("a.bar[href]").last.click()
     browser.page.wait_for_url("**/auditevent/?**")
     browser.page.go_back()
@@ -72,8 +57,8 @@ def test_olga_follows_a_bar_and_a_number_to_their_rows(busy, open_first_page):
     browser.page.wait_for_url("**/admin/accounts/user/**")
 
 
-def test_bars_say_what_they_are_and_stand_where_they_should(busy, open_first_page):
-    browser = open_first_page()
+def test_bars_say_what_they_are_and_stand_where_they_should(busy, enter):
+    browser = enter()
     figure = browser.page.locator("figure").nth(1)
     bars = figure.locator("a.bar")
     assert bars.count() == 30
