@@ -1,12 +1,15 @@
 """What a password may be, how it is changed by who knows it, and hashes that came from elsewhere."""
 
+import os
+import time
 from datetime import timedelta
 from functools import partial
+from threading import Lock
 
 import argon2
 import bcrypt
 import pytest
-from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
+from django.contrib.auth.hashers import Argon2PasswordHasher, PBKDF2PasswordHasher, get_hasher, make_password
 from django.utils.timezone import now
 
 from accounts import passwords, sessions
@@ -232,6 +235,29 @@ def test_of_six_answers_at_once_one_succeeds(alice, temporary):
     (chosen,) = (new for new, each in zip(wanted, answers, strict=True) if isinstance(each, sessions.Grant))
     assert passwords.authenticate("alice", chosen) == alice
     assert len(live(alice)) == 1
+
+
+# Hashing
+
+
+def test_no_more_passwords_are_hashed_at_once_than_there_are_processors(monkeypatch):
+    """Each takes 19 MiB, and a processor for itself."""
+    lock, running, most = Lock(), 0, 0
+
+    def slow(hasher, password, encoded):
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.02)
+        with lock:
+            running -= 1
+        return password == "right"
+
+    monkeypatch.setattr(Argon2PasswordHasher, "verify", slow)
+    words = ["right", "wrong"] * 2 * (os.cpu_count() or 1)
+    assert at_once(*(partial(get_hasher().verify, word, "") for word in words)) == [word == "right" for word in words]
+    assert most == os.cpu_count()
 
 
 # Hashes that came from elsewhere

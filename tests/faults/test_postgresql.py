@@ -3,17 +3,21 @@
 import http.client
 import json
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import psycopg
 import pytest
 
-from tests.faults.servers import PASSWORD, Answer, Server
+from tests.faults.conftest import database
+from tests.faults.servers import PASSWORD, WORKERS, Answer, Server
 
-END_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+END_ALL = f"SELECT pg_terminate_backend(pid) {OTHERS}"
 
 
 @pytest.fixture
@@ -107,6 +111,21 @@ def test_connections_that_the_database_ends_cost_no_request(server, user):
         time.sleep(0.05)
         assert [server.me(pair["access"]) for _ in range(6)] == [200] * 6
     assert server.rotate(pair).status == 200
+
+
+@pytest.mark.parametrize("connections", [1, 2])
+def test_fewer_connections_than_threads_serve_all_threads(connections):
+    """Threads keep their connections, but never the last one that others could have."""
+    with database(os.environ["DATABASE_URL"]) as address, Server(address, DATABASE_POOL_SIZE=str(connections)) as server:
+        server.set_up()
+        server.run("shell", "-c", f"from accounts.models import User; User.objects.create_user('alice', {PASSWORD!r})")
+        server.start()
+        token = server.log_in("alice")["access"]
+        with ThreadPoolExecutor(16) as clients:
+            assert list(clients.map(lambda _: server.me(token), range(400))) == [200] * 400
+        with psycopg.connect(address) as connection:
+            held = connection.execute(f"SELECT pid {OTHERS}").fetchall()
+        assert 0 < len(held) <= WORKERS * connections
 
 
 def test_a_lock_on_the_sessions_is_waited_for_and_then_refused_in_shape(server, user):
