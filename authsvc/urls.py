@@ -1,9 +1,11 @@
 """Every path of the deployment."""
 
-from typing import Any
+import sys
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import admin
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import include, path
@@ -47,4 +49,13 @@ def _reads_html(request: HttpRequest) -> bool:
 handler400 = _answer(400, "Bad request")
 handler403 = _answer(403, "Forbidden")
 handler404 = _answer(404, "Not found")
-handler500 = _answer(500, "Internal server error")
+_broken, _without_database = _answer(500, "Internal server error"), _answer(503, "Service temporarily unavailable")
+
+
+def handler500(request: HttpRequest) -> HttpResponse:
+    """Django calls it while it handles what was raised. A database that does not answer is no fault, and will be back."""
+    if not isinstance(sys.exception(), OperationalError | InterfaceError):
+        return cast("HttpResponse", _broken(request))
+    response: HttpResponse = _without_database(request)
+    response.headers["Retry-After"] = "1"
+    return response

@@ -166,6 +166,12 @@ class Server:
     def me(self, token: str, **options: Any) -> int:
         return self.call("/api/v1/auth/me", token=token, **options).status
 
+    def visit(self, path: str) -> Answer:
+        """As a browser that signed in to the admin once."""
+        with closing(self.connect()) as browser:
+            browser.request("GET", path, headers={"Accept": "text/html", "Cookie": "authsvc_session=0123456789abcdefghijklmnopqrstuv"})
+            return self.receive(browser)
+
     # What only we can see
 
     def holder(self, connection: http.client.HTTPConnection) -> int:

@@ -87,6 +87,8 @@ def test_postgresql_restarts_under_load_and_is_gone_for_a_while(own_postgresql, 
                 ready = served.call("/readyz")
                 assert (ready.status, ready.json()["status"]) == (503, "unavailable")
                 assert served.call("/healthz").status == 200
+                page = served.visit("/admin/")
+                assert (page.status, page.headers["Retry-After"], b"try again in a moment" in page.content) == (503, "1", True)
             own_postgresql.ensure_postgres_running()
             back = time.monotonic()
             assert served.me(token) == 200

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.test import Client
 
 from accounts import delivery, passwords
@@ -275,6 +276,21 @@ def test_when_everything_breaks_people_still_get_a_page(client, link, caplog):
     record = next(record for record in caplog.records if record.name == "django.request")
     assert record.levelno == logging.ERROR
     assert link not in f"{record.getMessage()}{record.__dict__}{caplog.text}"
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_without_a_database_people_and_programs_are_asked_to_come_back(client, link, error):
+    def fail(*_):
+        raise error("no route to host db.internal")
+
+    client.raise_request_exception = False
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("django.contrib.messages.middleware.MessageMiddleware.process_request", fail)
+        page, answer = client.get(link, headers=BROWSER), client.get(link, headers={"Accept": "application/json"})
+    assert (page.status_code, "cannot reach our data" in page.content.decode()) == (503, True)
+    assert (answer.status_code, answer.json()) == (503, {"detail": "Service temporarily unavailable"})
+    assert page["Retry-After"] == answer["Retry-After"] == "1"
+    assert "db.internal" not in page.content.decode() + answer.content.decode()
 
 
 def test_a_visitors_language_stays_on_the_visitors_page(client, caller, alice):
