@@ -152,8 +152,8 @@ def _case_of_code(user: User | None, code: str) -> PasswordReset | None:
     pk, uuid = (user.pk, user.uuid) if user else (0, UUID(int=0))
     _hold(pk)
     cases = PasswordReset.objects.usable().select_related("user").filter(user_id=pk).exclude(code_digest="")
-    expected = _code_digest(uuid, code)
-    reset = next((case for case in cases if hmac.compare_digest(case.code_digest, expected)), None)
+    right = [_code_digest(uuid, code, secret) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+    reset = next((case for case in cases if any(hmac.compare_digest(case.code_digest, digest) for digest in right)), None)
     if reset is None:
         cases.update(wrong_tries=F("wrong_tries") + 1)
     return reset
@@ -266,9 +266,9 @@ def _token_digest(token: str) -> str:
     return sha256(token.encode()).hexdigest()
 
 
-def _code_digest(owner: UUID, code: str) -> str:
-    """Of a secret this short a plain digest would give it away: this one needs SECRET_KEY too."""
-    return salted_hmac("accounts.passwords.code", f"{owner}:{code}", algorithm="sha256").hexdigest()
+def _code_digest(owner: UUID, code: str, secret: str | None = None) -> str:
+    """Of a secret this short a plain digest would give it away: this one needs SECRET_KEY too, or ``secret`` in its place."""
+    return salted_hmac("accounts.passwords.code", f"{owner}:{code}", secret=secret, algorithm="sha256").hexdigest()
 
 
 def _recorded(refusal: InvalidCredentials, identifier: str, user: User | None = None) -> InvalidCredentials:

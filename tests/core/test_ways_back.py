@@ -102,6 +102,14 @@ def test_using_one_closes_those_of_every_other_mail(alice, proof, use):
     refuses(use, proof)
 
 
+def test_a_mailed_code_outlives_a_new_secret_key(alice, proof, settings):
+    """As long as the earlier one is among the fallbacks."""
+    former, settings.SECRET_KEY = settings.SECRET_KEY, "another key, long enough for whoever would guess it"
+    refuses(by_code, proof)
+    settings.SECRET_KEY_FALLBACKS = [former]
+    assert by_code(proof) == alice
+
+
 @each_way
 def test_a_reset_lets_somebody_in_who_had_to_change_the_password(alice, use):
     passwords.set_temporary(alice, "set by Olga, for once")
