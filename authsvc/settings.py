@@ -150,6 +150,11 @@ else:
         "server_side_binding": True,
         "prepare_threshold": 3,
         "connect_timeout": 3,
+        # One that vanishes without a word, as with its network, is given up after ten seconds: the kernel waits a quarter of an hour.
+        "tcp_user_timeout": 10_000,
+        "keepalives_idle": 10,
+        "keepalives_interval": 3,
+        "keepalives_count": 3,
         "options": "-c lock_timeout=5s -c idle_in_transaction_session_timeout=30s",
         **DATABASES["default"].get("OPTIONS", {}),
     }
