@@ -15,6 +15,8 @@ import environ
 from csp import constants as csp
 from django.core.exceptions import ImproperlyConfigured
 
+from authsvc import postgresql
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()  # NAME_FILE, where it is set, names a file that holds NAME
 
@@ -146,16 +148,7 @@ else:
     DATABASES["default"]["ENGINE"] = "authsvc.postgresql"
     DATABASES["default"]["OPTIONS"] = {
         "pool": {"min_size": 1, "max_size": number("DATABASE_POOL_SIZE", 8, least=1), "timeout": 5, "reconnect_timeout": 2},
-        # Statements are prepared on the server: a request's one query is not parsed and planned anew each time.
-        "server_side_binding": True,
-        "prepare_threshold": 3,
-        "connect_timeout": 3,
-        # One that vanishes without a word, as with its network, is given up after ten seconds: the kernel waits a quarter of an hour.
-        "tcp_user_timeout": 10_000,
-        "keepalives_idle": 10,
-        "keepalives_interval": 3,
-        "keepalives_count": 3,
-        "options": "-c lock_timeout=5s -c idle_in_transaction_session_timeout=30s",
+        **postgresql.CONNECTION,
         **DATABASES["default"].get("OPTIONS", {}),
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
