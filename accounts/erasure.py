@@ -23,6 +23,8 @@ from accounts.errors import NotPermitted
 from accounts.models import OutgoingMail, User, WaitingImport
 from accounts.signals import account_erased
 
+SUPER_ADMINS = Q(is_superuser=True, is_staff=True, is_active=True)  # of whom one has to stay
+
 
 @transaction.atomic
 def erase(person: User) -> str:
@@ -30,7 +32,7 @@ def erase(person: User) -> str:
 
     Afterwards ``person`` is the empty account that is left.
     """
-    supers = User.objects.select_for_update(no_key=True).filter(Q(pk=person.pk) | Q(is_superuser=True, is_staff=True, is_active=True))
+    supers = User.objects.select_for_update(no_key=True).filter(Q(pk=person.pk) | SUPER_ADMINS)
     held = {user.pk: user for user in supers.order_by("pk")}
     current = held.get(person.pk)
     if current is None or current.erased_at:

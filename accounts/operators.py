@@ -21,6 +21,7 @@ from accounts.models import ROLES, OutgoingMail, PasswordReset, Session, User
 
 Kind = audit.Kind
 PROFILE = ("username", "email", "name", "organization", "aws_region", "language")  # what operators edit as plain fields
+NOBODY = Q(pk__in=())
 
 
 # Who may
@@ -67,7 +68,8 @@ class Act:
     """Something that operators do to one account. A dangerous one needs a reason, and is for callers to ask the password again before.
 
     ``fits`` says whether there is anything to do, and ``among`` asks the database that of many accounts at once; ``perform`` does it,
-    inside the transaction that also keeps the record, and answers None if there was nothing to do after all.
+    inside the transaction that also keeps the record, and answers None if there was nothing to do after all. ``locks`` says whose accounts
+    have to stay as they are meanwhile, beside the two.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Act:
     perform: Callable[..., Outcome | None]
     fits: Callable[[User], bool] = lambda person: True
     among: Callable[[QuerySet[User]], QuerySet[User]] | None = None
+    locks: Q = NOBODY
     dangerous: bool = False
     super_only: bool = False
     on_oneself: bool = False
@@ -114,7 +117,7 @@ def carry_out(act: Act, *, operator: User, person: User, reason: str = "", **cho
     ``NotPermitted``, itself an event of the trail; ``MissingReason`` where a dangerous act comes without.
     """
     with refusals_on_record(operator, person), transaction.atomic():
-        operator, person = _hold(operator, person)
+        operator, person = _hold(operator, person, act.locks)
         if not may(operator, act, person):
             raise NotPermitted(act.name)
         if act.dangerous and not reason.strip():
@@ -139,10 +142,13 @@ def refusals_on_record(operator: User, person: User | None = None) -> Iterator[N
         raise
 
 
-def _hold(operator: User, person: User) -> tuple[User, User]:
-    """Both accounts as they are now, locked in one order: of two super admins who demote each other, one comes second."""
-    held = {user.pk: user for user in User.objects.select_for_update(no_key=True).filter(pk__in={operator.pk, person.pk}).order_by("pk")}
-    if len(held) < len({operator.pk, person.pk}):
+def _hold(operator: User, person: User, others: Q = NOBODY) -> tuple[User, User]:
+    """Both accounts as they are now, locked in one order, and at once with all others: of two super admins who demote each other, one
+    comes second, and nobody who has locked some waits for one that stands before them.
+    """
+    concerned = User.objects.select_for_update(no_key=True).filter(Q(pk__in={operator.pk, person.pk}) | others)
+    held = {user.pk: user for user in concerned.order_by("pk")}
+    if not {operator.pk, person.pk} <= held.keys():
         raise NotPermitted("no such account")
     return held[operator.pk], held[person.pk]
 
@@ -309,4 +315,12 @@ END_SESSION = Act(name="end_session", kind=Kind.SESSIONS_ENDED, perform=_end_ses
 DEACTIVATE = Act(name="deactivate", kind=Kind.DEACTIVATED, perform=_deactivate, fits=lambda person: person.is_active, dangerous=True)
 REACTIVATE = Act(name="reactivate", kind=Kind.REACTIVATED, perform=_reactivate, fits=lambda person: not person.is_active, dangerous=True)
 CHANGE_ROLE = Act(name="change_role", kind=Kind.ROLE_CHANGED, perform=_change_role, dangerous=True, super_only=True)
-ERASE = Act(name="erase", kind=Kind.ERASED, perform=_erase, fits=lambda person: not person.erased_at, dangerous=True, super_only=True)
+ERASE = Act(
+    name="erase",
+    kind=Kind.ERASED,
+    perform=_erase,
+    fits=lambda person: not person.erased_at,
+    locks=erasure.SUPER_ADMINS,
+    dangerous=True,
+    super_only=True,
+)

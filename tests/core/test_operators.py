@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,12 +10,21 @@ from django.db import connection
 from django.utils.timezone import now
 
 from accounts import delivery, limits, operators, outbox, passwords, sessions
-from accounts.errors import EmailDisabled, InvalidCode, InvalidCredentials, InvalidReset, MissingReason, NotPermitted, TooManyAttempts
+from accounts.errors import (
+    EmailDisabled,
+    InvalidCode,
+    InvalidCredentials,
+    InvalidReset,
+    MissingReason,
+    NotPermitted,
+    TooManyAttempts,
+)
 from accounts.models import AuditEvent, OutgoingMail, PasswordReset, Session, User
 from apikeys import operators as key_operators
 from apikeys.models import APIKey
 from authsvc.contracts import bearer
 from tests.conftest import PASSWORD
+from tests.crowd import at_once
 from tests.mailbox import code_in, token_in
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -391,3 +401,23 @@ def test_of_two_super_admins_who_demote_each_other_one_stays(transactional_db):
         thread.join()
     assert len(refused) == 1
     assert User.objects.get(is_superuser=True) == next(user for user in (olga, tina) if user not in refused)
+
+
+MUTINIES: dict[str, dict[str, Any]] = {"erase": {}, "change_role": {"role": "user"}, "deactivate": {}, "temporary_password": {}}
+
+
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("name", MUTINIES)
+@pytest.mark.django_db(transaction=True)
+def test_of_super_admins_who_turn_on_one_another_one_can_go_on_and_each_act_or_refusal_is_on_record(transactional_db, name, count):
+    """In a circle: whoever comes second is no operator any more, and not somebody whom the database stopped for waiting in a circle."""
+    for number in range(4):
+        User.objects.update(is_superuser=False)
+        crew = [make(f"{letter}{number}", "super_admin") for letter in "xyz"[:count]]
+        mutiny = partial(operators.carry_out, ACTS[name], reason="mutiny", **MUTINIES[name])
+        answers = at_once(*[partial(mutiny, operator=crew[place - 1], person=person) for place, person in enumerate(crew)])
+        assert {type(answer) for answer in answers} == {operators.Outcome, NotPermitted}
+        assert any(operators.may_run(one) for one in User.objects.filter(is_superuser=True))
+        told = AuditEvent.objects.order_by("-pk").values_list("kind", flat=True)[:count]
+        assert sorted(told) == sorted("act_refused" if isinstance(answer, NotPermitted) else ACTS[name].kind for answer in answers)
+        assert AuditEvent.objects.count() == (number + 1) * count
