@@ -3,6 +3,7 @@
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Lower, Trim
 from django.utils.timezone import now
@@ -45,6 +46,15 @@ def record(kind: str, **about: Unpack[About]) -> None:
     What was typed is kept cut and escaped. Of a refusal, call this outside the transaction that the refusal undoes.
     """
     insert(**event(kind, **about))
+
+
+@transaction.atomic
+def record_as_called_now(kind: str, **about: Unpack[About]) -> None:
+    """Add an event about an account that may have been erased since it was read; no erasure comes between its name and the event."""
+    read = about.get("user")
+    held = User.objects.select_for_update(no_key=True).filter(pk=read.pk).first() if read else None
+    about["user"] = held or read
+    record(kind, **about)
 
 
 def event(kind: str, **about: Unpack[About]) -> dict[str, Any]:

@@ -43,6 +43,7 @@ LOGIN_REFUSALS = {
     "wrong password": "the password was wrong",
     "account is not active": "the account is deactivated",
     "password must be changed": "the password, which was right, has to be replaced by a new one first",
+    "account changed during login": "the account was changed at the same moment",
     "no operator": "the account is no operator's, though the password was right",
 }
 

@@ -137,8 +137,7 @@ def refusals_on_record(operator: User, person: User | None = None) -> Iterator[N
     try:
         yield
     except NotPermitted as refusal:
-        user_id, name = (person.pk, person.username) if person else (None, "")
-        audit.record(Kind.ACT_REFUSED, user_id=user_id, name=name, actor=operator, reason=refusal.reason)
+        audit.record_as_called_now(Kind.ACT_REFUSED, user=person, actor=operator, reason=refusal.reason)
         raise
 
 

@@ -195,7 +195,9 @@ def _open_for(policy: Policy, user: User) -> Grant:
     # The account's row stays locked until the session is there: whoever resets the password or deactivates the account at this
     # moment either comes first, and no session opens, or comes second, and ends it.
     if not _note_login({"last_login": at}, *rows, id=user.pk, epoch=user.epoch, is_active=True):
-        raise InvalidCredentials("account changed during login", name=user.username)
+        refusal = InvalidCredentials("account changed during login", name=user.username)
+        audit.record_as_called_now(audit.Kind.LOGIN_FAILED, user=user, reason=refusal.reason)
+        raise refusal
     user.last_login = at
     return _grant(policy, user, sid, at=at, until=until, refresh_jti=jti, refreshed_at=at)
 

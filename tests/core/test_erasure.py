@@ -187,6 +187,40 @@ def test_a_login_at_the_same_moment_leaves_no_session(alice):
         assert User.objects.get(pk=person.pk).last_login is None
 
 
+def test_an_act_or_a_login_that_an_erasure_overtakes_is_on_record_without_the_name(alice, olga):
+    """The caller read the account a moment ago, by the name that it had then."""
+    overtaken, read = passwords.authenticate("alice", PASSWORD), User.objects.get(pk=alice.pk)
+    erasure.erase(alice)
+    with pytest.raises(InvalidCredentials, match="account changed during login"):
+        sessions._open_for(bearer.contract, overtaken)
+    with pytest.raises(NotPermitted):
+        operators.carry_out(operators.DEACTIVATE, operator=olga, person=read, reason="asked to")
+    with pytest.raises(NotPermitted):
+        operators.edit(read, operator=olga, changed=["name"])
+    told = AuditEvent.objects.order_by("pk").values_list("kind", "user", "name", "actor")
+    assert [*told] == [
+        ("login_failed", alice.pk, alice.username, None),
+        ("act_refused", alice.pk, alice.username, olga.pk),
+        ("act_refused", alice.pk, alice.username, olga.pk),
+    ]
+    assert not [label for label, value in everything_stored() if "alice" in value]
+
+
+@crowded
+def test_what_others_do_to_somebody_who_is_erased_at_that_moment_names_nobody_afterwards(olga):
+    tina = User.objects.create_superuser("tina", PASSWORD)
+    acts = operators.GIVE_TEMPORARY_PASSWORD, operators.DEACTIVATE, operators.FORCE_CHANGE, operators.ERASE
+    for number in range(4):
+        person = User.objects.create_user(f"person{number}", PASSWORD, email=f"person{number}@example.com")
+        doing = [partial(operators.carry_out, act, operator=olga, person=person, reason="asked to") for act in acts]
+        answers = at_once(*doing, partial(operators.carry_out, operators.ERASE, operator=tina, person=person, reason="asked to"))
+        assert {type(answer) for answer in answers} <= {operators.Outcome, NotPermitted, type(None)}
+        assert AuditEvent.objects.filter(kind="erased", user=person).count() == 1
+        assert not [label for label, value in everything_stored() if f"person{number}" in value]
+        left = User.objects.get(pk=person.pk)
+        assert (left.email, left.is_active, left.must_change_password, left.has_usable_password()) == (None, False, False, False)
+
+
 def test_no_trace_of_the_name_is_in_the_cache_in_clear(alice):
     limits.unlock("alice")
     erasure.erase(alice)

@@ -44,6 +44,10 @@ def test_no_kind_is_left_out_and_none_is_told_twice():
         ),
         ({"kind": Kind.LOGIN_FAILED, "reason": "account is not active"}, "alice's login was refused because the account is deactivated."),
         (
+            {"kind": Kind.LOGIN_FAILED, "reason": "account changed during login"},
+            "alice's login was refused because the account was changed at the same moment.",
+        ),
+        (
             {"kind": Kind.THROTTLED, "reason": "more than 10/5m wrong guesses by name"},
             "Throttled: more than 10 wrong guesses for “alice” in 5 minutes.",
         ),

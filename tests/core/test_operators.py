@@ -17,6 +17,7 @@ from accounts.errors import (
     InvalidReset,
     MissingReason,
     NotPermitted,
+    PasswordChangeRequired,
     TooManyAttempts,
 )
 from accounts.models import AuditEvent, OutgoingMail, PasswordReset, Session, User
@@ -421,3 +422,24 @@ def test_of_super_admins_who_turn_on_one_another_one_can_go_on_and_each_act_or_r
         told = AuditEvent.objects.order_by("-pk").values_list("kind", flat=True)[:count]
         assert sorted(told) == sorted("act_refused" if isinstance(answer, NotPermitted) else ACTS[name].kind for answer in answers)
         assert AuditEvent.objects.count() == (number + 1) * count
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_done_to_one_person_at_once_is_done_whole_and_each_on_record(transactional_db):
+    """Also beside logins: each opens a session that an act ends, or is refused; and the trail has all of it."""
+    olga, stan = make("olga", "super_admin"), make("stan", "admin")
+    for number in range(4):
+        person = make(f"person{number}", "user")
+        acts = [(operators.GIVE_TEMPORARY_PASSWORD, stan), (operators.DEACTIVATE, olga), (operators.DEACTIVATE, stan)]
+        begun = [partial(operators.carry_out, act, operator=by, person=person, reason="asked to") for act, by in acts]
+        logins = [partial(log_in, person.username)] * 3
+        answers = at_once(*begun, *logins) if number % 2 else at_once(*logins, *begun)[::-1]
+        outcomes = [bool(answer) for answer in answers[:3]]
+        opened = [isinstance(answer, sessions.Grant) for answer in answers[3:]]
+        assert {type(answer) for answer in answers[3:]} <= {sessions.Grant, InvalidCredentials, PasswordChangeRequired}
+        kinds = [*AuditEvent.objects.filter(user=person).values_list("kind", flat=True)]
+        assert kinds.count("deactivated") == outcomes.count(True) - kinds.count("temporary_password") == 1
+        assert (kinds.count("login"), kinds.count("login_failed")) == (opened.count(True), opened.count(False))
+        assert not person.sessions.live().exists()
+        person.refresh_from_db()
+        assert (person.is_active, person.must_change_password) == (False, "temporary_password" in kinds)
