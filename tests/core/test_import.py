@@ -5,13 +5,9 @@ import csv
 import hashlib
 import io
 import json
-import os
-import signal
-import sqlite3
-import subprocess
+import re
 import sys
 import threading
-import time
 import tracemalloc
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +30,7 @@ from accounts.transfer.hashes import RefusedHash, stored
 from accounts.transfer.importing import Options, import_rows
 from accounts.transfer.reading import LONGEST, UnreadableFile, rows
 from tests.conftest import PASSWORD
+from tests.crowd import run_and_kill, run_elsewhere
 
 pytestmark = pytest.mark.usefixtures("db")
 LOGIN = "/api/v1/auth/login"
@@ -690,27 +687,17 @@ def test_what_cannot_be_is_said_in_a_sentence(arguments, sentence):
     assert sentence in str(refusal.value)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_an_import_that_is_killed_is_finished_by_running_it_again(tmp_path):
     """At most the batch under way is lost, nothing is doubled, and no account comes without its record."""
     people = tmp_path / "people.csv"
     people.write_bytes(b"".join(many(4000)))
-    environment = {**os.environ, "DATA_DIR": str(tmp_path), "DATABASE_URL": ""}
-    manage = [sys.executable, "manage.py"]
-    subprocess.run([*manage, "migrate", "-v0"], env=environment, check=True)
-    database = sqlite3.connect(tmp_path / "db.sqlite3")
-
-    def counted(table="accounts_user"):
-        return database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
-
-    running = subprocess.Popen([*manage, "import_users", str(people)], env=environment, stdout=subprocess.DEVNULL)
-    while not counted() and running.poll() is None:
-        time.sleep(0.01)
-    running.send_signal(signal.SIGKILL)
-    assert running.wait() == -signal.SIGKILL, "it was done before it could be killed"
-    there = counted()
-    assert 0 < there < 4000
-    assert there % importing.BATCH == 0
-    assert counted("accounts_auditevent") == there
-    done = subprocess.run([*manage, "import_users", str(people)], env=environment, capture_output=True, text=True, check=True)
-    assert f"{4000 - there} imported, 0 updated, {there} unchanged, 0 refused." in done.stdout
-    assert counted() == counted("accounts_auditevent") == 4000
+    command = "manage.py", "import_users", str(people)
+    events = AuditEvent.objects.filter(kind="imported")
+    for there in (0, 1000):
+        run_and_kill(*command, once=User.objects.order_by("pk")[there:].exists)
+        assert there < User.objects.count() < 4000
+        assert not User.objects.exclude(pk__in=events.values("user")).exists()
+    imported, updated, unchanged, refused = map(int, re.findall(r"\d+", run_elsewhere(*command)))
+    assert (imported + unchanged, updated, refused, unchanged % importing.BATCH) == (4000, 0, 0, 0)
+    assert User.objects.count() == events.count() == events.values("user").distinct().count() == 4000
