@@ -177,6 +177,8 @@ class Pages:
         lines = waiting.open_report()
         refused = [line for line in lines if line["verdict"] == Fate.REFUSED]
         counted = Counter(line["verdict"] for line in lines)
+        done = bool(waiting.options.get("done"))
+        unfinished = waiting.begun_at is not None and not done
         context = {
             "waiting": waiting,
             "form": form,
@@ -187,9 +189,9 @@ class Pages:
             "refused": refused[:SHOWN_REFUSED],
             "more_refused": max(0, len(refused) - SHOWN_REFUSED),
             "colliding": sum(ONLY_CASE in line["reason"] for line in refused),
-            "unfinished": waiting.begun_at is not None and not waiting.options.get("done"),
+            "unfinished": unfinished,
         }
-        title = "Imported" if waiting.options.get("done") else "Import accounts: what will happen"
+        title = "Imported" if done else f"Import accounts: {'begun' if unfinished else 'what will happen'}"
         return self.render(request, "preview", title, form.status, **context)
 
     def confirm(self, request: HttpRequest, waiting: WaitingImport) -> HttpResponse:

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -16,8 +17,10 @@ from django.utils.timezone import now
 from accounts import encryption
 from accounts.models import AuditEvent, User, WaitingImport
 from tests.conftest import PASSWORD
+from tests.crowd import at_once, run_and_kill
 
 pytestmark = pytest.mark.usefixtures("db")
+crowded = pytest.mark.django_db(transaction=True)
 IMPORT, EXPORT, LOGIN, LIST = (
     reverse(f"admin:{name}") for name in ("accounts_user_import", "accounts_user_export", "login", "accounts_user_changelist")
 )
@@ -132,6 +135,48 @@ def test_a_second_click_imports_nothing_twice(as_stan, alice):
         answer = as_stan.post(url, {"confirm": "yes"}, follow=True)
         assert "1 account of people.csv was imported." in words(answer)
     assert AuditEvent.objects.filter(kind="imported").count() == 1
+
+
+CROWD = "username\n" + "".join(f"person{number}\n" for number in range(3000))
+WORKER = """
+import sys, django
+django.setup()
+from django.test import Client
+browser = Client()
+browser.cookies["authsvc_session"] = sys.argv[1]
+browser.post(sys.argv[2], {"confirm": "yes"})
+"""
+
+
+@crowded
+def test_an_import_whose_worker_is_killed_is_finished_by_uploading_the_file_again(as_stan, stan):
+    """What was written stays, nothing is doubled, and the page claims nothing that may not have happened: also if it is confirmed again."""
+    url = upload(as_stan, CROWD).url
+    run_and_kill("-c", WORKER, as_stan.cookies["authsvc_session"].value, url, once=User.objects.exclude(pk=stan.pk).exists)
+    for page in (as_stan.get(url), as_stan.post(url, {"confirm": "yes"}, follow=True)):
+        assert "is either still running, or was interrupted" in words(page)
+        assert "upload the file once more: what was imported is left alone, and the rest is imported." in words(page)
+        assert "What was to happen 3000 to be imported" in words(page)
+    again = as_stan.get(upload(as_stan, CROWD).url)
+    left = again.context["wanted"]
+    assert 0 < left < 3000
+    assert f"{left} will be imported{3000 - left} unchanged" in words(again)
+    done = as_stan.post(again.request["PATH_INFO"], {"confirm": "yes"}, follow=True)
+    assert f"{left} accounts of people.csv were imported." in words(done)
+    events = AuditEvent.objects.filter(kind="imported", actor=stan)
+    assert events.count() == events.values("user").distinct().count() == User.objects.exclude(pk=stan.pk).count() == 3000
+
+
+@crowded
+def test_one_file_that_is_uploaded_twice_and_confirmed_at_once_is_imported_once(olga, stan):
+    """As by somebody who took an import that was still running for one that was interrupted."""
+    browsers = [signed_in(name) for name in ("olga", "stan")]
+    urls = [upload(browser, CROWD).url for browser in browsers]
+    confirming = [partial(browser.post, url, {"confirm": "yes"}) for browser, url in zip(browsers, urls, strict=True)]
+    assert [answer.status_code for answer in at_once(*confirming)] == [302, 302]
+    pages = [browser.get(url) for browser, url in zip(browsers, urls, strict=True)]
+    assert [page.context["title"] for page in pages] == ["Imported", "Imported"]
+    assert sum(page.context["wanted"] for page in pages) == AuditEvent.objects.filter(kind="imported").count() == 3000
 
 
 def test_a_file_can_be_thrown_away(as_stan):
