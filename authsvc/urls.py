@@ -1,13 +1,14 @@
 """Every path of the deployment."""
 
 import sys
-from typing import Any, cast
+from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import include, path
 from django.views.generic import RedirectView
 
@@ -29,7 +30,7 @@ urlpatterns = [
 ]
 
 
-def _answer(status: int, text: str) -> Any:
+def _answer(status: int, text: str) -> Callable[..., HttpResponse]:
     """A refusal of what reached no view: a page for people, and short JSON for programs."""
 
     def handler(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -46,16 +47,23 @@ def _reads_html(request: HttpRequest) -> bool:
     return wanted == "text/html" and not request.path_info.startswith(settings.API_PREFIXES)
 
 
-handler400 = _answer(400, "Bad request")
+_unreadable, _broken = _answer(400, "Bad request"), _answer(500, "Internal server error")
+_without_database = _answer(503, "Service temporarily unavailable")
 handler403 = _answer(403, "Forbidden")
 handler404 = _answer(404, "Not found")
-_broken, _without_database = _answer(500, "Internal server error"), _answer(503, "Service temporarily unavailable")
+
+
+def handler400(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Also for a browser whose session somebody ended while it was asking: it has sent nothing wrong, and signs in anew."""
+    if isinstance(exception, SessionInterrupted) and _reads_html(request):
+        return redirect("admin:login")
+    return _unreadable(request)
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
     """Django calls it while it handles what was raised. A database that does not answer is no fault, and will be back."""
     if not isinstance(sys.exception(), OperationalError | InterfaceError):
-        return cast("HttpResponse", _broken(request))
-    response: HttpResponse = _without_database(request)
+        return _broken(request)
+    response = _without_database(request)
     response.headers["Retry-After"] = "1"
     return response

@@ -1,20 +1,23 @@
 """Olga and Stan act on accounts, one or many: they are told what will happen, say why, prove who they are, and are told what did."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
 
-from accounts import delivery, sessions
+from accounts import delivery, operators, sessions
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 from apikeys.models import APIKey
 from authsvc.contracts import bearer
 from tests.admin.acting import act, address, ask, choose, lock
 from tests.conftest import PASSWORD
+from tests.crowd import at_once
 
 pytestmark = pytest.mark.usefixtures("db")
-LIST, INDEX = reverse("admin:accounts_user_changelist"), reverse("admin:index")
+LIST, INDEX, LOGIN = reverse("admin:accounts_user_changelist"), reverse("admin:index"), reverse("admin:login")
 
 
 @pytest.fixture
@@ -348,6 +351,23 @@ def test_a_thousand_at_once_are_no_more_fields_than_one(as_olga):
     people = User.objects.bulk_create(User(username=f"person{number:04}", password="!") for number in range(1000))
     assert len(act(as_olga, "deactivate", *people).context["left"]) == 0
     assert User.objects.filter(is_active=False).count() == 1000
+
+
+# At once
+
+
+@pytest.mark.parametrize("name", ["erase", "change_role", "deactivate", "temporary_password"])
+@pytest.mark.django_db(transaction=True)
+def test_of_two_super_admins_who_do_it_to_each_other_one_did_and_the_other_is_refused_or_signed_out(name, olga):
+    tina = User.objects.create_superuser("tina", PASSWORD)
+    browsers = [Client(headers={"accept": "text/html"}) for _ in range(2)]
+    for browser, operator in zip(browsers, (olga, tina), strict=True):
+        browser.force_login(operator)
+    answers = at_once(*[partial(act, browser, name, person, role="user") for browser, person in zip(browsers, (tina, olga), strict=True)])
+    (left,) = [person for person in User.objects.all() if operators.may_run(person)]
+    did, too_late = answers if left == olga else answers[::-1]
+    assert did.status_code == (200 if name == "temporary_password" else 302)
+    assert too_late.status_code in (403, 422) or (too_late.status_code == 302 and too_late["Location"].startswith(LOGIN))
 
 
 # What nobody's browser sends
