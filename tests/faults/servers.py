@@ -24,9 +24,19 @@ from tests.databases import HERE
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 PASSWORD = "correct horse battery"
+NEW = "a new and better password"
 FORM = "application/x-www-form-urlencoded"
+RESET = "/c/bearer/api/v1/auth/reset-password"
 WORKERS = 2
 KEPT = ("PATH", "HOME", "LANG", "SECRET_KEY", "ARGON2_MEMORY_KIB", "ARGON2_TIME_COST")  # of the environment of this run
+
+MAKE_PEOPLE = """
+from accounts import passwords
+from accounts.models import User
+for number in range({}):
+    user = User.objects.create_user(f"{}{{number}}", {!r}, email=f"{}{{number}}@example.com")
+    print(user.username, passwords.make_reset(user).token)
+"""
 
 
 class Answer(NamedTuple):
@@ -78,6 +88,14 @@ class Server:
         printed = self.run("setup")
         self.secrets |= set(re.findall(r"password (\S+)", printed))
         return printed
+
+    def people_with_links(self, count: int) -> dict[str, str]:
+        """So many new accounts, and to each the token of a reset mail."""
+        prefix = f"reset{os.urandom(4).hex()}n"
+        printed = self.run("shell", "-v", "0", "-c", MAKE_PEOPLE.format(count, prefix, PASSWORD, prefix))
+        links = dict(line.split() for line in printed.splitlines())
+        self.secrets |= {NEW, *links.values()}
+        return links
 
     def start(self) -> None:
         with self.log.open("ab") as log:
@@ -172,6 +190,20 @@ class Server:
             browser.request("GET", path, headers={"Accept": "text/html", "Cookie": "authsvc_session=0123456789abcdefghijklmnopqrstuv"})
             return self.receive(browser)
 
+    def came_of_the_reset(self, name: str, token: str, access: str) -> "WaysIn":
+        """What is left of the ways in from before it, and whether it is told and on record."""
+        login = "/c/bearer/api/v1/auth/login"
+        old, new = (self.call(login, {"username": name, "password": password}).status for password in (PASSWORD, NEW))
+        link = self.call(f"/c/bearer/api/v1/auth/validate-reset-token/{token}").status
+        told, recorded = (
+            self.query(
+                f"SELECT count(*) FROM {table} t JOIN accounts_user u ON u.id = t.user_id "  # noqa: S608 (names of our own)
+                f"WHERE t.kind = 'password_changed' AND u.username = '{name}'"
+            )[0][0]
+            for table in ("accounts_outgoingmail", "accounts_auditevent")
+        )
+        return WaysIn(old, new, self.me(access), link, told, recorded)
+
     # What only we can see
 
     def holder(self, connection: http.client.HTTPConnection) -> int:
@@ -201,13 +233,27 @@ class Server:
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         if self.database.startswith("sqlite"):
-            connection = sqlite3.connect(self.database.removeprefix("sqlite:///"), timeout=10)
+            connection = sqlite3.connect(self.database.removeprefix("sqlite:///"), timeout=10, isolation_level=None)
             try:
                 return connection.execute(statement).fetchall()
             finally:
                 connection.close()
         with psycopg.connect(self.database) as server:
             return server.execute(statement.encode()).fetchall()
+
+
+class WaysIn(NamedTuple):
+    """The statuses of both passwords, of a session from before, and of the link; how many mails and events tell of the reset."""
+
+    old: int
+    new: int
+    session: int
+    link: int
+    told: int
+    recorded: int
+
+
+RESET_WHOLE, RESET_NEVER = WaysIn(401, 200, 401, 400, 1, 1), WaysIn(200, 401, 200, 200, 0, 0)
 
 
 def send(connection: http.client.HTTPConnection, path: str, body: Any = None, token: str = "") -> None:

@@ -7,9 +7,16 @@ import signal
 import time
 from functools import partial
 
-from tests.faults.servers import PASSWORD, Answer, Server, at_once, send
+import redis
+
+from tests.faults.servers import NEW, PASSWORD, RESET, RESET_NEVER, RESET_WHOLE, WORKERS, Answer, Server, at_once, send
 
 REFRESH, ROTATE, LOGOUT = "/c/bearer/api/v1/auth/refresh", "/c/form/api/v1/auth/refresh", "/c/camel/api/v1/auth/logout"
+STEADY = (  # where to log in and to refresh, and what the two tokens are called: bearer, camel, challenge
+    ("/c/bearer/api/v1/auth/login", REFRESH, "access_token", "refresh_token"),
+    ("/c/camel/api/v1/auth/login", "/c/camel/api/v1/auth/refresh", "token", "refreshToken"),
+    ("/c/challenge/v1/login", "/c/challenge/v1/token-refresh", "access_token", "refresh_token"),
+)
 
 
 def live_lines(server: Server, user: str) -> int:
@@ -58,12 +65,13 @@ def test_twenty_rotations_at_once_have_one_successor(server, user):
 
 
 def test_twenty_refreshes_of_a_token_that_stays_are_twenty_answers(server, user):
-    pair = server.log_in(user)
-    answers = at_once([lambda: server.call(REFRESH, {"refresh_token": pair["refresh"]})] * 20)
-    assert {answer.status for answer in answers} == {200}
-    tokens = {answer.json()["access_token"] for answer in answers}
-    assert (len(tokens), {server.me(token) for token in tokens}) == (20, {200})
-    assert (live_lines(server, user), unspent(server, user)) == (1, 1)
+    for logins, (login, refresh, access, token) in enumerate(STEADY, 1):
+        pair = server.call(login, {"username": user, "password": PASSWORD}).json()
+        answers = at_once([partial(server.call, refresh, {"username": user, token: pair[token]})] * 20)
+        assert {answer.status for answer in answers} == {200}
+        tokens = {answer.json()[access] for answer in answers}
+        assert (len(tokens), {server.me(token) for token in tokens}) == (20, {200})
+        assert (live_lines(server, user), unspent(server, user)) == (logins, logins)
 
 
 def test_a_logout_among_refreshes_leaves_no_token_behind(server, user):
@@ -111,6 +119,41 @@ def test_a_worker_that_is_killed_during_a_rotation_leaves_the_old_token_or_its_s
     assert (live_lines(server, user), unspent(server, user)) == (1, 1)
 
 
+def test_a_worker_that_is_killed_during_a_reset_leaves_all_of_it_or_nothing(server):
+    """The new password alone, told and on record; or the old one, its session, and a link that still opens."""
+    moments, unanswered = random.Random(94), 0
+    for name, token in server.people_with_links(10).items():
+        pair, connection = server.log_in(name), server.connect()
+        assert server.call("/healthz", over=connection).status == 200
+        worker = server.holder(connection)
+        send(connection, RESET, {"token": token, "new_password": NEW})
+        time.sleep(moments.uniform(0, 0.02))
+        os.kill(worker, signal.SIGKILL)
+        lost = lost_or_answered(server, connection)
+        unanswered += lost is None
+        server.wait()
+        came_of_it = partial(server.came_of_the_reset, name, token, pair["access"])
+        if (found := came_of_it()) == RESET_NEVER:
+            assert lost is None
+            assert server.call(RESET, {"token": token, "new_password": NEW}).status == 200
+            found = came_of_it()
+        assert found == RESET_WHOLE
+    assert unanswered >= 3
+
+
+def test_a_restart_forgets_no_rotation(server, user):
+    """Nor that it was more than ten seconds ago."""
+    pair = server.log_in_by_form(user)
+    successor = server.rotate(pair).json()
+    server.query("UPDATE accounts_session SET rotated_at = '2001-01-01' WHERE rotated_at IS NOT NULL RETURNING id")
+    server.stop()
+    server.start()
+    assert server.me(successor["access_token"]["token"]) == 200
+    assert server.rotate(pair).status == 401
+    assert server.me(successor["access_token"]["token"]) == 401
+    assert server.rotate({**pair, "refresh": successor["refresh_token"]["token"]}).status == 401
+
+
 def lost_or_answered(server: Server, connection: http.client.HTTPConnection) -> Answer | None:
     try:
         return server.receive(connection)
@@ -126,6 +169,22 @@ def test_fifty_wrong_guesses_at_once_share_the_budget_of_ten(address, folder, re
         limited.start()
         answers = at_once([lambda: limited.call("/v1/login", {"username": "nobody", "password": "wrong"})] * 50)
         assert sorted(answer.status for answer in answers) == [401] * 10 + [429] * 40
+
+
+def test_without_redis_each_worker_counts_for_itself_and_right_passwords_get_in(address, user, redis_url):
+    """It goes away between two guesses: whoever guesses on has the budget of each worker once more, and no error."""
+    with Server(address, REDIS_URL=redis_url, LOGIN_RATE_PER_NAME="10/5m") as limited:
+        limited.start()
+        guess = partial(limited.call, "/v1/login", {"username": "nobody", "password": "wrong"})
+        assert [guess().status for _ in range(4)] == [401] * 4
+        with redis.Redis.from_url(redis_url) as client:
+            client.shutdown(nosave=True)
+        answers = at_once([guess] * 50)
+        assert {answer.status for answer in answers} == {401, 429}
+        assert sum(answer.status == 401 for answer in answers) <= 10 * WORKERS
+        assert all(answer.headers["Retry-After"].isdigit() for answer in answers if answer.status == 429)
+        assert limited.me(limited.log_in(user)["access"]) == 200
+        assert limited.call("/readyz").json() == {"status": "degraded", "database": "ok", "cache": "unreachable"}
 
 
 def test_the_log_of_all_this_holds_no_secret(server, user):
