@@ -4,17 +4,18 @@ import http.client
 import json
 import logging
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import psycopg
 import pytest
 
 from tests.faults.conftest import database
-from tests.faults.servers import PASSWORD, WORKERS, Answer, Server
+from tests.faults.servers import NEW, PASSWORD, RESET, RESET_NEVER, RESET_WHOLE, WORKERS, Answer, Server, send
 
 OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 END_ALL = f"SELECT pg_terminate_backend(pid) {OTHERS}"
@@ -130,6 +131,55 @@ def test_fewer_connections_than_threads_serve_all_threads(connections):
         assert 0 < len(held) <= WORKERS * connections
 
 
+def test_who_finds_all_connections_taken_is_refused_in_time_and_in_shape(address, user):
+    """A worker's only connection waits for a lock: the health check says so, who waits gets an answer, and who held it too."""
+    patient = f"{address}{'&' if '?' in address else '?'}options=-c%20lock_timeout%3D30s"
+    with ExitStack() as stack:
+        server = stack.enter_context(Server(patient, DATABASE_POOL_SIZE="1"))
+        server.start()
+        token = server.log_in(user)["access"]
+        worker = server.workers()[0]
+        holding, *waiting = (stack.enter_context(server.connection_to(worker)) for _ in range(4))
+        lock = stack.enter_context(psycopg.connect(address))
+        lock.execute("LOCK TABLE accounts_session IN ACCESS EXCLUSIVE MODE")
+        send(holding, "/api/v1/auth/me", token=token)
+        until_a_lock_is_waited_for(server)
+        begun = time.monotonic()
+        send(waiting[0], "/api/v1/auth/me", token=token)
+        send(waiting[1], "/v1/login", {"username": user, "password": PASSWORD})
+        send(waiting[2], "/readyz")
+        *refused, ready = (server.receive(connection) for connection in waiting)
+        assert time.monotonic() - begun < 8
+        assert [answer.status for answer in refused] == [503, 503]
+        assert all(refused_in_shape(answer) for answer in refused)
+        assert (ready.status, ready.json()["database"]) == (503, "unreachable")
+        lock.rollback()
+        assert server.receive(holding).status == 200
+        assert [server.me(token, over=connection) for connection in waiting] == [200] * 3
+
+
+def until_a_lock_is_waited_for(server: Server) -> None:
+    deadline = time.monotonic() + 10
+    while not server.query(f"SELECT 1 {OTHERS} AND wait_event_type = 'Lock'"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_worker_that_is_killed_in_the_middle_of_a_reset_has_done_nothing(server):
+    """The password is replaced, the sessions are not yet: a lock holds it there."""
+    ((name, token),) = server.people_with_links(1).items()
+    pair = server.log_in(name)
+    with psycopg.connect(server.database) as lock, server.connection_to(server.workers()[0]) as connection:
+        lock.execute("LOCK TABLE accounts_session IN EXCLUSIVE MODE")
+        send(connection, RESET, {"token": token, "new_password": NEW})
+        until_a_lock_is_waited_for(server)
+        os.kill(server.holder(connection), signal.SIGKILL)
+    server.wait()
+    assert server.came_of_the_reset(name, token, pair["access"]) == RESET_NEVER
+    assert server.call(RESET, {"token": token, "new_password": NEW}).status == 200
+    assert server.came_of_the_reset(name, token, pair["access"]) == RESET_WHOLE
+
+
 def test_a_lock_on_the_sessions_is_waited_for_and_then_refused_in_shape(server, user):
     """As many requests as there are threads: all are refused in time, and who asks afterwards is served."""
     pair, waiting = server.log_in(user), list[http.client.HTTPConnection]()
@@ -139,7 +189,10 @@ def test_a_lock_on_the_sessions_is_waited_for_and_then_refused_in_shape(server, 
         for _ in range(6):
             waiting.append(server.connect())
             waiting[-1].request("GET", "/api/v1/auth/me", headers={"Authorization": f"Bearer {pair['access']}"})
-        answers = [server.receive(client) for client in waiting]
+        waiting.append(server.connect())
+        send(waiting[-1], "/readyz")
+        *answers, ready = (server.receive(client) for client in waiting)
+        assert (ready.status, ready.json()["database"]) == (503, "unreachable")
         assert {answer.status for answer in answers} == {503}
         assert all(refused_in_shape(answer) for answer in answers)
         assert time.monotonic() - begun < 15
