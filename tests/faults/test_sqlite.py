@@ -1,9 +1,12 @@
-"""SQLite has one writer: what a client sees while somebody else holds its place, and after."""
+"""SQLite has one writer and one disk: what a client sees while somebody else holds its place, or the disk is full, and after."""
 
+import resource
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from tests.faults.servers import PASSWORD
+from tests.faults.servers import PASSWORD, Server
 
 
 def test_a_writer_that_does_not_let_go(server, user):
@@ -23,3 +26,27 @@ def test_a_writer_that_does_not_let_go(server, user):
         connection.close()
     assert server.rotate(pair).status == 200
     assert server.call("/v1/login", {"username": user, "password": PASSWORD}).status == 200
+
+
+def test_a_full_disk(server, user):
+    """No file of the workers may grow: who has to write meanwhile is told so in shape, and nothing is lost."""
+    pair, login = server.log_in_by_form(user), {"username": user, "password": PASSWORD}
+    with no_file_grows(server):
+        refused = server.call("/v1/login", login)
+        assert (refused.status, refused.json()["status"], refused.headers["Retry-After"].isdigit()) == (503, 503, True)
+        assert server.rotate(pair).status == 503
+        assert server.call("/healthz").status == 200
+    assert server.rotate(pair).status == 200
+    assert server.call("/v1/login", login).status == 200
+
+
+@contextmanager
+def no_file_grows(server: Server) -> Iterator[None]:
+    workers, before = server.workers(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    for worker in workers:
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        for worker in workers:
+            resource.prlimit(worker, resource.RLIMIT_FSIZE, before)
