@@ -1,0 +1,110 @@
+"""The release before beside this one on one database, and a database that comes back from a backup."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from tests.faults.conftest import database
+from tests.faults.servers import PASSWORD, Server
+
+BEFORE = (("accounts", "0001_initial"), ("apikeys", "0001_initial"))  # to be moved on when a release is no longer upgraded from
+MIGRATE = "call_command('migrate', {!r}, {!r}, verbosity=0)\n"
+UPGRADE = "call_command('migrate', verbosity=0)\n"
+AS_BEFORE = f"""
+from datetime import timedelta
+from uuid import uuid4
+from django.contrib.auth.hashers import make_password
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.utils.timezone import now
+from accounts.tokens import AccessToken, RefreshToken
+
+{{1}}before = MigrationLoader(connection).project_state({list(BEFORE)}).apps
+at, until, jti = now(), now() + timedelta(days=1), uuid4().hex
+
+
+def write(model, **fields):
+    return before.get_model(model).objects.create(**fields)
+
+
+user = write("accounts.User", username="{{0}}", email="{{0}}@example.com", password=make_password("{PASSWORD}"))
+session = write("accounts.Session", user=user, contract="bearer", last_used_at=at, expires_at=until, refresh_jti=jti)
+mail = write("accounts.OutgoingMail", kind="reset", typed="{{0}}", created_at=at, next_try_at=until, give_up_at=until)
+write("accounts.PasswordReset", user=user, mail=mail, token_digest=uuid4().hex, code_digest="", expires_at=until)
+write("accounts.AuditEvent", kind="login", user=user, name="{{0}}", session=session.pk)
+write("apikeys.APIKey", id=jti[:8], owner=user, digest="", last_four="", scope="")
+for app, _ in {BEFORE}:
+    for model in before.get_app_config(app).get_models():
+        list(model.objects.all())
+claims = {{{{"sub": str(user.uuid), "sid": str(session.pk), "contract": "bearer"}}}}
+for kind, identity in ((AccessToken, uuid4().hex), (RefreshToken, jti)):
+    print(kind.issue(at=at, expires=until, jti=identity, **claims))
+{{2}}"""
+REFRESH, LOGOUT = "/c/bearer/api/v1/auth/refresh", "/c/camel/api/v1/auth/logout"
+
+
+@pytest.fixture(scope="module")
+def upgraded() -> Iterator[tuple[Server, dict[str, str]]]:
+    """This release on a database of the one before; and what Alice was given before the upgrade."""
+    with database(os.environ.get("DATABASE_URL", "")) as address, Server(address) as server:
+        first = "".join(MIGRATE.format(*migration) for migration in BEFORE)
+        alice = log_in_before(server, "alice", first=first, then=UPGRADE)
+        server.start()
+        yield server, alice
+
+
+def log_in_before(server: Server, name: str, *, first: str = "", then: str = "") -> dict[str, str]:
+    """A new account and its session, as the release before writes them; it reads all that is there, too."""
+    access, refresh = server.run("shell", "-v", "0", "-c", AS_BEFORE.format(name, first, then)).split()
+    return {"access": access, "refresh": refresh}
+
+
+def good(server: Server, name: str, pair: dict[str, str]) -> bool:
+    refreshed = server.call(REFRESH, {"refresh_token": pair["refresh"]})
+    return [server.me(pair["access"]), refreshed.status, server.me(server.log_in(name)["access"])] == [200] * 3
+
+
+def test_what_the_release_before_wrote_is_read_and_it_goes_on_writing(upgraded):
+    server, alice = upgraded
+    assert good(server, "alice", alice)
+    assert good(server, "bob", log_in_before(server, "bob"))
+    assert good(server, "alice", alice)
+
+
+@contextmanager
+def backup_of(address: str) -> Iterator[str]:
+    """The address of a copy of the database, which nobody uses at this moment."""
+    with database(os.environ.get("DATABASE_URL", "")) as copy:
+        if address.startswith("sqlite"):
+            paths = (at.removeprefix("sqlite:///") for at in (address, copy))
+            with closing(sqlite3.connect(next(paths))) as source, closing(sqlite3.connect(next(paths))) as target:
+                source.backup(target)
+        else:
+            source_name, name = (Identifier(urlsplit(at).path[1:]) for at in (address, copy))
+            with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+                connection.execute(SQL("DROP DATABASE {}").format(name))
+                connection.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(name, source_name))
+        yield copy
+
+
+def test_a_restored_backup_lets_people_in_and_keeps_ended_what_had_ended_by_then(upgraded):
+    """A logout since is lost with the rest of the day; nothing else that was ended lives again."""
+    server, _ = upgraded
+    ended, kept, lost = (server.log_in("alice") for _ in range(3))
+    assert server.call(LOGOUT, {}, ended["access"]).status == 200
+    server.stop()
+    with backup_of(server.database) as copy:
+        server.start()
+        assert server.call(LOGOUT, {}, lost["access"]).status == 200
+        with Server(copy, PUBLIC_URL=f"http://localhost:{server.port}") as restored:
+            restored.start()
+            assert [restored.me(pair["access"]) for pair in (ended, kept, lost)] == [401, 200, 200]
+            assert restored.call(REFRESH, {"refresh_token": ended["refresh"]}).status == 401
+            assert good(restored, "alice", kept)
