@@ -1,13 +1,20 @@
 """What Olga types on the machine itself."""
 
 import re
+import time
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.models import Model
+from django.utils.timezone import now
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts import keyring
-from accounts.models import SigningKey, User
+from accounts.models import Session, SigningKey, User
+from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -83,3 +90,68 @@ def test_a_key_that_is_not_previous_cannot_be_retired(kid):
     with pytest.raises(CommandError, match="not a previous signing key"):
         run("rotate_signing_key", "--retire", named)
     assert keyring.find(keyring.current().kid)
+
+
+# What prune forgets
+
+SESSIONS, TOKENS = 100_000, 10_000
+HEX = "printf('%%032x', n)" if connection.vendor == "sqlite" else "lpad(to_hex(n), 32, '0')"
+
+
+def multiply(model: type[Model], count: int, **replaced: str) -> None:
+    """The only row of a table, so many times more, with these columns made from ``n``."""
+    columns = [field.attname for field in model._meta.concrete_fields]
+    values = ", ".join(replaced.get(column, f"one.{column}") for column in columns)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH RECURSIVE numbers(n) AS (SELECT 1000001 UNION ALL SELECT n + 1 FROM numbers WHERE n < %s) "  # noqa: S608 (names of our own)
+            f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) SELECT {values} FROM {model._meta.db_table} AS one, numbers",
+            [1_000_000 + count],
+        )
+
+
+def log_in(caller):
+    return caller.json("/c/bearer/api/v1/auth/login", {"username": "alice", "password": PASSWORD}).json()
+
+
+def fastest_login(caller) -> float:
+    """In seconds, of fifteen."""
+    lasted = []
+    for _ in range(15):
+        begun = time.perf_counter()
+        log_in(caller)
+        lasted.append(time.perf_counter() - begun)
+    return min(lasted)
+
+
+def test_a_hundred_thousand_dead_sessions_slow_down_no_login_and_are_forgotten(caller, alice):
+    log_in(caller)
+    alice.end_sessions("ended by an operator")
+    Session.objects.update(revoked_at=now() - timedelta(days=31), expires_at=now() - timedelta(days=32))
+    OutstandingToken.objects.update(expires_at=now() - timedelta(days=32))
+    among_none = fastest_login(caller)
+    Session.objects.live().delete()
+    OutstandingToken.objects.filter(blacklistedtoken=None).delete()
+    multiply(Session, SESSIONS, id=HEX if connection.vendor == "sqlite" else f"{HEX}::uuid", refresh_jti=HEX)
+    multiply(OutstandingToken, TOKENS, id="n", jti=HEX)
+    multiply(BlacklistedToken, TOKENS, id="n", token_id="n")
+    assert fastest_login(caller) < 2 * among_none
+    live = log_in(caller)
+    printed = run("prune")
+    assert f"accounts.Session: {SESSIONS + 1}\n" in printed
+    assert f"token_blacklist.OutstandingToken: {TOKENS + 1}\n" in printed
+    assert (Session.objects.count(), OutstandingToken.objects.count(), BlacklistedToken.objects.count()) == (16, 16, 0)
+    assert caller.get("/api/v1/auth/me", live["access_token"]).status_code == 200
+    assert caller.json("/c/bearer/api/v1/auth/refresh", {"refresh_token": live["refresh_token"]}).status_code == 200
+
+
+def test_what_ended_lately_is_kept_for_operators_to_look_at(caller, alice):
+    log_in(caller)
+    alice.end_sessions("ended by an operator")
+    Session.objects.update(revoked_at=now() - timedelta(days=3))
+    run("prune")
+    run("prune", "--keep-days", "4")
+    assert Session.objects.count() == 1
+    assert "accounts.Session: 1\n" in run("prune", "--keep-days", "2")
+    with pytest.raises(CommandError, match="0 or more"):
+        run("prune", "--keep-days", "-1")
