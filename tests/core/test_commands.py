@@ -1,7 +1,6 @@
 """What Olga types on the machine itself."""
 
 import re
-import time
 from datetime import timedelta
 from io import StringIO
 
@@ -114,33 +113,19 @@ def log_in(caller):
     return caller.json("/c/bearer/api/v1/auth/login", {"username": "alice", "password": PASSWORD}).json()
 
 
-def fastest_login(caller) -> float:
-    """In seconds, of fifteen."""
-    lasted = []
-    for _ in range(15):
-        begun = time.perf_counter()
-        log_in(caller)
-        lasted.append(time.perf_counter() - begun)
-    return min(lasted)
-
-
-def test_a_hundred_thousand_dead_sessions_slow_down_no_login_and_are_forgotten(caller, alice):
+def test_a_hundred_thousand_dead_sessions_are_forgotten_and_the_living_go_on(caller, alice):
     log_in(caller)
     alice.end_sessions("ended by an operator")
     Session.objects.update(revoked_at=now() - timedelta(days=31), expires_at=now() - timedelta(days=32))
     OutstandingToken.objects.update(expires_at=now() - timedelta(days=32))
-    among_none = fastest_login(caller)
-    Session.objects.live().delete()
-    OutstandingToken.objects.filter(blacklistedtoken=None).delete()
     multiply(Session, SESSIONS, id=HEX if connection.vendor == "sqlite" else f"{HEX}::uuid", refresh_jti=HEX)
     multiply(OutstandingToken, TOKENS, id="n", jti=HEX)
     multiply(BlacklistedToken, TOKENS, id="n", token_id="n")
-    assert fastest_login(caller) < 2 * among_none
     live = log_in(caller)
     printed = run("prune")
     assert f"accounts.Session: {SESSIONS + 1}\n" in printed
     assert f"token_blacklist.OutstandingToken: {TOKENS + 1}\n" in printed
-    assert (Session.objects.count(), OutstandingToken.objects.count(), BlacklistedToken.objects.count()) == (16, 16, 0)
+    assert (Session.objects.count(), OutstandingToken.objects.count(), BlacklistedToken.objects.count()) == (1, 1, 0)
     assert caller.get("/api/v1/auth/me", live["access_token"]).status_code == 200
     assert caller.json("/c/bearer/api/v1/auth/refresh", {"refresh_token": live["refresh_token"]}).status_code == 200
 

@@ -15,6 +15,7 @@ from accounts import audit, origin, search
 from accounts.models import Session, User
 from apikeys.models import APIKey
 from bench import postgres
+from tests.conftest import lacking
 from tests.faults.servers import PROJECT
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -142,7 +143,7 @@ def system_postgres():
         with postgres.packaged() as address:
             yield address
     except FileNotFoundError as error:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(error))
+        lacking(str(error))
 
 
 def run(address, *arguments):

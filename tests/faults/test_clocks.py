@@ -1,5 +1,6 @@
 """Nodes whose clocks are five minutes off: nobody believes in tokens from the future, and times that matter are the database's."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import lacking
 from tests.faults.servers import Server
 
 MINUTES = 60
@@ -35,6 +37,8 @@ int gettimeofday(struct timeval *at, void *zone) {
 @pytest.fixture(scope="module")
 def clock(tmp_path_factory) -> Path:
     """What the loader puts in place of the C library's clock."""
+    if not shutil.which("cc"):
+        lacking("there is no C compiler on this machine")
     folder = tmp_path_factory.mktemp("clock")
     (folder / "clock.c").write_text(CLOCK)
     subprocess.run(["cc", "-shared", "-fPIC", "-o", "clock.so", "clock.c", "-ldl"], cwd=folder, check=True)

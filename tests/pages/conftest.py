@@ -1,6 +1,5 @@
 """People with browsers, and the mail that they get: from a real mail server, in the system's Chromium."""
 
-import os
 import re
 import shutil
 import socket
@@ -13,6 +12,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from accounts import delivery
+from tests.conftest import lacking
 from tests.pages.people import Visitor
 
 
@@ -61,8 +61,7 @@ def mailbox(settings) -> Iterator[Mailbox]:
 def chromium() -> Iterator[Any]:
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if not path:
-        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        refuse("there is no Chromium on this machine")
+        lacking("there is no Chromium on this machine")
     from playwright.sync_api import sync_playwright
 
     quiet = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
