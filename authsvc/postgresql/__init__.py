@@ -5,7 +5,8 @@ CONNECTION = {
     "server_side_binding": True,
     "prepare_threshold": 3,
     "connect_timeout": 3,
-    # A server that vanishes without a word, as with its network, is given up after ten seconds: the kernel waits a quarter of an hour.
+    # A server that vanishes without a word, as with its network, is given up after ten seconds, or twenty if it was at work on a
+    # statement: the kernel would wait for a quarter of an hour, or hours.
     "tcp_user_timeout": 10_000,
     "keepalives_idle": 10,
     "keepalives_interval": 3,
