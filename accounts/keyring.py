@@ -1,17 +1,20 @@
 """The keys that sign tokens: next, current and previous, shared by all nodes through the database."""
 
+from __future__ import annotations
+
 import json
 import secrets
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Q
@@ -59,6 +62,7 @@ class Key:
     kid: str
     algorithm: str
     private: Any = field(repr=False, compare=False)
+    published: bool = True
 
     @cached_property
     def public(self) -> Any:
@@ -68,17 +72,22 @@ class Key:
     def _algorithm(self) -> Algorithm:
         return _jws.get_algorithm_by_name(self.algorithm)
 
-    def sign(self, payload: dict[str, Any]) -> str:
-        """A JWS in its compact form (RFC 7515, 3.1)."""
-        message = self._header + b"." + _encoded(payload)
+    def sign(self, payload: dict[str, Any], typ: str = "JWT") -> str:
+        """Return a JWS of ``payload`` in its compact form (RFC 7515, 3.1)."""
+        message = _header(self.algorithm, self.kid, typ) + b"." + _encoded(payload)
         return (message + b"." + base64url_encode(self._algorithm.sign(message, self.private))).decode()
 
     @cached_property
-    def _header(self) -> bytes:
-        return _encoded({"alg": self.algorithm, "kid": self.kid, "typ": "JWT"})
+    def unpublished(self) -> Key:
+        """The secret of the same rank for tokens that are no access tokens; derived (RFC 5869), so it comes and goes with this key.
+
+        A verifier that knows the published keys refuses what it signed (RFC 8725, 3.11).
+        """
+        secret = HKDF(hashes.SHA256(), 32, salt=None, info=b"authsvc unpublished key").derive(_pack(self.private))
+        return Key(f"{self.kid}-unpublished", "HS256", secret, published=False)
 
     def jwk(self) -> dict[str, Any] | None:
-        """The public half as RFC 7517 writes it; None for a shared secret, which has none."""
+        """Return the public half as RFC 7517 writes it; None for a shared secret, which has none."""
         if self.algorithm == "HS256":
             return None
         published: dict[str, Any] = self._algorithm.to_jwk(self.public, as_dict=True)
@@ -88,6 +97,11 @@ class Key:
 
 def _encoded(claims: dict[str, Any]) -> bytes:
     return base64url_encode(json.dumps(claims, separators=(",", ":")).encode())
+
+
+@lru_cache(maxsize=16)
+def _header(algorithm: str, kid: str, typ: str) -> bytes:
+    return _encoded({"alg": algorithm, "kid": kid, "typ": typ})
 
 
 @dataclass(frozen=True)
@@ -192,7 +206,8 @@ def _load() -> Keyring:
     counting = [row for row in rows if row.retires_at is None or row.retires_at > now()]
     keys = {row.kid: _open(row) for row in counting}
     signing = next(row.kid for row in counting if row.use == Use.CURRENT)
-    return Keyring(keys, keys[signing], time.monotonic())
+    unpublished = {key.unpublished.kid: key.unpublished for key in keys.values()}
+    return Keyring(keys | unpublished, keys[signing], time.monotonic())
 
 
 def _complete() -> None:

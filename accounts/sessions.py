@@ -133,6 +133,7 @@ class Grant:
     """What a client gets to hold: tokens of one session, and how long each lasts."""
 
     user: User | Line
+    contract: str
     session_id: UUID
     at: datetime
     access: str
@@ -158,6 +159,7 @@ class Grant:
         claims = {
             "sub": str(self.user.uuid),
             "sid": str(self.session_id),
+            "aud": self.contract,
             "preferred_username": self.user.username,
             "email": self.user.email or "",
         }
@@ -350,6 +352,7 @@ def _grant(
     access_expires = min(at + policy.access, until)
     return Grant(
         user=user,
+        contract=policy.name,
         session_id=sid,
         at=at,
         access=AccessToken.issue(at=at, expires=access_expires, jti=uuid4().hex, **claims),

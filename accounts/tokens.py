@@ -27,14 +27,20 @@ OUR_HEADER = {"alg", "kid", "typ"}
 
 
 class KeyringBackend(TokenBackend):
-    """Signs with the current key and verifies with the one that the token's ``kid`` names."""
+    """Signs with the current key and verifies with the one that the token's ``kid`` names.
 
-    def __init__(self) -> None:
+    The backend of access tokens uses ``published`` keys alone. Every other token is signed by an unpublished one, so that a service
+    that verifies with the key set takes none of them for an access token; those from before this rule stay good until they expire.
+    """
+
+    def __init__(self, *, published: bool) -> None:
         super().__init__(algorithm="ES256", issuer=settings.PUBLIC_URL)
+        self.published = published
 
     def encode(self, payload: dict[str, Any]) -> str:
         claims = {"iss": self.issuer, **payload}
-        token = keyring.current().sign(claims)
+        key = keyring.current()
+        token = key.sign(claims, settings.ACCESS_TOKEN_TYP) if self.published else key.unpublished.sign(claims)
         _seen.keep(token, claims)
         return token
 
@@ -43,6 +49,8 @@ class KeyringBackend(TokenBackend):
         try:
             if len(token) > LONGEST or (key := keyring.find(_kid(token.partition(".")[0]))) is None:
                 raise TokenBackendError("too long, or of no key that counts")
+            if self.published and not key.published:
+                raise TokenBackendError("signed by a key for other tokens")
             return dict(_seen.find(token) or _seen.keep(token, _claims(token, key)))
         except jwt.InvalidTokenError as error:
             raise TokenBackendError(str(error)) from error
@@ -103,11 +111,12 @@ class SessionToken(Token):
     """A token of one session: ``sub`` is its user's uuid, ``sid`` its session's id."""
 
     lifetime = timedelta(0)  # each token says its own
+    backend = KeyringBackend(published=False)
 
     @classmethod
     def issue(cls, *, at: datetime, expires: datetime, jti: str, **claims: str) -> str:
         times = {"iat": datetime_to_epoch(at), "exp": datetime_to_epoch(expires)}
-        return _backend.encode({"token_type": cls.token_type, "jti": jti, **times, **claims})
+        return cls.backend.encode({"token_type": cls.token_type, "jti": jti, **times, **claims})
 
     @classmethod
     def read(cls, raw: str, *, expired: bool = False) -> Self:
@@ -118,7 +127,7 @@ class SessionToken(Token):
         return token
 
     def get_token_backend(self) -> TokenBackend:
-        return _backend
+        return self.backend
 
     @property
     def user_uuid(self) -> UUID:
@@ -134,7 +143,10 @@ class SessionToken(Token):
 
 
 class AccessToken(SessionToken):
+    """The one token that other services may verify by the published keys."""
+
     token_type = "access"  # noqa: S105
+    backend = KeyringBackend(published=True)
 
 
 class RefreshToken(SessionToken):
@@ -142,7 +154,7 @@ class RefreshToken(SessionToken):
 
 
 class IdToken(SessionToken):
-    """Who signed in, for the client to read (as in OpenID Connect Core, 2); it opens nothing."""
+    """Tells the client who signed in (as in OpenID Connect Core, 2); it opens nothing. Its ``aud`` is the contract."""
 
     token_type = "id"  # noqa: S105
 
@@ -152,7 +164,5 @@ class ChallengeToken(SessionToken):
 
     token_type = "challenge"  # noqa: S105
 
-
-_backend = KeyringBackend()
 
 __all__ = ["AccessToken", "ChallengeToken", "IdToken", "RefreshToken", "TokenError"]

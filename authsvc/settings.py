@@ -186,6 +186,7 @@ def several_secrets(given: str) -> list[str]:
 
 ENCRYPTION_KEYS = read("ENCRYPTION_KEYS", several_secrets, [], "secrets of 32 characters or more each, separated by commas")
 SIGNING_ALGORITHM = one_of("SIGNING_ALGORITHM", ("ES256", "RS256", "EdDSA", "HS256"))
+ACCESS_TOKEN_TYP = one_of("ACCESS_TOKEN_TYP", ("JWT", "at+jwt"))  # at+jwt: RFC 9068, 2.1
 
 
 # Contracts

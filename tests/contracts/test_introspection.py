@@ -1,7 +1,11 @@
 """RFC 7662, for a service that Bob runs: it asks whether the tokens that it is shown are good."""
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from django.utils.timezone import now
+
+from accounts.tokens import AccessToken
 from apikeys.models import APIKey
 from tests.conftest import PASSWORD
 
@@ -44,6 +48,15 @@ def test_a_live_token_is_active(caller, alice, token, key):
 def test_a_token_of_a_session_that_ended_is_not(caller, token, key):
     caller.json("/api/auth/logout", token=token)
     assert ask(caller, token, key).json() == {"active": False}
+
+
+def test_a_token_that_has_expired_is_not(caller, alice, key):
+    """Genuine, and of a live session: only its own end has passed."""
+    session, at = alice.sessions.create(contract="bearer", last_used_at=now(), expires_at=now() + timedelta(days=1)), now()
+    claims = {"sub": str(alice.uuid), "sid": str(session.pk), "contract": "bearer", "jti": "a"}
+    old = AccessToken.issue(at=at - timedelta(hours=2), expires=at - timedelta(seconds=1), **claims)
+    good = AccessToken.issue(at=at, expires=at + timedelta(hours=1), **claims)
+    assert (ask(caller, old, key).json(), ask(caller, good, key).json()["active"]) == ({"active": False}, True)
 
 
 @pytest.mark.parametrize("wrong", ["nonsense", "a.b.c", "sk_live_x"])

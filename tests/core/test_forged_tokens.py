@@ -323,6 +323,7 @@ def test_times(caller, claims, settings):
     assert status(exp=at + 60) == 200
     assert (status(nbf=at + 30), status(nbf=at + 3600)) == (200, 401)
     assert (status(iat=at + 30), status(iat=at + 3600)) == (200, 401)
+    assert (status(iat=at + 60), status(iat=at + 70), status(nbf=at + 60), status(nbf=at + 70)) == (200, 401, 200, 401)
     assert status(iat=at - 3600) == 200
 
 

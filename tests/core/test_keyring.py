@@ -1,15 +1,19 @@
 """The keys that sign: made once, replaced without locking anybody out, and never shown."""
 
 import json
+import time
+from dataclasses import replace
 from datetime import timedelta
+from io import StringIO
 from threading import Barrier, Thread
 
 import jwt
 import pytest
+from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
-from accounts import keyring, sessions
+from accounts import encryption, keyring, sessions, tokens
 from accounts.contract import Policy
 from accounts.errors import InvalidToken, UnusableKeyring
 from accounts.models import SigningKey
@@ -27,6 +31,11 @@ def log_in():
 
 def kid_of(token):
     return jwt.get_unverified_header(token)["kid"]
+
+
+def encrypted_as(kid):
+    """The private half of a new key, as its row with this id holds it."""
+    return encryption.encrypt(keyring._pack(keyring.GENERATE["ES256"]()), keyring._context(kid))
 
 
 def make_anew(settings, algorithm):
@@ -77,6 +86,57 @@ def test_a_retired_key_opens_nothing_any_more(alice):
     with pytest.raises(InvalidToken):
         sessions.identify(grant.access)
     assert kid_of(grant.access) not in {key["kid"] for key in keyring.jwks()["keys"]}
+
+
+def look_at(seconds_ago):
+    """Make this node's last look at the keys as old as that."""
+    keyring._ring = replace(keyring.reload(), seen_at=time.monotonic() - seconds_ago)
+
+
+def test_a_key_retired_on_another_node_is_refused_here_at_the_next_look(alice):
+    grant = log_in()
+    keyring.rotate()
+    look_at(seconds_ago=keyring.MAX_AGE - 5)
+    SigningKey.objects.filter(use=Use.PREVIOUS).delete()  # as another node does, which cannot reach this process
+    assert sessions.identify(grant.access).username == "alice"
+    assert keyring._ring
+    keyring._ring = replace(keyring._ring, seen_at=time.monotonic() - keyring.MAX_AGE - 1)
+    with pytest.raises(InvalidToken):
+        sessions.identify(grant.access)
+
+
+def test_a_key_made_on_another_node_is_found_when_a_token_names_it(alice):
+    look_at(seconds_ago=keyring.UNKNOWN_KID_PAUSE + 1)
+    ring, following = keyring._ring, SigningKey.objects.get(use=Use.NEXT)
+    SigningKey.objects.filter(pk=following.pk).update(kid="elsewhere", private=encrypted_as("elsewhere"))
+    assert keyring.find("elsewhere")
+    assert keyring._ring is not ring
+
+
+def test_unknown_key_ids_cause_no_more_than_a_look_in_five_seconds(django_assert_num_queries):
+    look_at(seconds_ago=keyring.UNKNOWN_KID_PAUSE + 1)
+    with django_assert_num_queries(1):
+        assert [keyring.find(f"made up {n}") for n in range(20)] == [None] * 20
+
+
+def test_the_claims_of_two_thousand_tokens_are_remembered_and_no_more():
+    seen = tokens.SeenTokens()
+    for number in range(seen.MOST + 10):
+        seen.keep(f"token {number}", {"jti": number})
+    assert len(seen._claims) == seen.MOST == 2048
+    assert (seen.find("token 9"), seen.find("token 10")) == (None, {"jti": 10})
+
+
+def test_pruning_leaves_the_keys_whose_tokens_still_count(alice):
+    grant = log_in()
+    keyring.rotate()
+    call_command("prune", keep_days=0, verbosity=0, stdout=StringIO())
+    keyring.reload()
+    assert sessions.identify(grant.access).username == "alice"
+    SigningKey.objects.filter(use=Use.PREVIOUS).update(retires_at=now() - timedelta(seconds=1))
+    call_command("prune", keep_days=0, verbosity=0, stdout=StringIO())
+    assert not SigningKey.objects.filter(use=Use.PREVIOUS).exists()
+    assert SigningKey.objects.count() == 2
 
 
 def test_the_key_that_signs_cannot_be_retired(alice):

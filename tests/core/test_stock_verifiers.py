@@ -1,0 +1,93 @@
+"""A service that verifies tokens by the published keys alone, with PyJWT as its manual says: it takes access tokens and nothing else."""
+
+from datetime import timedelta
+
+import jwt
+import pytest
+
+from accounts import keyring, sessions
+from accounts.contract import Policy
+from accounts.errors import InvalidRefreshToken, InvalidToken
+from accounts.models import User
+from accounts.tokens import AccessToken
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db
+BODY = {"username": "alice", "password": PASSWORD}
+POLICY = Policy(name="challenge", access=timedelta(hours=24), refresh=timedelta(days=90))
+
+
+def verified(token: str, **options) -> dict:
+    """The claims, by any published key: a verifier may well ignore the key id when there is one key only."""
+    keys = jwt.PyJWKSet.from_dict(keyring.jwks()).keys
+    refusal: Exception = jwt.InvalidTokenError("no key")
+    for key in keys:
+        try:
+            return jwt.decode(token, key, algorithms=["ES256"], issuer="http://testserver", **options)
+        except jwt.InvalidTokenError as error:
+            refusal = error
+    raise refusal
+
+
+@pytest.fixture
+def grant(alice):
+    return sessions.open_session(POLICY, "alice", PASSWORD)
+
+
+def test_an_access_token_is_verified(grant, alice):
+    assert verified(grant.access)["sub"] == str(alice.uuid)
+
+
+@pytest.mark.parametrize("kind", ["refresh", "identity"])
+def test_no_other_token_of_a_session_is(grant, kind):
+    for options in ({}, {"audience": "challenge"}, {"options": {"verify_aud": False}}):
+        with pytest.raises(jwt.InvalidTokenError):
+            verified(getattr(grant, kind), **options)
+
+
+def test_the_string_of_a_challenge_is_not(caller, alice):
+    User.objects.filter(pk=alice.pk).update(must_change_password=True)
+    session = caller.json("/v1/login", BODY).json()["session"]
+    with pytest.raises(jwt.InvalidTokenError):
+        verified(session)
+
+
+def test_no_refresh_token_of_any_contract_is(caller, alice):
+    tokens = [
+        caller.json("/c/bearer/api/v1/auth/login", BODY).json()["refresh_token"],
+        caller.json("/c/camel/api/v1/auth/login", BODY).json()["refreshToken"],
+        caller.multipart("/c/form/api/v1/auth/login", **BODY).json()["refresh_token"]["token"],
+        caller.json("/c/challenge/v1/login", BODY).json()["refresh_token"],
+    ]
+    for token in tokens:
+        with pytest.raises(jwt.InvalidTokenError):
+            verified(token)
+
+
+def test_an_id_token_names_its_audience(grant):
+    claims = jwt.decode(grant.identity, options={"verify_signature": False})
+    assert (claims["aud"], claims["preferred_username"]) == ("challenge", "alice")
+
+
+def test_no_unpublished_key_makes_an_access_token(grant):
+    """Whoever learned the secret of refresh tokens still cannot make what services believe in."""
+    claims = jwt.decode(grant.access, options={"verify_signature": False})
+    with pytest.raises(InvalidToken):
+        sessions.identify(keyring.current().unpublished.sign(claims))
+
+
+def test_the_unpublished_key_goes_with_the_published_one(grant, alice):
+    keyring.rotate()
+    assert sessions.refresh(POLICY, grant.refresh).username == "alice"
+    keyring.retire(jwt.get_unverified_header(grant.access)["kid"])
+    with pytest.raises(InvalidRefreshToken):
+        sessions.refresh(POLICY, grant.refresh)
+
+
+def test_the_type_of_rfc_9068_stands_in_access_tokens_alone(settings, alice):
+    settings.ACCESS_TOKEN_TYP = "at+jwt"
+    grant = sessions.open_session(POLICY, "alice", PASSWORD)
+    types = [jwt.get_unverified_header(token)["typ"] for token in (grant.access, grant.refresh, grant.identity)]
+    assert types == ["at+jwt", "JWT", "JWT"]
+    assert sessions.identify(grant.access).username == "alice"
+    assert AccessToken.read(grant.access).session_id == grant.session_id
