@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from ua_parser import parse
 
@@ -26,7 +27,7 @@ def reset(mail: OutgoingMail, user: User, proof: Proof) -> EmailMultiAlternative
         mail.kind,
         mail,
         user,
-        link=f"{settings.PUBLIC_URL}/reset/{proof.token}",
+        link=public_link("open-link", proof.token),
         code=proof.code,
         expires_at=proof.reset.expires_at,
         lifetime=settings.RESET_LIFETIME,
@@ -35,7 +36,12 @@ def reset(mail: OutgoingMail, user: User, proof: Proof) -> EmailMultiAlternative
 
 def notice(mail: OutgoingMail, user: User) -> EmailMultiAlternatives:
     """Word of what happened to the account, as in ``password_changed``, and what to do if that was somebody else."""
-    return _message(mail.kind, mail, user, link=f"{settings.PUBLIC_URL}/forgot", **mail.data)
+    return _message(mail.kind, mail, user, link=public_link("forgot"), **mail.data)
+
+
+def public_link(page: str, *args: str) -> str:
+    """The address at which people reach a page, whatever host a request named."""
+    return f"{settings.PUBLIC_URL}{reverse(page, args=args)}"
 
 
 def _message(name: str, mail: OutgoingMail, user: User, /, **context: Any) -> EmailMultiAlternatives:

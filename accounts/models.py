@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -125,22 +126,33 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
 
     @transaction.atomic
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Also ends every session of an account that is not active, or whose password was set anew: whoever does it, and where."""
+        """Also invalidates the credentials of an account that is not active, or whose password was set anew."""
         new, password_set = self._state.adding, getattr(self, "_password", None) is not None
         super().save(*args, **kwargs)
-        if not new and (password_set or not self.is_active):
-            self.resets.filter(used_at=None).update(used_at=now())
         if not new and not self.is_active:
-            self.end_sessions("account deactivated")
+            self.invalidate_credentials("account deactivated")
             account_deactivated.send(User, user=self)
         elif not new and password_set:
-            self.end_sessions("password set anew")
+            self.invalidate_credentials("password set anew")
 
-    def end_sessions(self, why: str) -> int:
-        """End every session of this account and void every login under way; how many sessions were live."""
+    def invalidate_credentials(self, why: str, *, keep: UUID | None = None) -> int:
+        """Void what opens the account beside its password: sessions except ``keep``, logins under way, password resets.
+
+        Returns how many sessions were live. Callers hold the account's row locked, as by an update in the same transaction.
+        """
+        PasswordReset.objects.filter(user=self).void()  # whoever can read old mail does not get in with it
+        return self.end_sessions(why, keep=keep)
+
+    def end_sessions(self, why: str, *, keep: UUID | None = None) -> int:
+        """End the sessions of this account, except ``keep``, and void every login under way; how many sessions were live."""
+        self.void_logins()
+        sessions = Session.objects.filter(user=self)
+        return (sessions.exclude(pk=keep) if keep else sessions).revoke(why)
+
+    def void_logins(self) -> None:
+        """Void the logins and challenges under way, and the sessions of the admin."""
         User.objects.filter(pk=self.pk).update(epoch=models.F("epoch") + 1)
         self.refresh_from_db(fields=["epoch"])
-        return Session.objects.filter(user=self).revoke(why)
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """Django's sessions, those of the admin, end with the epoch: hashing a password anew at today's cost ends none."""
@@ -215,6 +227,10 @@ def blacklist(tokens: models.QuerySet[Any, Any]) -> None:
 class PasswordResetQuerySet(models.QuerySet["PasswordReset"]):
     def usable(self) -> PasswordResetQuerySet:
         return self.filter(used_at=None, expires_at__gt=Now(), wrong_tries__lt=PasswordReset.TRIES)
+
+    def void(self) -> int:
+        """Let neither link nor code of these open anything; how many had not been used, and had not expired."""
+        return self.filter(used_at=None, expires_at__gt=Now()).update(used_at=Now())
 
 
 class PasswordReset(models.Model):

@@ -10,8 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.crypto import get_random_string
 from django.utils.timezone import now
 
@@ -194,7 +193,7 @@ def edit(person: User, *, operator: User, changed: list[str]) -> None:
             return
         User.objects.filter(pk=person.pk).update(**values, updated_at=now())
         if "email" in values:
-            PasswordReset.objects.usable().filter(user=current).update(used_at=Now())
+            PasswordReset.objects.filter(user=current).void()
         audit.record(Kind.ACCOUNT_CHANGED, user=person, actor=held, reason=", ".join(values))
 
 
@@ -270,7 +269,7 @@ def _change_role(person: User, role: str) -> Outcome | None:
         return None
     person.is_staff, person.is_superuser = ROLES[role]
     person.save(update_fields=["is_staff", "is_superuser", "updated_at"])
-    User.objects.filter(pk=person.pk).update(epoch=F("epoch") + 1)
+    person.void_logins()
     return Outcome(f"{before} → {role}")
 
 

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit, kinds, limits, outbox
 from accounts.errors import InvalidChallenge, InvalidCode, InvalidCredentials, InvalidReset, TooManyResets, UnknownAccount, WeakPassword
-from accounts.models import OutgoingMail, PasswordReset, Session, User
+from accounts.models import OutgoingMail, PasswordReset, User
 from accounts.signals import password_reset
 
 PER_HOUR = 5  # reset mails to one account
@@ -100,7 +100,7 @@ def replace_resets(reset: PasswordReset) -> None:
     """The cases of an account before this one are void, now that its mail is on its way; but what anybody asks for ends no invitation."""
     _hold(reset.user_id)
     earlier = PasswordReset.objects.usable().filter(user_id=reset.user_id, pk__lt=reset.pk)
-    (earlier.exclude(code_digest="") if reset.code_digest else earlier).update(used_at=now())
+    (earlier.exclude(code_digest="") if reset.code_digest else earlier).void()
 
 
 def find_reset(token: str) -> PasswordReset:
@@ -164,9 +164,8 @@ def _finish(reset: PasswordReset, password: str, by: str, refusal: type[InvalidR
     hashed = hash_new(user, password)
     with transaction.atomic():
         _hold(user.pk)
-        if not reset.use() or not _replace(user, hashed):
+        if not reset.use() or not _replace(user, hashed, f"password reset by {by}"):
             raise refusal("used by another request", name=user.username)
-        _end_sessions(user, f"password reset by {by}")
         _tell(user, f"reset by {by}")
         password_reset.send(User, user=user)
     limits.unlock(user.username, user.email)
@@ -202,9 +201,8 @@ def change_with_password(identifier: str, previous: str, proposed: str) -> User:
 def _change(user: User, proposed: str, keep: UUID | None = None) -> User:
     hashed = hash_new(user, proposed)
     with transaction.atomic():
-        if not _replace(user, hashed):
+        if not _replace(user, hashed, "password changed", keep):
             raise InvalidCredentials("changed by another request")
-        _end_sessions(user, "password changed", keep)
         _tell(user, "changed")
     return user
 
@@ -217,9 +215,8 @@ def answer_challenge(user: User, epoch: str, password: str) -> User:
         raise WeakPassword(_("Choose another password than the temporary one."))
     hashed = hash_new(user, password)
     with transaction.atomic():
-        if not _replace(user, hashed):
+        if not _replace(user, hashed, "password changed"):
             raise InvalidChallenge("answered by another request")
-        _end_sessions(user, "password changed")
         _tell(user, "chosen in place of a temporary one")
     return user
 
@@ -233,19 +230,17 @@ def hash_new(user: User, password: str) -> str:
     return make_password(password)
 
 
-def _replace(user: User, hashed: str) -> bool:
-    """Store a new password, unless the account has had another one, or was deactivated, since ``user`` was read."""
+def _replace(user: User, hashed: str, why: str, keep: UUID | None = None) -> bool:
+    """Store a new password, unless the account has had another one, or was deactivated, since ``user`` was read.
+
+    Also invalidates all other credentials, except the session ``keep``.
+    """
     unchanged = User.objects.filter(pk=user.pk, epoch=user.epoch, is_active=True)
-    if not unchanged.update(password=hashed, must_change_password=False, epoch=F("epoch") + 1, updated_at=now()):
+    if not unchanged.update(password=hashed, must_change_password=False, updated_at=now()):
         return False
-    user.refresh_from_db(fields=["password", "must_change_password", "epoch"])
-    user.resets.filter(used_at=None).update(used_at=now())  # whoever can read old mail shall not get in with what it says
+    user.refresh_from_db(fields=["password", "must_change_password"])
+    user.invalidate_credentials(why, keep=keep)
     return True
-
-
-def _end_sessions(user: User, why: str, keep: UUID | None = None) -> None:
-    sessions = Session.objects.filter(user=user)
-    (sessions.exclude(pk=keep) if keep else sessions).revoke(why)
 
 
 def _tell(user: User, how: str) -> None:

@@ -3,6 +3,7 @@
 import logging
 
 from django.conf import settings
+from django.urls import reverse
 
 from accounts import origin
 from accounts.origin import printable
@@ -24,8 +25,9 @@ class PagesFilter(logging.Filter):
         request = record.__dict__.pop("request", None)
         if request is None:
             return True
-        if request.path_info.startswith("/reset/") and isinstance(record.args, tuple):
-            record.args = tuple("/reset/…" if arg == request.path else arg for arg in record.args)
+        secret = f"{reverse('reset')}/"
+        if request.path.startswith(secret) and isinstance(record.args, tuple):
+            record.args = tuple(f"{secret}…" if arg == request.path else arg for arg in record.args)
         refused = getattr(record, "status_code", 0) == 503  # by a page: where no mail is sent, which is no fault
         return not refused and not request.path_info.startswith(settings.API_PREFIXES)
 

@@ -208,7 +208,7 @@ class _Batch:
             user.updated_at = at
         User.objects.bulk_update([user for user, _ in changed], [*CHANGEABLE, "updated_at"])
         readdressed = [user.pk for user, names in changed if "email" in names]
-        PasswordReset.objects.usable().filter(user__in=readdressed).update(used_at=at)
+        PasswordReset.objects.filter(user__in=readdressed).void()
 
     def event(self, kind: str, user: User, reason: str) -> AuditEvent:
         here = origin.current()

@@ -301,6 +301,51 @@ def test_a_login_that_was_right_before_the_reset_does_not_finish_after_it(alice,
     assert not alice.sessions.exists()
 
 
+# Whatever replaces a password voids all other credentials
+
+
+def by_change(alice):
+    passwords.change(alice.pk, PASSWORD, NEW)
+
+
+def by_operator(alice):
+    passwords.set_temporary(alice, NEW)
+
+
+def by_shell(alice):
+    alice.set_password(NEW)
+    alice.save()
+
+
+def by_deactivation(alice):
+    alice.is_active = False
+    alice.save()
+
+
+def by_mail(alice):
+    by_token(passwords.make_reset(alice))
+
+
+@pytest.mark.parametrize("replace", [by_change, by_operator, by_shell, by_deactivation, by_mail])
+def test_a_replaced_password_ends_sessions_logins_and_resets(alice, proof, replace):
+    grant, overtaken = log_in(), passwords.authenticate("alice", PASSWORD)
+    replace(User.objects.get(pk=alice.pk))
+    with pytest.raises(InvalidToken):
+        sessions.identify(grant.access)
+    with pytest.raises(InvalidCredentials):
+        sessions._open_for(POLICY, overtaken)
+    with pytest.raises(InvalidReset):
+        passwords.find_reset(proof.token)
+
+
+@pytest.mark.parametrize("replace", [by_change, by_operator, by_shell, by_mail])
+def test_a_link_that_had_expired_before_is_still_refused_as_expired(alice, proof, replace):
+    PasswordReset.objects.update(expires_at=now())
+    replace(User.objects.get(pk=alice.pk))
+    with pytest.raises(InvalidReset, match="link expired"):
+        passwords.find_reset(proof.token)
+
+
 # What is left behind
 
 

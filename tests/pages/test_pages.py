@@ -1,6 +1,7 @@
 """The pages as a browser's requests find them: statuses, headers, cookies, and what is the same for everybody."""
 
 import logging
+import re
 import subprocess
 import sys
 
@@ -276,6 +277,20 @@ def test_when_everything_breaks_people_still_get_a_page(client, link, caplog):
     record = next(record for record in caplog.records if record.name == "django.request")
     assert record.levelno == logging.ERROR
     assert link not in f"{record.getMessage()}{record.__dict__}{caplog.text}"
+
+
+def test_mails_and_the_log_follow_the_pages_to_another_path(client, alice, settings, mailoutbox, caplog):
+    settings.ROOT_URLCONF = "tests.pages.moved"
+    passwords.ask_for_reset("alice")
+    delivery.deliver_due()
+    (link,) = re.findall(r"http://testserver(/people/reset/\S+)", mailoutbox[0].body)
+    client.raise_request_exception = False
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("django.contrib.messages.middleware.MessageMiddleware.process_request", lambda *_: 1 / 0)
+        assert client.get(link).status_code == 500
+    (record,) = (record for record in caplog.records if record.name == "django.request")
+    assert "/people/reset/…" in record.getMessage()
+    assert link not in f"{record.__dict__}{caplog.text}"
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
