@@ -15,8 +15,12 @@ try:
 except ImproperlyConfigured as error:
     sys.exit(f"authsvc cannot start: {error}")
 
+from apikeys import usage
+
 # Django tidies up four times in each request, which takes longer than reading its token. Once is enough: when it ends, its connection
 # goes back to the pool. No list of queries is kept here, and neither of the caches has anything to close.
 request_started.disconnect(reset_queries)
 request_started.disconnect(close_old_connections)
 request_finished.disconnect(close_caches)
+
+usage.write_in_background()
