@@ -1,6 +1,5 @@
 """Events taken along: as CSV for a spreadsheet, or as JSON Lines for a program."""
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC
@@ -9,7 +8,7 @@ from typing import Any
 
 from accounts import explanations
 from accounts.models import AuditEvent
-from accounts.transfer.reading import protected
+from accounts.transfer.csv_cells import csv_line
 
 COLUMNS = ("id", "at", "kind", "sentence", "user", "actor", "name", "session", "contract", "address", "request_id", "reason")
 PIECE = 200  # lines that are sent together
@@ -17,11 +16,10 @@ PIECE = 200  # lines that are sent together
 
 def as_csv(events: Iterable[AuditEvent]) -> Iterator[str]:
     """With the names of the columns in the first row."""
-    buffer = StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(COLUMNS)
+    buffer = StringIO(csv_line(COLUMNS))
+    buffer.seek(0, 2)
     for number, event in enumerate(events, 1):
-        writer.writerow([protected("" if value is None else str(value)) for value in row(event).values()])
+        buffer.write(csv_line(row(event).values()))
         if number % PIECE == 0:
             yield _taken(buffer)
     yield _taken(buffer)
@@ -37,10 +35,7 @@ def as_jsonl(events: Iterable[AuditEvent]) -> Iterator[str]:
     yield _taken(buffer)
 
 
-FORMATS: dict[str, tuple[str, Callable[[Iterable[AuditEvent]], Iterator[str]]]] = {
-    "csv": ("text/csv; charset=utf-8", as_csv),
-    "jsonl": ("application/jsonl; charset=utf-8", as_jsonl),
-}
+FORMATS: dict[str, Callable[[Iterable[AuditEvent]], Iterator[str]]] = {"csv": as_csv, "jsonl": as_jsonl}
 
 
 def row(event: AuditEvent) -> dict[str, Any]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -28,10 +27,12 @@ from accounts import audit, operators
 from accounts.admin import acts, words
 from accounts.admin.asking import Proof
 from accounts.admin.base import operator, permitted
+from accounts.admin.downloads import PRIVATE, ExportForm, download, joined
 from accounts.models import User, WaitingImport
 from accounts.origin import printable
 from accounts.transfer import person as person_data
 from accounts.transfer import reading
+from accounts.transfer.csv_cells import csv_line
 from accounts.transfer.exporting import export
 from accounts.transfer.importing import ONLY_CASE, Fate, Options, import_rows
 
@@ -41,8 +42,6 @@ MOST_PASSWORDS = 500  # in plain: hashing each takes some 20 ms, and the browser
 SHOWN = 20
 SHOWN_REFUSED = 200
 COMMAND = "On the machine, manage.py import_users takes files of any size."
-Answer = TypeVar("Answer", bound=HttpResponseBase)
-PRIVATE = {"Cache-Control": "no-store, private"}
 
 
 def urls(model_admin: admin.ModelAdmin[User]) -> list[URLPattern]:
@@ -112,15 +111,6 @@ class UploadForm(forms.Form):
         except reading.UnreadableFile as error:
             raise ValidationError("The name of the file has to end in .csv or .jsonl.") from error
         return file
-
-
-class ExportForm(Proof):
-    form = forms.ChoiceField(
-        label="Format",
-        choices=[("csv", "CSV, for spreadsheets"), ("jsonl", "JSONL, for programs: one object in each line")],
-        widget=forms.RadioSelect,
-        initial="csv",
-    )
 
 
 class DataForm(Proof):
@@ -236,8 +226,9 @@ class Pages:
             kind = form.cleaned_data["form"]
             # What was searched for may name somebody, whom the trail would have to forget.
             filters = "&".join(f"{name}={'…' if name == SEARCH_VAR else value}" for name, value in request.GET.items())
-            what = f"accounts of the list with {filters[:100]}" if query else "all accounts"
-            pieces = export(self.listed(request), kind, what=what, actor=operator(request))
+            what = f"accounts with {filters[:27]}" if query else "all accounts"
+            reason = form.cleaned_data["reason"]
+            pieces = export(self.listed(request), kind, what=what, actor=operator(request), reason=reason)
             return download(StreamingHttpResponse(joined(pieces)), f"accounts-{now():%Y-%m-%d}.{kind}")
         return self.render(request, "export", "Export accounts", form.status, form=form, query=query)
 
@@ -295,29 +286,4 @@ def limited(found: Iterable[reading.Row]) -> Iterator[reading.Row]:
 
 
 def as_csv(lines: list[dict[str, Any]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(["line", "username", "verdict", "reason"])
-    writer.writerows([reading.protected(str(value)) for value in line.values()] for line in lines)
-    return out.getvalue()
-
-
-def joined(pieces: Iterator[str], size: int = 64 * 1024) -> Iterator[str]:
-    """The same text in larger pieces: each is a write to the network."""
-    waiting, length = [], 0
-    for piece in pieces:
-        waiting.append(piece)
-        length += len(piece)
-        if length >= size:
-            yield "".join(waiting)
-            waiting, length = [], 0
-    yield "".join(waiting)
-
-
-def download(response: Answer, name: str) -> Answer:
-    kinds = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl", "json": "application/json"}
-    for header, value in PRIVATE.items():
-        response.headers[header] = value
-    response.headers["Content-Type"] = kinds[name.rpartition(".")[2]]
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return "".join(csv_line(cells) for cells in (["line", "username", "verdict", "reason"], *(line.values() for line in lines)))

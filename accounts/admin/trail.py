@@ -20,7 +20,6 @@ The list is filtered by what stands in its address, so that any page can link to
 ``admin:accounts_auditevent_request`` with ``?id=`` explains one request.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,17 +29,18 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.timezone import now
-from django.views.decorators.http import require_POST
 
 from accounts import audit, complaints, explanations, refusals, trail, trail_export
 from accounts.admin import acts
 from accounts.admin.base import Readable, operator
+from accounts.admin.downloads import PRIVATE, ExportForm, download, joined
 from accounts.admin.links import events_url, request_url
 from accounts.models import AuditEvent, User
 from accounts.trail import Selection
@@ -163,12 +163,12 @@ class AuditEventAdmin(Readable):
         wrap = self.admin_site.admin_view
         return [
             path("request/", wrap(self.explain), name="accounts_auditevent_request"),
-            path("export/<str:form>/", wrap(require_POST(self.export)), name="accounts_auditevent_export"),
+            path("export/", wrap(self.export), name="accounts_auditevent_export"),
             *super().get_urls(),
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        return super().changelist_view(request, {"title": "What happened", "formats": list(trail_export.FORMATS)} | (extra_context or {}))
+        return super().changelist_view(request, {"title": "What happened"} | (extra_context or {}))
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         return super().change_view(request, object_id, form_url, {"title": "What happened", "subtitle": None} | (extra_context or {}))
@@ -228,31 +228,42 @@ class AuditEventAdmin(Readable):
         offered = {button.name: button for button in acts.offered(by, complaint.person)}
         return [offered[name] for name in CURES if name in offered]
 
-    def export(self, request: HttpRequest, form: str) -> HttpResponse | StreamingHttpResponse:
+    def export(self, request: HttpRequest) -> HttpResponseBase:
         """What the filters select, up to this moment, in pieces as it is read: however much it is, it is never in memory at once."""
         self.may_view(request)
         asked = TrailForm(request.GET)
         selection = asked.selection()
-        if form not in trail_export.FORMATS or selection is None:
+        if selection is None:
             return redirect(events_url(**asked.given))
-        content_type, written = trail_export.FORMATS[form]
-        at = now()
-        what = urlencode(asked.given) or "all"
-        person = trail.find_person(selection.person) if selection.person else None  # whose erasure then reaches this record too
-        audit.record(audit.Kind.EXPORTED, user=person, actor=operator(request), name="events", reason=f"{form}, {what}")
-        events = trail.in_batches(selection.events().filter(at__lte=at))
-        response = StreamingHttpResponse(encoded(written(events)), content_type=content_type)
-        response.headers["Content-Disposition"] = f'attachment; filename="events-{at:%Y%m%dT%H%M%SZ}.{form}"'
-        response.headers["Cache-Control"] = "no-store, private"
+        form = ExportForm(request.POST if request.method == "POST" else None, request=request)
+        if request.method == "POST" and form.is_valid():
+            at, kind = now(), form.cleaned_data["form"]
+            self.record_export(request, asked, selection, form)
+            events = trail.in_batches(selection.events().filter(at__lte=at))
+            return download(StreamingHttpResponse(joined(trail_export.FORMATS[kind](events))), f"events-{at:%Y%m%dT%H%M%SZ}.{kind}")
+        context = self.admin_site.each_context(request) | {
+            "title": "Export the audit log",
+            "offer": {"label": "Export"},
+            "opts": self.opts,
+            "changelist": events_url(),
+            "asked": asked,
+            "form": form,
+        }
+        response = TemplateResponse(request, "admin/accounts/auditevent/export.html", context, status=form.status, headers=PRIVATE)
+        if form.retry_after:
+            response.headers["Retry-After"] = str(form.retry_after)
         return response
+
+    def record_export(self, request: HttpRequest, asked: TrailForm, selection: Selection, form: ExportForm) -> None:
+        """Put an export on record, before its first line is sent."""
+        what = (urlencode(asked.given) or "all")[:40]  # the reason comes behind it, and has to fit
+        reason = f"{form.cleaned_data['form']}, {what}: {form.cleaned_data['reason']}"
+        person = trail.find_person(selection.person) if selection.person else None  # whose erasure then reaches this record too
+        audit.record(audit.Kind.EXPORTED, user=person, actor=operator(request), name="events", reason=reason)
 
     def may_view(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):
             raise PermissionDenied
-
-
-def encoded(pieces: Iterator[str]) -> Iterator[bytes]:
-    return (piece.encode("utf-8", "backslashreplace") for piece in pieces)
 
 
 def link_to(person: Model) -> str:

@@ -1,24 +1,25 @@
 """Accounts written out for another system, or for a spreadsheet: a page at a time, however many there are."""
 
-import csv
 import json
 from collections.abc import Iterable, Iterator
-from io import StringIO
 from typing import Any
 
 from django.db.models import QuerySet
 
 from accounts import audit
 from accounts.models import User
-from accounts.transfer.reading import COLUMNS, SECRETS, Format, protected
+from accounts.transfer.csv_cells import Raw, csv_line
+from accounts.transfer.reading import COLUMNS, SECRETS, Format
 
 PAGE = 1000
 PUBLIC = tuple(column for column in COLUMNS if column not in SECRETS)
 
 
-def export(people: QuerySet[User], form: Format, *, what: str, actor: User | None = None, hashes: bool = False) -> Iterator[str]:
+def export(
+    people: QuerySet[User], form: Format, *, what: str, actor: User | None = None, reason: str = "", hashes: bool = False
+) -> Iterator[str]:
     """The text of a file of these accounts, in pieces, once it is on record that it was asked for. ``hashes`` is for moving out."""
-    told = f"{what}, {form}" + (", with password hashes" if hashes else "")
+    told = f"{what}, {form}" + (", with password hashes" if hashes else "") + (f": {reason}" if reason else "")
     audit.record(audit.Kind.EXPORTED, actor=actor, reason=told)
     columns = (*PUBLIC, "password_hash") if hashes else PUBLIC
     found = rows(people, columns)
@@ -39,10 +40,10 @@ def row(user: User, columns: Iterable[str] = PUBLIC) -> dict[str, Any]:
 
 
 def csv_text(columns: Iterable[str], found: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """A header and lines as RFC 4180 has them; no value is a formula to a spreadsheet."""
-    yield _line(columns)
+    """Yield a header and lines; no value is a formula to a spreadsheet."""
+    yield csv_line(columns)
     for each in found:
-        yield _line(_cell(value) if name not in SECRETS else value for name, value in each.items())
+        yield csv_line(Raw(value) if value and name in SECRETS else value for name, value in each.items())
 
 
 def jsonl_text(found: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -57,15 +58,3 @@ def _value(user: User, name: str) -> Any:
     if name == "uuid":
         return str(value)
     return value.isoformat() if hasattr(value, "isoformat") else value
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return protected("" if value is None else str(value))
-
-
-def _line(cells: Iterable[Any]) -> str:
-    out = StringIO()
-    csv.writer(out).writerow(cells)
-    return out.getvalue()

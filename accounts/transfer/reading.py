@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal
 
+from accounts.transfer.csv_cells import unprotected
+
 LONGEST = 64 * 1024  # bytes of a line: what an account can hold is far shorter
 BOM, UTF16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 PROFILE = ("username", "email", "name", "organization", "aws_region", "language")
@@ -13,8 +15,6 @@ FLAGS = ("is_active", "must_change_password")
 DATES = ("created_at", "last_login")
 SECRETS = ("password", "password_hash")
 COLUMNS = ("uuid", *PROFILE, "role", *FLAGS, *DATES, *SECRETS)
-# What a spreadsheet would run as a formula (OWASP, CSV Injection); the apostrophe itself too, so that there is one way back.
-FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")  # noqa: RUF001
 Format = Literal["csv", "jsonl"]
 
 
@@ -45,15 +45,6 @@ def rows(stream: BinaryIO, form: Format) -> Iterator[Row]:
     """Every row of a file; ``UnreadableFile`` with the first of them if there is no making sense of any."""
     lines = _Lines(stream)
     return _csv_rows(lines) if form == "csv" else _json_rows(lines)
-
-
-def protected(value: str) -> str:
-    """A value as a spreadsheet shows it and does not run it."""
-    return f"'{value}" if value.startswith(FORMULAS) else value
-
-
-def unprotected(value: str) -> str:
-    return value[1:] if value.startswith("'") and value[1:].startswith(FORMULAS) else value
 
 
 class _Lines:

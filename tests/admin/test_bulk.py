@@ -272,22 +272,22 @@ def test_the_pages_cost_few_queries(as_stan, django_assert_max_num_queries):
 
 def test_olga_exports_what_the_list_shows(as_olga, olga, alice, bob):
     User.objects.filter(pk=bob.pk).update(is_active=False)
-    answer = as_olga.post(f"{EXPORT}?state=active", {"form": "jsonl"})
+    answer = as_olga.post(f"{EXPORT}?state=active", {"form": "jsonl", "reason": "ticket 7"})
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="accounts-')
     people = [json.loads(line) for line in body(answer).splitlines()]
     assert {each["username"] for each in people} == {"olga", "alice"}
     assert not {"password", "password_hash"} & people[0].keys()
-    everyone = body(as_olga.post(EXPORT, {"form": "csv"}))
+    everyone = body(as_olga.post(EXPORT, {"form": "csv", "reason": "ticket 7"}))
     assert len(everyone.splitlines()) == 4
     assert "argon2" not in everyone
     events = AuditEvent.objects.filter(kind="exported").order_by("pk").values_list("actor__username", "reason")
-    assert [*events] == [("olga", "accounts of the list with state=active, jsonl"), ("olga", "all accounts, csv")]
+    assert [*events] == [("olga", "accounts with state=active, jsonl: ticket 7"), ("olga", "all accounts, csv: ticket 7")]
 
 
 def test_olga_exports_what_she_searched_for(as_olga, alice, bob):
-    answer = as_olga.post(f"{EXPORT}?q=liddell", {"form": "jsonl"})
+    answer = as_olga.post(f"{EXPORT}?q=liddell", {"form": "jsonl", "reason": "ticket 7"})
     assert [json.loads(line)["username"] for line in body(answer).splitlines()] == ["alice"]
-    assert AuditEvent.objects.get(kind="exported").reason == "accounts of the list with q=…, jsonl"
+    assert AuditEvent.objects.get(kind="exported").reason == "accounts with q=…, jsonl: ticket 7"
 
 
 def test_the_list_leads_there_with_its_filter(as_olga, as_stan):
@@ -297,10 +297,11 @@ def test_the_list_leads_there_with_its_filter(as_olga, as_stan):
 
 
 def test_an_export_asks_for_the_password_and_is_olgas_alone(as_olga, as_stan, stan):
-    assert stale(as_olga).post(EXPORT, {"form": "csv"}).status_code == 422
-    assert stale(as_olga).post(EXPORT, {"form": "csv", "password": "wrong"}).status_code == 422
-    assert stale(as_olga).post(EXPORT, {"form": "csv", "password": PASSWORD}).status_code == 200
-    for answer in (as_stan.get(EXPORT), as_stan.post(EXPORT, {"form": "csv"})):
+    assert stale(as_olga).post(EXPORT, {"form": "csv", "reason": "ticket 7"}).status_code == 422
+    assert stale(as_olga).post(EXPORT, {"form": "csv", "reason": "ticket 7", "password": "wrong"}).status_code == 422
+    assert stale(as_olga).post(EXPORT, {"form": "csv", "reason": "ticket 7", "password": PASSWORD}).status_code == 200
+    assert as_olga.post(EXPORT, {"form": "csv"}).status_code == 422, "without a reason"
+    for answer in (as_stan.get(EXPORT), as_stan.post(EXPORT, {"form": "csv", "reason": "ticket 7"})):
         assert answer.status_code == 403
     assert AuditEvent.objects.filter(kind="act_refused", actor=stan, reason="export").count() == 2
     assert AuditEvent.objects.filter(kind="exported").count() == 1

@@ -51,6 +51,7 @@ def test_a_file_that_is_too_large_is_told_before_it_is_sent(enter, tmp_path):
 def test_olga_takes_all_accounts_along_and_what_is_held_about_alice(enter, alice):
     browser = enter(LIST, viewport=DESK)
     browser.page.click("text=Export")
+    browser.page.fill("#id_reason", "the yearly review")
     browser.look("bulk-export-desk")
     with browser.page.expect_download() as saved:
         browser.page.click("button:text('Export')")

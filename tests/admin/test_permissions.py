@@ -222,7 +222,7 @@ PAGES: dict[str, tuple[list[Any], set[str]]] = {
     "accounts_outgoingmail_act": (["send_again"], ADMINS),
     "apikeys_apikey_act": (["end_key"], ADMINS),
     "accounts_auditevent_request": ([], ADMINS),
-    "accounts_auditevent_export": (["csv"], ADMINS),
+    "accounts_auditevent_export": ([], ADMINS),
     "accounts_signingkey_rotate": ([], SUPERS),
     "accounts_signingkey_retire": (["kid"], SUPERS),
 }

@@ -13,13 +13,14 @@ from django.utils.timezone import now
 from accounts import trail, trail_export
 from accounts.admin.links import events_url
 from accounts.models import AuditEvent
+from accounts.transfer.csv_cells import unprotected
 from tests.conftest import PASSWORD
 from tests.trail import happened
 
 pytestmark = pytest.mark.usefixtures("db")
 Kind = AuditEvent.Kind
 LIST = reverse("admin:accounts_auditevent_changelist")
-CSV, JSONL = (reverse("admin:accounts_auditevent_export", args=[form]) for form in ("csv", "jsonl"))
+EXPORT = reverse("admin:accounts_auditevent_export")
 
 
 @pytest.fixture
@@ -147,7 +148,7 @@ def test_what_cannot_be_shows_nothing_and_says_why(as_stan, a_day, asked, compla
     assert answer.status_code == 200
     assert list(answer.context["cl"].result_list) == []
     assert complaint in answer.content.decode()
-    exported = as_stan.post(f"{CSV}?{events_url(**asked).partition('?')[2]}")
+    exported = as_stan.post(f"{EXPORT}?{events_url(**asked).partition('?')[2]}", SENT)
     assert exported.status_code == 302
 
 
@@ -195,8 +196,11 @@ def test_what_was_typed_is_shown_and_not_run(as_stan, alice):
 # Taking it along
 
 
-def exported(client, path=CSV, **asked):
-    answer = client.post(f"{path}?{events_url(**asked).partition('?')[2]}")
+SENT = {"form": "csv", "reason": "ticket 7", "password": PASSWORD}
+
+
+def exported(client, form="csv", **asked):
+    answer = client.post(f"{EXPORT}?{events_url(**asked).partition('?')[2]}", SENT | {"form": form})
     assert (answer.status_code, answer.streaming) == (200, True)
     return answer, b"".join(answer.streaming_content).decode()
 
@@ -225,7 +229,7 @@ def test_stan_takes_along_what_he_filtered(as_stan, stan, a_day):
 
 
 def test_as_json_lines(as_stan, a_day, bob, olga):
-    answer, text = exported(as_stan, JSONL, user=bob.pk)
+    answer, text = exported(as_stan, "jsonl", user=bob.pk)
     first, second = map(json.loads, text.splitlines())
     assert (first["kind"], first["user"], first["actor"], first["reason"]) == ("deactivated", str(bob.uuid), "olga", "he left")
     assert (second["kind"], second["actor"], second["session"]) == ("login_failed", None, None)
@@ -236,15 +240,49 @@ def test_an_export_is_on_the_trail_with_who_and_what(as_stan, stan, a_day, alice
     exported(as_stan, kind="login", person="alice")
     event = AuditEvent.objects.get(kind=Kind.EXPORTED)
     assert (event.actor, event.user, event.contract) == (stan, alice, "admin")
-    assert event.reason == "csv, person=alice&kind=login"
+    assert event.reason == "csv, person=alice&kind=login: ticket 7"
 
 
-@pytest.mark.parametrize("typed", ["=cmd()|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "＝1"])
-def test_a_name_that_a_spreadsheet_would_run_is_only_text(as_stan, typed):
-    happened(Kind.LOGIN_FAILED, name=typed, reason="no such account")
+def test_an_export_takes_the_password_and_a_reason(as_stan, a_day):
+    page = as_stan.get(f"{EXPORT}?kind=login")
+    assert ("kind=login" in page.content.decode(), "Your password" in page.content.decode()) == (True, True)
+    for lacks in ({"password": "wrong"}, {"password": ""}, {"reason": " "}, {"form": "xlsx"}):
+        answer = as_stan.post(EXPORT, SENT | lacks)
+        assert (answer.status_code, answer.streaming) == (422, False)
+        assert "alcie" not in answer.content.decode()
+    assert not AuditEvent.objects.filter(kind=Kind.EXPORTED).exists()
+    for _ in range(10):
+        answer = as_stan.post(EXPORT, SENT | {"password": "wrong"})
+    assert (answer.status_code, int(answer["Retry-After"]) > 0) == (429, True)
+
+
+DANGEROUS = [
+    "=cmd()|' /C calc'!A0",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "＝1",
+    "a;=cmd()",
+    "a\t=cmd()",
+    "a\n=cmd()",
+    "a\r\n=cmd()",
+    'a;"=cmd()',
+    'a\t""=cmd()"',
+    "a; =cmd()",
+    'a",\n=cmd()',
+    " =cmd()",
+]
+
+
+@pytest.mark.parametrize("typed", DANGEROUS)
+def test_no_name_is_a_formula_whatever_the_spreadsheet_splits_at(as_stan, typed):
+    AuditEvent.objects.create(kind=Kind.LOGIN_FAILED, name=typed, reason="no such account")
     _, text = exported(as_stan, kind="login_failed")
+    for separator in (",", ";", "\t"):
+        cells = [cell.lstrip(' "') for row in csv.reader(StringIO(text, newline=""), delimiter=separator) for cell in row]
+        assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "＝", "\t", "\r"))] == []
     (row,) = csv.DictReader(StringIO(text, newline=""))
-    assert row["name"] == f"'{typed}"
+    assert unprotected(row["name"]) == typed
 
 
 def test_quotes_commas_and_lone_surrogates_survive(as_stan):
@@ -266,7 +304,7 @@ def test_many_events_are_read_in_batches_and_each_once(alice, django_assert_num_
 
 def test_what_happens_during_an_export_is_not_in_it(as_stan, alice):
     happened(Kind.LOGIN, user_id=alice.pk, name="before")
-    answer = as_stan.post(f"{JSONL}?user={alice.pk}")
+    answer = as_stan.post(f"{EXPORT}?user={alice.pk}", SENT | {"form": "jsonl"})
     happened(Kind.LOGIN, user_id=alice.pk, name="during")
     assert [json.loads(line)["name"] for line in b"".join(answer.streaming_content).splitlines()] == ["before"]
 
@@ -274,18 +312,13 @@ def test_what_happens_during_an_export_is_not_in_it(as_stan, alice):
 def test_an_export_takes_a_post_with_a_csrf_token(stan):
     careful = Client(enforce_csrf_checks=True)
     careful.force_login(stan)
-    assert careful.get(CSV).status_code == 405
-    assert careful.post(CSV).status_code == 403
+    assert careful.post(EXPORT, SENT).status_code == 403
     assert not AuditEvent.objects.filter(kind=Kind.EXPORTED).exists()
-
-
-def test_there_is_no_other_format(as_stan):
-    assert as_stan.post(reverse("admin:accounts_auditevent_export", args=["xlsx"])).status_code == 302
 
 
 def test_who_has_no_business_here(client, alice, a_day):
     client.force_login(alice)
-    for path in (LIST, CSV, JSONL, reverse("admin:accounts_auditevent_request")):
+    for path in (LIST, EXPORT, reverse("admin:accounts_auditevent_request")):
         assert client.get(path).status_code in (302, 405)
         assert client.post(path).status_code == 302
     assert not AuditEvent.objects.filter(kind=Kind.EXPORTED).exists()

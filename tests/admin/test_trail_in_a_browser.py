@@ -43,12 +43,16 @@ def test_events_are_filtered_and_taken_along(enter, caller, alice, name, options
     assert "kind=login_failed" in browser.path
     assert browser.page.locator("#result_list tbody tr").count() == 2
     browser.look(f"filtered-{name}")
+    browser.page.click("text=Export…")
+    browser.page.fill("#id_reason", "for the yearly review")
+    browser.look(f"export-{name}")
     with browser.page.expect_download() as download:
-        browser.page.click("button:text('CSV')")
+        browser.page.click("button:text('Export')")
     lines = download.value.path().read_text().splitlines()
     assert len(lines) == 3
     assert "'=cmd()" in lines[1]
-    assert AuditEvent.objects.filter(kind="exported").count() == 1
+    assert AuditEvent.objects.get(kind="exported").reason.endswith(": for the yearly review")
+    browser.page.click("text=Back")
     browser.page.click("#result_list tbody tr:last-child .field-when a")
     browser.page.wait_for_selector("text=A login as “alcie” was refused")
     browser.look(f"event-{name}")

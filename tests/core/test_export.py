@@ -38,6 +38,11 @@ AWKWARD = [
     "  spaces  ",
     "🦊 Fox",
     "שלום עולם",
+    "semi;=colon",
+    'semi;"=quoted',
+    "tab\t=cmd()",
+    "line\n=cmd()",
+    "many;''=cmd();\t\n'-1",
     "‮override",
     "NULL",
     "0012",
@@ -81,11 +86,16 @@ def test_what_is_exported_comes_back_as_it_was(crowd, form):
         assert usable or other["hash"].startswith("!")
 
 
-def test_no_cell_of_a_spreadsheet_is_a_formula(crowd):
+def test_a_csv_file_has_a_header_and_a_line_for_each(crowd):
     lines = list(csv.reader(io.StringIO(written(), newline="")))
     assert lines[0] == [name for name in COLUMNS if name not in ("password", "password_hash")]
     assert len(lines) == 1 + User.objects.count()
-    assert [cell for line in lines for cell in line if cell.startswith(("=", "+", "-", "@", "\t", "\r", "＝"))] == []
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_no_cell_is_a_formula_whatever_the_spreadsheet_splits_at(crowd, separator):
+    cells = [cell.lstrip(' "') for line in csv.reader(io.StringIO(written(), newline=""), delimiter=separator) for cell in line]
+    assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r", "＝"))] == []
 
 
 def test_an_export_holds_no_secret_unless_it_is_asked_for(crowd, alice):

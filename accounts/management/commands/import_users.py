@@ -1,4 +1,3 @@
-import csv
 import json
 import os
 import stat
@@ -15,6 +14,7 @@ from django.db import Error
 from tqdm import tqdm
 
 from accounts.transfer import reading
+from accounts.transfer.csv_cells import csv_line
 from accounts.transfer.importing import Fate, Options, Verdict, cores, import_rows
 from accounts.transfer.private import private
 
@@ -72,9 +72,8 @@ class Command(BaseCommand):
         form, file = reading.format_of(name), stack.enter_context(private(name))
         if form == "jsonl":
             return lambda verdict: file.write(json.dumps(verdict.as_dict(), ensure_ascii=False) + "\n")
-        writer = csv.writer(file)
-        writer.writerow(["line", "username", "verdict", "reason"])
-        return lambda verdict: writer.writerow([reading.protected(str(value)) for value in verdict.as_dict().values()])
+        file.write(csv_line(["line", "username", "verdict", "reason"]))
+        return lambda verdict: file.write(csv_line(verdict.as_dict().values()))
 
     def run(self, file: BinaryIO, form: reading.Format, options: Options, source: str, note: Callable[[Verdict], object]) -> Counter[Fate]:
         counted: Counter[Fate] = Counter()
