@@ -26,10 +26,9 @@ def guessing(identifier: str) -> Iterator[None]:
     Counting first lets no parallel guess slip through. Raises ``TooManyAttempts`` when the budget of the name, as it was
     typed, or of the address is used up, whatever the secret; so a name that nobody has locks like any other.
     """
-    budgets = (
-        ("name", _generation(normalise(identifier)), settings.LOGIN_RATE_PER_NAME),
-        ("address", network(origin.current().address), settings.LOGIN_RATE_PER_ADDRESS),
-    )
+    budgets = [("name", _generation(normalise(identifier)), settings.LOGIN_RATE_PER_NAME)]
+    if address := origin.current().address:  # a budget that all without one share would let one client shut out the others
+        budgets.append(("address", network(address), settings.LOGIN_RATE_PER_ADDRESS))
     taken = []
     try:
         for budget in budgets:
@@ -70,7 +69,9 @@ def count(group: str, value: str, rate: str) -> None:
 
 
 def asking_for_mail() -> None:
-    """Count a request for a reset mail against the address that it comes from."""
+    """Count a request for a reset mail against the address that it comes from, where that is known."""
+    if origin.current().address is None:  # a budget that all of these share would let one client shut out the others
+        return
     count("reset mails", network(origin.current().address), settings.FORGOT_RATE_PER_ADDRESS)
 
 

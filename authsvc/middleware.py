@@ -1,5 +1,6 @@
 """What surrounds every request, and where those of contracts part from those of browsers."""
 
+import logging
 import re
 import secrets
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from ipaddress import ip_address
 from typing import Any, cast
 
 from django.conf import settings
+from django.core.cache import cache
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.middleware.locale import LocaleMiddleware
@@ -19,6 +21,9 @@ from accounts import origin, parsing
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+HOP_WITH_PORT = re.compile(r"\[([^]]*)\](?::\d*)?|([^:]*):\d*", re.ASCII)
+
+logger = logging.getLogger(__name__)
 
 
 class OriginMiddleware:
@@ -42,15 +47,34 @@ class OriginMiddleware:
 
 
 def client_address(meta: dict[str, Any]) -> str | None:
-    """The address of the client: as many places from the right of X-Forwarded-For as there are proxies of our own."""
-    peer: str | None = meta.get("REMOTE_ADDR") or None  # empty behind a Unix socket
+    """The client's address: as many places from the right of X-Forwarded-For as there are proxies of our own.
+
+    None where that header has no readable address there: the peer is then the proxy, which stands for all clients.
+    """
     if not settings.TRUSTED_PROXIES:
-        return peer
-    hops = meta.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        return meta.get("REMOTE_ADDR") or None  # empty behind a Unix socket
+    header = meta.get("HTTP_X_FORWARDED_FOR")
+    hops = (header or "").split(",")
     try:
-        return str(ip_address(hops[-settings.TRUSTED_PROXIES].strip()))
+        return read_hop(hops[-settings.TRUSTED_PROXIES].strip())
     except (IndexError, ValueError):
-        return peer
+        if meta.get("PATH_INFO") not in settings.HEALTH_PATHS:  # which are asked for from inside, past the proxy
+            warn_of_unreadable(header)
+        return None
+
+
+def read_hop(hop: str) -> str:
+    """The address in one entry of X-Forwarded-For: bare, or as ``ip:port``, ``[v6]`` or ``[v6]:port``."""
+    found = HOP_WITH_PORT.fullmatch(hop)
+    return str(ip_address((found[1] or found[2]) if found else hop))
+
+
+def warn_of_unreadable(header: str | None) -> None:
+    """Say so once a minute, of the whole deployment: every request may come with such a header."""
+    if not cache.add("middleware:unreadable-x-forwarded-for", 1, timeout=60):
+        return
+    what = "is missing" if header is None else f"has no address where TRUSTED_PROXIES points: {origin.printable(header, 100)}"
+    logger.warning("X-Forwarded-For %s. The client's address is unknown, and no limit by address applies to it", what)
 
 
 def request_id(meta: dict[str, Any]) -> str:

@@ -30,6 +30,7 @@ API_PREFIXES = (
     "/readyz",
     "/.well-known/",
 )  # what programs call; the rest is for browsers
+HEALTH_PATHS = ("/healthz", "/readyz")
 
 
 def text(name: str, default: str = "") -> str:

@@ -160,12 +160,50 @@ def test_the_entry_that_our_own_proxies_wrote_counts(log_in, alice, settings, pr
     assert set(AuditEvent.objects.values_list("address", flat=True)) == {"198.51.100.7", "198.51.100.8"}
 
 
-@pytest.mark.parametrize("header", [None, "", " ", "unknown", ",", "198.51.100.7:1234", "a" * 5_000, "\x00", "'"])
-def test_a_proxy_that_says_nothing_useful_is_counted_itself(log_in, alice, settings, header):
+@pytest.mark.parametrize(
+    ("entry", "address"),
+    [
+        ("198.51.100.7:1234", "198.51.100.7"),
+        ("198.51.100.7:", "198.51.100.7"),
+        ("[2001:db8::7]:443", "2001:db8::7"),
+        ("[2001:db8::7]", "2001:db8::7"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("::1", "::1"),
+    ],
+)
+def test_an_entry_with_a_port_is_the_address_before_it(log_in, alice, settings, entry, address):
+    """As Azure's gateways write it; read as the proxy's own address it made all clients one."""
     settings.TRUSTED_PROXIES = 1
+    assert log_in("alice", PASSWORD, **{"X-Forwarded-For": f"203.0.113.9, {entry}"}).status_code == 200
+    assert AuditEvent.objects.get().address == address
+
+
+UNREADABLE = [None, "", " ", "unknown", ",", "a" * 5_000, "\x00", "'", "[]:80", ":80", "1.2.3.4:http", "[::1", "[::1]:80:80"]
+
+
+@pytest.mark.parametrize("header", UNREADABLE)
+def test_what_a_proxy_writes_unreadably_is_nobodys_address(log_in, alice, bob, settings, caplog, header):
+    """Counted as the proxy's own, ten clients of one bad proxy would lock out all others. It is logged, and once."""
+    settings.TRUSTED_PROXIES, settings.LOGIN_RATE_PER_ADDRESS = 1, "5/5m"
     headers = {} if header is None else {"X-Forwarded-For": header}
+    for count in range(6):
+        assert log_in(f"nobody{count}", "wrong", **headers).status_code == 401
     assert log_in("alice", PASSWORD, **headers).status_code == 200
-    assert AuditEvent.objects.get().address == "192.0.2.1"
+    assert set(AuditEvent.objects.values_list("address", flat=True)) == {None}
+    assert sum("X-Forwarded-For" in record.getMessage() for record in caplog.records) == 1
+    assert all(len(record.getMessage()) < 300 for record in caplog.records)
+
+
+def test_a_health_check_from_inside_is_not_warned_of(caller, settings, caplog):
+    settings.TRUSTED_PROXIES = 1
+    assert {caller.get(path).status_code for path in ("/healthz", "/readyz")} == {200}
+    assert not caplog.records
+
+
+def test_where_no_address_is_known_reset_mails_are_not_limited_by_it(caller, alice, settings):
+    settings.FORGOT_RATE_PER_ADDRESS, settings.TRUSTED_PROXIES = "1/1h", 1
+    asked = [caller.json("/v1/forgot-password", {"username": "alice"}).status_code for _ in range(3)]
+    assert asked == [200] * 3
 
 
 @pytest.mark.parametrize("path", ["/v1/token-refresh", "/c/challenge/v1/token-refresh"])
