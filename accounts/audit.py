@@ -4,19 +4,21 @@ from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, Value, When
-from django.db.models.functions import Lower, Trim
+from django.db.models import Case, F, JSONField, Value, When
 from django.utils.timezone import now
 
 from accounts import origin
 from accounts.compiled import CompiledInsert
+from accounts.events import identifier
 from accounts.models import AuditEvent, User
 from accounts.origin import printable
+from accounts.reasons import Data
+from accounts.reasons import Reason as Reason
 
 Kind = AuditEvent.Kind
 ERASED = "erased-"  # how the name begins that stands in for a person's; the database lets no other in
-TOLD = "erased"  # stands in for a reason that may tell who it was
-# Reasons in words of our own, which name nobody. Those of other kinds may hold an address, a name, or what an operator typed.
+TOLD = "erased"  # stands in for a note, which may tell who it was
+# Kinds whose data are limits and names of contracts. Those of other kinds may hold an address, a network or a name.
 IMPERSONAL = (
     Kind.LOGIN,
     Kind.LOGIN_FAILED,
@@ -30,13 +32,18 @@ insert = CompiledInsert(AuditEvent)
 
 
 class About(TypedDict, total=False):
-    """Whom and what an event is about, as far as that is known; ``name`` is what was typed, else the account's."""
+    """Whom and what an event is about, as far as that is known; ``name`` is what was typed, else the account's.
+
+    ``reason`` is a code, ``data`` its details, and ``note`` what an operator wrote as their reason.
+    """
 
     user: User | None
     user_id: int | None
     name: str
     session: UUID | None
     reason: str
+    data: Data
+    note: str
     actor: User | None
 
 
@@ -60,19 +67,29 @@ def record_as_called_now(kind: str, **about: Unpack[About]) -> None:
 def event(kind: str, **about: Unpack[About]) -> dict[str, Any]:
     """The row of an event, for ``insert``."""
     user, actor = about.get("user"), about.get("actor")
+    name = about.get("name") or (user.username if user else "")
     here = origin.current()
     return {
         "at": now(),
         "kind": kind,
         "user_id": user.pk if user else about.get("user_id"),
         "actor_id": actor.pk if actor else None,
-        "name": printable(about.get("name") or (user.username if user else ""), 150),
+        "name": printable(name, 150) if kind in AuditEvent.NAMING_THINGS else identifier(name),
         "session": about.get("session"),
         "contract": here.contract,
         "address": here.address,
         "request_id": here.request_id,
         "reason": printable(about.get("reason", ""), 200),
+        "data": {key: _escaped(value) for key, value in about.get("data", {}).items()},
+        "note": printable(about.get("note", "").strip(), 200),
     }
+
+
+def _escaped(value: Any) -> Any:
+    """A value of JSON without control characters, which PostgreSQL would partly refuse."""
+    if isinstance(value, list | tuple):
+        return [_escaped(each) for each in value]
+    return printable(value, 200) if isinstance(value, str) else value
 
 
 def erase_person(user: User, stand_in: str) -> int:
@@ -84,15 +101,11 @@ def erase_person(user: User, stand_in: str) -> int:
     if not stand_in.startswith(ERASED):
         raise ValueError(f"a stand-in begins with {ERASED}")
     acts = AuditEvent.objects.filter(actor=user).exclude(user=user).update(actor=None, address=None)
-    return acts + _events_of(user).update(
+    return acts + AuditEvent.objects.about(user).update(
         user=None,
         actor=Case(When(actor=user.pk, then=None), default=F("actor")),
         name=stand_in,
         address=Case(When(actor=None, then=None), When(actor=user.pk, then=None), default=F("address")),
-        reason=Case(When(kind__in=IMPERSONAL, then=F("reason")), When(reason="", then=Value("")), default=Value(TOLD)),
+        data=Case(When(kind__in=IMPERSONAL, then=F("data")), default=Value({}, JSONField())),
+        note=Case(When(note="", then=Value("")), default=Value(TOLD)),
     )
-
-
-def _events_of(user: User) -> QuerySet[AuditEvent]:
-    names = [name for name in (user.username, user.email) if name]
-    return AuditEvent.objects.alias(typed=Trim(Lower("name"))).filter(Q(user=user) | Q(user=None, typed__in=names))

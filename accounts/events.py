@@ -1,8 +1,53 @@
 """What is stored of what happened."""
 
-from typing import ClassVar
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
 
 from django.db import models
+
+from accounts.identifiers import normalise
+from accounts.origin import printable
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+def identifier(typed: str) -> str:
+    """An identifier as events have it: normalised, escaped, and cut to the length of the column."""
+    return printable(normalise(typed), 150)
+
+
+def kinds() -> list[tuple[str, str]]:
+    """The choices of ``kind``: a migration names this function, so that a new kind needs none."""
+    return list(AuditEvent.Kind.choices)
+
+
+def typed_as(*identifiers: str | None) -> models.Q:
+    return models.Q(user=None, name__in={identifier(name) for name in identifiers if name})
+
+
+def about(user: User) -> models.Q:
+    """The condition of ``AuditEvent.objects.about``, to be combined with others."""
+    return models.Q(user=user) | typed_as(user.username, user.email)
+
+
+class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
+    """Each condition on a person is one range of an index: no function is applied to a column."""
+
+    def typed_as(self, *identifiers: str | None) -> AuditEventQuerySet:
+        """Events of no account in which one of these identifiers was typed, however it was written."""
+        return self.filter(typed_as(*identifiers))
+
+    def about(self, user: User) -> AuditEventQuerySet:
+        """Events of this account, and those of no account in which its user name or address was typed."""
+        return self.filter(about(user))
+
+    def newest_about(self, user: User, most: int) -> list[AuditEvent]:
+        """The last events of ``about``, the newest first: ``most`` rows at most are read from either index."""
+        events = self.order_by("-at", "-pk")
+        found = [*events.filter(user=user)[:most], *events.typed_as(user.username, user.email)[:most]]
+        return sorted(found, key=lambda event: (event.at, event.pk), reverse=True)[:most]
 
 
 class AuditEvent(models.Model):
@@ -48,16 +93,37 @@ class AuditEvent(models.Model):
         SIGNING_KEY_ROTATED = "signing_key_rotated", "Signing key rotated"
         SIGNING_KEY_RETIRED = "signing_key_retired", "Signing key retired before its time"
 
+    # Their ``name`` is that of a key, a provider or a file. Every other kind has the name of a person there: an identifier.
+    NAMING_THINGS = frozenset(
+        {
+            Kind.KEY_CREATED,
+            Kind.KEY_ROTATED,
+            Kind.KEY_DELETED,
+            Kind.KEY_LEAKED,
+            Kind.KEY_USED_FROM_NEW_ADDRESS,
+            Kind.CREDENTIALS_CHANGED,
+            Kind.CREDENTIALS_DELETED,
+            Kind.EXPORTED,
+            Kind.SIGNING_KEY_ROTATED,
+            Kind.SIGNING_KEY_RETIRED,
+        }
+    )
+
     at = models.DateTimeField(auto_now_add=True)
-    kind = models.CharField(max_length=30, choices=Kind.choices)
+    kind = models.CharField(max_length=30, choices=kinds)
     user = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
     actor = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
-    name = models.CharField(max_length=150, blank=True, help_text="What was typed, or the account's name then.")
+    name = models.CharField(max_length=150, blank=True, help_text="What was typed, normalised, or the account's name then.")
     session = models.UUIDField(null=True)
     contract = models.CharField(max_length=20, blank=True)
     address = models.GenericIPAddressField(null=True)
     request_id = models.CharField(max_length=64, blank=True)
-    reason = models.CharField(max_length=200, blank=True, help_text="The true reason; the client was told less.")
+    # As long as the sentences that the release before writes here while it runs beside this one.
+    reason = models.CharField(max_length=200, blank=True, help_text="A reason code: the true reason; the client was told less.")
+    data = models.JSONField(default=dict, db_default={}, blank=True, help_text="What the reason code is about.")
+    note = models.CharField(max_length=200, db_default="", default="", blank=True, help_text="What an operator wrote as a reason.")
+
+    objects = AuditEventQuerySet.as_manager()
 
     class Meta:
         indexes: ClassVar = [

@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from accounts.compiled import CompiledInsert
 from accounts.models import AuditEvent
 
-append_only = import_module("accounts.migrations.0004_append_only_trail")
+append_only = import_module("accounts.migrations.0007_reason_columns")
 _insert = CompiledInsert(AuditEvent)
 
 

@@ -12,6 +12,7 @@ from django.utils.timezone import now
 from accounts import audit
 from accounts.models import AuditEvent
 from accounts.origin import Origin, entered
+from accounts.reasons import Reason
 from tests.conftest import PASSWORD
 from tests.trail import happened
 
@@ -24,7 +25,7 @@ SENTENCE = "the audit trail is append-only"
 @pytest.fixture
 def event(alice, olga):
     return happened(
-        Kind.DEACTIVATED, user_id=alice.pk, actor_id=olga.pk, name="alice", address="192.0.2.7", request_id="r1", reason="she left"
+        Kind.DEACTIVATED, user_id=alice.pk, actor_id=olga.pk, name="alice", address="192.0.2.7", request_id="r1", note="she left"
     )
 
 
@@ -43,13 +44,16 @@ def refused(statement, *parameters):
         ("address", "198.51.100.1"),
         ("contract", "bearer"),
         ("request_id", "r2"),
-        ("reason", "she never worked here"),
+        ("reason", "no_such_account"),
+        ("reason", "erased"),
+        ("note", "she never worked here"),
+        ("data", '{"limit": 1000}'),
         ("session", None),
     ],
 )
 def test_no_event_can_be_changed(bob, column, value):
     session = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
-    happened(Kind.LOGIN_FAILED, name="alice", address="192.0.2.7", session=session, request_id="r1", reason="wrong password")
+    happened(Kind.LOGIN_FAILED, name="alice", address="192.0.2.7", session=session, request_id="r1", reason="wrong_password")
     before = AuditEvent.objects.values().get()
     refused("UPDATE TRAIL SET COLUMN = %s".replace("COLUMN", column), value)
     assert AuditEvent.objects.values().get() == before
@@ -68,7 +72,7 @@ def test_no_event_can_be_deleted(event):
 
 
 def test_no_event_can_be_written_over(event):
-    row = "INTO TRAIL (id, at, kind, name, contract, request_id, reason) VALUES (%s, %s, 'login', 'x', '', '', 'x')"
+    row = "INTO TRAIL (id, at, kind, name, contract, request_id, reason, data, note) VALUES (%s, %s, 'login', 'x', '', '', 'x', '{}', '')"
     ways = {"sqlite": "INSERT OR REPLACE " + row, "postgresql": f"INSERT {row} ON CONFLICT (id) DO UPDATE SET reason = EXCLUDED.reason"}
     refused(ways[connection.vendor], event.pk, now())
 
@@ -80,8 +84,8 @@ def test_the_table_cannot_be_emptied():
 
 def test_the_product_itself_gets_no_further(event):
     with pytest.raises(IntegrityError, match=SENTENCE), transaction.atomic():
-        AuditEvent.objects.update(reason="")
-    event.reason = "another"
+        AuditEvent.objects.update(note="")
+    event.note = "another"
     with pytest.raises(IntegrityError, match=SENTENCE), transaction.atomic():
         event.save()
 
@@ -92,32 +96,32 @@ def test_the_product_itself_gets_no_further(event):
 def test_alice_is_erased_and_what_happened_stays_told(alice, olga):
     request = Origin(address="192.0.2.7", request_id="r1", contract="bearer")
     with entered(request):
-        audit.record(Kind.LOGIN_FAILED, user=alice, name="Alice@Example.com", reason="wrong password")
-        audit.record(Kind.THROTTLED, name=" ALICE ", reason="more than 10/5m wrong guesses by name")
-        audit.record(Kind.INVITED, user=alice, actor=olga, reason="to alice@example.com")
+        audit.record(Kind.LOGIN_FAILED, user=alice, name="Alice@Example.com", reason=Reason.WRONG_PASSWORD)
+        audit.record(Kind.THROTTLED, name=" ALICE ", reason=Reason.GUESSES_BY_NAME, data={"limit": 10, "seconds": 300})
+        audit.record(Kind.INVITED, user=alice, actor=olga, reason=Reason.MAILED_TO, data={"address": "alice@example.com"}, note="for Alice")
     before = list(AuditEvent.objects.order_by("pk").values("id", "at", "kind", "session", "contract", "request_id"))
     assert audit.erase_person(alice, "erased-1f") == 3
     rows = AuditEvent.objects.order_by("pk")
     assert list(rows.values("id", "at", "kind", "session", "contract", "request_id")) == before
-    now_told: list[tuple] = list(rows.values_list("user", "actor", "name", "address", "reason"))
+    now_told: list[tuple] = list(rows.values_list("user", "actor", "name", "address", "reason", "data", "note"))
     assert now_told == [
-        (None, None, "erased-1f", None, "wrong password"),
-        (None, None, "erased-1f", None, "more than 10/5m wrong guesses by name"),
-        (None, olga.pk, "erased-1f", "192.0.2.7", "erased"),
+        (None, None, "erased-1f", None, "wrong_password", {}, ""),
+        (None, None, "erased-1f", None, "guesses_by_name", {"limit": 10, "seconds": 300}, ""),
+        (None, olga.pk, "erased-1f", "192.0.2.7", "mailed_to", {}, "erased"),
     ]
 
 
 def test_what_an_erased_operator_did_to_others_stays_told(alice, olga, event):
     assert audit.erase_person(olga, "erased-2e") == 1
     event.refresh_from_db()
-    assert (event.user, event.actor, event.name, event.address, event.reason) == (alice, None, "alice", None, "she left")
+    assert (event.user, event.actor, event.name, event.address, event.note) == (alice, None, "alice", None, "she left")
 
 
 def test_an_operator_who_acted_on_themselves_is_erased_whole(olga):
-    happened(Kind.SESSIONS_ENDED, user_id=olga.pk, actor_id=olga.pk, name="olga", address="192.0.2.7", reason="Olga lost her phone")
+    happened(Kind.SESSIONS_ENDED, user_id=olga.pk, actor_id=olga.pk, name="olga", address="192.0.2.7", note="Olga lost her phone")
     assert audit.erase_person(olga, "erased-2e") == 1
     event = AuditEvent.objects.get()
-    assert (event.user, event.actor, event.name, event.address, event.reason) == (None, None, "erased-2e", None, "erased")
+    assert (event.user, event.actor, event.name, event.address, event.note) == (None, None, "erased-2e", None, "erased")
 
 
 def test_erasing_alice_leaves_bob(alice, bob):

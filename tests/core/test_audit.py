@@ -114,11 +114,17 @@ def test_a_refresh_and_a_look_leave_no_record(caller, alice):
 
 
 def test_what_was_typed_is_kept_cut_and_on_one_line(db):
-    audit.record(Kind.LOGIN_FAILED, name="ali\r\nce\x1b[2J\0" + "x" * 1000, reason="because\nof " + "y" * 1000)
+    audit.record(Kind.LOGIN_FAILED, name="ali\r\nce\x1b[2K\0" + "x" * 1000, note="because\nof " + "y" * 1000)
     event = AuditEvent.objects.get()
-    assert event.name.startswith("ali\\r\\nce\\x1b[2J\\x00xxx")
-    assert event.reason.startswith("because\\nof yyy")
-    assert (len(event.name), len(event.reason)) == (150, 200)
+    assert event.name.startswith("ali\\r\\nce\\x1b[2k\\x00xxx")
+    assert event.note.startswith("because\\nof yyy")
+    assert (len(event.name), len(event.note)) == (150, 200)
+
+
+def test_data_with_control_characters_are_kept_escaped(db):
+    """PostgreSQL takes no NUL in JSON."""
+    audit.record(Kind.IMPORTED, data={"source": "a\0b\n", "fields": ["x\0"], "count": 1})
+    assert AuditEvent.objects.get().data == {"source": "a\\x00b\\n", "fields": ["x\\x00"], "count": 1}
 
 
 def test_a_command_leaves_a_record_without_a_request(olga, alice):
