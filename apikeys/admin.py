@@ -12,6 +12,7 @@ from django.utils.timezone import now
 from accounts import trigrams
 from accounts.admin import Readable, acts, words
 from accounts.admin.acting import Acting
+from accounts.admin.filters import OwnerFilter
 from accounts.admin.links import rows_url
 from accounts.admin.lists import MOST, OfPeople, ago
 from accounts.admin.person import Panel, panels
@@ -42,6 +43,10 @@ class UseFilter(admin.SimpleListFilter):
         return queryset.filter(choices.get(self.value() or "", Q()))
 
 
+class KeyOwnerFilter(OwnerFilter):
+    parameter_name, owner = "owner__id__exact", "owner"
+
+
 ORDER: dict[str, list[Any]] = {
     "unused": [F("last_used_at").asc(nulls_first=True), F("created_at").asc()],  # the longest first: the end of the index
     "expiring": ["expires_at"],
@@ -52,7 +57,7 @@ ORDER: dict[str, list[Any]] = {
 class APIKeyAdmin(Acting, OfPeople, Readable):
     list_display = ("public_id", "name", "owner", "state", "scope", ago("last_used_at", "last used"), ago("created_at", "created"))
     list_select_related = ("owner",)
-    list_filter = (UseFilter,)
+    list_filter = (UseFilter, KeyOwnerFilter)
     owner = "owner"
     search_help_text = "Part of the key's name, of its owner's name, user name or e-mail address, or the id of the key"
     exclude = ("digest",)

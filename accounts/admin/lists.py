@@ -1,12 +1,14 @@
 """Lists that open at once whatever the size of their table: nothing is counted beyond a thousand, or sorted without an index."""
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ORDER_VAR, SEARCH_VAR, ChangeList
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ERROR_FLAG, ORDER_VAR, PAGE_VAR, SEARCH_VAR, ChangeList
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
@@ -53,7 +55,12 @@ class QuickList(ChangeList):
 
 
 class Quick(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A list of many rows, in the order that an index gives. Those that a search found can be sorted by any column."""
+    """Base class of every ``ModelAdmin``: a list of many rows, in the order that an index gives.
+
+    Rows that a search found can be sorted by any column. A list accepts the filters that it offers
+    and no other parameter: Django's own would look into any column, password hashes included, for
+    whoever may see the list. All that is refused gets one answer, and costs no query.
+    """
 
     paginator = CappedPaginator
     list_per_page = 50
@@ -61,7 +68,31 @@ class Quick(admin.ModelAdmin):  # type: ignore[type-arg]
     show_facets = admin.ShowFacets.NEVER
     sortable_by: ClassVar[Any] = ()
 
+    def accepted(self, request: HttpRequest) -> set[str]:
+        """Names of the parameters that may stand in the address of the list."""
+        filters = {offered.parameter_name for offered in self.get_list_filter(request)}  # type: ignore[union-attr]
+        return {SEARCH_VAR, PAGE_VAR, ORDER_VAR, *filters}
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        return lookup in self.accepted(request)
+
+    def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
+        """Rows are found by their primary key alone; this also closes Django's autocomplete view."""
+        return False
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """None also for an id with a NUL, which PostgreSQL refuses to compare."""
+        return None if "\0" in object_id else super().get_object(request, object_id, from_field)
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        if not request.GET.keys() <= self.accepted(request):
+            raise IncorrectLookupParameters
+        return super().get_changelist_instance(request)
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if ERROR_FLAG in request.GET:  # Django leads here from whatever raised IncorrectLookupParameters
+            messages.error(request, "This list has no such filter or page. All of it is shown.")
+            return redirect(request.path)
         return super().changelist_view(request, {"title": capfirst(str(self.opts.verbose_name_plural)), **(extra_context or {})})
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -82,7 +113,10 @@ def ago(field: str, label: str) -> Callable[[Model], str]:
 
 
 class OneOf(admin.SimpleListFilter):
-    """A filter with these ``choices``: value → label and condition. What it offers costs no query."""
+    """A filter with these ``choices``: value → label and condition; several values with commas between select rows of any.
+
+    What it offers costs no query.
+    """
 
     choices_offered: ClassVar[dict[str, tuple[str, Q]]]
 
@@ -90,8 +124,8 @@ class OneOf(admin.SimpleListFilter):
         return [(value, label) for value, (label, _) in self.choices_offered.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = self.value()
-        return queryset.filter(self.choices_offered[value][1]) if value in self.choices_offered else queryset
+        chosen = self.choices_offered.keys() & set((self.value() or "").split(","))
+        return queryset.filter(reduce(or_, (self.choices_offered[value][1] for value in sorted(chosen)))) if chosen else queryset
 
 
 class StateFilter(OneOf):
@@ -135,7 +169,7 @@ class ContractFilter(admin.SimpleListFilter):
         return [(name, name) for name in settings.CONTRACTS]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(contract=self.value()) if self.value() else queryset
+        return queryset.filter(contract=self.value()) if self.value() in settings.CONTRACTS else queryset
 
 
 class OfPeople(Quick):

@@ -1,20 +1,40 @@
 """Mails, and what became of them."""
 
+from typing import ClassVar
+
 from django.contrib import admin
 from django.db.models import Q
 
 from accounts.admin.acting import Acting
 from accounts.admin.base import Readable
-from accounts.admin.lists import OfPeople, ago
+from accounts.admin.filters import OwnerFilter, PeriodFilter
+from accounts.admin.lists import OfPeople, OneOf, ago
 from accounts.admin.states import Badge, fate, when
 from accounts.identifiers import normalise
 from accounts.models import OutgoingMail
 
 
+class FateFilter(OneOf):
+    title, parameter_name = "fate", "fate__exact"
+    choices_offered: ClassVar = {
+        **{value: (label, Q(fate=value)) for value, label in OutgoingMail.Fate.choices},
+        "failing": ("Waiting after a failed try", Q(fate=OutgoingMail.Fate.WAITING) & ~Q(error="")),
+    }
+
+
+class KindFilter(OneOf):
+    title, parameter_name = "kind", "kind__exact"
+    choices_offered: ClassVar = {value: (label, Q(kind=value)) for value, label in OutgoingMail.Kind.choices}
+
+
+class ClosedFilter(PeriodFilter):
+    title, parameter_name, field = "closed", "closed", "closed_at"
+
+
 @admin.register(OutgoingMail)
 class OutgoingMailAdmin(Acting, OfPeople, Readable):
     list_display = ("kind", "to", ago("created_at", "asked for"), "became", "tries", "error", "next_try")
-    list_filter = ("fate", "kind")
+    list_filter = (FateFilter, KindFilter, OwnerFilter, ClosedFilter)
     list_select_related = ("user",)
     ordering = ("-pk",)
 

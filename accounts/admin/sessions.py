@@ -12,6 +12,7 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 
 from accounts.admin.acting import Acting
 from accounts.admin.base import Readable
+from accounts.admin.filters import OwnerFilter
 from accounts.admin.lists import ContractFilter, LiveFilter, OfPeople, ago
 from accounts.admin.states import Badge, device
 from accounts.models import Session
@@ -33,7 +34,7 @@ class SessionAdmin(Acting, OfPeople, Readable):
         ago("expires_at", "expires"),
     )
     list_select_related = ("user",)
-    list_filter = (LiveFilter, ContractFilter)
+    list_filter = (LiveFilter, ContractFilter, OwnerFilter)
     ordering = ("-created_at",)
     exclude = ("refresh_jti", "previous_jti")
 

@@ -156,6 +156,9 @@ class AuditEventAdmin(Readable):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return TrailList
 
+    def accepted(self, request: HttpRequest) -> set[str]:
+        return {*TrailForm.base_fields, "before"}
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
         return super().get_queryset(request).select_related("user", "actor")
 

@@ -56,7 +56,7 @@ class Line(NamedTuple):
             return ""
         if self.kinds[0] in MAILS:
             fates = ",".join(MAILS[kind] for kind in self.kinds)
-            return rows_url(OutgoingMail, fate__in=fates, closed_at__gte=_iso(start), closed_at__lt=_iso(end))
+            return rows_url(OutgoingMail, fate__exact=fates, closed=f"{_iso(start)}/{_iso(end)}")
         reason = ADMIN_LOGIN if self.contract == "" else self.reason
         return events_url(kind=",".join(self.kinds), contract=self.contract, reason=reason, at_from=_iso(start), at_to=_iso(end))
 
@@ -278,8 +278,8 @@ class Mail:
         waiting = OutgoingMail.objects.waiting()
         sums = waiting.aggregate(waiting=Count("pk"), failing=Count("pk", filter=~Q(error="")), oldest=Min("next_try_at"))
         self.oldest: datetime | None = sums["oldest"]
-        self.waiting = Number(sums["waiting"], rows_url(OutgoingMail, closed_at__isnull="True"))
-        self.failing = Number(sums["failing"], rows_url(OutgoingMail, closed_at__isnull="True", error__regex="."))
+        self.waiting = Number(sums["waiting"], rows_url(OutgoingMail, fate__exact="waiting"))
+        self.failing = Number(sums["failing"], rows_url(OutgoingMail, fate__exact="failing"))
         self.refused = list(waiting.exclude(error="").order_by("-next_try_at")[:5])
         self.given_up = list(OutgoingMail.objects.filter(fate=OutgoingMail.Fate.FAILED).order_by("-closed_at")[:5])
 
