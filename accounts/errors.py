@@ -1,6 +1,7 @@
 """What the core refuses. Names only: the status and the sentence belong to each contract."""
 
 from datetime import timedelta
+from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ class TooManyAttempts(AuthError):
     def __init__(self, retry_after: timedelta, reason: str = "", *, name: str = "") -> None:
         super().__init__(reason, name=name)
         self.retry_after = retry_after
+
+    @property
+    def seconds(self) -> int:
+        """The wait in whole seconds, and never 0: a client that takes ``Retry-After: 0`` at its word comes back at once."""
+        return max(1, ceil(self.retry_after.total_seconds()))
 
 
 class UnusableKeyring(AuthError):

@@ -124,4 +124,4 @@ def _usage(group: str, value: str, rate: str, *, increment: bool = False) -> dic
 
 
 def _refused(usage: dict[str, Any], reason: str, name: str = "") -> TooManyAttempts:
-    return TooManyAttempts(timedelta(seconds=max(1, usage["time_left"])), reason, name=name)
+    return TooManyAttempts(timedelta(seconds=usage["time_left"]), reason, name=name)

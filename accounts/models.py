@@ -226,7 +226,11 @@ def blacklist(tokens: models.QuerySet[Any, Any]) -> None:
 
 class PasswordResetQuerySet(models.QuerySet["PasswordReset"]):
     def usable(self) -> PasswordResetQuerySet:
-        return self.filter(used_at=None, expires_at__gt=Now(), wrong_tries__lt=PasswordReset.TRIES)
+        """By its link at least: wrong codes end no link, or strangers who guess at codes would."""
+        return self.filter(used_at=None, expires_at__gt=Now())
+
+    def open_to_codes(self) -> PasswordResetQuerySet:
+        return self.usable().filter(wrong_tries__lt=PasswordReset.TRIES).exclude(code_digest="")
 
     def void(self) -> int:
         """Let neither link nor code of these open anything; how many had not been used, and had not expired."""
@@ -252,9 +256,10 @@ class PasswordReset(models.Model):
     def __str__(self) -> str:
         return f"reset for {self.user}"
 
-    def use(self) -> bool:
-        """Use it up; False if somebody else did so first, or it ended."""
-        return bool(PasswordReset.objects.usable().filter(pk=self.pk).update(used_at=Now()))
+    def use(self, *, by_code: bool = False) -> bool:
+        """Use it up, link and code; False if somebody else did so first, or it ended."""
+        usable = PasswordReset.objects.open_to_codes() if by_code else PasswordReset.objects.usable()
+        return bool(usable.filter(pk=self.pk).update(used_at=Now()))
 
 
 class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):

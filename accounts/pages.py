@@ -74,8 +74,7 @@ class FormPage(Page, FormView):  # type: ignore[type-arg]
 
     def refuse_for_now(self, form: PageForm, refusal: TooManyAttempts) -> HttpResponse:
         refusals.remember(refusal, 429, "to try again later")
-        seconds = int(refusal.retry_after.total_seconds())
-        minutes = -(-seconds // 60)
+        minutes = -(-refusal.seconds // 60)
         wait = ngettext(
             "Too many attempts. Please try again in %(minutes)d minute.",
             "Too many attempts. Please try again in %(minutes)d minutes.",
@@ -83,7 +82,7 @@ class FormPage(Page, FormView):  # type: ignore[type-arg]
         )
         form.refuse(None, wait % {"minutes": minutes})
         response = self.form_invalid(form, status=429)
-        response.headers["Retry-After"] = str(seconds)
+        response.headers["Retry-After"] = str(refusal.seconds)
         return response
 
 

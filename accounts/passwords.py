@@ -119,8 +119,7 @@ def _refused_reset(token: str) -> InvalidReset:
     objections = {
         "account is not active": not reset.user.is_active,
         "link used, or replaced by a newer mail": reset.used_at is not None,
-        "link expired": reset.expires_at <= now(),
-        "too many wrong codes": True,
+        "link expired": True,
     }
     return InvalidReset(next(why for why, holds in objections.items() if holds), name=reset.user.username)
 
@@ -137,7 +136,7 @@ def reset_by_token(token: str, password: str) -> User:
 
 
 def reset_by_code(identifier: str, code: str, password: str) -> User:
-    """A new password for whoever knows the code that was mailed to this account. Five wrong codes end the case."""
+    """A new password for whoever knows the code that was mailed to this account. Five wrong codes end the code."""
     user = User.objects.find(identifier)
     reset = _case_of_code(user if user and user.is_active else None, code)
     if reset is None:
@@ -148,10 +147,10 @@ def reset_by_code(identifier: str, code: str, password: str) -> User:
 
 @transaction.atomic
 def _case_of_code(user: User | None, code: str) -> PasswordReset | None:
-    """The usable case of this account and code. A wrong code counts on all of its cases; the work is the same for nobody."""
+    """The case of this account that this code opens. A wrong code counts on all of its cases; the work is the same for nobody."""
     pk, uuid = (user.pk, user.uuid) if user else (0, UUID(int=0))
     _hold(pk)
-    cases = PasswordReset.objects.usable().select_related("user").filter(user_id=pk).exclude(code_digest="")
+    cases = PasswordReset.objects.open_to_codes().select_related("user").filter(user_id=pk)
     right = [_code_digest(uuid, code, secret) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
     reset = next((case for case in cases if any(hmac.compare_digest(case.code_digest, digest) for digest in right)), None)
     if reset is None:
@@ -164,7 +163,7 @@ def _finish(reset: PasswordReset, password: str, by: str, refusal: type[InvalidR
     hashed = hash_new(user, password)
     with transaction.atomic():
         _hold(user.pk)
-        if not reset.use() or not _replace(user, hashed, f"password reset by {by}"):
+        if not reset.use(by_code=by == "code") or not _replace(user, hashed, f"password reset by {by}"):
             raise refusal("used by another request", name=user.username)
         _tell(user, f"reset by {by}")
         password_reset.send(User, user=user)

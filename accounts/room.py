@@ -57,7 +57,7 @@ class LoginForm(AdminAuthenticationForm):
 
 
 def try_again(refusal: TooManyAttempts) -> str:
-    minutes = -(-int(refusal.retry_after.total_seconds()) // 60)
+    minutes = -(-refusal.seconds // 60)
     return f"Please try again in {minutes} min."
 
 

@@ -302,6 +302,11 @@ def _refuse_ended() -> Line:
     raise InvalidRefreshToken("session ended")
 
 
+def refresh_token_id(raw: str) -> str:
+    """The id (``jti``) of a genuine refresh token: the same however its text is spelled, with padding or another signature."""
+    return _read_refresh(raw).jti
+
+
 def revoke(raw: str) -> None:
     """End the session of a refresh token. A session that has ended already stays so; a token that is not ours is refused."""
     token = _read_refresh(raw, expired=True)

@@ -139,7 +139,7 @@ class ContractViewSet(ViewSet):
         if status == 401:
             return {"WWW-Authenticate": "Bearer"}
         if isinstance(error, TooManyAttempts):
-            return {"Retry-After": str(int(error.retry_after.total_seconds()))}
+            return {"Retry-After": str(error.seconds)}
         if isinstance(error, OperationalError | InterfaceError):
             return {"Retry-After": "1"}
         if isinstance(error, exceptions.MethodNotAllowed):

@@ -143,7 +143,7 @@ def check_password(form: Any) -> int:
         form.add_error("password", "This is not your password. Nothing was done.")
     except TooManyAttempts as refusal:
         form.add_error("password", f"Too many wrong passwords. Nothing was done. {room.try_again(refusal)}")
-        return int(refusal.retry_after.total_seconds())
+        return refusal.seconds
     return 0
 
 

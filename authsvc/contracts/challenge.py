@@ -120,7 +120,7 @@ class Refresh(RefreshViewSet):
 
     def refresh(self, request: Request) -> HttpResponse:
         asked = self.read(self.refresh_in)
-        limits.count("refreshes of one token", asked["refresh"], settings.CHALLENGE_REFRESH_RATE)
+        limits.count("refreshes of one token", sessions.refresh_token_id(asked["refresh"]), settings.CHALLENGE_REFRESH_RATE)
         return self.write(self.refresh_out, sessions.refresh(self.contract, asked["refresh"], identifier=asked["login"]))
 
 

@@ -1,12 +1,14 @@
 """A link's token and a code: two ways back in for who has forgotten the password, used once, by one person."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 
 import pytest
 from django.apps import apps
 from django.contrib.auth import get_user
+from django.db import connection, transaction
 from django.http import HttpRequest
 from django.test import Client
 from django.utils.timezone import now
@@ -186,12 +188,20 @@ def test_asking_ends_nothing_and_locks_nobody_out(alice, bob):
 # Codes
 
 
-def test_five_wrong_codes_end_the_code(proof):
+def test_five_wrong_codes_end_the_code_and_never_the_link(alice, proof):
+    """Anybody can send wrong codes for Alice; who reads her mail still gets in by its link."""
     for _ in range(5):
         guess()
     guess(code=proof.code)
-    with pytest.raises(InvalidReset):
-        by_token(proof)
+    assert passwords.find_reset(proof.token) == proof.reset
+    assert by_token(proof) == alice
+
+
+def test_a_link_whose_code_has_ended_is_replaced_by_the_next_mail(alice, proof):
+    for _ in range(5):
+        guess()
+    passwords.replace_resets(passwords.make_reset(alice).reset)
+    refuses(by_token, proof)
 
 
 def test_four_wrong_codes_do_not(alice, proof):
@@ -214,6 +224,43 @@ def test_twelve_wrong_codes_at_once_end_the_code(alice, proof):
     assert {type(answer) for answer in answers} == {InvalidCode}
     assert PasswordReset.objects.get().wrong_tries == 5
     guess(code=proof.code)
+
+
+@crowded
+def test_right_and_wrong_codes_at_once(alice):
+    """Each wrong code is counted, and one right code is taken, or none where five wrong ones came first."""
+    wrong = partial(passwords.reset_by_code, "alice", WRONG, NEW)
+    for number in range(6):
+        an_hour_passes()
+        proof = passwords.make_reset(alice)
+        right = [partial(by_code, proof, f"{NEW}, {number} {which}") for which in range(2)]
+        answers = at_once(*[wrong] * number, *right, *[wrong] * (6 - number))
+        reset = PasswordReset.objects.get(pk=proof.reset.pk)
+        taken = [answer for answer in answers if answer == alice]
+        assert len(taken) == (reset.used_at is not None)
+        assert len(taken) == 1 or reset.wrong_tries == 5
+        assert {type(answer) for answer in answers if answer not in taken} == {InvalidCode}
+
+
+@pytest.mark.postgresql
+@crowded
+def test_a_right_code_waits_for_the_wrong_ones_before_it(alice, proof):
+    """It comes while the fifth wrong code is counted, and is not checked by what stood there before that."""
+    PasswordReset.objects.update(wrong_tries=4)
+    with ThreadPoolExecutor(1) as other:
+        with transaction.atomic():
+            User.objects.select_for_update(no_key=True).get(pk=alice.pk)
+            answer = other.submit(at_once, partial(by_code, proof))
+            while not waiting_for_a_lock():
+                assert not answer.done()
+            PasswordReset.objects.update(wrong_tries=5)
+        assert kinds(answer.result()) == {InvalidCode: 1}
+
+
+def waiting_for_a_lock():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+        return cursor.fetchone()[0]
 
 
 def test_the_code_of_one_is_none_of_another(alice, bob, proof):
