@@ -79,7 +79,7 @@ class Contract(Policy):
             if kind is errors.WeakPassword:
                 return Phrase(self.invalid, error.reason)  # type: ignore[attr-defined]
             if kind is exceptions.ParseError:
-                return Phrase(400, str(error))
+                return Phrase(self.invalid, str(error))
             if kind in PHRASES:
                 return PHRASES[kind]
         raise error

@@ -4,20 +4,20 @@ import json
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
-from django.core.exceptions import RequestDataTooBig
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from rest_framework import parsers
 from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.request import Request
 
-LARGEST = 64 * 1024  # bytes of a body: every documented one is far smaller
 MOST_FIELDS = 100
 
 
-def check_length(stated: str | None, largest: int = LARGEST) -> None:
+def check_length(stated: str | None, largest: int | None = None) -> None:
     """Refuse a body for what its header says, before it is read."""
     if stated and not (stated.isascii() and stated.isdigit()):
-        raise ParseError("Malformed Content-Length")
-    if stated and (len(stated) > 10 or int(stated) > largest):
+        raise SuspiciousOperation("Malformed Content-Length")
+    if stated and (len(stated) > 10 or int(stated) > (largest or settings.LARGEST_BODY)):
         raise RequestDataTooBig
 
 

@@ -33,6 +33,8 @@ class ByContentType(BaseContentNegotiation):
 
     def select_parser(self, request: Any, parsers: Any) -> Any:
         kind = request.content_type.partition(";")[0].strip().lower()
+        if not request.content_type.strip():  # a body without a label is JSON
+            return made((parsing.JSONParser,))[0]
         return next((parser for parser in parsers if parser.media_type == kind), None)
 
 

@@ -371,8 +371,9 @@ if TRUSTED_PROXIES:
 APPEND_SLASH = False
 LOGIN_URL = "admin:login"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+LARGEST_BODY = 64 * 1024  # bytes: every documented body is far smaller
 UPLOAD_PATH = "/admin/accounts/user/import/"  # a file of accounts: every other body is small
-LARGEST_UPLOAD = FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20 + 64 * 1024  # all in memory: it may hold passwords, which no disk shall see
+LARGEST_UPLOAD = FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20 + LARGEST_BODY  # all in memory: it may hold passwords, which no disk shall see
 
 CORS_ALLOWED_ORIGINS = words("CORS_ALLOWED_ORIGINS")
 if CORS_ALLOWED_ORIGINS:

@@ -9,9 +9,11 @@ from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, reset_queries
 
+from authsvc.chunked import WithLength
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "authsvc.settings")
 try:
-    application = get_wsgi_application()
+    application = WithLength(get_wsgi_application())
 except ImproperlyConfigured as error:
     sys.exit(f"authsvc cannot start: {error}")
 

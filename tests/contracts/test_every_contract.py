@@ -1,5 +1,6 @@
 """What holds in every contract, at its documented paths and alone under /c/<name>."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -182,7 +183,24 @@ def test_a_deactivated_account_is_out_at_once(caller, alice, door):
 @every_door
 def test_malformed_json(caller, alice, door):
     answer = door.send(caller, b'{"username": "alice", "password"')
-    assert (answer.status_code, answer.json()) == (400, door.refusal(400, "Malformed JSON"))
+    status = 422 if door.name == "challenge" else 400
+    assert (answer.status_code, answer.json()) == (status, door.refusal(status, "Malformed JSON"))
+
+
+@every_door
+def test_json_without_a_content_type_is_json(caller, alice, door):
+    body = json.dumps({"username": "alice", "password": PASSWORD}).encode()
+    unlabelled = caller.http.post(door.path("login"), body, content_type="")
+    assert unlabelled.status_code == 200
+    name = "bearer" if door.shared else door.name  # where three contracts share a path, JSON is for two of them
+    assert {session.contract for session in Session.objects.all()} == {name}
+
+
+@every_door
+def test_a_form_without_a_content_type_is_malformed_json(caller, alice, door):
+    answer = caller.http.post(door.path("login"), b"username=alice", content_type="")
+    status = 422 if door.name == "challenge" else 400
+    assert (answer.status_code, answer.json()) == (status, door.refusal(status, "Malformed JSON"))
 
 
 @every_door

@@ -20,7 +20,7 @@ def post(headers: bytes, body: bytes = b"", path: bytes = b"/v1/login") -> bytes
 
 def statuses(received: bytes) -> list[int]:
     """Of every answer on the connection."""
-    return [int(status) for status in re.findall(rb"^HTTP/1\.1 (\d{3}) ", received, re.MULTILINE)]
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", received)]
 
 
 SMUGGLED = b"GET /api/auth/validate HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -61,14 +61,6 @@ def test_what_can_be_read_in_two_ways_is_refused_and_the_connection_closed(serve
     received = server.raw(sent)
     assert len(statuses(received)) <= 1
     assert all(400 <= status < 500 or status == 501 for status in statuses(received))  # 501: RFC 9112, 6.1
-
-
-def test_a_chunked_body_is_read_or_refused_in_shape_and_never_left_for_the_next_request(server):
-    received = server.raw(post(b"Transfer-Encoding: chunked", CHUNKED), then=SMUGGLED)
-    first, *rest = statuses(received)
-    assert 400 <= first < 500
-    assert b'"status":%d}' % first in received
-    assert rest in ([], [401])
 
 
 def test_a_body_that_is_refused_unread_is_not_left_for_the_next_request(server):
@@ -118,6 +110,11 @@ HALVES = {
     "half a line": b"GET /v1/lo",
     "half the headers": b"GET /api/v1/auth/me HTTP/1.1\r\nHost: localhost\r\nX-Slow: a",
     "half a body": post(b"Content-Length: 1000", BODY),
+    "half a body that waits for us": post(b"Expect: 100-continue\r\nContent-Length: 1000", BODY),
+    "half a chunk": post(b"Transfer-Encoding: chunked", CHUNKED[:20]),
+    "half the size of a chunk": post(b"Transfer-Encoding: chunked", b"f"),
+    "no last chunk": post(b"Transfer-Encoding: chunked", CHUNKED.removesuffix(b"0\r\n\r\n")),
+    "half a trailer": post(b"Transfer-Encoding: chunked", CHUNKED.removesuffix(b"\r\n") + b"X: y"),
 }
 
 

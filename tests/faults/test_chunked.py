@@ -1,0 +1,151 @@
+"""Bodies in chunks, as .NET's PostAsJsonAsync and Spring's RestClient send them: read like any other, with the same limits."""
+
+import json
+import socket
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+import pytest
+
+from authsvc.chunked import Chunks
+from tests.contracts.endpoints import LOGINS, LOGOUTS, READING, REFRESHES, Endpoint, each
+from tests.faults.servers import FORM, Server
+from tests.faults.test_http import SMUGGLED, statuses
+
+JSON = "application/json"
+LARGEST = 64 * 1024
+
+
+def in_chunks(body: bytes, size: int = 7) -> bytes:
+    parts = [body[start : start + size] for start in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in [*parts, b""])
+
+
+def request(path: str, framing: str, body: bytes, kind: str = JSON, more: str = "") -> bytes:
+    label = f"Content-Type: {kind}\r\n" if kind else ""
+    return f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{label}{more}{framing}\r\n\r\n".encode() + body
+
+
+def chunked(path: str, body: bytes, kind: str = JSON, more: str = "") -> bytes:
+    return request(path, "Transfer-Encoding: chunked", in_chunks(body), kind, more)
+
+
+def measured(path: str, body: bytes, kind: str = JSON, more: str = "") -> bytes:
+    return request(path, f"Content-Length: {len(body)}", body, kind, more)
+
+
+def answered(received: bytes) -> tuple[list[int], bytes]:
+    """The status and the body, without the headers that differ from request to request."""
+    return statuses(received), received.partition(b"\r\n\r\n")[2]
+
+
+def bodies(endpoint: Endpoint) -> Iterator[tuple[bytes, str]]:
+    if endpoint.json:
+        yield json.dumps(endpoint.good).encode(), JSON
+        yield json.dumps(endpoint.good).encode(), ""
+    if endpoint.form:
+        yield urlencode(endpoint.good).encode(), FORM
+        fields = "".join(f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in endpoint.good.items())
+        yield f"{fields}--b--\r\n".encode(), "multipart/form-data; boundary=b"
+
+
+@each([*READING, *LOGOUTS])
+def test_every_post_reads_chunks_as_it_reads_any_body(server, door):
+    for body, kind in bodies(door):
+        known, read = (answered(server.raw(send(door.path, body, kind))) for send in (measured, chunked))
+        assert read == known
+        assert read[0][0] in (200, 400, 401), read
+        assert b"required" not in read[1] or b"Authentication required" in read[1]
+
+
+def test_alice_signs_in_by_chunks_and_the_connection_goes_on(server, user):
+    body = json.dumps({"username": user, "password": "correct horse battery"}).encode()
+    received = server.raw(chunked("/api/v1/auth/login", body), then=SMUGGLED)
+    assert statuses(received) == [200, 401]
+
+
+def test_chunks_that_come_one_by_one_are_waited_for(server, user):
+    body = urlencode({"username": user, "password": "correct horse battery"}).encode()
+    with socket.create_connection(("127.0.0.1", server.port), 15) as connection:
+        for byte in chunked("/c/form/api/v1/auth/login", body, FORM):
+            connection.sendall(bytes([byte]))
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_whoever_expects_100_continue_is_told_so_once(server, user):
+    body = json.dumps({"username": user, "password": "wrong"}).encode()
+    for send in (chunked, measured):
+        head, _, rest = send("/v1/login", body, more="Expect: 100-continue\r\n").partition(b"\r\n\r\n")
+        received = server.raw(head + b"\r\n\r\n", then=rest)
+        assert statuses(received) == [100, 401]
+
+
+@pytest.mark.parametrize("path", ["/v1/login", "/api/auth/login", "/api/v1/auth/refresh", "/admin/login/"])
+def test_too_many_chunks_are_as_too_large_as_any_body(server, path):
+    received = server.raw(request(path, "Transfer-Encoding: chunked", in_chunks(b" " * (LARGEST + 1), 4096)), then=SMUGGLED)
+    assert statuses(received) == ([400] if "admin" in path else [413])
+
+
+def test_a_body_of_the_largest_size_is_read(server):
+    body = b'{"username": "nobody", "password": "wrong"}'.ljust(LARGEST)
+    assert statuses(server.raw(request("/v1/login", "Transfer-Encoding: chunked", in_chunks(body, 4096)))) == [401]
+
+
+MALFORMED = [b"zz\r\n{}\r\n0\r\n\r\n", b"2\r\n{}0\r\n\r\n", b"2\r\n{}\r\n-1\r\n\r\n", b"\r\n", b"2;\r\r\n{}\r\n0\r\n\r\n"]
+
+
+@pytest.mark.parametrize("sent", MALFORMED)
+def test_malformed_chunks_are_refused_in_shape_and_nothing_behind_them_is_read(server, sent):
+    received = server.raw(request("/v1/login", "Transfer-Encoding: chunked", sent + SMUGGLED), then=SMUGGLED)
+    assert answered(received) == ([400], b'{"message":"Bad request","status":400}')
+
+
+def test_mostly_framing_is_closed_unread(server):
+    sent = request("/v1/login", "Transfer-Encoding: chunked", in_chunks(b" " * 60_000, 1))
+    assert statuses(server.raw(sent)) == []
+    assert server.call("/healthz").status == 200
+
+
+def test_pages_and_the_admin_read_chunks_too(server):
+    token = "a" * 32
+    body, cookie = urlencode({"csrfmiddlewaretoken": token, "identifier": ""}).encode(), f"Cookie: authsvc_csrf={token}\r\n"
+    assert statuses(server.raw(chunked("/forgot", body, FORM, cookie))) == [422]  # the name is missing, and not the token
+    assert statuses(server.raw(chunked("/admin/login/", body, FORM, cookie))) == [200]
+
+
+def test_the_import_page_keeps_its_own_size(server):
+    path = "/admin/accounts/user/import/"
+    for size, status in ((LARGEST * 4, [403]), (6 * 2**20, [302])):  # 403: a form without its token
+        received = server.raw(request(path, "Transfer-Encoding: chunked", in_chunks(b" " * size, 65536)))
+        assert statuses(received) == status
+        assert (b"too_large=yes" in received) is (status == [302])
+
+
+@pytest.fixture(scope="module")
+def sync(address):
+    """A gunicorn with sync workers, on the same database."""
+    with Server(address, THREADS="1") as server:
+        server.start()
+        yield server
+
+
+@each([LOGINS[0], LOGINS[2], LOGINS[3], REFRESHES[0]])
+def test_sync_workers_read_chunks(sync, door):
+    for body, kind in bodies(door):
+        known, read = (answered(sync.raw(send(door.path, body, kind))) for send in (measured, chunked))
+        assert (read, read[0]) == (known, [401])
+
+
+def test_sync_workers_refuse_what_is_too_large_or_malformed(sync):
+    large = request("/v1/login", "Transfer-Encoding: chunked", in_chunks(b" " * (LARGEST + 1), 4096))
+    assert statuses(sync.raw(large)) == [413]
+    assert statuses(sync.raw(request("/v1/login", "Transfer-Encoding: chunked", MALFORMED[0]))) == [400]
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"x" * 1000])
+@pytest.mark.parametrize("end", [b"0\r\n\r\n", b"0;a=b\r\nX: y\r\n\r\n"])
+def test_a_body_is_complete_with_its_last_byte_and_not_before(body, end):
+    sent = in_chunks(body).removesuffix(b"0\r\n\r\n") + end
+    chunks = Chunks()
+    assert [chunks.complete(sent[:length], LARGEST) for length in range(len(sent) + 1)] == [False] * len(sent) + [True]
+    assert (chunks.size, chunks.too_large) == (len(body), False)
