@@ -18,7 +18,7 @@ from django.db.models import F, Q
 from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
-from accounts import audit, limits
+from accounts import audit, browser_sessions, limits
 from accounts.errors import NotPermitted
 from accounts.models import OutgoingMail, User, WaitingImport
 from accounts.signals import account_erased
@@ -75,7 +75,7 @@ def _typed(*names: str | None) -> Q:
 def _browser_sessions(person: User) -> Iterable[str]:
     """Sessions of the admin: Django's rows tell whose they are only when they are opened."""
     for session in BrowserSession.objects.filter(expire_date__gt=now()).iterator():
-        if session.get_decoded().get(SESSION_KEY) == str(person.pk):
+        if browser_sessions.opened(session.pk, session.session_data).get(SESSION_KEY) == str(person.pk):
             yield session.session_key
 
 

@@ -338,6 +338,7 @@ INVITATION_LIFETIME = duration("INVITATION_LIFETIME", timedelta(days=7))
 
 # Browsers: the admin and the pages. Contract endpoints use no cookie of Django's.
 
+SESSION_ENGINE = "accounts.browser_sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 ADMIN_IDLE = duration("ADMIN_IDLE", timedelta(minutes=30))
 ADMIN_SESSION = duration("ADMIN_SESSION", timedelta(hours=8))
