@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import Error
 from django.utils import translation
 
-from accounts import audit, mails, origin, passwords
+from accounts import audit, mails, origin, passwords, smtp_replies
 from accounts.errors import TooManyResets
 from accounts.models import OutgoingMail, User
 
@@ -33,7 +33,7 @@ def deliver_due(stop: Callable[[], bool] = lambda: False) -> int:
 
 
 def deliver(mail: OutgoingMail) -> None:
-    """Send a claimed mail, or note why it was not sent; what fails for now is tried again later."""
+    """Send a claimed mail, or note why it was not sent; what fails for now is tried again later, what is refused for good is not."""
     mail.user = recipient(mail)
     if mail.kind == Kind.RESET and mail.tries == 1:
         with origin.entered(mail.origin()):
@@ -48,7 +48,8 @@ def deliver(mail: OutgoingMail) -> None:
         return mail.close(Fate.ENOUGH)
     except (SMTPException, OSError) as error:
         logger.warning("mail %s was not taken (%s)", mail.pk, type(error).__name__)
-        return mail.put_off(discreet(str(error)))
+        said = discreet(smtp_replies.words(error))
+        return mail.fail(said) if smtp_replies.refused_for_good(error) else mail.put_off(said)
     except Exception as error:
         # Such as a template that an operator broke: it must not hold up the mails behind it. No traceback: Django's complaint about
         # a template lists all that it was given.
@@ -82,5 +83,5 @@ def discreet(said: str) -> str:
 
 
 def mask(found: re.Match[str]) -> str:
-    """A word in small letters stays readable; a code hardly ever is one."""
-    return found[0] if found[0].isalpha() and found[0].islower() else "…"
+    """Words in small letters stay readable, since a code hardly ever is one, and so does the command that replies name most."""
+    return found[0] if (found[0].isalpha() and found[0].islower()) or found[0] == "STARTTLS" else "…"

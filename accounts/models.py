@@ -262,6 +262,10 @@ class PasswordReset(models.Model):
         return bool(usable.filter(pk=self.pk).update(used_at=Now()))
 
 
+def _old_reset() -> models.Q:
+    return models.Q(kind=OutgoingMail.Kind.RESET, created_at__lt=now() - settings.RESET_LIFETIME)
+
+
 class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
     def waiting(self) -> OutgoingMailQuerySet:
         return self.filter(closed_at=None)
@@ -269,11 +273,29 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
     def due(self) -> OutgoingMailQuerySet:
         return self.waiting().filter(next_try_at__lte=now()).order_by("next_try_at")
 
-    def send_again(self) -> int:
-        """Put what was given up back into the queue, for another day."""
-        given_up = self.filter(fate=OutgoingMail.Fate.FAILED)
+    def between_tries(self) -> OutgoingMailQuerySet:
+        """Mails that wait for their next try, and that no worker is sending."""
         at = now()
-        return given_up.update(fate=OutgoingMail.Fate.WAITING, closed_at=None, next_try_at=at, give_up_at=at + timedelta(days=1), tries=0)
+        return self.waiting().filter(models.Q(claimed_until=None) | models.Q(claimed_until__lte=at), next_try_at__gt=at)
+
+    def outdated(self) -> OutgoingMailQuerySet:
+        """Failed resets so old that their link would have expired: whoever asked for one expects it no more."""
+        return self.filter(_old_reset(), fate=OutgoingMail.Fate.FAILED)
+
+    def repeatable(self) -> OutgoingMailQuerySet:
+        """Failed mails that can be sent again as they are."""
+        return self.filter(~_old_reset(), fate=OutgoingMail.Fate.FAILED)
+
+    def send_again(self) -> int:
+        """Put what failed back into the queue, for another day."""
+        at = now()
+        return self.repeatable().update(
+            fate=OutgoingMail.Fate.WAITING, closed_at=None, next_try_at=at, give_up_at=at + timedelta(days=1), tries=0
+        )
+
+    def send_now(self) -> int:
+        """Try now what waits for its next try. Mails that a worker is sending are left to it."""
+        return self.between_tries().update(next_try_at=now())
 
 
 class OutgoingMail(models.Model):
@@ -291,7 +313,7 @@ class OutgoingMail(models.Model):
         SENT = "sent", "Sent"
         NOBODY = "nobody", "Nobody to send it to"
         ENOUGH = "enough", "Not sent: enough for this hour"
-        FAILED = "failed", "Given up"
+        FAILED = "failed", "Failed"
 
     kind = models.CharField(max_length=20, choices=Kind.choices)
     typed = models.CharField(max_length=254, blank=True, help_text="The name or address that somebody typed; nobody was looked up then.")
@@ -306,6 +328,7 @@ class OutgoingMail(models.Model):
     created_at = models.DateTimeField()
     next_try_at = models.DateTimeField()
     give_up_at = models.DateTimeField()
+    claimed_until = models.DateTimeField(null=True, blank=True, help_text="Until then a worker is sending it, unless it died.")
     tries = models.PositiveIntegerField(default=0)
     closed_at = models.DateTimeField(null=True, blank=True)
     error = models.CharField(max_length=500, blank=True, help_text="What the mail server said last.")
@@ -329,16 +352,32 @@ class OutgoingMail(models.Model):
         """Where it was asked for."""
         return Origin(address=self.address, user_agent=self.user_agent, request_id=self.request_id, contract=self.contract)
 
+    @property
+    def is_between_tries(self) -> bool:
+        at = now()
+        return self.closed_at is None and self.next_try_at > at and not (self.claimed_until and self.claimed_until > at)
+
+    @property
+    def is_outdated(self) -> bool:
+        old = self.kind == self.Kind.RESET and self.created_at < now() - settings.RESET_LIFETIME
+        return old and self.fate == self.Fate.FAILED
+
     def claim(self, length: timedelta) -> bool:
         """Take the row for as long as one try may last; False if another worker was first."""
         claimed = OutgoingMail.objects.waiting().filter(pk=self.pk, next_try_at=self.next_try_at)
         self.tries += 1
-        return bool(claimed.update(next_try_at=now() + length, tries=self.tries))
+        until = now() + length
+        return bool(claimed.update(next_try_at=until, claimed_until=until, tries=self.tries))
 
     def close(self, fate: str) -> None:
         self.fate, self.closed_at, self.recipient = fate, now(), (self.user.email or "" if self.user else "")
         self.error = self.error if fate == self.Fate.FAILED else ""
-        self.save(update_fields=["fate", "closed_at", "recipient", "error", "user"])
+        self.claimed_until = None
+        self.save(update_fields=["fate", "closed_at", "claimed_until", "recipient", "error", "user"])
+
+    def fail(self, error: str) -> None:
+        self.error = error
+        self.close(self.Fate.FAILED)
 
     def put_off(self, error: str) -> None:
         """Try again after twice the last pause, from 15 s up to an hour; give up after a day."""
@@ -346,7 +385,8 @@ class OutgoingMail(models.Model):
         self.next_try_at = now() + min(timedelta(seconds=15 * 2 ** min(self.tries - 1, 10)), timedelta(hours=1))
         if self.next_try_at > self.give_up_at:
             return self.close(self.Fate.FAILED)
-        return self.save(update_fields=["error", "next_try_at", "user"])
+        self.claimed_until = None
+        return self.save(update_fields=["error", "next_try_at", "claimed_until", "user"])
 
 
 class SigningKey(models.Model):

@@ -217,6 +217,19 @@ def _send_mail_again(person: User, mail: str) -> Outcome | None:
     return Outcome(f"mail {mail}, {found.get().kind}") if found.send_again() else None
 
 
+def _send_mail_now(person: User, mail: str) -> Outcome | None:
+    found = OutgoingMail.objects.filter(pk=int(mail), user=person)
+    return Outcome(f"mail {mail}, {found.get().kind}") if found.send_now() else None
+
+
+def _send_fresh_reset(person: User, mail: str) -> Outcome | None:
+    """In place of one that was asked for long ago and failed; none if another one is on its way."""
+    mails = OutgoingMail.objects.filter(user=person)
+    if not mails.outdated().filter(pk=int(mail)).exists() or mails.waiting().filter(kind=outbox.Kind.RESET).exists():
+        return None
+    return _send_reset(person)
+
+
 def _give_temporary_password(person: User) -> Outcome:
     """Also unlocks: whoever was locked out can use it at once."""
     password = _temporary_password()
@@ -294,6 +307,8 @@ def _logged_in(people: QuerySet[User]) -> QuerySet[User]:
 INVITE = Act(name="invite", kind=Kind.INVITED, perform=_invite, fits=lambda person: _reachable(person) and not person.has_usable_password())
 SEND_RESET = Act(name="send_reset", kind=Kind.RESET_SENT, perform=_send_reset, fits=_reachable)
 SEND_MAIL_AGAIN = Act(name="send_again", kind=Kind.MAIL_SENT_AGAIN, perform=_send_mail_again, on_oneself=True)
+SEND_MAIL_NOW = Act(name="send_now", kind=Kind.MAIL_SENT_AGAIN, perform=_send_mail_now, on_oneself=True)
+SEND_FRESH_RESET = Act(name="send_fresh_reset", kind=Kind.RESET_SENT, perform=_send_fresh_reset, fits=_reachable)
 GIVE_TEMPORARY_PASSWORD = Act(
     name="temporary_password",
     kind=Kind.TEMPORARY_PASSWORD,

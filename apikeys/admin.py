@@ -95,8 +95,7 @@ panels.insert(
         ),
         all=lambda person: rows_url(APIKey, owner__id__exact=person.pk),
         none="No API key was made with this account.",
-        act="end_key",
-        acts_on=lambda key: key.is_live,
+        act=lambda key: "end_key" if key.is_live else "",
     ),
 )
 

@@ -35,7 +35,7 @@ class Offer:
     model: type[Model] = User
     owner: str = ""
     key: str = ""
-    alive: Callable[[QuerySet[Any]], QuerySet[Any]] | None = None
+    alive: Callable[[Any], QuerySet[Any]] | None = None
     named: Callable[[Any], str] = str
     brief: Callable[[Any], str] | None = None
     choices: Callable[[], dict[str, forms.Field]] = dict
@@ -97,9 +97,10 @@ def offered(operator: User, person: User) -> list[Button]:
     ]
 
 
-def link(name: str, row: Model) -> str:
-    """Where the act of this name begins for this row: ``link("end_session", session)``."""
-    return f"{address(_offers[type(row), name])}?{urlencode({'ids': row.pk})}"
+def link(name: str, row: Model, back: str = "") -> str:
+    """Where the act of this name begins for this row: ``link("end_session", session)``; with ``back``, where it leads afterwards."""
+    asked = {"ids": row.pk} | ({"next": back} if back else {})
+    return f"{address(_offers[type(row), name])}?{urlencode(asked)}"
 
 
 def address(offer: Offer) -> str:

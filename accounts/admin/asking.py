@@ -200,7 +200,7 @@ class ActPage(View):
             raise Http404("no such act") from error
 
     def get(self, request: HttpRequest, name: str) -> HttpResponse:
-        return self.ask(request.GET.get("ids", ""))
+        return self.ask(request.GET.get("ids", ""), back=self.back())
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
         asked = request.POST.get("ids", "")
@@ -326,7 +326,7 @@ class ActPage(View):
         return rows_url(self.offer.model)
 
     def back(self) -> str:
-        given = self.request.POST.get("next", "")
+        given = self.request.POST.get("next") or self.request.GET.get("next", "")
         return given if url_has_allowed_host_and_scheme(given, None) else ""
 
     def render(self, name: str, status: int, **context: Any) -> HttpResponse:

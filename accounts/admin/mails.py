@@ -1,17 +1,86 @@
-"""Mails, and what became of them."""
+"""Mails: a list of them, and for each a page that tells its story and offers what can be done."""
 
-from typing import ClassVar
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 
+from accounts import operators
+from accounts.admin import acts
 from accounts.admin.acting import Acting
-from accounts.admin.base import Readable
+from accounts.admin.base import Readable, operator
 from accounts.admin.filters import OwnerFilter, PeriodFilter
+from accounts.admin.links import request_url
 from accounts.admin.lists import OfPeople, OneOf, ago
-from accounts.admin.states import Badge, fate, when
+from accounts.admin.states import Badge, device, fate, when
 from accounts.identifiers import normalise
 from accounts.models import OutgoingMail
+
+Fate = OutgoingMail.Fate
+
+
+def mail_act(mail: OutgoingMail) -> str:
+    """The name of the one act that fits the status of a mail; empty for none. An act needs an account that it is done to."""
+    if mail.user_id is None:
+        return ""
+    if mail.fate == Fate.FAILED:
+        return "send_fresh_reset" if mail.is_outdated else "send_again"
+    return "send_now" if mail.is_between_tries else ""
+
+
+def story(mail: OutgoingMail) -> Iterator[SafeString | str]:
+    """Sentences about a mail: who asked for it, what the mail server said, and what comes next."""
+    yield _asked(mail)
+    if mail.tries:
+        yield _tried(mail)
+    yield from _outcome(mail)
+
+
+def _asked(mail: OutgoingMail) -> SafeString:
+    parts = [
+        f"for “{mail.typed}”" if mail.typed else "",
+        f"through {mail.contract}" if mail.contract else "",
+        f"from {mail.address}" if mail.address else "",
+        f"with {device(mail.user_agent)}" if mail.user_agent else "",
+    ]
+    return format_html("Asked for {} ({}) {}.", when(mail.created_at), _at(mail.created_at), " ".join(filter(None, parts)))
+
+
+def _tried(mail: OutgoingMail) -> SafeString:
+    times = "once" if mail.tries == 1 else f"{mail.tries} times"
+    if not mail.error:
+        return format_html("Tried {}.", times)
+    return format_html("Tried {}. The last answer: <q>{}</q>", times, mail.error)
+
+
+def _outcome(mail: OutgoingMail) -> Iterator[SafeString | str]:
+    if mail.closed_at:
+        yield _closed(mail, mail.closed_at)
+    elif mail.is_between_tries:
+        yield format_html("The next try is {} ({}).", when(mail.next_try_at), _at(mail.next_try_at))
+        yield f"If none succeeds until {_at(mail.give_up_at)}, it fails."
+    else:
+        yield "A mail worker is sending it now, or will within a second or two, if one is running."
+
+
+def _closed(mail: OutgoingMail, at: datetime) -> str:
+    ends = {
+        Fate.SENT: f"The mail server took it for {mail.recipient}",
+        Fate.FAILED: "It failed, and is not tried again by itself",
+        Fate.NOBODY: "Nobody got it: no active account with an address has this name, or it was not needed any more",
+        Fate.ENOUGH: "It was not sent, because this account had been sent as many resets as anybody gets in an hour",
+    }
+    return f"{ends[Fate(mail.fate)]} ({_at(at)})."
+
+
+def _at(moment: datetime) -> str:
+    return f"{localtime(moment):%-d %B %Y, %H:%M:%S} UTC"
 
 
 class FateFilter(OneOf):
@@ -37,6 +106,8 @@ class OutgoingMailAdmin(Acting, OfPeople, Readable):
     list_filter = (FateFilter, KindFilter, OwnerFilter, ClosedFilter)
     list_select_related = ("user",)
     ordering = ("-pk",)
+    fields = ("kind", "user", "recipient", "language", "contract", "address", "user_agent", "request", "data")
+    readonly_fields = ("request",)
 
     def of(self, people: list[int], typed: str) -> Q:
         """Where nobody is found, what was typed at the time may have been this, by somebody who has no account."""
@@ -53,3 +124,26 @@ class OutgoingMailAdmin(Acting, OfPeople, Readable):
     @admin.display(description="fate")
     def became(self, mail: OutgoingMail) -> Badge:
         return fate(mail)
+
+    @admin.display(description="request", empty_value="")
+    def request(self, mail: OutgoingMail) -> SafeString | None:
+        if not mail.request_id:
+            return None
+        return format_html('<a href="{}">{}</a>', request_url(mail.request_id), mail.request_id)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+        mail: OutgoingMail = kwargs["obj"]
+        context |= {
+            "title": f"{mail.get_kind_display()}, to {self.to(mail)}",
+            "subtitle": None,
+            "status": fate(mail),
+            "story": list(story(mail)),
+            "button": self.button(request, mail),
+        }
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def button(self, request: HttpRequest, mail: OutgoingMail) -> acts.Button | None:
+        name = mail_act(mail)
+        if not name or not operators.may(operator(request), (offer := acts.find(OutgoingMail, name)).act, offer.person(mail)):
+            return None
+        return acts.Button(name, offer.label, acts.link(name, mail, back=request.path), offer.act.dangerous)

@@ -17,6 +17,7 @@ from accounts import explanations, operators
 from accounts.admin import acts, bulk
 from accounts.admin.base import operator
 from accounts.admin.links import events_url, request_url, rows_url
+from accounts.admin.mails import mail_act
 from accounts.admin.states import ROLES, device, fate, state, when
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 
@@ -39,8 +40,7 @@ class Panel:
     cells: Callable[[Any], Sequence[Any]]
     all: Callable[[User], str]
     none: str
-    act: str = ""
-    acts_on: Callable[[Any], bool] = lambda row: True
+    act: Callable[[Any], str] = lambda row: ""  # the name of what can be done to a row
     most: int = 10
 
 
@@ -64,10 +64,11 @@ def _url(row: Model) -> str:
 
 
 def _act(panel: Panel, by: User, person: User, row: Model) -> tuple[str, str] | None:
-    if not panel.act or not panel.acts_on(row):
+    name = panel.act(row)
+    if not name:
         return None
-    offer = acts.find(type(row), panel.act)
-    return (offer.label, acts.link(panel.act, row)) if operators.may(by, offer.act, person) else None
+    offer = acts.find(type(row), name)
+    return (offer.label, acts.link(name, row)) if operators.may(by, offer.act, person) else None
 
 
 # Panels
@@ -112,7 +113,7 @@ panels = [
         ),
         all=lambda person: rows_url(Session, user__id__exact=person.pk),
         none="Nobody is logged in with this account.",
-        act="end_session",
+        act=lambda session: "end_session",
     ),
     Panel(
         name="mails",
@@ -123,8 +124,7 @@ panels = [
         cells=lambda mail: (mail.get_kind_display(), mail.recipient or mail.typed or "its address", when(mail.created_at), _fate(mail)),
         all=lambda person: rows_url(OutgoingMail, user__id__exact=person.pk),
         none="No mail was sent in the last weeks.",
-        act="send_again",
-        acts_on=lambda mail: mail.fate == OutgoingMail.Fate.FAILED and mail.user_id is not None,
+        act=mail_act,
     ),
     Panel(
         name="events",

@@ -58,7 +58,7 @@ def when(moment: datetime | None) -> SafeString | str:
     if moment is None:
         return "never"
     words = f"in {timeuntil(moment, depth=1)}" if moment > now() else f"{timesince(moment, depth=1)} ago"
-    words = "just now" if words.startswith("0") else words
+    words = "just now" if words.startswith("0") else "in a moment" if words.startswith("in 0") else words
     return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), f"{localtime(moment):%Y-%m-%d %H:%M:%S} UTC", words)
 
 

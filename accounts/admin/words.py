@@ -12,7 +12,7 @@ from django.utils.timezone import localtime
 from accounts import operators
 from accounts.admin import acts
 from accounts.admin.acts import Offer
-from accounts.models import ROLES, OutgoingMail, Session, User
+from accounts.models import ROLES, OutgoingMail, OutgoingMailQuerySet, Session, User
 
 
 def spoken(length: timedelta) -> str:
@@ -47,16 +47,13 @@ def _role() -> dict[str, forms.Field]:
     return {"role": forms.ChoiceField(label="New role", choices=[(role, names[role]) for role in ROLES], widget=forms.RadioSelect)}
 
 
-def _failed(mails: QuerySet[Any]) -> QuerySet[Any]:
-    return mails.filter(fate=OutgoingMail.Fate.FAILED)
-
-
 def _live(sessions: Any) -> QuerySet[Any]:
     found: QuerySet[Any] = sessions.live()
     return found
 
 
 on_people = partial(Offer, named=person, brief=str)  # acts on accounts, told of by name
+on_mails = partial(Offer, model=OutgoingMail, owner="user", key="mail", named=mail)
 
 acts.register(
     on_people(
@@ -148,16 +145,31 @@ acts.register(
         alive=_live,
         named=session,
     ),
-    Offer(
+    on_mails(
+        act=operators.SEND_MAIL_NOW,
+        label="Send now",
+        will="The mail server is asked now instead of at the next try: {whom}. If it refuses again, the later tries go on.",
+        did="Is tried now: {whom}.",
+        idle="Does not wait for a next try: it is being sent, or is closed",
+        alive=OutgoingMailQuerySet.between_tries,
+    ),
+    on_mails(
         act=operators.SEND_MAIL_AGAIN,
         label="Send again",
         will="The mail server is asked again, for one more day: {whom}. Links and codes are made anew.",
         did="Will be sent again: {whom}.",
-        idle="Was not given up",
-        model=OutgoingMail,
-        owner="user",
-        key="mail",
-        alive=_failed,
-        named=mail,
+        idle="Did not fail, or is a reset that was asked for too long ago: send a fresh one",
+        alive=OutgoingMailQuerySet.repeatable,
+    ),
+    on_mails(
+        act=operators.SEND_FRESH_RESET,
+        label="Send a fresh reset mail",
+        will=lambda: (
+            "The request behind this mail is too old to be answered: {whom}. A new reset mail is sent in its place, with a link and a code "
+            f"that work once, for {spoken(settings.RESET_LIFETIME)}."
+        ),
+        did="A reset mail is on its way in place of: {whom}.",
+        idle=lambda: _no_mail("Is no reset mail that failed long ago, or another one is on its way"),
+        alive=OutgoingMailQuerySet.outdated,
     ),
 )

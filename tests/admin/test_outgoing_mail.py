@@ -1,14 +1,17 @@
 """Olga the operator looks at what became of the mails."""
 
+import re
 from datetime import timedelta
 
 import pytest
+from django.utils.html import strip_tags
 from django.utils.timezone import now
 
-from accounts import outbox
+from accounts import delivery, outbox, passwords
 from accounts.models import AuditEvent, OutgoingMail, User
 from tests.admin.acting import act, choose
 from tests.conftest import PASSWORD
+from tests.mailbox import token_in
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/accounts/outgoingmail/"
@@ -38,7 +41,7 @@ def send_again(desk, *mails):
 
 def test_the_list_shows_the_mail_servers_words(desk, given_up):
     page = desk.get(LIST).content.decode()
-    for shown in ("451 try again later", "Given up", "Reset link and code", "alice@example.com"):
+    for shown in ("451 try again later", "Failed", "Reset link and code", "alice@example.com"):
         assert shown in page
 
 
@@ -56,6 +59,69 @@ def test_what_was_given_up_is_sent_again(desk, alice, olga, given_up):
     assert (event.user, event.actor, event.reason) == (alice, olga, f"mail {given_up.pk}, reset")
     assert (given_up.fate, given_up.closed_at, given_up.tries) == ("waiting", None, 0)
     assert given_up.give_up_at > now()
+
+
+@pytest.fixture
+def put_off(alice):
+    """A mail that the mail server asked to come back with later."""
+    outbox.put(outbox.Kind.RESET, typed="alice", user=alice)
+    mail = OutgoingMail.objects.get()
+    mail.claim(timedelta(minutes=2))
+    mail.put_off("451 4.7.1 Greylisted, come back in 5 minutes")
+    return mail
+
+
+def test_a_mails_page_tells_its_story_and_sends_it_now(desk, alice, put_off):
+    page = desk.get(f"{LIST}{put_off.pk}/change/")
+    story = " ".join(strip_tags(sentence) for sentence in page.context["story"])
+    assert re.search(
+        r"^Asked for just now \(.* UTC\) for “alice”\. Tried once\. The last answer: 451 4\.7\.1 Greylisted, come back in", story
+    )
+    assert "The next try is in a moment (" in story
+    button = page.context["button"]
+    assert (button.label, button.url in page.content.decode().replace("&amp;", "&")) == ("Send now", True)
+    asked = desk.get(button.url)
+    done = act(desk, "send_now", put_off, next=asked.context["next"], reason="")
+    assert done["Location"] == f"{LIST}{put_off.pk}/change/"
+    assert delivery.deliver_due() == 1
+    assert "The mail server took it for alice@example.com" in desk.get(done["Location"]).content.decode()
+
+
+def test_what_waits_is_sent_now_from_the_list(desk, put_off):
+    asked = choose(desk, "send_now", put_off)
+    act(desk, "send_now", put_off, reason="", next=asked.context["next"])
+    assert OutgoingMail.objects.due().exists()
+    assert AuditEvent.objects.get(kind="mail_sent_again").reason == f"mail {put_off.pk}, reset"
+
+
+def test_a_mail_that_a_worker_is_sending_is_left_to_it(desk, put_off):
+    put_off.next_try_at = now()
+    put_off.save()
+    assert put_off.claim(timedelta(minutes=2))
+    assert act(desk, "send_now", put_off).context["title"] == "Nothing was done."
+    assert not OutgoingMail.objects.due().exists()
+    assert desk.get(f"{LIST}{put_off.pk}/change/").context["button"] is None
+
+
+def test_an_old_reset_is_not_sent_again_and_a_fresh_one_is_offered(desk, alice, given_up, mailoutbox):
+    OutgoingMail.objects.update(created_at=now() - timedelta(days=2))
+    assert send_again(desk, given_up).context["title"] == "Nothing was done."
+    page = desk.get(f"{LIST}{given_up.pk}/change/")
+    assert page.context["button"].label == "Send a fresh reset mail"
+    act(desk, "send_fresh_reset", given_up, reason="")
+    assert delivery.deliver_due() == 1
+    (mail,) = mailoutbox
+    assert passwords.find_reset(token_in(mail)).user == alice
+    assert set(OutgoingMail.objects.values_list("fate", "error")) == {("failed", "451 try again later"), ("sent", "")}
+
+
+def test_two_old_resets_are_one_fresh_mail(desk, alice, given_up):
+    OutgoingMail.objects.update(created_at=now() - timedelta(days=2))
+    old = OutgoingMail.objects.get()
+    old.pk = None
+    old.save()
+    act(desk, "send_fresh_reset", given_up, old, reason="")
+    assert OutgoingMail.objects.waiting().count() == 1
 
 
 def test_what_was_sent_is_not_sent_again(desk, given_up):

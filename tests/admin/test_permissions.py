@@ -3,6 +3,7 @@
 Whatever is registered has to be named here, or the first tests fail: a model, an action of its list, a page beside Django's own.
 """
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -58,7 +59,7 @@ ACTIONS = {
         "erase": (SUPERS, SUPERS),
     },
     "accounts.session": {"end_session": (ADMINS, SUPERS)},
-    "accounts.outgoingmail": {"send_again": (ADMINS, SUPERS)},
+    "accounts.outgoingmail": dict.fromkeys(("send_again", "send_now", "send_fresh_reset"), (ADMINS, SUPERS)),
     "accounts.auditevent": {},
     "accounts.signingkey": {},
     "apikeys.apikey": {"end_key": (ADMINS, SUPERS)},
@@ -150,6 +151,10 @@ def ready(name, found):
         APIKey.objects.issue(found.pk)
     if name == "unlock":
         lock(found.username)
+    if name == "send_now":
+        OutgoingMail.objects.update(fate="waiting", closed_at=None, next_try_at=now() + timedelta(hours=1))
+    if name == "send_fresh_reset":
+        OutgoingMail.objects.update(created_at=now() - timedelta(days=2))
     found.refresh_from_db()
 
 

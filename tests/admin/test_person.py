@@ -162,7 +162,7 @@ def test_her_mails_and_what_became_of_them(client, alice, bob):
     outbox.put(outbox.Kind.RESET, typed="bob", user=bob)
     assert shown(client, alice)["mails"] == [
         ["Reset link and code", "alice@example.com", "just now", "Waiting"],
-        ["Reset link and code", "alice@example.com", "just now", "Given up 550 User unknown"],
+        ["Reset link and code", "alice@example.com", "just now", "Failed 550 User unknown"],
     ]
     assert acts.link("send_again", mail) in client.get(path_of(alice)).content.decode()
 

@@ -38,14 +38,16 @@ class PostOffice:
         self.taken: list[Taken] = []
         self.answers: deque[Answer] = deque()
         self.refused: dict[str, str] = {}
+        self.refuses_sender = ""  # with these words
+        self.lets_in = True  # whoever logs in
         self.pause = 0.0  # seconds before each message is answered
         self.together = 0  # how many messages wait for each other, for a while
         self.closed = False  # whether messages wait until it opens again
         self.controller: Controller | None = None
 
     def open(self) -> Self:
-        anybody = lambda *_: AuthResult(success=True)  # noqa: E731
-        self.controller = Controller(self, "127.0.0.1", self.port, auth_require_tls=False, authenticator=anybody)
+        login = lambda *_: AuthResult(success=self.lets_in, handled=False)  # noqa: E731
+        self.controller = Controller(self, "127.0.0.1", self.port, auth_require_tls=False, authenticator=login)
         self.controller.start()
         return self
 
@@ -60,6 +62,12 @@ class PostOffice:
         return Counter(recipient for taken in self.taken for recipient in taken.recipients)
 
     # What aiosmtpd asks
+
+    async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:
+        if self.refuses_sender:
+            return self.refuses_sender
+        envelope.mail_from = address
+        return "250 OK"
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:
         if address in self.refused:
