@@ -27,8 +27,9 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def jwks(request: HttpRequest) -> JsonResponse:
-    """The public keys as a JSON Web Key Set (RFC 7517)."""
-    return JsonResponse(keyring.jwks(), headers={"Cache-Control": "public, max-age=300"}, content_type="application/jwk-set+json")
+    """The public keys as a JSON Web Key Set (RFC 7517), for scripts of any origin."""
+    headers = {"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
+    return JsonResponse(keyring.jwks(), headers=headers, content_type="application/jwk-set+json")
 
 
 def _database_answers() -> bool:

@@ -34,6 +34,8 @@ class OriginMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         meta = request.META
+        if request.path_info.startswith("//"):  # of a base URL that ends in a slash
+            request.path = request.path_info = f"/{request.path_info.lstrip('/')}"
         here = origin.Origin(
             address=client_address(meta),
             user_agent=meta.get("HTTP_USER_AGENT", ""),
@@ -43,6 +45,8 @@ class OriginMiddleware:
         with origin.entered(here):
             response = self.get_response(request)
         response.headers["X-Request-ID"] = here.request_id
+        if request.method != "HEAD" and not getattr(response, "content", b"-"):
+            response.headers.pop("Content-Type", None)  # clients parse what has one
         return response
 
 

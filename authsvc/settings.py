@@ -376,7 +376,21 @@ LARGEST_BODY = 64 * 1024  # bytes: every documented body is far smaller
 UPLOAD_PATH = "/admin/accounts/user/import/"  # a file of accounts: every other body is small
 LARGEST_UPLOAD = FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20 + LARGEST_BODY  # all in memory: it may hold passwords, which no disk shall see
 
-CORS_ALLOWED_ORIGINS = words("CORS_ALLOWED_ORIGINS")
+
+# Scripts of other origins: they may call the contracts, with credentials, and nothing else
+
+
+def origins(given: str) -> list[str]:
+    return [matching(r"[a-z][a-z0-9+.-]*://[^/?#@*\s]+")(origin.strip().lower()).group() for origin in given.split(",") if origin.strip()]
+
+
+CORS_ALLOWED_ORIGINS = read("CORS_ALLOWED_ORIGINS", origins, [], "origins such as https://app.example.com, separated by commas")
+CORS_URLS_REGEX = r"/(api|v1|c)/"
+CORS_ALLOW_CREDENTIALS = True
+CORS_ALLOW_METHODS = ("GET", "POST", "DELETE", "OPTIONS")
+CORS_ALLOW_HEADERS = ("authorization", "x-api-key", "x-request-id", "x-requested-with", "content-type")
+CORS_EXPOSE_HEADERS = ("X-Request-ID", "Retry-After")
+CORS_PREFLIGHT_MAX_AGE = 7200  # the longest that Chromium keeps one
 if CORS_ALLOWED_ORIGINS:
     INSTALLED_APPS.append("corsheaders")
     MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")

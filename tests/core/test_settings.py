@@ -49,6 +49,7 @@ WRONG = {
     "CHALLENGE_EMPTY_SUCCESS": "2",
     "LOG_FORMAT": "xml",
     "TEMPLATE_DIR": "/nowhere/hunter2",
+    "CORS_ALLOWED_ORIGINS": "https://app.example.com/",
 }
 
 

@@ -105,6 +105,16 @@ def test_strange_paths(server, path):
         assert statuses(received) == [400] or word in received.partition(b"\r\n\r\n")[2]
 
 
+@pytest.mark.parametrize("path", ["/api/auth/validate", "/v1/login", "/c/camel/api/v1/auth/keys", "/healthz", "/forgot", "/nothing"])
+def test_a_path_that_begins_with_two_slashes_is_read_with_one(server, path):
+    """As a base URL that ends in a slash makes it; and never as the name of another host."""
+    one, two = (server.raw(f"GET {slash}{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()) for slash in ("", "/"))
+    assert statuses(two) == statuses(one)
+    assert two.partition(b"\r\n\r\n")[2][:60] == one.partition(b"\r\n\r\n")[2][:60]
+    admin = server.raw(b"GET //admin/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    assert b"Location: /admin/login/?next=/admin/\r\n" in admin
+
+
 HALVES = {
     "nothing": b"",
     "half a line": b"GET /v1/lo",
