@@ -68,6 +68,7 @@ class AuditEvent(models.Model):
         PASSWORD_CHANGED = "password_changed", "Password changed"
         KEY_CREATED = "key_created", "API key created"
         KEY_ROTATED = "key_rotated", "API key rotated"
+        KEY_GRANTED = "key_granted", "API key granted a scope by an operator"
         KEY_DELETED = "key_deleted", "API key ended"
         KEY_LEAKED = "key_leaked", "API key reported as leaked"
         KEY_USED_FROM_NEW_ADDRESS = "key_used_from_new_address", "API key used from a new address"

@@ -150,6 +150,7 @@ SENTENCES: dict[Kind, Callable[[AuditEvent], str]] = {
     Kind.PASSWORD_CHANGED: _password_changed,
     Kind.KEY_CREATED: _plain("{owner} created the API key {name}"),
     Kind.KEY_ROTATED: _plain("{owner} rotated an API key; the new one is {name}"),
+    Kind.KEY_GRANTED: _plain("{actor} granted an API key of {name} a scope"),
     Kind.KEY_DELETED: _plain("The API key {name} of {owner} was ended"),
     Kind.KEY_LEAKED: _plain("The API key {name} of {owner} was reported as leaked, and ended"),
     Kind.KEY_USED_FROM_NEW_ADDRESS: _plain("The API key {name} of {owner} was used from a network where it was not seen before"),
@@ -309,6 +310,10 @@ REFUSALS: dict[str, tuple[Callable[[Refusal], str], str]] = {
     "Http404": (lambda refusal: "There is nothing at this address.", ASK_AGAIN),
     "KeyNotFound": (lambda refusal: f"There is no such API key: {refusal.reason}.", "Look the key up by its id."),
     "TooManyKeys": (lambda refusal: f"No further API key: {refusal.reason}.", "The owner deletes a key first."),
+    "ScopeReserved": (
+        lambda refusal: f"No API key was made: {refusal.reason}.",
+        "The owner makes a key without this scope, and an operator grants it on the key's page.",
+    ),
     "AlreadyRotated": (lambda refusal: "The API key has a successor already.", "The owner rotates the newest key."),
     "AdminRequired": (lambda refusal: f"Only admins may do this: {refusal.reason}.", ""),
 }

@@ -11,14 +11,14 @@ from django.utils.timezone import now
 
 from accounts import trigrams
 from accounts.admin import Readable, acts, words
-from accounts.admin.acting import Acting
+from accounts.admin.acting import ActingPage
 from accounts.admin.filters import OwnerFilter
 from accounts.admin.links import rows_url
 from accounts.admin.lists import MOST, OfPeople, ago
 from accounts.admin.person import Panel, panels
 from accounts.admin.states import Badge, when
 from apikeys import operators, provider_admin
-from apikeys.models import NAMES, APIKey
+from apikeys.models import NAMES, APIKey, Scope
 
 __all__ = ["provider_admin"]  # which registers the other half
 
@@ -54,7 +54,7 @@ ORDER: dict[str, list[Any]] = {
 
 
 @admin.register(APIKey)
-class APIKeyAdmin(Acting, OfPeople, Readable):
+class APIKeyAdmin(ActingPage, OfPeople, Readable):
     list_display = ("public_id", "name", "owner", "state", "scope", ago("last_used_at", "last used"), ago("created_at", "created"))
     list_select_related = ("owner",)
     list_filter = (UseFilter, KeyOwnerFilter)
@@ -135,6 +135,18 @@ acts.register(
         owner="owner",
         key="key",
         alive=_live,
+        named=named,
+    ),
+    acts.Offer(
+        act=operators.GRANT_INTROSPECT,
+        label="Grant introspect",
+        will="May ask from now on whether anybody's token is good, and whose it is, until it ends; its successors may, too: {whom}.",
+        did="May introspect tokens now: {whom}.",
+        idle="Has this scope already, has ended or expired",
+        model=APIKey,
+        owner="owner",
+        key="key",
+        alive=lambda keys: keys.without(Scope.INTROSPECT),
         named=named,
     ),
 )

@@ -15,6 +15,10 @@ class TooManyKeys(AuthError):
     """The owner has as many live keys as anybody may."""
 
 
+class ScopeReserved(AuthError):
+    """A scope that operators grant, asked for by somebody who is none."""
+
+
 class AlreadyRotated(AuthError):
     """The key has a successor."""
 

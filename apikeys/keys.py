@@ -14,8 +14,8 @@ from accounts.models import User
 from accounts.sessions import USER_COLUMNS, Identity
 from accounts.transfer.person import plain
 from apikeys import text, usage
-from apikeys.errors import InvalidKey, KeyNotFound
-from apikeys.models import APIKey, digest
+from apikeys.errors import InvalidKey, KeyNotFound, ScopeReserved
+from apikeys.models import APIKey, Scope, digest
 
 _live = CompiledQuery(
     build=lambda key_id: (
@@ -43,6 +43,9 @@ def identify(secret: str) -> Identity:
 
 @transaction.atomic
 def create(owner: Identity, name: str, scopes: list[str], expires_at: datetime | None) -> tuple[APIKey, str]:
+    """A new key and its text. ``ScopeReserved``: a scope that shows the tokens of others is an operator's to give."""
+    if Scope.INTROSPECT in scopes and not owner.is_staff:
+        raise ScopeReserved(f"only operators grant the scope {Scope.INTROSPECT}")
     key, secret = APIKey.objects.issue(owner.id, name, scopes, expires_at=expires_at)
     _record(audit.Kind.KEY_CREATED, key)
     return key, secret

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models, transaction
-from django.db.models.functions import Now
+from django.db.models import Value
+from django.db.models.functions import Concat, Now
 from django.utils.timezone import now
 
 from accounts import encryption, trigrams
@@ -34,6 +35,14 @@ class APIKeyQuerySet(models.QuerySet["APIKey"]):
     def end(self, why: str) -> int:
         """End these keys for good, on every node at once; how many were live until now."""
         return self.live().update(ended_at=Now(), ended_why=why)
+
+    def without(self, scope: Scope) -> APIKeyQuerySet:
+        """Live keys that lack a scope."""
+        return self.live().exclude(scope__regex=rf"(^| ){scope}( |$)")
+
+    def grant(self, scope: Scope) -> int:
+        """Give a scope to live keys that lack it; to how many."""
+        return self.without(scope).update(scope=Concat(Value(f"{scope} "), "scope"))
 
     def owned(self, owner_id: int, public_id: str) -> APIKey:
         """The live key of this id, if it is this owner's: somebody else's is as good as none."""

@@ -6,7 +6,7 @@ from accounts import audit
 from accounts.models import User
 from accounts.operators import Act, Outcome
 from apikeys import keys
-from apikeys.models import APIKey
+from apikeys.models import APIKey, Scope
 
 WHY = "ended by an operator"
 
@@ -24,5 +24,12 @@ def _end_key(person: User, key: str) -> Outcome | None:
     return Outcome(f"key_{key} ended") if APIKey.objects.filter(owner=person, pk=key).end(WHY) else None
 
 
+def _grant_introspect(person: User, key: str) -> Outcome | None:
+    """Let a key that its owner made and holds ask about the tokens of others."""
+    granted = APIKey.objects.filter(owner=person, pk=key).grant(Scope.INTROSPECT)
+    return Outcome(f"key_{key}, {Scope.INTROSPECT}") if granted else None
+
+
 END_KEYS = Act(name="end_keys", kind=audit.Kind.KEYS_ENDED, perform=_end_keys, among=_with_live_keys, dangerous=True)
 END_KEY = Act(name="end_key", kind=audit.Kind.KEYS_ENDED, perform=_end_key, dangerous=True)
+GRANT_INTROSPECT = Act(name="grant_introspect", kind=audit.Kind.KEY_GRANTED, perform=_grant_introspect, dangerous=True)

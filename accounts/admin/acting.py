@@ -54,6 +54,16 @@ class Acting(admin.ModelAdmin):  # type: ignore[type-arg]
         return {"user": person.pk} if person else {"request_id": row.request_id}
 
 
+class ActingPage(Acting):
+    """Also a page of each row that offers what can be done to it."""
+
+    change_form_template = "admin/acts/row.html"
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+        context |= {"buttons": acts.offered_on(operator(request), kwargs["obj"], back=request.path)}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
 def choose(offer: acts.Offer, model_admin: Acting, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
     """From the rows that were ticked in the list, or all that match, to the page that asks."""
     ids = [str(pk) for pk in queryset.order_by().values_list("pk", flat=True)[: offer.most + 1]]

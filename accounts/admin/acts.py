@@ -97,6 +97,17 @@ def offered(operator: User, person: User) -> list[Button]:
     ]
 
 
+def offered_on(operator: User, row: Model, back: str) -> list[Button]:
+    """What this operator may do to a row that belongs to a person, as far as there is anything to do; ``back`` is where it leads then."""
+    person = next(iter(on(type(row)))).person(row)
+    rows = type(row)._default_manager.filter(pk=row.pk)
+    return [
+        Button(offer.name, offer.label, link(offer.name, row, back), offer.act.dangerous)
+        for offer in on(type(row))
+        if person and operators.may(operator, offer.act, person) and (offer.alive is None or offer.alive(rows).exists())
+    ]
+
+
 def link(name: str, row: Model, back: str = "") -> str:
     """Where the act of this name begins for this row: ``link("end_session", session)``; with ``back``, where it leads afterwards."""
     asked = {"ids": row.pk} | ({"next": back} if back else {})

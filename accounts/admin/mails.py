@@ -11,10 +11,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-from accounts import operators
-from accounts.admin import acts
-from accounts.admin.acting import Acting
-from accounts.admin.base import Readable, operator
+from accounts.admin.acting import ActingPage
+from accounts.admin.base import Readable
 from accounts.admin.filters import OwnerFilter, PeriodFilter
 from accounts.admin.links import request_url
 from accounts.admin.lists import OfPeople, OneOf, ago
@@ -101,11 +99,12 @@ class ClosedFilter(PeriodFilter):
 
 
 @admin.register(OutgoingMail)
-class OutgoingMailAdmin(Acting, OfPeople, Readable):
+class OutgoingMailAdmin(ActingPage, OfPeople, Readable):
     list_display = ("kind", "to", ago("created_at", "asked for"), "became", "tries", "error", "next_try")
     list_filter = (FateFilter, KindFilter, OwnerFilter, ClosedFilter)
     list_select_related = ("user",)
     ordering = ("-pk",)
+    change_form_template = "admin/accounts/outgoingmail/change_form.html"
     fields = ("kind", "user", "recipient", "language", "contract", "address", "user_agent", "request", "data")
     readonly_fields = ("request",)
 
@@ -138,12 +137,5 @@ class OutgoingMailAdmin(Acting, OfPeople, Readable):
             "subtitle": None,
             "status": fate(mail),
             "story": list(story(mail)),
-            "button": self.button(request, mail),
         }
         return super().render_change_form(request, context, *args, **kwargs)
-
-    def button(self, request: HttpRequest, mail: OutgoingMail) -> acts.Button | None:
-        name = mail_act(mail)
-        if not name or not operators.may(operator(request), (offer := acts.find(OutgoingMail, name)).act, offer.person(mail)):
-            return None
-        return acts.Button(name, offer.label, acts.link(name, mail, back=request.path), offer.act.dangerous)

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from accounts import errors
 from accounts.contract import Contract, Phrase
 from accounts.viewsets import LoginViewSet, LogoutViewSet, RefreshViewSet
-from apikeys.errors import AlreadyRotated, KeyNotFound, TooManyKeys
+from apikeys.errors import AlreadyRotated, KeyNotFound, ScopeReserved, TooManyKeys
 from apikeys.models import Scope
 from apikeys.viewsets import KeyViewSet, LeakedKeyViewSet
 from authsvc.contracts.fields import Moment, Out, Overlap, Password, Says, Shape, Text, Timestamp, TokenText
@@ -31,6 +31,7 @@ contract = Contract(
     phrases={
         errors.InvalidToken: Phrase(401, "Authentication required"),
         KeyNotFound: Phrase(404, "API key not found"),
+        ScopeReserved: Phrase(403, "The scope introspect is granted by an operator"),
         TooManyKeys: Phrase(409, "Too many API keys: delete one first"),
         AlreadyRotated: Phrase(409, "API key was rotated before"),
         **revealed,

@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils.timezone import now
 
+from accounts import explanations
 from accounts.models import AuditEvent, User
 from apikeys import keys, usage
 from apikeys.models import APIKey
@@ -114,6 +115,29 @@ def test_olga_ends_many_and_it_is_on_record(as_olga, olga, alice, bob, caller):
         (alice, olga, f"{hers.public_id} ended: ticket 7"),
         (bob, olga, f"{his.public_id} ended: ticket 7"),
     }
+
+
+def test_olga_lets_a_key_introspect_and_it_is_on_record(as_olga, olga, alice, caller):
+    key, secret = make(alice)
+    assert caller.json("/introspect", {"token": "x"}, secret).status_code == 403
+    buttons = {button.name: button.url for button in as_olga.get(page(key)).context["buttons"]}
+    assert set(buttons) == {"end_key", "grant_introspect"}
+    assert "Your password" in as_olga.get(buttons["grant_introspect"]).content.decode()
+    assert act(as_olga, "grant_introspect", key, reason="").status_code == 422
+    assert act(as_olga, "grant_introspect", key).status_code == 302
+    assert caller.json("/introspect", {"token": "x"}, secret).json() == {"active": False}
+    event = AuditEvent.objects.get(kind="key_granted")
+    assert (event.user, event.actor) == (alice, olga)
+    assert key.public_id in explanations.sentence(event)
+    assert [button.name for button in as_olga.get(page(key)).context["buttons"]] == ["end_key"]
+
+
+def test_a_key_that_ended_is_granted_nothing(as_olga, alice):
+    key, _ = make(alice)
+    APIKey.objects.filter(pk=key.pk).end("deleted by its owner")
+    assert act(as_olga, "grant_introspect", key).context["title"] == "Nothing was done."
+    assert as_olga.get(page(key)).context["buttons"] == []
+    assert APIKey.objects.get().scope == "profile"
 
 
 def test_stan_ends_no_key_of_an_operator_but_those_of_users(as_stan, stan, olga, alice):

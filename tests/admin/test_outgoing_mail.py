@@ -78,7 +78,7 @@ def test_a_mails_page_tells_its_story_and_sends_it_now(desk, alice, put_off):
         r"^Asked for just now \(.* UTC\) for “alice”\. Tried once\. The last answer: 451 4\.7\.1 Greylisted, come back in", story
     )
     assert "The next try is in a moment (" in story
-    button = page.context["button"]
+    (button,) = page.context["buttons"]
     assert (button.label, button.url in page.content.decode().replace("&amp;", "&")) == ("Send now", True)
     asked = desk.get(button.url)
     done = act(desk, "send_now", put_off, next=asked.context["next"], reason="")
@@ -100,14 +100,14 @@ def test_a_mail_that_a_worker_is_sending_is_left_to_it(desk, put_off):
     assert put_off.claim(timedelta(minutes=2))
     assert act(desk, "send_now", put_off).context["title"] == "Nothing was done."
     assert not OutgoingMail.objects.due().exists()
-    assert desk.get(f"{LIST}{put_off.pk}/change/").context["button"] is None
+    assert desk.get(f"{LIST}{put_off.pk}/change/").context["buttons"] == []
 
 
 def test_an_old_reset_is_not_sent_again_and_a_fresh_one_is_offered(desk, alice, given_up, mailoutbox):
     OutgoingMail.objects.update(created_at=now() - timedelta(days=2))
     assert send_again(desk, given_up).context["title"] == "Nothing was done."
     page = desk.get(f"{LIST}{given_up.pk}/change/")
-    assert page.context["button"].label == "Send a fresh reset mail"
+    assert [button.label for button in page.context["buttons"]] == ["Send a fresh reset mail"]
     act(desk, "send_fresh_reset", given_up, reason="")
     assert delivery.deliver_due() == 1
     (mail,) = mailoutbox

@@ -62,7 +62,7 @@ ACTIONS = {
     "accounts.outgoingmail": dict.fromkeys(("send_again", "send_now", "send_fresh_reset"), (ADMINS, SUPERS)),
     "accounts.auditevent": {},
     "accounts.signingkey": {},
-    "apikeys.apikey": {"end_key": (ADMINS, SUPERS)},
+    "apikeys.apikey": {"end_key": (ADMINS, SUPERS), "grant_introspect": (ADMINS, SUPERS)},
     "apikeys.providercredential": {},
 }
 

@@ -43,8 +43,14 @@ def bobs(caller, bob):
 
 @pytest.fixture
 def make(caller, token):
-    """A key of Alice's, as it was shown to her."""
-    return lambda **asked: caller.json(PLAIN, asked, token).json()
+    """A key of Alice's, as it was shown to her; an operator has granted it what she cannot ask for."""
+
+    def make(scopes=("profile",), **asked):
+        made = caller.json(PLAIN, asked, token).json()
+        APIKey.objects.filter(pk=made["keyId"].removeprefix("key_")).update(scope=" ".join(sorted(scopes)))
+        return made
+
+    return make
 
 
 def delete(caller, path, token=""):
@@ -76,15 +82,32 @@ def test_create(caller, token):
 
 
 def test_create_at_the_shared_path_says_more(caller, token):
-    body = caller.json(PLAIN, {"name": "CI", "expiresAt": "2090-01-01T01:00:00+01:00", "scopes": ["profile", "introspect"]}, token).json()
+    body = caller.json(PLAIN, {"name": "CI", "expiresAt": "2090-01-01T01:00:00+01:00", "scopes": ["profile"]}, token).json()
     assert body == {
         "keyId": body["keyId"],
         "apiKey": body["apiKey"],
         "name": "CI",
         "createdAt": body["createdAt"],
         "expiresAt": "2090-01-01T00:00:00Z",
-        "scopes": ["introspect", "profile"],
+        "scopes": ["profile"],
     }
+
+
+@each_mount
+@pytest.mark.parametrize("scopes", [["introspect"], ["profile", "introspect"]])
+def test_who_is_no_operator_asks_in_vain_for_a_key_that_introspects(caller, token, keys, scopes):
+    answer = caller.json(keys, {"scopes": scopes}, token)
+    assert (answer.status_code, answer.json()) == (403, refusal(keys, "The scope introspect is granted by an operator"))
+    assert not APIKey.objects.exists()
+
+
+@pytest.mark.parametrize("flags", [{"is_staff": True}, {"is_staff": True, "is_superuser": True}], ids=["admin", "super admin"])
+def test_an_operator_makes_a_key_that_introspects(caller, alice, token, flags):
+    """By the role that the account has now."""
+    User.objects.filter(pk=alice.pk).update(**flags)
+    made = caller.json(PLAIN, {"scopes": ["introspect"]}, token).json()
+    assert made["scopes"] == ["introspect"]
+    assert caller.json("/introspect", {"token": token}, made["apiKey"]).json()["active"] is True
 
 
 @each_mount

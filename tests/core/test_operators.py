@@ -37,7 +37,7 @@ OUT: dict[str, dict[str, Any]] = {
     "erased": {"erased_at": "2026-01-01T00:00Z"},
 }
 
-OF_ONE_ROW = ("end_session", "end_key", "send_again", "send_now", "send_fresh_reset")
+OF_ONE_ROW = ("end_session", "end_key", "grant_introspect", "send_again", "send_now", "send_fresh_reset")
 
 # Who may do it to whom, and whether to oneself: "user", "admin" and "super_admin" are the roles of both.
 TO_USERS = {("admin", "user"), ("super_admin", "user"), ("super_admin", "admin"), ("super_admin", "super_admin")}
@@ -59,6 +59,7 @@ EXPECTED = {
     "erase": (BY_SUPERS, False),
     "end_keys": (TO_USERS, False),
     "end_key": (TO_USERS, False),
+    "grant_introspect": (TO_USERS, False),
 }
 
 
@@ -88,9 +89,9 @@ def ready(name, person):
         return {"mail": str(given_up(person, created_at=now() - timedelta(days=1)).pk)}
     if name == "send_now":
         return {"mail": str(put_off(person).pk)}
-    if name in ("end_keys", "end_key"):
+    if name in ("end_keys", "end_key", "grant_introspect"):
         key, _ = APIKey.objects.issue(person.pk)
-        return {"key": key.pk} if name == "end_key" else {}
+        return {} if name == "end_keys" else {"key": key.pk}
     return {}
 
 
@@ -192,7 +193,7 @@ def test_no_dangerous_act_without_a_reason(name, reason, alice, olga):
 
 
 def test_the_dangerous_acts():
-    dangerous = {"temporary_password", "deactivate", "reactivate", "change_role", "end_keys", "end_key", "erase"}
+    dangerous = {"temporary_password", "deactivate", "reactivate", "change_role", "end_keys", "end_key", "grant_introspect", "erase"}
     assert {name for name, act in ACTS.items() if act.dangerous} == dangerous
 
 
