@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Self
 
 from django.conf import settings
@@ -24,18 +24,28 @@ class Phrase(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """What the core needs to know of a contract. ``refresh`` is None where no refresh token is given out."""
+    """What the core needs to know of a contract. ``refresh`` is None where no refresh token is given out.
+
+    ``longest`` lets each rotation prolong a session, up to that long after login; without it a session ends with its first
+    refresh token.
+    """
 
     name: str
     access: timedelta
     refresh: timedelta | None
     rotates: bool = False
+    longest: timedelta | None = None
     also_refreshes: frozenset[str] = frozenset()
 
     @property
     def family(self) -> frozenset[str]:
         """The contracts whose refresh tokens are good here."""
         return self.also_refreshes | {self.name}
+
+    def session_end(self, *, opened: datetime, used: datetime) -> datetime:
+        """The end of a session whose tokens were made when it was last used."""
+        end = used + (self.refresh or self.access)
+        return min(end, opened + self.longest) if self.longest else end
 
 
 NOT_FOUND = Phrase(404, "Not found")

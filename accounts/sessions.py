@@ -27,7 +27,10 @@ _insert_outstanding = CompiledInsert(OutstandingToken)
 _insert_blacklisted = CompiledInsert(BlacklistedToken, ignore_conflicts=True)
 _note_login = CompiledChange(User, set=("last_login",), where=("id", "epoch", "is_active"))
 _exchange_token = CompiledChange(
-    Session, set=("refresh_jti", "previous_jti", "rotated_at", "last_used_at"), where=("id", "refresh_jti"), null=("revoked_at",)
+    Session,
+    set=("refresh_jti", "previous_jti", "rotated_at", "last_used_at", "expires_at"),
+    where=("id", "refresh_jti"),
+    null=("revoked_at",),
 )
 
 
@@ -98,6 +101,7 @@ class Line(NamedTuple):
     now: datetime
     id: UUID
     contract: str
+    created_at: datetime
     expires_at: datetime
     last_used_at: datetime
     refresh_jti: str
@@ -179,7 +183,7 @@ def open_session(policy: Policy, identifier: str, password: str) -> Grant:
 def _open_for(policy: Policy, user: User) -> Grant:
     at, here = now(), origin.current()
     sid, jti = uuid4(), uuid4().hex if policy.refresh else ""
-    until = at + (policy.refresh or policy.access)
+    until = policy.session_end(opened=at, used=at)
     session = {
         "id": sid,
         "user_id": user.pk,
@@ -236,8 +240,8 @@ def _challenged(raw: str, identifier: str) -> tuple[User, str]:
 def refresh(policy: Policy, raw: str, *, holder: str | None = None, identifier: str | None = None) -> Grant:
     """New tokens for a live session of this policy's contract, to whom its refresh token was given.
 
-    ``holder`` is an access token that must be of the same session, expired or not; ``identifier`` must name its user.
-    A rotating policy spends the token: sent again within ``GRACE`` it gets the same successor, later it ends the session.
+    ``holder`` is an access token that must speak for the same user; ``identifier`` must name them. A rotating policy spends
+    the token: sent again within ``GRACE`` it gets the same successor, later it ends the session.
     """
     token = _read_refresh(raw)
     line = _line.get(token.session_id)
@@ -247,7 +251,7 @@ def refresh(policy: Policy, raw: str, *, holder: str | None = None, identifier: 
         limits.record_refusal(audit.Kind.REFRESH_FAILED, user_id=user_id, name=name, session=token.session_id, reason=refusal)
         raise InvalidRefreshToken(refusal, name=name, session=token.session_id)
     if policy.rotates:
-        line = _rotate(line, token)
+        line = _rotate(policy, line, token)
     elif line.now - line.last_used_at >= LAST_USED:
         Session.objects.filter(pk=line.id).update(last_used_at=line.now)
     rotated = line.refresh_jti if policy.rotates else ""
@@ -256,11 +260,11 @@ def refresh(policy: Policy, raw: str, *, holder: str | None = None, identifier: 
 
 def _objection(policy: Policy, line: Line | None, token: RefreshToken, holder: str | None, identifier: str | None) -> str:
     """Why this token may not be refreshed here; empty if it may."""
-    if line is None:
+    if line is None or (policy.longest and line.created_at + policy.longest <= line.now):
         return "session ended"
     if line.contract not in policy.family:
         return f"issued by {line.contract}"
-    if holder is not None and _read(AccessToken, holder, expired=True).session_id != line.id:
+    if holder is not None and not _speaks_for_user(holder, line):
         return "access token of another session"
     if identifier is not None and normalise(identifier) not in (line.username, line.email):
         return "name of another account"
@@ -269,10 +273,18 @@ def _objection(policy: Policy, line: Line | None, token: RefreshToken, holder: s
     return ""
 
 
-def _rotate(line: Line, token: RefreshToken) -> Line:
+def _speaks_for_user(holder: str, line: Line) -> bool:
+    """Whether an access token is of this session, expired or not, or a live one of another session of its user (one query)."""
+    if _read(AccessToken, holder, expired=True).session_id == line.id:
+        return True
+    return identify(holder).id == line.user_id
+
+
+def _rotate(policy: Policy, line: Line, token: RefreshToken) -> Line:
     """The line with a successor to ``token``: its new one, or the one it got a moment ago."""
     if token.jti == line.refresh_jti:
-        rotated = line._replace(refresh_jti=uuid4().hex, previous_jti=token.jti, rotated_at=line.now)
+        until = policy.session_end(opened=line.created_at, used=line.now) if policy.longest else line.expires_at
+        rotated = line._replace(refresh_jti=uuid4().hex, previous_jti=token.jti, rotated_at=line.now, expires_at=until)
         if _exchange(line, rotated):
             return rotated
         line = _line.get(line.id) or _refuse_ended()
@@ -291,8 +303,9 @@ def _rotate(line: Line, token: RefreshToken) -> Line:
 
 def _exchange(line: Line, rotated: Line) -> bool:
     """Put the successor in the place of the token it replaces; False if somebody else did so first. The database decides."""
-    successor = {"refresh_jti": rotated.refresh_jti, "previous_jti": line.refresh_jti, "rotated_at": line.now, "last_used_at": line.now}
-    rows = [_outstanding(rotated.refresh_jti, line.user_id, line.now, line.expires_at)]
+    successor = {"refresh_jti": rotated.refresh_jti, "previous_jti": line.refresh_jti, "expires_at": rotated.expires_at}
+    successor |= {"rotated_at": line.now, "last_used_at": line.now}
+    rows = [_outstanding(rotated.refresh_jti, line.user_id, line.now, rotated.expires_at)]
     if line.outstanding:
         rows.append((_insert_blacklisted, {"token_id": line.outstanding, "blacklisted_at": line.now}))
     return _exchange_token(successor, *rows, id=line.id, refresh_jti=line.refresh_jti)

@@ -203,6 +203,8 @@ def contract_policy(name: str) -> dict[str, Any]:
     if name != "ENVELOPE":  # the one document without a refresh token
         policy["refresh"] = duration(f"{name}_REFRESH_LIFETIME", None)
         policy["rotates"] = flag(f"{name}_ROTATE_REFRESH_TOKENS", None)
+    if name == "FORM":  # the one whose sessions rotation prolongs
+        policy["longest"] = duration("FORM_SESSION_MAXIMUM", None)
     return {field: value for field, value in policy.items() if value is not None}
 
 
@@ -210,8 +212,8 @@ CONTRACT_POLICIES = {name: contract_policy(name.upper()) for name in CONTRACT_NA
 CHALLENGE_EMPTY_SUCCESS = flag("CHALLENGE_EMPTY_SUCCESS", False)
 CHALLENGE_REFRESH_RATE = rate("CHALLENGE_REFRESH_RATE", "90/24h")
 REVEAL_UNKNOWN_USERS = flag("REVEAL_UNKNOWN_USERS", False)
-LONGEST_LIFETIME = max(
-    [timedelta(days=365), *(value for policy in CONTRACT_POLICIES.values() for value in policy.values() if isinstance(value, timedelta))]
+LONGEST_LIFETIME = max(  # of any one token: a session that rotation prolongs gets new ones
+    [timedelta(days=365), *(policy[kind] for policy in CONTRACT_POLICIES.values() for kind in ("access", "refresh") if kind in policy)]
 )
 
 

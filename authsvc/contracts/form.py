@@ -26,6 +26,7 @@ contract = Contract(
     access=timedelta(days=7),
     refresh=timedelta(days=365),
     rotates=True,
+    longest=timedelta(days=3 * 365),
     error_body=lambda phrase: {"detail": phrase.text},
 ).configured()
 
@@ -142,7 +143,7 @@ class Refresh(RefreshViewSet):
     refresh_in, refresh_out = RefreshIn, PairOut
 
     def refresh(self, request: Request) -> HttpResponse:
-        """ "Requires authentication": an access token of the same session, which may have expired, since then one refreshes."""
+        """ "Requires authentication": a live access token of the user, or one of the session, even expired: then one refreshes."""
         holder = bearer_token(request)
         if holder is None:
             raise exceptions.NotAuthenticated

@@ -1,7 +1,13 @@
 """Document 002, its examples in its own order."""
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from django.utils.timezone import now
+
+from accounts.models import Session
+from accounts.reasons import Reason
+from accounts.tokens import AccessToken
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -149,6 +155,33 @@ def test_refresh_requires_authentication(caller, tokens):
     assert (answer.status_code, answer.json()) == (401, {"detail": "Authentication required"})
     assert answer["WWW-Authenticate"] == "Bearer"
     assert caller.json(f"{ALONE}/refresh", {"token": refresh}, access).status_code == 200
+
+
+@both
+def test_swagger_refreshes_with_the_token_that_it_authorized_by(caller, tokens, mount):
+    """/token opens a session of its own."""
+    authorized = caller.form(f"{mount}/token", "username=john&password=correct+horse+battery").json()["access_token"]
+    answer = caller.json(f"{mount}/refresh", {"token": tokens[1]}, authorized)
+    assert (answer.status_code, answer.json()) == (200, pair_of(answer.json()))
+
+
+@both
+def test_refresh_with_what_does_not_speak_for_john(caller, tokens, bob, mount):
+    access, refresh = tokens
+    theirs = log_in(caller, username="bob").json()["access_token"]["token"]
+    ended = log_in(caller).json()["access_token"]["token"]
+    Session.objects.filter(pk=AccessToken.read(ended).session_id).revoke(Reason.LOGOUT)
+    for bearer in (theirs, ended, refresh, "made.up.token", ""):
+        assert caller.json(f"{mount}/refresh", {"token": refresh}, bearer).status_code == 401
+    assert caller.json(f"{mount}/refresh", {"token": refresh}, access).status_code == 200
+
+
+@both
+def test_a_refresh_token_in_use_goes_on_for_another_year(caller, tokens, mount):
+    Session.objects.update(created_at=now() - timedelta(days=300), expires_at=now() + timedelta(days=65))
+    answer = caller.json(f"{mount}/refresh", {"token": tokens[1]}, tokens[0])
+    assert answer.json() == pair_of(answer.json())
+    assert answer.cookies["refresh_token"]["max-age"] == YEAR
 
 
 def test_refresh_with_a_token_that_is_none(caller, tokens):

@@ -1,20 +1,24 @@
 """A refresh token that rotates: one successor, ten seconds to ask for it again, and then an alarm."""
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from accounts import sessions
+from accounts import keyring, sessions
 from accounts.contract import Policy
 from accounts.errors import InvalidRefreshToken, InvalidToken
-from accounts.models import AuditEvent, Session
+from accounts.models import AuditEvent, Session, SigningKey
+from accounts.reasons import Reason
 from accounts.tokens import AccessToken, RefreshToken
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
-ROTATING = Policy(name="form", access=timedelta(days=7), refresh=timedelta(days=365), rotates=True)
+YEAR = timedelta(days=365)
+ROTATING = Policy(name="form", access=timedelta(days=7), refresh=YEAR, rotates=True, longest=3 * YEAR)
 STEADY = Policy(name="bearer", access=timedelta(hours=1), refresh=timedelta(days=30))
 
 
@@ -135,13 +139,21 @@ def test_another_contracts_door_spends_nothing(first):
     assert rotate(first).refresh != first.refresh
 
 
-def test_the_holder_of_another_session_spends_nothing(alice, bob, first):
-    others = [sessions.open_session(ROTATING, name, PASSWORD).access for name in ("alice", "bob")]
-    for other in others:
-        with pytest.raises(InvalidRefreshToken, match="another session"):
-            rotate(first, holder=other)
-    with pytest.raises(InvalidToken):
-        rotate(first, holder="made up")
+def test_a_live_access_token_of_another_session_of_alice_may_refresh(alice, first):
+    other = sessions.open_session(STEADY, "alice", PASSWORD).access
+    assert rotate(first, holder=other).session_id == first.session_id
+
+
+def test_whoever_does_not_speak_for_alice_spends_nothing(alice, bob, first):
+    ended, expired = (sessions.open_session(ROTATING, "alice", PASSWORD) for _ in range(2))
+    Session.objects.filter(pk=ended.session_id).revoke(Reason.LOGOUT)
+    claims = {"sub": str(alice.uuid), "sid": str(expired.session_id), "jti": "0" * 32}
+    late = AccessToken.issue(at=now() - timedelta(days=8), expires=now() - timedelta(days=1), **claims)
+    with pytest.raises(InvalidRefreshToken):
+        rotate(first, holder=sessions.open_session(ROTATING, "bob", PASSWORD).access)
+    for holder in (ended.access, late, first.refresh, "made up", ""):
+        with pytest.raises(InvalidToken):
+            rotate(first, holder=holder)
     assert Session.objects.get(pk=first.session_id).rotated_at is None
     assert rotate(first, holder=first.access).refresh != first.refresh
 
@@ -152,20 +164,77 @@ def test_the_holder_may_come_with_an_expired_access_token(first):
     assert rotate(first, holder=expired).refresh != first.refresh
 
 
-def test_a_line_ends_when_its_login_said_it_would(first):
-    until = Session.objects.get().expires_at
+def age(days):
+    """Let the login, and what was done since, be so many days longer ago."""
+    past = {field: F(field) - timedelta(days=days) for field in ("created_at", "last_used_at", "expires_at", "rotated_at")}
+    Session.objects.update(**past)
+
+
+def test_each_refresh_token_lives_for_a_year_from_the_moment_when_it_was_made(first):
+    age(300)
+    second = rotate(first)
+    session, out = Session.objects.get(), OutstandingToken.objects.get(jti=RefreshToken.read(second.refresh).jti)
+    assert session.rotated_at
+    assert session.expires_at == session.rotated_at + YEAR == second.refresh_expires == out.expires_at
+    assert RefreshToken.read(second.refresh)["exp"] == int(session.expires_at.timestamp())
+    assert second.refresh_seconds == YEAR.total_seconds()
+
+
+def test_the_successor_is_the_same_byte_for_byte_though_the_session_was_prolonged(first):
+    age(300)
+    second = rotate(first)
+    assert rotate(first).refresh == second.refresh == rotate(first).refresh
+
+
+def test_no_line_lives_past_three_years_after_login(first):
+    """However often it is used: the row is aged, and the last successors end with it."""
     last = first
     for _ in range(3):
+        age(364)
         last = rotate(last)
-    assert (last.refresh_expires, Session.objects.get().expires_at) == (until, until)
-    assert datetime.fromtimestamp(RefreshToken.read(last.refresh)["exp"], UTC) == until.replace(microsecond=0)
+    opened = Session.objects.get().created_at
+    assert last.refresh_expires == Session.objects.get().expires_at == opened + 3 * YEAR
+    assert last.access_expires <= last.refresh_expires
+    age(4)
+    with pytest.raises(InvalidRefreshToken, match="ended"):
+        rotate(last)
 
 
-def test_near_its_end_a_line_gives_no_longer_tokens(first):
-    Session.objects.update(expires_at=now() + timedelta(hours=1))
-    second = rotate(first)
-    assert 3590 <= second.access_seconds <= 3600
-    assert 3590 <= second.refresh_seconds <= 3600
+def test_a_line_that_nobody_uses_for_a_year_ends(first):
+    age(366)
+    with pytest.raises(InvalidRefreshToken, match="ended"):
+        rotate(first)
+
+
+def test_a_shorter_maximum_counts_for_sessions_that_are_open(first):
+    age(20)
+    shorter = replace(ROTATING, longest=timedelta(days=10))
+    with pytest.raises(InvalidRefreshToken, match="ended"):
+        sessions.refresh(shorter, first.refresh)
+    longer = sessions.refresh(replace(ROTATING, longest=timedelta(days=30)), first.refresh)
+    assert longer.refresh_expires == Session.objects.get().created_at + timedelta(days=30)
+
+
+def test_without_a_maximum_a_line_ends_when_its_login_said_it_would(alice):
+    fixed = replace(ROTATING, longest=None)
+    first = sessions.open_session(fixed, "alice", PASSWORD)
+    assert sessions.refresh(fixed, first.refresh).refresh_expires == first.refresh_expires
+
+
+def test_a_steady_line_is_not_prolonged(alice):
+    first = sessions.open_session(STEADY, "alice", PASSWORD)
+    age(20)
+    sessions.refresh(STEADY, first.refresh)
+    assert Session.objects.get().expires_at == first.refresh_expires - timedelta(days=20)
+
+
+def test_the_last_token_of_a_key_expires_before_the_key_retires(first):
+    age(300)
+    last = rotate(first)
+    keyring.rotate()
+    retires = [key.retires_at for key in SigningKey.objects.filter(use=SigningKey.Use.PREVIOUS)]
+    assert retires
+    assert all(retires_at and retires_at >= last.refresh_expires for retires_at in retires)
 
 
 def test_a_steady_token_is_never_spent(alice):

@@ -40,6 +40,7 @@ WRONG = {
     "SIGNING_ALGORITHM": "none",
     "CONTRACTS": "bearer,soap",
     "FORM_ACCESS_LIFETIME": "a week",
+    "FORM_SESSION_MAXIMUM": "0d",
     "BEARER_REFRESH_LIFETIME": "-1d",
     "FORM_ROTATE_REFRESH_TOKENS": "sometimes",
     "LOGIN_RATE_PER_NAME": "ten",
