@@ -10,10 +10,11 @@ from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, reset_queries
 
 from authsvc.chunked import WithLength
+from authsvc.uploads import SignedInUploads
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "authsvc.settings")
 try:
-    application = WithLength(get_wsgi_application())
+    application = SignedInUploads(WithLength(get_wsgi_application()))
 except ImproperlyConfigured as error:
     sys.exit(f"authsvc cannot start: {error}")
 

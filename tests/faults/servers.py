@@ -97,16 +97,18 @@ class Server:
         self.secrets |= {NEW, *links.values()}
         return links
 
-    def start(self) -> None:
+    def start(self, open_files: int = 0) -> None:
+        """With a limit of so many open files, where one is given."""
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "gunicorn", "authsvc.wsgi:application"]
+            limit = ["sh", "-c", f'ulimit -n {open_files} && exec "$@"', "sh"] if open_files else []
+            command = [*limit, sys.executable, "-m", "gunicorn", "authsvc.wsgi:application"]
             self.process = subprocess.Popen(command, cwd=PROJECT, env=self.environment, stdout=log, stderr=log)
         self.wait()
 
     def wait(self) -> None:
         """Until all workers are there and one of them answers."""
         deadline = time.monotonic() + 30
-        while len(self.workers()) < WORKERS or not self.healthy():
+        while len(self.workers()) < int(self.environment["WEB_CONCURRENCY"]) or not self.healthy():
             assert time.monotonic() < deadline, self.log.read_text()[-3000:]
             time.sleep(0.05)
 

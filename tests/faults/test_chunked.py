@@ -113,12 +113,23 @@ def test_pages_and_the_admin_read_chunks_too(server):
     assert statuses(server.raw(chunked("/admin/login/", body, FORM, cookie))) == [200]
 
 
+SIGN_IN = """
+from django.test import Client
+from accounts.models import User
+browser = Client()
+browser.force_login(User.objects.get(username="admin"))
+print(browser.cookies["authsvc_session"].value)
+"""
+
+
 def test_the_import_page_keeps_its_own_size(server):
-    path = "/admin/accounts/user/import/"
+    path, cookie = "/admin/accounts/user/import/", server.run("shell", "-v", "0", "-c", SIGN_IN).strip()
     for size, status in ((LARGEST * 4, [403]), (6 * 2**20, [302])):  # 403: a form without its token
-        received = server.raw(request(path, "Transfer-Encoding: chunked", in_chunks(b" " * size, 65536)))
+        sent = request(path, "Transfer-Encoding: chunked", in_chunks(b" " * size, 65536), more=f"Cookie: authsvc_session={cookie}\r\n")
+        received = server.raw(sent)
         assert statuses(received) == status
         assert (b"too_large=yes" in received) is (status == [302])
+        assert statuses(server.raw(sent.replace(cookie.encode(), b"a" * 32))) == [403]  # nobody is signed in: never read
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,37 @@
+"""Large bodies, which only operators may send."""
+
+from collections.abc import Iterable
+from importlib import import_module
+from io import BytesIO
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.db import DatabaseError
+from django.http import parse_cookie
+
+from authsvc.chunked import Application
+
+
+class SignedInUploads:
+    """WSGI middleware that reads a file to import only from somebody who is signed in, since a thread waits for it.
+
+    Others get the answer to an empty body. Every other body is small, and has arrived before a thread is given the request.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == settings.UPLOAD_PATH and environ["REQUEST_METHOD"] == "POST" and not signed_in(environ):
+            environ["CONTENT_LENGTH"], environ["wsgi.input"] = "0", BytesIO()
+        return self.application(environ, start_response)
+
+
+def signed_in(environ: dict[str, Any]) -> bool:
+    cookies = parse_cookie(environ.get("HTTP_COOKIE", ""))
+    store = import_module(settings.SESSION_ENGINE).SessionStore
+    try:
+        return SESSION_KEY in store(cookies.get(settings.SESSION_COOKIE_NAME))
+    except DatabaseError:
+        return False

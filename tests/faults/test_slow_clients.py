@@ -1,0 +1,201 @@
+"""Clients that send slowly, read slowly, or hold many connections: nobody else notices."""
+
+import inspect
+import resource
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from authsvc.workers import PatientThreadWorker
+from tests.conftest import lacking
+from tests.faults.servers import Server
+
+HOST = b" HTTP/1.1\r\nHost: localhost\r\n"
+HEALTH = b"HEAD /healthz" + HOST + b"\r\n"
+SCRIPT = b"/static/admin/js/vendor/xregexp/xregexp.js"  # the largest answer that strangers can ask for
+LOGIN = b"POST /v1/login" + HOST + b"Content-Type: application/json\r\n"
+UPLOAD = b"POST /admin/accounts/user/import/" + HOST + b"Cookie: authsvc_csrf=" + b"a" * 32 + b"\r\nContent-Type: text/plain\r\n"
+STALLS = {
+    "a body that is to be asked for": LOGIN + b"Content-Length: 10\r\nExpect: 100-continue\r\n\r\n",
+    "half a chunk": LOGIN + b"Transfer-Encoding: chunked\r\n\r\n5\r\nab",
+    "half a request behind a whole one": HEALTH + b"GET /",
+    "a head that does not end": b"GET /healthz" + HOST + b"X: " + b"a" * 70_000,
+    "a file from a stranger": UPLOAD + b"Content-Length: 1000000\r\n\r\nab",
+    "a file in chunks from a stranger": UPLOAD + b"Transfer-Encoding: chunked\r\n\r\n20000\r\n" + b"a" * 70_000,
+    "answers that nobody reads": (b"GET " + SCRIPT + HOST + b"\r\n") * 100,
+    "an end that nobody reads": b"GET /healthz" + HOST + b"Connection: close\r\n\r\n",
+}
+
+
+@pytest.fixture(scope="module")
+def single(address) -> Iterator[Server]:
+    """One process with four threads, as by default."""
+    with Server(address, WEB_CONCURRENCY="1") as server:
+        server.start()
+        yield server
+
+
+@pytest.fixture
+def held() -> Iterator[ExitStack]:
+    """Many open connections, and that this process may open them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2500:
+        lacking("1,500 connections want a limit of 2,500 open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2500), hard))
+    with ExitStack() as stack:
+        yield stack
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def open_to(server: Server, held: ExitStack, sent: bytes = b"", source: str = "127.0.0.1", window: int = 0) -> socket.socket:
+    connection = held.enter_context(socket.socket())
+    connection.settimeout(5)
+    if window:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+    connection.bind((source, 0))
+    connection.connect(("127.0.0.1", server.port))
+    connection.sendall(sent)
+    return connection
+
+
+def idle(server: Server, held: ExitStack, source: str = "127.0.0.1") -> socket.socket:
+    """A connection on which a request was answered, and which is kept for the next."""
+    connection = open_to(server, held, HEALTH, source)
+    assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+    return connection
+
+
+def source(number: int) -> str:
+    return f"127.0.{1 + number // 200}.{1 + number % 200}"
+
+
+def still_served(connection: socket.socket, rest: bytes = HEALTH) -> bool:
+    try:
+        connection.sendall(rest)
+        return connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+    except OSError:
+        return False
+
+
+def healthy(server: Server) -> bool:
+    return all(server.call("/healthz", timeout=5).status == 200 for _ in range(3))
+
+
+@pytest.mark.parametrize("sent", STALLS.values(), ids=STALLS)
+def test_a_client_that_stalls_keeps_neither_a_thread_nor_the_loop(single, held, sent):
+    for _ in range(8):
+        open_to(single, held, sent, window=2048)
+    assert [single.call("/healthz", timeout=3).status for _ in range(8)] == [200] * 8
+
+
+def test_a_client_that_leaves_in_the_middle_is_not_waited_for(single, held):
+    connection = open_to(single, held, b"GET /heal")
+    connection.shutdown(socket.SHUT_WR)
+    with pytest.raises(ConnectionResetError):
+        connection.recv(1)
+
+
+def test_an_answer_that_is_read_late_is_whole(single, held):
+    connection = open_to(single, held, b"GET " + SCRIPT + HOST + b"Connection: close\r\n\r\n", window=2048)
+    assert healthy(single)
+    received = bytearray()
+    while more := connection.recv(65536):
+        received += more
+    head, _, body = bytes(received).partition(b"\r\n\r\n")
+    assert f"Content-Length: {len(body)}".encode() in head
+    assert len(body) > 300_000
+
+
+@pytest.mark.parametrize("sources", [1, 1500], ids=["one address", "many addresses"])
+@pytest.mark.parametrize("sent", [b"", b"G", LOGIN + b"Content-Length: 10\r\n\r\n{"], ids=["nothing", "one byte", "half a body"])
+def test_fifteen_hundred_slow_connections_keep_nobody_out(single, held, sources, sent):
+    for number in range(1500):
+        open_to(single, held, sent, source(number % sources))
+    assert healthy(single)
+
+
+@pytest.mark.parametrize("sources", [1, 1100], ids=["one address", "many addresses"])
+def test_eleven_hundred_idle_connections_keep_nobody_out(single, held, sources):
+    for number in range(1100):
+        idle(single, held, source(number % sources))
+    assert healthy(single)
+
+
+# With 256 open files there is room for 128 connections.
+
+
+@pytest.fixture(scope="module", params=["0", "1"], ids=["no proxy", "behind a proxy"])
+def small(address, request) -> Iterator[Server]:
+    with Server(address, WEB_CONCURRENCY="1", TRUSTED_PROXIES=request.param) as server:
+        server.start(open_files=256)
+        yield server
+
+
+@pytest.fixture
+def proxied(small) -> bool:
+    return small.environment["TRUSTED_PROXIES"] == "1"
+
+
+def test_whoever_holds_most_loses_first_unless_it_is_the_proxy(small, held, proxied):
+    alice = idle(small, held, "127.0.9.9")
+    crowd = [idle(small, held) for _ in range(60)]
+    for number in range(68):
+        idle(small, held, source(number))
+    assert healthy(small)
+    assert still_served(alice) is not proxied
+    assert not still_served(crowd[0])
+    assert still_served(crowd[-1])
+
+
+def test_idle_connections_go_before_one_that_sends(small, held):
+    alice = open_to(small, held, HEALTH[:9], "127.0.9.9")
+    for number in range(200):
+        idle(small, held, source(number))
+        if number % 20 == 0:
+            alice.sendall(HEALTH[9 + number // 20 :][:1])
+    assert still_served(alice, HEALTH[19:])
+
+
+def test_a_request_that_has_arrived_is_answered_whatever_comes_then(small, held):
+    asked = [open_to(small, held, HEALTH, source(number)) for number in range(100)]
+    for number in range(300):
+        open_to(small, held, b"G", source(number))
+    assert [connection.recv(4096)[:13] for connection in asked] == [b"HTTP/1.1 200 "] * 100
+
+
+def test_a_process_that_may_open_no_more_files_goes_on(address, held):
+    with Server(address, WEB_CONCURRENCY="1") as server:
+        server.start(open_files=40)
+        workers = server.workers()
+        for number in range(120):
+            open_to(server, held, b"G", source(number))
+        assert healthy(server)
+        assert server.workers() == workers
+
+
+OVERRIDDEN = {
+    "init_process": ["self"],
+    "accept": ["self", "listener"],
+    "enqueue_req": ["self", "conn"],
+    "handle_request": ["self", "req", "conn"],
+    "_keepalive_after": ["self", "conn", "keepalive"],
+    "finish_request": ["self", "conn", "fs"],
+    "wait_for_and_dispatch_events": ["self", "timeout"],
+    "murder_pending": ["self"],
+}
+NAMES = ["self.keepalived_conns", "self.pending_conns", "self.nr_conns", "self.worker_connections", "self.poller", "self.alive"]
+
+
+def test_gunicorn_still_has_what_the_worker_rests_on():
+    """When it has not, nothing else here need be true."""
+    for name, parameters in OVERRIDDEN.items():
+        assert name in vars(PatientThreadWorker)
+        assert list(inspect.signature(vars(ThreadWorker)[name]).parameters) == parameters
+    source = inspect.getsource(ThreadWorker)
+    assert [name for name in NAMES if name not in source] == []
+    assert list(inspect.signature(TConn).parameters) == ["cfg", "sock", "client", "server"]
+    assert "unreader.buf.getvalue()" in source
+    assert "conn.data_ready" in source
