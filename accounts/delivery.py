@@ -70,8 +70,13 @@ def send(mail: OutgoingMail, user: User) -> None:
 
 
 def recipient(mail: OutgoingMail) -> User | None:
-    """Who is meant, if the account is active and has an address; nobody is invited who has a password by now."""
+    """Who is meant, if the account is active and has an address; nobody is invited who has a password by now.
+
+    What was asked for with an address goes there in any case.
+    """
     user = mail.user or User.objects.find(mail.typed)
+    if "to" in mail.data:
+        return user
     if user is None or not user.is_active or not user.email:
         return None
     return None if mail.kind == Kind.INVITATION and user.has_usable_password() else user

@@ -95,5 +95,17 @@ class NotPermitted(AuthError):
     """An operator asked for what their role does not give them."""
 
 
+class IdentifierTaken(AuthError):
+    """A user name or an address that another account has; ``field`` says which."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__()
+        self.field = field
+
+
+class ChangedMeanwhile(AuthError):
+    """The account is not any more what the operator was shown."""
+
+
 class MissingReason(AuthError):
     """A dangerous act of an operator came without the reason that the trail keeps."""

@@ -84,6 +84,7 @@ class AuditEvent(models.Model):
         DEACTIVATED = "deactivated", "Deactivated by an operator"
         REACTIVATED = "reactivated", "Reactivated by an operator"
         ROLE_CHANGED = "role_changed", "Role changed by an operator"
+        IDENTIFIERS_CHANGED = "identifiers_changed", "User name or e-mail changed by an operator"
         KEYS_ENDED = "keys_ended", "API keys ended by an operator"
         ACT_REFUSED = "act_refused", "Act of an operator refused"
         IMPORTED = "imported", "Accounts imported"

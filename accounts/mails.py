@@ -55,7 +55,7 @@ def _message(name: str, mail: OutgoingMail, user: User, /, **context: Any) -> Em
         "site_name": settings.SITE_NAME,
     }
     subject = " ".join(render_to_string(f"emails/{name}_subject.txt", context).split())
-    message = EmailMultiAlternatives(subject, render_to_string(f"emails/{name}.txt", context), to=[user.email or ""])
+    message = EmailMultiAlternatives(subject, render_to_string(f"emails/{name}.txt", context), to=[mail.addressee])
     message.attach_alternative(render_to_string(f"emails/{name}.html", context), "text/html")
     message.extra_headers["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation notice answers it
     return message

@@ -298,6 +298,11 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
         return self.between_tries().update(next_try_at=now())
 
 
+def mail_kinds() -> list[tuple[str, str]]:
+    """A function, so that another kind needs no migration."""
+    return OutgoingMail.Kind.choices
+
+
 class OutgoingMail(models.Model):
     """A mail that was asked for, and what became of it. It holds no secret: these are made when it is sent."""
 
@@ -307,6 +312,8 @@ class OutgoingMail(models.Model):
         PASSWORD_CHANGED = "password_changed", "Word that the password was changed"
         KEYS_REMAIN = "keys_remain", "Word that API keys outlived a reset"
         KEY_LEAKED = "key_leaked", "Word that an API key was reported as leaked"
+        IDENTIFIERS_CHANGED = "identifiers_changed", "Word that user name or e-mail changed"
+        ROLE_CHANGED = "role_changed", "Word that the role changed"
 
     class Fate(models.TextChoices):
         WAITING = "waiting", "Waiting"
@@ -315,7 +322,7 @@ class OutgoingMail(models.Model):
         ENOUGH = "enough", "Not sent: enough for this hour"
         FAILED = "failed", "Failed"
 
-    kind = models.CharField(max_length=20, choices=Kind.choices)
+    kind = models.CharField(max_length=20, choices=mail_kinds)
     typed = models.CharField(max_length=254, blank=True, help_text="The name or address that somebody typed; nobody was looked up then.")
     user = models.ForeignKey(User, null=True, blank=True, on_delete=models.CASCADE, related_name="mails")
     fate = models.CharField(max_length=10, choices=Fate.choices, default=Fate.WAITING)
@@ -362,6 +369,11 @@ class OutgoingMail(models.Model):
         old = self.kind == self.Kind.RESET and self.created_at < now() - settings.RESET_LIFETIME
         return old and self.fate == self.Fate.FAILED
 
+    @property
+    def addressee(self) -> str:
+        """Where it goes: the address of its user, unless it was asked for with another one."""
+        return self.data.get("to") or (self.user.email or "" if self.user else "")
+
     def claim(self, length: timedelta) -> bool:
         """Take the row for as long as one try may last; False if another worker was first."""
         claimed = OutgoingMail.objects.waiting().filter(pk=self.pk, next_try_at=self.next_try_at)
@@ -370,7 +382,7 @@ class OutgoingMail(models.Model):
         return bool(claimed.update(next_try_at=until, claimed_until=until, tries=self.tries))
 
     def close(self, fate: str) -> None:
-        self.fate, self.closed_at, self.recipient = fate, now(), (self.user.email or "" if self.user else "")
+        self.fate, self.closed_at, self.recipient = fate, now(), self.addressee
         self.error = self.error if fate == self.Fate.FAILED else ""
         self.claimed_until = None
         self.save(update_fields=["fate", "closed_at", "claimed_until", "recipient", "error", "user"])

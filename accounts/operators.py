@@ -14,12 +14,13 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.crypto import get_random_string
 from django.utils.timezone import now
 
-from accounts import audit, erasure, limits, outbox, passwords
+from accounts import audit, erasure, identifier_changes, limits, outbox, passwords
 from accounts.errors import EmailDisabled, MissingReason, NotPermitted
-from accounts.models import ROLES, OutgoingMail, PasswordReset, Session, User
+from accounts.models import ROLES, OutgoingMail, Session, User
 
 Kind = audit.Kind
-PROFILE = ("username", "email", "name", "organization", "aws_region", "language")  # what operators edit as plain fields
+IDENTIFIERS = ("username", "email")  # given with a new account; changed by an action
+PROFILE = ("name", "organization", "aws_region", "language")  # what operators edit as plain fields
 NOBODY = Q(pk__in=())
 
 
@@ -181,7 +182,7 @@ def create(person: User, *, operator: User, password: str | None = None) -> User
 
 
 def edit(person: User, *, operator: User, changed: list[str]) -> None:
-    """Save these fields of a profile, and no others. With another address, links that were mailed to the one before open nothing."""
+    """Save these fields of a profile, and no others."""
     with refusals_on_record(operator, person), transaction.atomic():
         held, current = _hold(operator, person)
         if not may_edit(held, current) or not set(changed) <= set(PROFILE):
@@ -192,8 +193,6 @@ def edit(person: User, *, operator: User, changed: list[str]) -> None:
         if not values:
             return
         User.objects.filter(pk=person.pk).update(**values, updated_at=now())
-        if "email" in values:
-            PasswordReset.objects.filter(user=current).void()
         audit.record(Kind.ACCOUNT_CHANGED, user=person, actor=held, reason=", ".join(values))
 
 
@@ -283,7 +282,16 @@ def _change_role(person: User, role: str) -> Outcome | None:
     person.is_staff, person.is_superuser = ROLES[role]
     person.save(update_fields=["is_staff", "is_superuser", "updated_at"])
     person.void_logins()
+    if settings.EMAILS_ENABLED and person.email:
+        outbox.put(outbox.Kind.ROLE_CHANGED, user=person, before=before, after=role)
     return Outcome(f"{before} → {role}")
+
+
+def _change_identifiers(person: User, username: str, email: str, shown: str = "") -> Outcome | None:
+    """Sessions, keys and the password go on: it is the same person."""
+    changes = identifier_changes.change(person, username, email, shown=shown)
+    told = [f"{name} {before or 'none'} → {after or 'none'}" for name, (before, after) in changes.items()]
+    return Outcome(", ".join(told)) if changes else None
 
 
 def _erase(person: User) -> Outcome:
@@ -327,6 +335,13 @@ END_SESSIONS = Act(name="end_sessions", kind=Kind.SESSIONS_ENDED, perform=_end_s
 END_SESSION = Act(name="end_session", kind=Kind.SESSIONS_ENDED, perform=_end_session, on_oneself=True)
 DEACTIVATE = Act(name="deactivate", kind=Kind.DEACTIVATED, perform=_deactivate, fits=lambda person: person.is_active, dangerous=True)
 REACTIVATE = Act(name="reactivate", kind=Kind.REACTIVATED, perform=_reactivate, fits=lambda person: not person.is_active, dangerous=True)
+CHANGE_IDENTIFIERS = Act(
+    name="change_identifiers",
+    kind=Kind.IDENTIFIERS_CHANGED,
+    perform=_change_identifiers,
+    dangerous=True,
+    on_oneself=True,
+)
 CHANGE_ROLE = Act(name="change_role", kind=Kind.ROLE_CHANGED, perform=_change_role, dangerous=True, super_only=True)
 ERASE = Act(
     name="erase",

@@ -79,6 +79,7 @@ def make_reset(user: User, mail: OutgoingMail | None = None) -> Proof:
     An invitation lasts longer, is nothing that anybody may ask for, and has no code: nobody can use it up by guessing.
     """
     _hold(user.pk)
+    user.refresh_from_db(fields=["email"])  # an operator may have changed it since: what is made from now on goes to the new one
     invited = mail is not None and mail.kind == outbox.Kind.INVITATION
     others = user.resets.filter(created_at__gt=now() - timedelta(hours=1)).exclude(mail=mail).exclude(code_digest="")
     if mail and not invited and others.values("mail").distinct().count() >= PER_HOUR:

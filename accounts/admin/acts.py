@@ -24,7 +24,7 @@ class Offer:
 
     ``will`` says what will happen, ``did`` what did, with ``{whom}`` in both; ``idle`` why there is nothing to do. Of rows that are no
     accounts ``owner`` is the field that leads to one, ``key`` the name under which the act is told of the row, and ``alive`` finds those
-    that there is something to do to.
+    that there is something to do to. ``choices`` are fields of the page that asks, and ``initial`` what they hold for a single row.
     """
 
     act: operators.Act
@@ -39,6 +39,7 @@ class Offer:
     named: Callable[[Any], str] = str
     brief: Callable[[Any], str] | None = None
     choices: Callable[[], dict[str, forms.Field]] = dict
+    initial: Callable[[Any], dict[str, str]] = lambda row: {}
     most: int = MOST
 
     @property
@@ -120,8 +121,9 @@ def address(offer: Offer) -> str:
 
 
 def too_many(offer: Offer) -> str:
-    plural = offer.model._meta.verbose_name_plural
-    return f"“{offer.label}” goes for at most {offer.most:,} {plural} at once. Nothing was done. Narrow the list down first."
+    meta = offer.model._meta
+    rows = meta.verbose_name if offer.most == 1 else meta.verbose_name_plural
+    return f"“{offer.label}” goes for at most {offer.most:,} {rows} at once. Nothing was done. Narrow the list down first."
 
 
 def is_id(text: str, model: type[Model]) -> bool:

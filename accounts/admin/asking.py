@@ -24,7 +24,7 @@ from accounts.admin import acts
 from accounts.admin.acts import Offer
 from accounts.admin.base import operator
 from accounts.admin.links import rows_url
-from accounts.errors import InvalidCredentials, NotPermitted, TooManyAttempts
+from accounts.errors import ChangedMeanwhile, IdentifierTaken, InvalidCredentials, NotPermitted, TooManyAttempts
 from accounts.forms import Password
 from accounts.models import User
 
@@ -217,7 +217,13 @@ class ActPage(View):
         reason, choices = "", {}
         if plan.fitting:
             reason, choices = form.cleaned_data["reason"], {name: form.cleaned_data[name] for name in self.offer.choices()}
-        return self.report(self.carry_out(plan, reason, **choices))
+        try:
+            return self.report(self.carry_out(plan, reason, **choices))
+        except IdentifierTaken as refusal:
+            form.add_error(refusal.field, "Another account has this one. Nothing was done.")
+            return self.ask(asked, form, self.back())
+        except ChangedMeanwhile:
+            return self.refuse("Somebody else changed this account since this page was opened. Nothing was done.", HTTPStatus.CONFLICT)
 
     def plan(self, ids: str) -> Plan | HttpResponse:
         try:
@@ -234,7 +240,8 @@ class ActPage(View):
         plan = self.plan(ids)
         if isinstance(plan, HttpResponse):
             return plan
-        form = form or ConfirmForm(request=self.request, offer=self.offer)
+        initial = self.offer.initial(plan.fitting[0]) if len(plan.fitting) == 1 else {}
+        form = form or ConfirmForm(request=self.request, offer=self.offer, initial=initial)
         status = form.status if plan.fitting else HTTPStatus.OK
         if plan.forbidden and not plan.fitting and not plan.idle:
             status = HTTPStatus.FORBIDDEN

@@ -25,6 +25,7 @@ from accounts.models import User
 
 admin.site.unregister(Group)  # roles are two flags
 
+NEW = (*operators.IDENTIFIERS, *operators.PROFILE)
 INVITE, TEMPORARY = "invite", "temporary"
 
 
@@ -43,7 +44,7 @@ class NewUserForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = User
-        fields = operators.PROFILE
+        fields = NEW
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -69,7 +70,7 @@ class UserAdmin(Acting, lists.People, Whole):
     ordering = ("username",)
     readonly_fields = ("uuid", "last_login", "created_at", "updated_at")
     fieldsets = (("Profile", {"fields": operators.PROFILE}),)
-    add_fieldsets = ((None, {"fields": (*operators.PROFILE, "way")}),)
+    add_fieldsets = ((None, {"fields": (*NEW, "way")}),)
 
     # Who may
 
@@ -96,7 +97,7 @@ class UserAdmin(Acting, lists.People, Whole):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:
-            kwargs |= {"form": NewUserForm, "fields": operators.PROFILE}
+            kwargs |= {"form": NewUserForm, "fields": NEW}
         return super().get_form(request, obj, change, **kwargs)
 
     def changeform_view(

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils.timezone import localtime
 
-from accounts import operators
+from accounts import identifier_changes, operators
 from accounts.admin import acts
 from accounts.admin.acts import Offer
 from accounts.models import ROLES, OutgoingMail, OutgoingMailQuerySet, Session, User
@@ -45,6 +45,34 @@ def _no_mail(otherwise: str) -> str:
 def _role() -> dict[str, forms.Field]:
     names = {"user": "User: no way into this admin", "admin": "Admin: works with users", "super_admin": "Super admin: may do everything"}
     return {"role": forms.ChoiceField(label="New role", choices=[(role, names[role]) for role in ROLES], widget=forms.RadioSelect)}
+
+
+class IdentifierInput(forms.CharField):
+    """A user name or an address, by the rules of its column."""
+
+    def __init__(self, name: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.column: Any = User._meta.get_field(name)
+
+    def clean(self, value: Any) -> str:
+        return self.column.clean(super().clean(value), None) or ""
+
+
+def _identifiers() -> dict[str, forms.Field]:
+    plain = forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"})
+    return {
+        "username": IdentifierInput("username", label="User name", widget=plain),
+        "email": IdentifierInput("email", label="E-mail", widget=plain, required=False, help_text="Empty: no mail, and no reset by mail."),
+        "shown": forms.CharField(required=False, widget=forms.HiddenInput),
+    }
+
+
+def _both_are_told() -> str:
+    return "A mail about it goes to the old address and to the new one." if settings.EMAILS_ENABLED else "No mail tells the owner."
+
+
+def _present(user: User) -> dict[str, str]:
+    return {"username": user.username, "email": user.email or "", "shown": identifier_changes.fingerprint(user)}
 
 
 def _live(sessions: Any) -> QuerySet[Any]:
@@ -107,6 +135,19 @@ acts.register(
         did="Made a temporary password for {whom}.",
         idle="Is deactivated",
         most=100,  # each is hashed, which takes its time
+    ),
+    on_people(
+        act=operators.CHANGE_IDENTIFIERS,
+        label="Change user name or e-mail",
+        will=lambda: (
+            "{whom} signs in with what stands here from now on. The password, sessions and API keys stay as they are; links and codes "
+            f"from earlier mails stop working. {_both_are_told()}"
+        ),
+        did="Changed the user name or e-mail address of {whom}.",
+        idle="Is known by this name and address already",
+        choices=_identifiers,
+        initial=_present,
+        most=1,
     ),
     on_people(
         act=operators.CHANGE_ROLE,

@@ -18,7 +18,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
-from accounts import operators, origin
+from accounts import identifier_changes, operators, origin
 from accounts.audit import Kind
 from accounts.errors import NotPermitted
 from accounts.models import AuditEvent, PasswordReset, User
@@ -188,10 +188,11 @@ class _Batch:
             each.user.pk = None  # which an attempt that failed may have set
         users = User.objects.bulk_create([each.user for each in plan.fresh])
         self.date([each for each in plan.fresh if each.created_at])
-        self.change(plan.changed)
+        readdressed = self.change(plan.changed)
         AuditEvent.objects.bulk_create(
             [self.event(Kind.IMPORTED, user, f"from {self.source}") for user in users]
             + [self.event(Kind.ACCOUNT_CHANGED, user, f"{', '.join(names)}, from {self.source}") for user, names in plan.changed]
+            + [self.event(Kind.IDENTIFIERS_CHANGED, user, f"email {old or 'none'} → {user.email or 'none'}") for user, old in readdressed]
         )
 
     def date(self, dated: list[Candidate]) -> None:
@@ -201,14 +202,18 @@ class _Batch:
             with connection.cursor() as cursor:
                 cursor.executemany("UPDATE accounts_user SET created_at = %s WHERE id = %s", rows)
 
-    def change(self, changed: list[tuple[User, list[str]]]) -> None:
-        """With another address, links that were mailed to the one before open nothing."""
+    def change(self, changed: list[tuple[User, list[str]]]) -> list[tuple[User, str | None]]:
+        """Returns who has another address now, with the one before. Links that were mailed there open nothing, and both are told."""
         at = now()
+        old = dict(User.objects.filter(pk__in=[user.pk for user, names in changed if "email" in names]).values_list("pk", "email"))
         for user, _ in changed:
             user.updated_at = at
         User.objects.bulk_update([user for user, _ in changed], [*CHANGEABLE, "updated_at"])
-        readdressed = [user.pk for user, names in changed if "email" in names]
-        PasswordReset.objects.filter(user__in=readdressed).void()
+        PasswordReset.objects.filter(user__in=old).void()
+        readdressed = [(user, old[user.pk]) for user, _ in changed if user.pk in old]
+        for user, before in readdressed:
+            identifier_changes.tell(user, {"email": (before or "", user.email or "")})
+        return readdressed
 
     def event(self, kind: str, user: User, reason: str) -> AuditEvent:
         here = origin.current()

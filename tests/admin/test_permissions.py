@@ -52,6 +52,7 @@ ACTIONS = {
         "force_change": (ADMINS, SUPERS),
         "end_sessions": (ADMINS, SUPERS),
         "temporary_password": (ADMINS, SUPERS),
+        "change_identifiers": (ADMINS, SUPERS),
         "change_role": (SUPERS, SUPERS),
         "deactivate": (ADMINS, SUPERS),
         "reactivate": (ADMINS, SUPERS),
@@ -128,7 +129,15 @@ def send(client, found, verb):
     path = reverse(f"admin:{meta.app_label}_{meta.model_name}_{name}", args=[] if verb in ("list", "add") else [found.pk])
     if verb in ("list", "view"):
         return client.get(path)
-    sent = {"post": "yes", "username": "renamed", "way": "temporary", "provider": "aws", "reason": "ticket 7", "password": PASSWORD}
+    sent = {
+        "post": "yes",
+        "username": "renamed",
+        "name": "Renamed",
+        "way": "temporary",
+        "provider": "aws",
+        "reason": "ticket 7",
+        "password": PASSWORD,
+    }
     if verb == "change":
         return client.post(path, sent | {"secret": "nvapi-another-of-sixteen"})
     return client.post(path, sent | {"key_id": "AKIAIOSFODNN7EXAMPLE", "region": "eu-north-1", "secret": "one/of/forty/letters"})
@@ -195,7 +204,7 @@ def test_every_action_by_everybody(request, by, model, name, whose):
     ready(name, found)
     before = stored()
     allowed = role in ACTIONS[model][name][whose == "of an admin"]
-    answer = act(by, name, found, role="user" if whose == "of an admin" else "admin")
+    answer = act(by, name, found, role="user" if whose == "of an admin" else "admin", username="renamed", email="renamed@example.com")
     if allowed:
         assert answer.status_code in (200, 302)
         assert AuditEvent.objects.filter(actor__username="olga").exclude(kind="act_refused").exists()

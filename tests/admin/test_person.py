@@ -224,6 +224,6 @@ def test_saving_the_profile_stays_on_the_page(client, alice):
 
 
 def test_what_cannot_be_saved_comes_first_and_under_the_name_that_still_holds(client, alice, bob):
-    page = client.post(path_of(alice), {"username": "bob", "name": "Somebody else"}).content.decode()
+    page = client.post(path_of(alice), {"username": "bob", "name": "Somebody else" * 20}).content.decode()
     assert "<h1>Alice Liddell</h1>" in page
-    assert page.index("already exists") < page.index('id="sessions"')
+    assert page.index("at most 200 characters") < page.index('id="sessions"')

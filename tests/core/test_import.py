@@ -21,7 +21,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import hashers, kinds, passwords
+from accounts import delivery, hashers, kinds, passwords
 from accounts.errors import InvalidCredentials
 from accounts.hashers import CURRENT, DamagedHash, read
 from accounts.models import AuditEvent, OutgoingMail, User
@@ -435,6 +435,13 @@ def test_an_account_that_is_there_is_left_alone_unless_it_is_to_be_updated(alice
     assert AuditEvent.objects.get(kind="account_changed").reason == "email, name, from people.csv"
     reset.refresh_from_db()
     assert reset.used_at, "a link that was mailed to the old address still opens"
+
+
+def test_an_address_that_a_file_changes_is_told_to_the_old_and_to_the_new_one(alice, mailoutbox):
+    take("username,email\nalice,new@example.com\n", update=True)
+    delivery.deliver_due()
+    assert {mail.to[0] for mail in mailoutbox} == {"alice@example.com", "new@example.com"}
+    assert "alice@example.com → new@example.com" in AuditEvent.objects.get(kind="identifiers_changed").reason
 
 
 def test_an_account_that_somebody_makes_meanwhile_is_found_at_the_second_try(monkeypatch):

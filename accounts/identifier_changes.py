@@ -1,0 +1,60 @@
+"""Changes of what an account is known by: its user name and its e-mail address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils.timezone import now
+
+from accounts import outbox
+from accounts.errors import ChangedMeanwhile, IdentifierTaken
+from accounts.models import PasswordReset, User
+
+Changes = dict[str, tuple[str, str]]  # field → value before and after
+
+
+def fingerprint(person: User) -> str:
+    """What an operator was shown of an account, to be compared when their change arrives."""
+    return f"{person.username} {person.email or ''}"
+
+
+def change(person: User, username: str, email: str, *, shown: str = "") -> Changes:
+    """Give an account, which the caller has locked, another user name or address, or both; what changed.
+
+    Its resets are void, and its owner is told at the old and at the new address. ``IdentifierTaken``
+    where another account has one of them; ``ChangedMeanwhile`` if it is not any more as ``shown``.
+    """
+    if shown and shown != fingerprint(person):
+        raise ChangedMeanwhile
+    columns: dict[str, Any] = {name: User._meta.get_field(name) for name in ("username", "email")}
+    wanted = {"username": columns["username"].clean(username, person), "email": columns["email"].clean(email, person)}
+    before = {name: getattr(person, name) for name in wanted if getattr(person, name) != wanted[name]}
+    if not before:
+        return {}
+    _store(person, {name: wanted[name] for name in before})
+    PasswordReset.objects.filter(user=person).void()
+    changes = {name: (value or "", wanted[name] or "") for name, value in before.items()}
+    tell(person, changes)
+    return changes
+
+
+def _store(person: User, values: dict[str, str | None]) -> None:
+    """The unique columns decide who is first."""
+    try:
+        with transaction.atomic():
+            User.objects.filter(pk=person.pk).update(**values, updated_at=now())
+    except IntegrityError as error:
+        others = User.objects.exclude(pk=person.pk)
+        taken = next((name for name, value in values.items() if value and others.filter(**{name: value}).exists()), "username")
+        raise IdentifierTaken(taken) from error
+    person.refresh_from_db(fields=[*values])
+
+
+def tell(person: User, changes: Changes) -> None:
+    """Mail word of it to the present address and, where it was replaced, to the one before."""
+    old, new = changes.get("email", (person.email or "",) * 2)
+    if settings.EMAILS_ENABLED:
+        for address in sorted({old, new} - {""}):
+            outbox.put(outbox.Kind.IDENTIFIERS_CHANGED, user=person, to=address, replaced=address != new, changes=changes)
