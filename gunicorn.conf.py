@@ -14,7 +14,9 @@ bind = _address if _whole else f"{_address}:{os.environ.get('PORT', '8000')}"
 # One process with threads by default: without REDIS_URL, every process counts attempts for itself.
 # THREADS=1 makes sync workers: faster, but without keep-alive, and only fit to stand behind a proxy that buffers requests.
 workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
-threads = int(os.environ.get("THREADS", "4"))
+# A login waits in its thread for its hash, of which as many are computed at once as there are processors (accounts/hashing_pool.py):
+# sixteen threads are enough for a burst of logins to wait in, and always leave one for everything else.
+threads = int(os.environ.setdefault("THREADS", "16"))  # and the settings read it there
 worker_class = "authsvc.workers.PatientThreadWorker" if threads > 1 else "sync"
 
 # A container has ten seconds between SIGTERM and SIGKILL; what is being answered then takes a fraction of one.

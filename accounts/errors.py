@@ -87,6 +87,10 @@ class TooManyAttempts(AuthError):
         return max(1, ceil(self.retry_after.total_seconds()))
 
 
+class HashingOverloaded(AuthError):
+    """No place is free in the queue of password hashes; nothing was checked, and no budget is spent."""
+
+
 class UnusableKeyring(AuthError):
     """The stored signing keys cannot be opened with this SECRET_KEY."""
 

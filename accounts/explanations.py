@@ -300,6 +300,10 @@ REFUSALS: dict[str, tuple[Callable[[Refusal], str], str]] = {
         LOGIN_ADVICE["password must be changed"],
     ),
     "TooManyAttempts": (_too_many, UNLOCK),
+    "HashingOverloaded": (
+        lambda refusal: f"The password was not looked at: too many were being checked at that moment ({refusal.reason}).",
+        "The person tries again. If it happens often, add processors or nodes, or look who floods the logins.",
+    ),
     "WeakPassword": (lambda refusal: f"The new password was refused: {refusal.reason}", "The person chooses another password."),
     "EmailDisabled": (lambda refusal: "A mail was asked for, but none is sent here.", "Set EMAILS_ENABLED, or give a temporary password."),
     "NotAuthenticated": (lambda refusal: "The request came without a token or key.", ASK_AGAIN),

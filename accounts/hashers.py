@@ -1,20 +1,17 @@
 """Argon2id at the cost that the settings say, hashes that came from elsewhere, and what a stored hash says of itself."""
 
 import binascii
-import os
+import hashlib
 import re
 from base64 import b64decode, b64encode
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from hashlib import pbkdf2_hmac, scrypt
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher, BasePasswordHasher, BCryptPasswordHasher
 from django.utils.crypto import constant_time_compare
 
-# As many at once as there are processors: more would take each other's caches, and each thread that ever hashed keeps its 19 MiB.
-_processors = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="argon2")
+from accounts.hashing_pool import pool
 
 
 class TunedArgon2PasswordHasher(Argon2PasswordHasher):
@@ -25,10 +22,10 @@ class TunedArgon2PasswordHasher(Argon2PasswordHasher):
     parallelism = settings.ARGON2_PARALLELISM
 
     def encode(self, password: str, salt: str) -> str:
-        return _processors.submit(super().encode, password, salt).result()
+        return pool.run(super().encode, password, salt)
 
     def verify(self, password: str, encoded: str) -> bool:
-        return _processors.submit(super().verify, password, encoded).result()
+        return pool.run(super().verify, password, encoded)
 
 
 class ImportedBCryptPasswordHasher(BCryptPasswordHasher):
@@ -56,7 +53,7 @@ class ImportedPHCPasswordHasher(BasePasswordHasher):
         return True
 
     def harden_runtime(self, password: str, encoded: str) -> None:
-        """Every wrong password is made to cost the same elsewhere."""
+        """Nothing: one wrong password costs one hash, of this kind."""
 
 
 # What a stored hash says of itself
@@ -155,7 +152,7 @@ def _decoded(text: str) -> bytes:
 def _derived(password: bytes, stored: Stored) -> bytes:
     costs, length = stored.costs, len(stored.digest)
     if "i" in costs:
-        return pbkdf2_hmac(stored.kind.split("$")[1].removeprefix("pbkdf2-"), password, stored.salt, costs["i"], length)
+        return hashlib.pbkdf2_hmac(stored.kind.split("$")[1].removeprefix("pbkdf2-"), password, stored.salt, costs["i"], length)
     n, r, p = 1 << costs["ln"], costs["r"], costs["p"]
     room = 128 * r * (n + p + 2) + 2**20  # OpenSSL's own limit is 32 MiB
-    return scrypt(password, salt=stored.salt, n=n, r=r, p=p, maxmem=room, dklen=length)
+    return hashlib.scrypt(password, salt=stored.salt, n=n, r=r, p=p, maxmem=room, dklen=length)

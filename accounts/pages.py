@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from django.views.generic import FormView, TemplateView, View
 
 from accounts import limits, passwords, refusals
-from accounts.errors import EmailDisabled, InvalidCredentials, InvalidReset, TooManyAttempts, WeakPassword
+from accounts.errors import EmailDisabled, HashingOverloaded, InvalidCredentials, InvalidReset, TooManyAttempts, WeakPassword
 from accounts.forms import ChangePasswordForm, ForgotForm, NewPasswordForm, PageForm
 from accounts.models import PasswordReset
 
@@ -64,6 +64,8 @@ class FormPage(Page, FormView):  # type: ignore[type-arg]
             form.refuse("current", _("The name or the current password is wrong."))
         except TooManyAttempts as refusal:
             return self.refuse_for_now(form, refusal)
+        except HashingOverloaded as refusal:
+            return self.refuse_while_busy(form, refusal)
         else:
             return super().form_valid(form)
         return self.form_invalid(form)
@@ -83,6 +85,13 @@ class FormPage(Page, FormView):  # type: ignore[type-arg]
         form.refuse(None, wait % {"minutes": minutes})
         response = self.form_invalid(form, status=429)
         response.headers["Retry-After"] = str(refusal.seconds)
+        return response
+
+    def refuse_while_busy(self, form: PageForm, refusal: HashingOverloaded) -> HttpResponse:
+        refusals.remember(refusal, 503, "to try again in a moment")
+        form.refuse(None, _("Too many people are signing in just now. Nothing was changed. Please send the form again in a moment."))
+        response = self.form_invalid(form, status=503)
+        response.headers["Retry-After"] = "1"
         return response
 
 

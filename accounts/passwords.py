@@ -18,7 +18,16 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from accounts import audit, kinds, limits, outbox
-from accounts.errors import InvalidChallenge, InvalidCode, InvalidCredentials, InvalidReset, TooManyResets, UnknownAccount, WeakPassword
+from accounts.errors import (
+    HashingOverloaded,
+    InvalidChallenge,
+    InvalidCode,
+    InvalidCredentials,
+    InvalidReset,
+    TooManyResets,
+    UnknownAccount,
+    WeakPassword,
+)
 from accounts.models import OutgoingMail, PasswordReset, User
 from accounts.signals import password_reset
 
@@ -28,14 +37,13 @@ Kind = audit.Kind
 
 
 def authenticate(identifier: str, password: str) -> User:
-    """The active account of this name or address and password. All ways to be wrong look and last the same."""
+    """The active account of this name or address and password. All ways to be wrong look the same, and cost one hash."""
     user = User.objects.find(identifier)
-    checked = kinds.check(password, user.password if user else "")
+    checked = kinds.check(password, user.password if user else "", identifier)
     if user and checked.right and user.is_active:
         if checked.outdated:
             _upgrade(user, password)
         return user
-    kinds.even_out(password, checked.kind)
     if user is None:
         raise _recorded(UnknownAccount("no such account"), identifier)
     raise _recorded(InvalidCredentials("account is not active" if checked.right else _objection(checked)), identifier, user)
@@ -183,9 +191,8 @@ def _hold(user_id: int) -> None:
 def change(user_id: int, previous: str, proposed: str, *, keep: UUID | None = None) -> User:
     """A new password for an account whose present one is given; other sessions than ``keep`` end."""
     user = User.objects.get(pk=user_id)
-    checked = kinds.check(previous, user.password)
+    checked = kinds.check(previous, user.password, user.username)
     if not checked.right:
-        kinds.even_out(previous, checked.kind)
         raise _recorded(InvalidCredentials(_objection(checked)), user.username, user)
     return _change(user, proposed, keep)
 
@@ -211,7 +218,7 @@ def answer_challenge(user: User, epoch: str, password: str) -> User:
     """The new password of an account that had to choose one; once, as long as nothing has changed since the challenge."""
     if str(user.epoch) != epoch or not user.must_change_password or not user.is_active:
         raise InvalidChallenge("answered, or the account has changed")
-    if kinds.check(password, user.password).right:
+    if kinds.check(password, user.password, user.username).right:
         raise WeakPassword(_("Choose another password than the temporary one."))
     hashed = hash_new(user, password)
     with transaction.atomic():
@@ -251,8 +258,11 @@ def _tell(user: User, how: str) -> None:
 
 
 def _upgrade(user: User, password: str) -> None:
-    """Hash the password anew with today's cost, unless it was changed in the meantime."""
-    upgraded = make_password(password)
+    """Hash the password anew with today's cost, unless it was changed in the meantime; at a later login if the queue is full."""
+    try:
+        upgraded = make_password(password)
+    except HashingOverloaded:
+        return
     if User.objects.filter(pk=user.pk, password=user.password).update(password=upgraded):
         user.password = upgraded
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.models import AnonymousUser
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -18,10 +18,11 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from accounts import audit, limits, operators, origin, passwords
-from accounts.errors import InvalidCredentials, TooManyAttempts
+from accounts.errors import HashingOverloaded, InvalidCredentials, TooManyAttempts
 from accounts.models import User
 
 REMEMBERED = timedelta(minutes=5)  # for how long the password is not asked again
+OVERLOADED = "overloaded"  # the code of a form's error
 ENTERED, SEEN, PASSWORD_GIVEN = "entered_at", "seen_at", "password_given_at"  # keys of the browser's session
 
 
@@ -34,6 +35,8 @@ class LoginForm(AdminAuthenticationForm):
                 return self.checked()
         except TooManyAttempts as refusal:
             raise ValidationError(f"Too many login attempts. {try_again(refusal)}", code="throttled") from refusal
+        except HashingOverloaded as refusal:
+            raise ValidationError("Too many people are signing in just now. Please try again in a moment.", code=OVERLOADED) from refusal
         except InvalidCredentials as refusal:
             raise self.get_invalid_login_error() from refusal
 
@@ -94,6 +97,9 @@ class OperatorsSite(admin.AdminSite):
         if request.method == "POST" and response.status_code == 302:
             request.session[ENTERED] = request.session[SEEN] = int(time())
             remember_password(request)
+        form = (getattr(response, "context_data", None) or {}).get("form")
+        if form and form.has_error(NON_FIELD_ERRORS, OVERLOADED):
+            response.status_code, response.headers["Retry-After"] = 503, "1"
         return response
 
 

@@ -20,7 +20,7 @@ from rest_framework.viewsets import ViewSet
 from accounts import limits, origin, parsing, passwords, refusals, sessions
 from accounts.authentication import ExpiredTokenAuthentication, SessionTokenAuthentication
 from accounts.contract import Contract
-from accounts.errors import PasswordChangeRequired, TooManyAttempts
+from accounts.errors import HashingOverloaded, PasswordChangeRequired, TooManyAttempts
 from accounts.sessions import Grant, Identity
 
 logger = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ class ContractViewSet(ViewSet):
             return {"WWW-Authenticate": "Bearer"}
         if isinstance(error, TooManyAttempts):
             return {"Retry-After": str(error.seconds)}
-        if isinstance(error, OperationalError | InterfaceError):
+        if isinstance(error, OperationalError | InterfaceError | HashingOverloaded):
             return {"Retry-After": "1"}
         if isinstance(error, exceptions.MethodNotAllowed):
             return {"Allow": self._allowed()}

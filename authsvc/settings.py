@@ -308,6 +308,8 @@ PASSWORD_HASHERS = [
 ARGON2_MEMORY_KIB = number("ARGON2_MEMORY_KIB", 19_456, least=8)  # 19 MiB, t=2, p=1: OWASP's Password Storage Cheat Sheet
 ARGON2_TIME_COST = number("ARGON2_TIME_COST", 2, least=1)
 ARGON2_PARALLELISM = number("ARGON2_PARALLELISM", 1, least=1)
+HASHING_QUEUE = number("HASHING_QUEUE", 0, least=1)  # 0: four times the processors, and 10 at least
+THREADS = number("THREADS", 0, least=1)  # of a web process, as gunicorn.conf.py says; 0 in commands
 AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
     {

@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from accounts.errors import HashingOverloaded
 from accounts.pages import keep_private
 from authsvc import contracts, health
 from authsvc.contracts import introspection
@@ -30,12 +31,12 @@ urlpatterns = [
 ]
 
 
-def _answer(status: int, text: str) -> Callable[..., HttpResponse]:
+def _answer(status: int, text: str, page: str = "") -> Callable[..., HttpResponse]:
     """A refusal of what reached no view: a page for people, and short JSON for programs."""
 
     def handler(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
         if _reads_html(request):
-            return keep_private(render(request, f"{status}.html", status=status))
+            return keep_private(render(request, page or f"{status}.html", status=status))
         return JsonResponse({"detail": text}, status=status)
 
     return handler
@@ -48,7 +49,7 @@ def _reads_html(request: HttpRequest) -> bool:
 
 
 _unreadable, _broken = _answer(400, "Bad request"), _answer(500, "Internal server error")
-_without_database = _answer(503, "Service temporarily unavailable")
+_unavailable, _busy = (_answer(503, "Service temporarily unavailable", page) for page in ("503.html", "busy.html"))
 handler403 = _answer(403, "Forbidden")
 handler404 = _answer(404, "Not found")
 
@@ -61,9 +62,12 @@ def handler400(request: HttpRequest, exception: Exception | None = None) -> Http
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    """Django calls it while it handles what was raised. A database that does not answer is no fault, and will be back."""
-    if not isinstance(sys.exception(), OperationalError | InterfaceError):
+    """Django calls it while it handles what was raised. A database that does not answer is no fault, and will be back;
+    neither is a full queue of password hashes.
+    """
+    error = sys.exception()
+    if not isinstance(error, OperationalError | InterfaceError | HashingOverloaded):
         return _broken(request)
-    response = _without_database(request)
+    response = (_busy if isinstance(error, HashingOverloaded) else _unavailable)(request)
     response.headers["Retry-After"] = "1"
     return response

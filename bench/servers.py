@@ -14,7 +14,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 WORKERS = 2
-THREADS = {"sync": 1, "gthread": 4}
+THREADS = {"sync": 1, "gthread": 16}
 
 
 @dataclass(frozen=True)

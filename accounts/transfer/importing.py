@@ -6,11 +6,11 @@ since an account that is there is left alone.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -21,6 +21,8 @@ from django.utils.timezone import now
 from accounts import identifier_changes, operators, origin
 from accounts.audit import Kind
 from accounts.errors import NotPermitted
+from accounts.hashing_pool import PROCESSORS
+from accounts.hashing_pool import pool as hashing_pool
 from accounts.models import AuditEvent, PasswordReset, User
 from accounts.origin import printable
 from accounts.transfer.candidates import Candidate, Refused, candidate
@@ -84,13 +86,9 @@ def import_rows(rows: Iterable[Row], options: Options, *, source: str, actor: Us
 
 
 def _import(rows: Iterator[Row], options: Options, source: str, actor: User | None) -> Iterator[list[Verdict]]:
-    with Seen() as seen, ThreadPoolExecutor(cores()) as pool:
+    with Seen() as seen, ThreadPoolExecutor(PROCESSORS) as pool:
         while batch := list(islice(rows, BATCH)):
             yield _Batch(options, seen, pool, source, actor).take(batch)
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass
@@ -179,7 +177,8 @@ class _Batch:
     def hash_passwords(self, fresh: list[Candidate]) -> None:
         """With all cores: hashing leaves Python's lock alone."""
         plain = [each for each in fresh if each.password is not None and not each.user.has_usable_password()]
-        for each, hashed in zip(plain, self.pool.map(make_password, [each.password for each in plain]), strict=True):
+        hashes = self.pool.map(partial(hashing_pool.run_patiently, make_password), [each.password for each in plain])
+        for each, hashed in zip(plain, hashes, strict=True):
             each.user.password = hashed
 
     @transaction.atomic

@@ -90,7 +90,7 @@ def test_a_login_without_a_refresh_token_adds_one_row_less(caller, statements, p
 
 def test_a_refused_login_is_two_statements(caller, statements):
     """Find the account, leave a record; no more for a known name than for an unknown one."""
-    kinds.others()  # looked up once a minute
+    kinds.shares()  # looked up once a minute
     for username in ("alice", "nobody"):
         answer, sent, _ = statements(lambda username=username: caller.json("/v1/login", {"username": username, "password": "wrong"}))
         assert (answer.status_code, len(sent)) == (401, 2)

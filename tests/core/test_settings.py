@@ -47,6 +47,7 @@ WRONG = {
     "TRUSTED_PROXIES": "-1",
     "REDIS_URL": "http://:hunter2@localhost",
     "ARGON2_MEMORY_KIB": "much",
+    "HASHING_QUEUE": "0",
     "CHALLENGE_EMPTY_SUCCESS": "2",
     "LOG_FORMAT": "xml",
     "TEMPLATE_DIR": "/nowhere/hunter2",

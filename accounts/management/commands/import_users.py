@@ -13,9 +13,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 from tqdm import tqdm
 
+from accounts.hashing_pool import PROCESSORS
 from accounts.transfer import reading
 from accounts.transfer.csv_cells import csv_line
-from accounts.transfer.importing import Fate, Options, Verdict, cores, import_rows
+from accounts.transfer.importing import Fate, Options, Verdict, import_rows
 from accounts.transfer.private import private
 
 SHOWN = 20  # refusals on the terminal; all of them are in the report
@@ -108,7 +109,7 @@ def noticing(rows: Iterator[reading.Row], bar: Any) -> Iterator[reading.Row]:
     """Says why it takes long: each plain password is hashed."""
     for row in rows:
         if row.values.get("password"):
-            bar.set_description(f"importing, and hashing passwords on {cores()} cores", refresh=False)
+            bar.set_description(f"importing, and hashing passwords on {PROCESSORS} cores", refresh=False)
         yield row
 
 
