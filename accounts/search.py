@@ -41,6 +41,19 @@ def find(typed: str, among: QuerySet[User] | None = None) -> Found:
     return Found(people, len(matching) > MOST, typed if events or refusals.recall(typed) else "")
 
 
+def looks_like_request(typed: str) -> str:
+    """The id of a request in what was typed, if it has the form of one, known or not; else empty.
+
+    Those that this service makes are 16 hexadecimal digits. Those of proxies are longer and have
+    digits too; what is short, or letters alone, is rather a name.
+    """
+    given, found = typed.strip(), REQUEST_ID.fullmatch(typed.strip().rpartition(":")[2].strip())
+    if not found or (":" in given and not given.lower().startswith("x-request-id")):
+        return ""
+    likely = ":" in given or (len(found[0]) >= 16 and re.search(r"\d", found[0]))
+    return found[0] if likely or re.fullmatch(r"[0-9a-f]{16}", found[0]) else ""
+
+
 def people(typed: str) -> QuerySet[User]:
     return find(typed).people
 

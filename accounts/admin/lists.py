@@ -214,7 +214,7 @@ class People(Quick):
             return queryset, False
         found = search.find(search_term, among=queryset)
         if request.method == "GET":
-            self.tell(request, found)
+            self.tell(request, search_term, found)
         return found.people if ORDER_VAR not in request.GET else found.people.order_by(*queryset.query.order_by), False
 
     @admin.display(description="state")
@@ -222,7 +222,7 @@ class People(Quick):
         role = [states.Badge(states.ROLES[person.role])] if person.is_admin else []
         return format_html_join(" ", "{}", ((badge,) for badge in (*states.access(person), *role)))
 
-    def tell(self, request: HttpRequest, found: search.Found) -> None:
+    def tell(self, request: HttpRequest, typed: str, found: search.Found) -> None:
         if found.more:
             self.message_user(request, f"More than {MOST:,} people match, of whom these are some. Type more to see others.", messages.INFO)
         if found.request_id:
@@ -232,6 +232,9 @@ class People(Quick):
                 request_url(found.request_id),
             )
             self.message_user(request, told, messages.INFO)
+        elif (request_id := search.looks_like_request(typed)) and not found.people.exists():
+            link = format_html('If this is the id of a request: <a href="{}">see what is known of it</a>', request_url(request_id))
+            self.message_user(request, link, messages.INFO)
 
     def get_urls(self) -> list[URLPattern]:
         return [path("find/", self.admin_site.admin_view(self.find), name="accounts_user_find"), *super().get_urls()]
@@ -240,8 +243,8 @@ class People(Quick):
         typed = request.GET.get(SEARCH_VAR, "").strip()
         found = search.find(typed)
         people = list(found.people.values_list("pk", flat=True)[:2])
-        if found.request_id:
-            return redirect(request_url(found.request_id))
+        if request_id := found.request_id or ("" if people else search.looks_like_request(typed)):
+            return redirect(request_url(request_id))
         if len(people) == 1:
             return redirect("admin:accounts_user_change", people[0])
         return redirect(rows_url(User, **{SEARCH_VAR: typed}))

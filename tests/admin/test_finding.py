@@ -73,6 +73,56 @@ def test_the_box_leads_to_what_happened_in_a_request(client):
     assert client.get(FIND, {"q": "0123456789abcdef"}).url.endswith("?id=0123456789abcdef")
 
 
+@pytest.mark.parametrize(
+    ("typed", "request_id"),
+    [
+        ("0123456789abcdef", "0123456789abcdef"),
+        (" X-Request-ID: 0123456789abcdef ", "0123456789abcdef"),
+        ("x-request-id: short", "short"),
+        ("1b4e28ba-2fa1-11d2-883f-0016d3cca427", "1b4e28ba-2fa1-11d2-883f-0016d3cca427"),
+        ("Root.1-67891233-abcdef012345678912345678", "Root.1-67891233-abcdef012345678912345678"),
+    ],
+)
+def test_the_box_leads_to_the_report_on_a_request_of_which_nothing_is_known(client, alice, typed, request_id):
+    answer = client.get(FIND, {"q": typed}, follow=True)
+    assert (answer.redirect_chain[0][0].endswith(f"?id={request_id}"), answer.status_code) == (True, 404)
+    for said in ("Nothing is known of this request", "the request worked", f"{PEOPLE}?q={request_id}"):
+        assert said in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "typed", ["alicia", "alice2019", "nobody.of-this_name", "0123456789abcdefg h", "a" * 20, "mailto: 0123456789abcdef"]
+)
+def test_a_name_that_nobody_has_is_no_request(client, alice, typed):
+    assert client.get(FIND, {"q": typed}).url.startswith(f"{PEOPLE}?")
+
+
+def test_a_name_like_a_request_id_is_its_owners_and_the_list_leads_to_the_report(client):
+    owner = User.objects.create_user("0123456789abcdef")
+    assert client.get(FIND, {"q": "0123456789abcdef"}).url == page_of(owner)
+    assert "see what is known of it" not in client.get(PEOPLE, {"q": "0123456789abcdef"}).content.decode()
+    assert 'request/?id=f123456789abcdef">see what is known of it' in client.get(PEOPLE, {"q": "f123456789abcdef"}).content.decode()
+
+
+@pytest.mark.parametrize("path", ["/admin/accounts/", "/admin/apikeys/", "/admin/auth/", "/admin/token_blacklist/"])
+def test_what_would_be_the_page_of_an_app_is_the_first_page(client, path):
+    """Where it showed the first page without its data, all was well while mail failed."""
+    answer = client.get(path)
+    assert (answer.status_code, answer.get("Location")) in [(302, "/admin/"), (404, None)]
+    assert answer.status_code == 302 or path not in ("/admin/accounts/", "/admin/apikeys/")
+
+
+@pytest.mark.parametrize("model", admin.site._registry)
+def test_no_page_links_to_the_page_of_an_app(client, alice, model):
+    open_session(alice)
+    found = model._default_manager.first()
+    pages = [("changelist", []), ("add", []), *([("change", [found.pk]), ("history", [found.pk])] if found else [])]
+    for name, args in pages:
+        answer = client.get(reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=args), follow=True)
+        assert 'href="/admin/accounts/"' not in answer.content.decode()
+        assert 'href="/admin/apikeys/"' not in answer.content.decode()
+
+
 def test_nobody_else_may_look(client, alice):
     client.force_login(alice)
     assert client.get(FIND, {"q": "olga"}).url.startswith("/admin/login/")
