@@ -5,7 +5,9 @@ places, and the id says which one a refusal takes: a flood drives out what was t
 """
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from ipaddress import ip_address
+from typing import Any, NamedTuple
+from uuid import UUID
 from zlib import crc32
 
 from django.core.cache import cache
@@ -56,16 +58,38 @@ def remember(error: Exception, status: int, told: str) -> None:
         ends_at=now() + ours.retry_after if isinstance(ours, TooManyAttempts) else None,
     )
     ring = ROUTINE if ours is not error or type(error) is InvalidToken else DOORS
-    cache.set(_place(ring, here.request_id), tuple(refusal), timeout=KEPT.total_seconds())
+    cache.set(_place(ring, here.request_id), _kept(refusal), timeout=int(KEPT.total_seconds()))
 
 
 def recall(request_id: str) -> Refusal | None:
     """The refusal of this request, if its place was not taken since."""
     for ring in (DOORS, ROUTINE):
         kept = cache.get(_place(ring, request_id))
-        if kept and kept[0] == request_id:
-            return Refusal(*kept)
+        if (refusal := _restored(kept)) and refusal.request_id == request_id:
+            return refusal
     return None
+
+
+def _kept(refusal: Refusal) -> list[Any]:
+    """The refusal as JSON can hold it."""
+    return [part.isoformat() if isinstance(part, datetime) else part for part in refusal]
+
+
+def _restored(kept: Any) -> Refusal | None:
+    """The refusal that is kept; None for anything else that somebody left in the cache."""
+    try:
+        refusal = Refusal(*kept)
+        if not all(isinstance(text, str) for text in (refusal.error, refusal.reason, refusal.name, refusal.contract, refusal.told)):
+            return None
+        return refusal._replace(
+            at=datetime.fromisoformat(str(refusal.at)),
+            session=str(refusal.session and UUID(refusal.session)),
+            address=refusal.address and str(ip_address(refusal.address)),
+            status=int(refusal.status),
+            ends_at=refusal.ends_at and datetime.fromisoformat(str(refusal.ends_at)),
+        )
+    except (TypeError, ValueError, AttributeError):
+        return None
 
 
 def _place(ring: str, request_id: str) -> str:

