@@ -25,7 +25,7 @@ from django.utils.timezone import now
 
 from accounts import audit, operators
 from accounts.admin import acts, words
-from accounts.admin.asking import Proof
+from accounts.admin.asking import Proof, Reasoned
 from accounts.admin.base import operator, permitted
 from accounts.admin.downloads import PRIVATE, ExportForm, download, joined
 from accounts.models import User, WaitingImport
@@ -143,6 +143,7 @@ class Pages:
             waiting.options = {name: form.cleaned_data.get(name, False) for name in ("accept_weak", "roles")}
             content = form.cleaned_data["file"].read()
             try:
+                waiting.options["hashes"] = runs and any(row.values.get("password_hash") for row in rows_of(waiting, content))
                 waiting.seal_report(self.run(waiting, content, dry_run=True))
             except reading.UnreadableFile as error:
                 form.add_error("file", str(error))
@@ -158,12 +159,14 @@ class Pages:
         waiting = self.waiting(request, pk)
         if waiting is None:
             return self.render(request, "expired", "Import accounts", HTTPStatus.GONE)
-        form = Proof(*sent(request), request=request, dangerous=waiting.options["roles"])
+        hashes = waiting.options.get("hashes", False)
+        kind = Reasoned if hashes else Proof
+        form = kind(*sent(request), request=request, dangerous=hashes or waiting.options["roles"])
         if request.method == "POST" and "cancel" in request.POST:
             waiting.delete()
             return redirect("admin:accounts_user_import")
         if request.method == "POST" and form.is_valid():
-            return self.confirm(request, waiting)
+            return self.confirm(request, waiting, form.cleaned_data.get("reason", ""))
         lines = waiting.open_report()
         refused = [line for line in lines if line["verdict"] == Fate.REFUSED]
         counted = Counter(line["verdict"] for line in lines)
@@ -184,23 +187,28 @@ class Pages:
         title = "Imported" if done else f"Import accounts: {'begun' if unfinished else 'what will happen'}"
         return self.render(request, "preview", title, form.status, **context)
 
-    def confirm(self, request: HttpRequest, waiting: WaitingImport) -> HttpResponse:
+    def confirm(self, request: HttpRequest, waiting: WaitingImport, reason: str) -> HttpResponse:
         """Whoever confirms first does it; the file is gone from the database before its first account is there."""
         content = waiting.begin()
         if content is not None:
             try:
                 with permitted():
-                    waiting.seal_report(self.run(waiting, content, dry_run=False))
+                    waiting.seal_report(self.run(waiting, content, dry_run=False, reason=reason))
             except Error:
                 return self.render(request, "stopped", "Import accounts", HTTPStatus.SERVICE_UNAVAILABLE)
             waiting.options["done"] = True
             WaitingImport.objects.filter(pk=waiting.pk).update(report=waiting.report, options=waiting.options)
         return redirect("admin:accounts_user_import_preview", waiting.pk)
 
-    def run(self, waiting: WaitingImport, content: bytes, *, dry_run: bool) -> list[dict[str, Any]]:
-        options = Options(dry_run=dry_run, accept_weak=waiting.options["accept_weak"], roles=waiting.options["roles"])
-        found = limited(reading.rows(io.BytesIO(content), reading.format_of(waiting.filename)))
-        batches = import_rows(found, options, source=waiting.filename, actor=waiting.operator)
+    def run(self, waiting: WaitingImport, content: bytes, *, dry_run: bool, reason: str = "") -> list[dict[str, Any]]:
+        options = Options(
+            dry_run=dry_run,
+            accept_weak=waiting.options["accept_weak"],
+            roles=waiting.options["roles"],
+            hashes=waiting.options.get("hashes", False),
+            reason=reason,
+        )
+        batches = import_rows(limited(rows_of(waiting, content)), options, source=waiting.filename, actor=waiting.operator)
         return [verdict.as_dict() for batch in batches for verdict in batch]
 
     def report(self, request: HttpRequest, pk: UUID, form: str) -> HttpResponse:
@@ -271,6 +279,10 @@ class Pages:
 def sent(request: HttpRequest) -> tuple[Any, ...]:
     """What a form is bound to: also to nothing, if nothing was filled in."""
     return (request.POST,) if request.method == "POST" else (None,)
+
+
+def rows_of(waiting: WaitingImport, content: bytes) -> Iterator[reading.Row]:
+    return reading.rows(io.BytesIO(content), reading.format_of(waiting.filename))
 
 
 def limited(found: Iterable[reading.Row]) -> Iterator[reading.Row]:

@@ -38,9 +38,10 @@ class Candidate:
     created_at: datetime | None = None
     password: str | None = field(default=None, repr=False)
     notes: list[str] = field(default_factory=list)
+    hashed: bool = False  # whether the row gave a hash
 
 
-def candidate(row: Row, *, roles: bool, accept_weak: bool) -> Candidate:
+def candidate(row: Row, *, roles: bool, hashes: bool, accept_weak: bool) -> Candidate:
     """What a row describes, or ``Refused``."""
     if row.fault:
         raise Refused(row.fault)
@@ -62,7 +63,7 @@ def candidate(row: Row, *, roles: bool, accept_weak: bool) -> Candidate:
     found.created_at = user.created_at
     _read_role(found, values, roles)
     _check(user)
-    _read_password(found, values, accept_weak)
+    _read_password(found, values, hashes, accept_weak)
     return found
 
 
@@ -82,10 +83,13 @@ def _check(user: User) -> None:
         raise Refused("; ".join(f"{name}: {' '.join(said)}" for name, said in error.message_dict.items())) from error
 
 
-def _read_password(found: Candidate, values: dict[str, Any], accept_weak: bool) -> None:
+def _read_password(found: Candidate, values: dict[str, Any], hashes: bool, accept_weak: bool) -> None:
     if "password" in values and "password_hash" in values:
         raise Refused("password: give it plain or hashed, not both")
     if "password_hash" in values:
+        if not hashes:
+            raise Refused("password_hash: only super admins import password hashes")
+        found.hashed = True
         try:
             found.user.password = stored(_text(values, "password_hash"))
         except RefusedHash as error:

@@ -20,7 +20,7 @@ from django.utils.timezone import now
 
 from accounts import identifier_changes, operators, origin
 from accounts.audit import Kind
-from accounts.errors import NotPermitted
+from accounts.errors import MissingReason, NotPermitted
 from accounts.hashing_pool import PROCESSORS
 from accounts.hashing_pool import pool as hashing_pool
 from accounts.models import AuditEvent, PasswordReset, User
@@ -57,12 +57,16 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """``roles`` lets admins in, ``accept_weak`` passwords that break the rules, to be changed at once; ``update`` changes profiles."""
+    """``roles`` lets admins in, ``hashes`` password hashes, ``accept_weak`` passwords that break the rules, to be changed at once;
+    ``update`` changes profiles. ``reason`` goes into the audit log.
+    """
 
     dry_run: bool = False
     update: bool = False
     roles: bool = False
     accept_weak: bool = False
+    hashes: bool = True
+    reason: str = ""
 
 
 @dataclass
@@ -78,11 +82,21 @@ class Plan:
 def import_rows(rows: Iterable[Row], options: Options, *, source: str, actor: User | None = None) -> Iterator[list[Verdict]]:
     """Take rows in, or say what would become of them: the verdicts of a batch once it is written for good.
 
-    Who runs the machine may do all that ``options`` can say; an ``actor`` adds what operators may add. ``NotPermitted`` otherwise.
+    Who runs the machine may do all that ``options`` can say. An ``actor`` adds accounts as admins may, and only a super admin roles
+    and password hashes, the latter with a reason: ``NotPermitted``, itself an event, and ``MissingReason`` otherwise.
     """
-    if actor and (not operators.may_enter(actor) or options.update or (options.roles and not operators.may_run(actor))):
-        raise NotPermitted("import")
+    if actor:
+        with operators.refusals_on_record(actor):
+            _require_permission(actor, options)
     return _import(iter(rows), options, source, actor)
+
+
+def _require_permission(actor: User, options: Options) -> None:
+    privileged = options.roles or options.hashes
+    if not operators.may_enter(actor) or options.update or (privileged and not operators.may_run(actor)):
+        raise NotPermitted("import")
+    if options.hashes and not options.dry_run and not options.reason.strip():
+        raise MissingReason("import of password hashes")
 
 
 def _import(rows: Iterator[Row], options: Options, source: str, actor: User | None) -> Iterator[list[Verdict]]:
@@ -118,7 +132,7 @@ class _Batch:
         read, refused = [], []
         for row in rows:
             try:
-                read.append(candidate(row, roles=self.options.roles, accept_weak=self.options.accept_weak))
+                read.append(candidate(row, roles=self.options.roles, hashes=self.options.hashes, accept_weak=self.options.accept_weak))
             except Refused as error:
                 refused.append(Verdict(row.line, printable(str(row.values.get("username", "")), 150), Fate.REFUSED, str(error)))
         return read, refused
@@ -189,7 +203,7 @@ class _Batch:
         self.date([each for each in plan.fresh if each.created_at])
         readdressed = self.change(plan.changed)
         AuditEvent.objects.bulk_create(
-            [self.event(Kind.IMPORTED, user, f"from {self.source}") for user in users]
+            [self.event(Kind.IMPORTED, user, self.told(each)) for user, each in zip(users, plan.fresh, strict=True)]
             + [self.event(Kind.ACCOUNT_CHANGED, user, f"{', '.join(names)}, from {self.source}") for user, names in plan.changed]
             + [self.event(Kind.IDENTIFIERS_CHANGED, user, f"email {old or 'none'} → {user.email or 'none'}") for user, old in readdressed]
         )
@@ -213,6 +227,10 @@ class _Batch:
         for user, before in readdressed:
             identifier_changes.tell(user, {"email": (before or "", user.email or "")})
         return readdressed
+
+    def told(self, each: Candidate) -> str:
+        how = f"from {self.source}" + (", with a password hash" if each.hashed else "")
+        return ": ".join(filter(None, (how, self.options.reason.strip())))
 
     def event(self, kind: str, user: User, reason: str) -> AuditEvent:
         here = origin.current()

@@ -200,6 +200,36 @@ def test_a_file_waits_for_its_operator_only_and_for_half_an_hour(as_stan, as_olg
     assert not WaitingImport.objects.exists()
 
 
+HASH = "$2b$04$" + "." * 53
+HASHED = f"username,password_hash\ncarol,{HASH}\ndave,\n"
+
+
+def test_stan_imports_accounts_without_hashes_whatever_he_sends(as_stan):
+    url = upload(as_stan, HASHED).url
+    assert "only super admins import password hashes" in words(as_stan.get(url))
+    as_stan.post(url, {"confirm": "yes"})
+    assert [*User.objects.filter(username__in=["carol", "dave"]).values_list("username", flat=True)] == ["dave"]
+    url = upload(as_stan, HASHED).url
+    row = WaitingImport.objects.get(begun_at=None)
+    row.options["hashes"] = True
+    row.save()
+    assert as_stan.post(url, {"confirm": "yes", "reason": "why not"}).status_code == 403
+    assert not User.objects.filter(username="carol").exists()
+    assert AuditEvent.objects.filter(kind="act_refused").exists()
+
+
+def test_olga_imports_hashes_with_her_password_and_a_reason(as_olga, olga):
+    url = upload(stale(as_olga), HASHED).url
+    page = as_olga.get(url)
+    assert set(page.context["form"].fields) == {"password", "reason"}
+    for lacking in ({"reason": "moving"}, {"password": PASSWORD}, {"password": "wrong", "reason": "moving"}):
+        assert as_olga.post(url, {"confirm": "yes", **lacking}).status_code == 422
+    assert not User.objects.filter(username="carol").exists()
+    as_olga.post(url, {"confirm": "yes", "password": PASSWORD, "reason": "moving"})
+    reasons = dict(AuditEvent.objects.filter(kind="imported", actor=olga).values_list("name", "reason"))
+    assert reasons == {"carol": "from people.csv, with a password hash: moving", "dave": "from people.csv: moving"}
+
+
 ADMINS = "username,role\ncarol,admin\ndave,user\n"
 
 

@@ -18,7 +18,7 @@ from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts import delivery, kinds, passwords
-from accounts.errors import InvalidCredentials
+from accounts.errors import InvalidCredentials, MissingReason, NotPermitted
 from accounts.hashers import CURRENT, DamagedHash, read
 from accounts.models import AuditEvent, OutgoingMail, User
 from accounts.transfer import importing
@@ -125,6 +125,13 @@ def test_a_stored_hash_is_as_good_as_before_when_it_moves_once_more(kind):
 TOO_DEAR = [
     "$2b$31$" + "." * 53,
     "bcrypt_sha256$$2b$16$" + "." * 53,
+    "$2b$14$" + "." * 53,
+    f"$argon2id$v=19$m=131072,t=5,p=1${b64(SALT)}${b64(SALT)}",
+    f"$scrypt$ln=17,r=8,p=2${b64(SALT)}${b64(SALT)}",
+    f"pbkdf2_sha256$2500001$salt${b64(SALT)}",
+    f"pbkdf2_sha1$1500001$salt${b64(SALT)}",
+    f"$pbkdf2-sha256$1300000${b64(SALT)}${b64(SALT * 4)}",  # of 64 bytes, which takes each round twice
+    f"$pbkdf2-sha512$1600000${b64(SALT)}${b64(SALT * 4)}",
     f"$argon2id$v=19$m=4194304,t=1,p=1${b64(SALT)}${b64(SALT)}",
     f"$argon2id$v=19$m=65536,t=1000,p=1${b64(SALT)}${b64(SALT)}",
     f"$argon2id$v=19$m=65536,t=1,p=64${b64(SALT)}${b64(SALT)}",
@@ -166,6 +173,22 @@ MALFORMED = [
 def test_a_hash_that_would_make_each_login_dear_is_refused(given):
     with pytest.raises(RefusedHash, match="too much time or memory"):
         stored(given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "$2b$13$" + "." * 53,
+        f"$argon2id$v=19$m=131072,t=4,p=1${b64(SALT)}${b64(SALT)}",
+        f"$argon2id$v=19$m=65536,t=3,p=4${b64(SALT)}${b64(SALT)}",  # RFC 9106's second choice
+        f"$scrypt$ln=17,r=8,p=1${b64(SALT)}${b64(SALT * 2)}",  # OWASP's
+        f"pbkdf2_sha256$2000000$salt${b64(SALT * 2)}",
+        f"pbkdf2_sha1$1400000$salt${b64(SALT)}",  # OWASP's
+        f"$pbkdf2-sha512$210000${b64(SALT)}${b64(SALT * 4)}",  # OWASP's, and Keycloak's
+    ],
+)
+def test_what_is_recommended_anywhere_is_not_too_dear(given):
+    assert stored(given)
 
 
 @pytest.mark.parametrize("given", MALFORMED)
@@ -240,9 +263,35 @@ def test_every_column_is_taken_over():
 
 
 def test_the_trail_tells_of_each_account_where_it_came_from(olga):
-    list(import_rows(rows(io.BytesIO(PEOPLE.encode()), "csv"), Options(), source="people.csv", actor=olga))
+    list(import_rows(rows(io.BytesIO(PEOPLE.encode()), "csv"), Options(hashes=False), source="people.csv", actor=olga))
     events = AuditEvent.objects.filter(kind="imported").order_by("pk").values_list("user__username", "name", "actor__username", "reason")
     assert [*events] == [("carol", "carol", "olga", "from people.csv"), ("dave", "dave", "olga", "from people.csv")]
+
+
+def import_hash(actor=None, **options):
+    row = json.dumps({"username": "carol", "password_hash": HASHES["bcrypt 2b"]()}).encode()
+    return [*import_rows(rows(io.BytesIO(row), "jsonl"), Options(**options), source="people.jsonl", actor=actor)]
+
+
+def test_hashes_are_imported_by_super_admins_with_a_reason_only(olga, bob):
+    User.objects.filter(pk=bob.pk).update(is_staff=True)
+    with pytest.raises(NotPermitted):
+        import_hash(User.objects.get(pk=bob.pk), reason="moving")
+    refusal = AuditEvent.objects.get()
+    assert (refusal.kind, refusal.actor) == (AuditEvent.Kind.ACT_REFUSED, bob)
+    with pytest.raises(MissingReason):
+        import_hash(olga, reason=" ")
+    assert not User.objects.filter(username="carol").exists()
+    import_hash(olga, reason="moving from the old portal")
+    event = AuditEvent.objects.get(kind=AuditEvent.Kind.IMPORTED)
+    assert (event.actor, event.reason) == (olga, "from people.jsonl, with a password hash: moving from the old portal")
+
+
+def test_who_owns_the_machine_imports_hashes_on_record(tmp_path):
+    file = tmp_path / "people.jsonl"
+    file.write_text(json.dumps({"username": "carol", "password_hash": HASHES["bcrypt 2b"]()}))
+    call_command("import_users", str(file), reason="moving")
+    assert AuditEvent.objects.get().reason == "from people.jsonl, with a password hash: moving"
 
 
 def test_plain_passwords_open_at_once(caller):

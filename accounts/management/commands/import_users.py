@@ -39,12 +39,13 @@ class Command(BaseCommand):
             "--update", action="store_true", help="where an account is there: take over name, e-mail, organization, region, language"
         )
         parser.add_argument("--roles", action="store_true", help="take in admins and super admins as such")
+        parser.add_argument("--reason", default="", help="why, for the audit log")
         parser.add_argument(
             "--accept-weak", action="store_true", help="take in plain passwords that break the rules, to be changed at the first login"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        chosen = Options(**{name: options[name] for name in ("dry_run", "update", "roles", "accept_weak")})
+        chosen = Options(**{name: options[name] for name in ("dry_run", "update", "roles", "accept_weak", "reason")})
         with ExitStack() as stack:
             try:
                 file, form = self.open(options["file"], options["format"], stack)
