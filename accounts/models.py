@@ -314,6 +314,8 @@ class OutgoingMail(models.Model):
         KEY_LEAKED = "key_leaked", "Word that an API key was reported as leaked"
         IDENTIFIERS_CHANGED = "identifiers_changed", "Word that user name or e-mail changed"
         ROLE_CHANGED = "role_changed", "Word that the role changed"
+        KEY_CREATED = "key_created", "Word that an API key was made"
+        KEY_ROTATED = "key_rotated", "Word that an API key was rotated"
 
     class Fate(models.TextChoices):
         WAITING = "waiting", "Waiting"

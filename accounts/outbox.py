@@ -17,8 +17,8 @@ Kind = OutgoingMail.Kind
 _insert = CompiledInsert(OutgoingMail)
 
 
-def put(kind: str, *, typed: str = "", user: User | None = None, **data: Any) -> None:
-    """Ask for a mail, to ``user`` or to whoever ``typed`` will turn out to name; ``EmailDisabled`` where none is sent.
+def put(kind: str, *, typed: str = "", user: User | None = None, user_id: int | None = None, **data: Any) -> None:
+    """Ask for a mail, to ``user`` (or ``user_id``), or to whoever ``typed`` will turn out to name; ``EmailDisabled`` where none is sent.
 
     ``data`` is for its template, and no place for secrets.
     """
@@ -28,7 +28,7 @@ def put(kind: str, *, typed: str = "", user: User | None = None, **data: Any) ->
     _insert(
         kind=kind,
         typed=origin.printable(normalise(typed), 254),
-        user_id=user.pk if user else None,
+        user_id=user.pk if user else user_id,
         language=_preferred(here.languages),
         contract=here.contract,
         address=here.address,

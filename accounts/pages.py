@@ -7,12 +7,22 @@ from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.generic import FormView, TemplateView, View
 
 from accounts import limits, passwords, refusals
-from accounts.errors import EmailDisabled, HashingOverloaded, InvalidCredentials, InvalidReset, TooManyAttempts, WeakPassword
+from accounts.errors import (
+    EmailDisabled,
+    HashingOverloaded,
+    InvalidCredentials,
+    InvalidReset,
+    PasswordChangeRequired,
+    TooManyAttempts,
+    WeakPassword,
+)
 from accounts.forms import ChangePasswordForm, ForgotForm, NewPasswordForm, PageForm
 from accounts.models import PasswordReset
 
@@ -62,6 +72,9 @@ class FormPage(Page, FormView):  # type: ignore[type-arg]
         except InvalidCredentials as refusal:
             refusals.remember(refusal, 422, "that the name or the current password is wrong")
             form.refuse("current", _("The name or the current password is wrong."))
+        except PasswordChangeRequired as refusal:
+            refusals.remember(refusal, 422, "that the password must be changed first")
+            form.refuse(None, change_required())
         except TooManyAttempts as refusal:
             return self.refuse_for_now(form, refusal)
         except HashingOverloaded as refusal:
@@ -93,6 +106,11 @@ class FormPage(Page, FormView):  # type: ignore[type-arg]
         response = self.form_invalid(form, status=503)
         response.headers["Retry-After"] = "1"
         return response
+
+
+def change_required() -> SafeString:
+    """Where a right password is not enough, because somebody else knows it."""
+    return format_html('{} <a href="{}">{}</a>', _("Password change required."), reverse("change-password"), _("Choose a new one."))
 
 
 class Forgot(FormPage):

@@ -5,6 +5,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -29,7 +30,7 @@ from accounts.errors import (
     WeakPassword,
 )
 from accounts.models import OutgoingMail, PasswordReset, User
-from accounts.signals import password_reset
+from accounts.signals import outlives_password, password_reset
 
 PER_HOUR = 5  # reset mails to one account
 CODE_LETTERS = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that looks like another; 8 of them are 46 bits
@@ -210,7 +211,7 @@ def _change(user: User, proposed: str, keep: UUID | None = None) -> User:
     with transaction.atomic():
         if not _replace(user, hashed, "password changed", keep):
             raise InvalidCredentials("changed by another request")
-        _tell(user, "changed")
+        _tell(user, "changed", **_outliving(user))
     return user
 
 
@@ -224,7 +225,7 @@ def answer_challenge(user: User, epoch: str, password: str) -> User:
     with transaction.atomic():
         if not _replace(user, hashed, "password changed"):
             raise InvalidChallenge("answered by another request")
-        _tell(user, "chosen in place of a temporary one")
+        _tell(user, "chosen in place of a temporary one", **_outliving(user))
     return user
 
 
@@ -250,11 +251,17 @@ def _replace(user: User, hashed: str, why: str, keep: UUID | None = None) -> boo
     return True
 
 
-def _tell(user: User, how: str) -> None:
+def _tell(user: User, how: str, **outliving: Any) -> None:
     """The trail, and the owner."""
     audit.record(Kind.PASSWORD_CHANGED, user=user, reason=how)
     if settings.EMAILS_ENABLED and user.email:
-        outbox.put(outbox.Kind.PASSWORD_CHANGED, user=user)
+        outbox.put(outbox.Kind.PASSWORD_CHANGED, user=user, **outliving)
+
+
+def _outliving(user: User) -> dict[str, Any]:
+    """What of this account a new password does not end. After a reset a mail of its own says so."""
+    answers: list[tuple[Any, Any]] = outlives_password.send(User, user=user)
+    return {name: value for _, told in answers for name, value in told.items()}
 
 
 def _upgrade(user: User, password: str) -> None:

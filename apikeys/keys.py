@@ -2,6 +2,8 @@
 
 import hmac
 from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,11 +13,14 @@ from django.db import transaction
 from accounts import audit, outbox
 from accounts.compiled import CompiledQuery
 from accounts.models import User
+from accounts.origin import printable
 from accounts.sessions import USER_COLUMNS, Identity
 from accounts.transfer.person import plain
 from apikeys import text, usage
 from apikeys.errors import InvalidKey, KeyNotFound, ScopeReserved
 from apikeys.models import APIKey, Scope, digest
+
+Owner = Identity | User
 
 _live = CompiledQuery(
     build=lambda key_id: (
@@ -48,6 +53,7 @@ def create(owner: Identity, name: str, scopes: list[str], expires_at: datetime |
         raise ScopeReserved(f"only operators grant the scope {Scope.INTROSPECT}")
     key, secret = APIKey.objects.issue(owner.id, name, scopes, expires_at=expires_at)
     _record(audit.Kind.KEY_CREATED, key)
+    _mail(outbox.Kind.KEY_CREATED, owner, **_named(key))
     return key, secret
 
 
@@ -55,15 +61,26 @@ def create(owner: Identity, name: str, scopes: list[str], expires_at: datetime |
 def rotate(owner: Identity, public_id: str, overlap: timedelta) -> tuple[APIKey, str]:
     key, secret = APIKey.objects.rotate(owner.id, public_id, overlap)
     _record(audit.Kind.KEY_ROTATED, key, f"successor of {public_id}")
+    _mail(outbox.Kind.KEY_ROTATED, owner, **_named(key), replaced=public_id)
     return key, secret
 
 
 @transaction.atomic
-def delete(owner: Identity, public_id: str) -> None:
+def delete(owner: Owner, public_id: str) -> None:
     key = APIKey.objects.owned(owner.id, public_id)
     if not APIKey.objects.filter(pk=key.pk).end("deleted by its owner"):
         raise KeyNotFound("deleted by another request")
     _record(audit.Kind.KEY_DELETED, key)
+
+
+def delete_some(owner: Owner, public_ids: Iterable[str]) -> int:
+    """End those of these keys that are the owner's and live, each on record; how many."""
+    ended = 0
+    for public_id in public_ids:
+        with suppress(KeyNotFound):
+            delete(owner, public_id)
+            ended += 1
+    return ended
 
 
 def revoke_leaked(secret: str) -> None:
@@ -75,7 +92,7 @@ def revoke_leaked(secret: str) -> None:
     with transaction.atomic():
         if APIKey.objects.filter(pk=key.pk).end("reported as leaked"):
             _record(audit.Kind.KEY_LEAKED, key)
-            _mail(outbox.Kind.KEY_LEAKED, key.owner, name=key.name, key=key.public_id)
+            _mail(outbox.Kind.KEY_LEAKED, key.owner, **_named(key))
 
 
 def end_all(user: User, why: str) -> int:
@@ -113,13 +130,25 @@ def owner_of(public_id: str) -> list[int]:
 
 def tell_they_live(user: User) -> None:
     """A reset leaves keys alone: whoever had to reset a password may want to know that."""
-    if count := APIKey.objects.live().filter(owner=user).count():
-        _mail(outbox.Kind.KEYS_REMAIN, user, count=count)
+    if told := named_in_mails(user):
+        _mail(outbox.Kind.KEYS_REMAIN, user, count=len(told["keys"]), **told)
 
 
-def _mail(kind: str, user: User, **data: Any) -> None:
-    if settings.EMAILS_ENABLED and user.email:
-        outbox.put(kind, user=user, **data)
+def named_in_mails(user: User) -> dict[str, Any]:
+    """The live keys of an owner, the newest first, as the templates of mails name them; empty for none."""
+    live = APIKey.objects.live().filter(owner=user).order_by("-created_at", "pk")
+    named = [_named(key) for key in live.only("pk", "name")]
+    return {"keys": named} if named else {}
+
+
+def _named(key: APIKey) -> dict[str, str]:
+    """A key without its secret, on one line: whoever made it chose the name."""
+    return {"name": printable(key.name, 100), "key": key.public_id}
+
+
+def _mail(kind: str, owner: Owner, **data: Any) -> None:
+    if settings.EMAILS_ENABLED and owner.email:
+        outbox.put(kind, user_id=owner.id, **data)
 
 
 def _record(kind: str, key: APIKey, reason: str = "") -> None:

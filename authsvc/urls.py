@@ -24,6 +24,7 @@ urlpatterns = [
     path("readyz", health.readyz),
     path(".well-known/jwks.json", health.jwks),
     path("", include("accounts.urls")),
+    path("", include("apikeys.urls")),
     path("admin/password_change/", RedirectView.as_view(pattern_name="change-password")),
     path("admin/password_reset/", RedirectView.as_view(pattern_name="forgot"), name="admin_password_reset"),
     path("admin/", admin.site.urls),

@@ -247,12 +247,12 @@ def test_a_key_that_is_none_is_one_query_and_a_mistyped_one_is_none(caller, stat
 
 
 def test_what_managing_keys_costs(caller, statements, token):
-    """Who asks, and then: lock the owner, count, insert, record; or read; or find and mark the old one before; or find, end, record."""
+    """Who asks, and then: lock the owner, count, insert, record, mail; or read; or find and mark the old one; or find, end, record."""
     made = caller.json("/api/v1/auth/keys", {}, token).json()
     rotate, delete = f"/api/v1/auth/keys/{made['keyId']}/rotate", f"/api/v1/auth/keys/{made['keyId']}"
-    assert statements(lambda: caller.json("/api/v1/auth/keys", {}, token)) == (201, 5)
+    assert statements(lambda: caller.json("/api/v1/auth/keys", {}, token)) == (201, 6)
     assert statements(lambda: caller.get("/api/v1/auth/keys", token)) == (200, 2)
-    assert statements(lambda: caller.json(rotate, {}, token)) == (201, 7)
+    assert statements(lambda: caller.json(rotate, {}, token)) == (201, 8)
     assert statements(lambda: caller.http.delete(delete, headers={"Authorization": f"Bearer {token}"})) == (204, 4)
     leaked = caller.json("/api/v1/auth/keys", {}, token).json()["apiKey"]
     assert statements(lambda: caller.json("/api/v1/auth/keys/revoke-leaked", {"apiKey": leaked})) == (204, 4)
@@ -414,14 +414,15 @@ def test_an_owner_who_is_inactive_in_the_database_is_enough(alice, secret):
 
 
 @stored
-def test_a_password_reset_leaves_keys_alone_and_says_so(alice, secret):
-    APIKey.objects.issue(alice.pk)
+def test_a_password_reset_leaves_keys_alone_and_names_them(alice, secret):
+    other, _ = APIKey.objects.issue(alice.pk, "Staging")
     APIKey.objects.issue(alice.pk, expires_at=now())
     APIKey.objects.filter(pk=APIKey.objects.issue(alice.pk)[0].pk).end("deleted by its owner")
     passwords.reset_by_token(passwords.make_reset(alice).token, "eine Zeile, die keiner kennt")
     assert works(secret)
     remain = OutgoingMail.objects.get(kind="keys_remain")
-    assert (remain.user, remain.data) == (alice, {"count": 2})
+    live = [{"name": "Staging", "key": other.public_id}, {"name": "CI", "key": mine(secret).public_id}]
+    assert (remain.user, remain.data) == (alice, {"count": 2, "keys": live})
 
 
 @stored
@@ -437,6 +438,8 @@ def test_a_reset_says_nothing_of_keys_where_there_are_none_or_no_mail(alice, own
 def test_a_change_of_the_password_leaves_keys_alone(alice, secret):
     passwords.change(alice.pk, PASSWORD, "eine Zeile, die keiner kennt")
     assert works(secret)
+    told = OutgoingMail.objects.get(kind="password_changed")
+    assert told.data == {"keys": [{"name": "CI", "key": mine(secret).public_id}]}
 
 
 # Mails
@@ -453,7 +456,7 @@ def test_the_mail_that_keys_remain(alice, owner, secret):
         mail.outbox.clear()
         with entered(Origin(address="192.0.2.7")):
             passwords.reset_by_token(passwords.make_reset(alice).token, f"eine Zeile, die {said[0]} mal gilt")
-        (message,) = [message for message in delivered() if "API keys" in message.subject]
+        (message,) = [message for message in delivered() if "still work" in message.subject]
         assert (message.to, message.subject) == (["alice@example.com"], "Your API keys for authsvc still work")
         (html, _), *_ = message.alternatives
         assert said in message.body
@@ -461,7 +464,10 @@ def test_the_mail_that_keys_remain(alice, owner, secret):
         for part in (message.body, html):
             assert "192.0.2.7" in part
             assert "http://testserver/forgot" in part
+            assert "http://testserver/keys" in part
+            assert mine(secret).public_id in part
         keys.create(owner, "another", ["profile"], None)
+    delivered()
     assert set(OutgoingMail.objects.values_list("fate", flat=True)) == {"sent"}
 
 
@@ -470,7 +476,7 @@ def test_the_mail_that_a_key_leaked(owner):
     key, secret = keys.create(owner, "<CI> & co", ["profile"], None)
     with entered(Origin(address="198.51.100.9")):
         keys.revoke_leaked(secret)
-    (message,) = delivered()
+    *_, message = delivered()
     assert (message.to, message.subject) == (["alice@example.com"], "One of your API keys for authsvc leaked, and was ended")
     (html, _), *_ = message.alternatives
     assert f"<CI> & co ({key.public_id})" in message.body
@@ -479,7 +485,52 @@ def test_the_mail_that_a_key_leaked(owner):
         assert "198.51.100.9" in part
         assert "http://testserver/forgot" in part
         assert secret not in part
-    assert OutgoingMail.objects.get().fate == "sent"
+    assert set(OutgoingMail.objects.values_list("fate", flat=True)) == {"sent"}
+
+
+@stored
+@pytest.mark.parametrize(("language", "subject"), [("en", "A new API key for authsvc"), ("de", "Ein neuer"), ("fr", "Une nouvelle")])
+def test_the_mail_that_a_key_was_made(alice, owner, language, subject):
+    User.objects.update(language=language)
+    with entered(Origin(address="198.51.100.9")):
+        key, secret = keys.create(owner, "<CI>\r\n& co", ["profile"], None)
+    (message,) = delivered()
+    (html, _), *_ = message.alternatives
+    assert message.subject.startswith(subject)
+    assert f"    <CI>\\r\\n& co ({key.public_id})\n" in message.body
+    assert f"<strong>&lt;CI&gt;\\r\\n&amp; co</strong> ({key.public_id})" in html
+    for part in (message.body, html):
+        assert {"198.51.100.9", "http://testserver/keys", "http://testserver/forgot"} <= set(re.findall(r"[\w.:/]+", part))
+        assert secret[17:] not in part
+
+
+@stored
+def test_the_mail_that_a_key_was_rotated_names_the_successor(owner, secret):
+    new, _ = keys.rotate(owner, mine(secret).public_id, DAY)
+    *_, message = delivered()
+    assert message.subject == "An API key for authsvc was rotated"
+    assert f"    CI ({new.public_id})\n" in message.body
+
+
+@stored
+def test_a_key_is_made_without_a_word_where_no_mail_can_be_sent(alice, owner, settings):
+    settings.EMAILS_ENABLED = False
+    keys.create(owner, "CI", ["profile"], None)
+    settings.EMAILS_ENABLED = True
+    keys.create(owner._replace(email=None), "CI", ["profile"], None)
+    assert not OutgoingMail.objects.exists()
+    assert APIKey.objects.live().count() == 2
+
+
+@stored
+def test_the_mail_about_a_changed_password_names_the_keys_that_live_on(alice, owner, secret):
+    passwords.change(alice.pk, PASSWORD, "eine Zeile, die keiner kennt")
+    *_, message = delivered()
+    (html, _), *_ = message.alternatives
+    for part in (message.body, html):
+        assert "A new password does not end API keys. This one still works:" in part
+        assert mine(secret).public_id in part
+        assert "http://testserver/keys" in part
 
 
 # On record
@@ -534,7 +585,7 @@ def test_a_report_of_a_leak_that_could_not_be_mailed_can_be_repeated(secret):
     with missing("accounts_outgoingmail"), pytest.raises(DatabaseError):
         keys.revoke_leaked(secret)
     keys.revoke_leaked(secret)
-    assert OutgoingMail.objects.get().kind == "key_leaked"
+    assert OutgoingMail.objects.filter(kind="key_leaked").count() == 1
 
 
 # Fifty at most
@@ -660,7 +711,7 @@ def test_of_six_deletions_at_once_one_succeeds(owner, secret):
 @crowded
 def test_of_six_reports_of_a_leak_at_once_all_succeed_and_one_is_mailed(secret):
     assert at_once(*[lambda: keys.revoke_leaked(secret)] * 6) == [None] * 6
-    assert (OutgoingMail.objects.count(), kinds("key_leaked")) == (1, ["key_leaked"])
+    assert (OutgoingMail.objects.filter(kind="key_leaked").count(), kinds("key_leaked")) == (1, ["key_leaked"])
 
 
 def overtaken(act, by):

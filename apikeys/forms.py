@@ -1,0 +1,10 @@
+"""What people type into the page of their keys."""
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts.forms import Identifier, PageForm, Password
+
+
+class SignInForm(PageForm):
+    identifier = Identifier()
+    current = Password(label=_("Password"), autocomplete="current-password")

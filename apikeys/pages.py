@@ -1,0 +1,95 @@
+"""Two pages for the owners of keys: one asks for the password, the other shows their live keys for ten minutes and ends them."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core import signing
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse, reverse_lazy
+
+from accounts import audit, limits, passwords
+from accounts.errors import PasswordChangeRequired
+from accounts.forms import PageForm
+from accounts.models import User
+from accounts.pages import FormPage, Page, keep_private
+from apikeys import keys
+from apikeys.forms import SignInForm
+from apikeys.models import MOST, APIKey
+
+TICKET = "authsvc_keys"  # the cookie's name
+LASTS = timedelta(minutes=10)
+
+
+class SignIn(FormPage):
+    """The owner gives the password, out of the same budget of guesses as everywhere, and gets a ticket to the other page."""
+
+    form_class = SignInForm
+    template_name = "apikeys/sign_in.html"
+    success_url = reverse_lazy("own-keys")
+    owner: User
+
+    def act(self, asked: dict[str, Any]) -> None:
+        with limits.guessing(asked["identifier"]):
+            self.owner = passwords.authenticate(asked["identifier"], asked["current"])
+        if self.owner.must_change_password:
+            raise PasswordChangeRequired(self.owner)
+        audit.record(audit.Kind.LOGIN, user=self.owner)
+
+    def form_valid(self, form: PageForm) -> HttpResponse:
+        response = super().form_valid(form)
+        return give_ticket(response, self.owner) if response.status_code == 302 else response
+
+
+class OwnKeys(Page):
+    """The live keys of whoever holds a ticket: those that are ticked end."""
+
+    owner: User
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        owner = read_ticket(request.COOKIES.get(TICKET, ""))
+        if owner is None:
+            return keep_private(take_ticket(redirect("sign-in-to-keys")))
+        self.owner = owner
+        return super().dispatch(request, *args, **kwargs)
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        ended = request.GET.get("ended", "")
+        return self.show(ended=int(ended) if ended.isascii() and ended.isdecimal() and len(ended) < 3 else 0)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        if "leave" in request.POST:
+            return take_ticket(redirect("sign-in-to-keys"))
+        chosen = request.POST.getlist("key")[:MOST]
+        if not chosen:
+            return self.show(status=422, nothing_chosen=True)
+        return redirect(f"{reverse('own-keys')}?ended={keys.delete_some(self.owner, chosen)}")
+
+    def show(self, status: int = 200, **context: Any) -> HttpResponse:
+        live = APIKey.objects.live().filter(owner=self.owner).order_by("-created_at", "pk")
+        return render(self.request, "apikeys/own_keys.html", context | {"owner": self.owner, "keys": list(live)}, status=status)
+
+
+def give_ticket(response: HttpResponse, owner: User) -> HttpResponse:
+    """It is signed, and void as soon as the account has a new password or is deactivated."""
+    ticket = signing.dumps([str(owner.uuid), owner.epoch], salt=TICKET)
+    return _set(response, ticket, LASTS)
+
+
+def read_ticket(ticket: str) -> User | None:
+    try:
+        uuid, epoch = signing.loads(ticket, salt=TICKET, max_age=LASTS)
+    except signing.BadSignature:
+        return None
+    return User.objects.filter(uuid=uuid, epoch=epoch, is_active=True, must_change_password=False).first()
+
+
+def take_ticket(response: HttpResponse) -> HttpResponse:
+    return _set(response, "", timedelta(0))
+
+
+def _set(response: HttpResponse, ticket: str, age: timedelta) -> HttpResponse:
+    path, secure = reverse("own-keys"), settings.SECURE_COOKIES
+    response.set_cookie(TICKET, ticket, max_age=age, path=path, secure=secure, httponly=True, samesite="Strict")
+    return response
