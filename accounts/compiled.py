@@ -14,10 +14,13 @@ from django.db.models import AutoField, Field, Model, QuerySet
 Row = TypeVar("Row")
 
 
+Parameter = tuple[Callable[[], Any], Any]  # the field that a key is compared with, and a sample of that key
+
+
 class _Compiled(NamedTuple):
     sql: Any
     parameters: list[Any]
-    position: int
+    positions: list[int]
     converters: Any
     convert: Callable[..., Any]
 
@@ -25,16 +28,25 @@ class _Compiled(NamedTuple):
 class CompiledQuery(Generic[Row]):
     """``build(key)`` gives a ``values_list`` queryset with ``key`` as one of its parameters; ``get(key)`` its row as a ``Row``, or None.
 
-    ``field`` is what the key is compared with; ``sample`` a key that no other parameter equals.
+    ``field`` is what the key is compared with; ``sample`` a key that no other parameter equals. ``more`` are the same of further keys.
     """
 
-    def __init__(self, build: Callable[[Any], QuerySet[Any, Any]], field: Callable[[], Any], sample: Any, row: Callable[..., Row]) -> None:
-        self._build, self._field, self._sample, self._row = build, field, sample, row
+    def __init__(
+        self,
+        build: Callable[..., QuerySet[Any, Any]],
+        field: Callable[[], Any],
+        sample: Any,
+        row: Callable[..., Row],
+        more: tuple[Parameter, ...] = (),
+    ) -> None:
+        self._build, self._row = build, row
+        self._keys: tuple[Parameter, ...] = ((field, sample), *more)
 
-    def get(self, key: Any) -> Row | None:
+    def get(self, *keys: Any) -> Row | None:
         compiled, database = self._compiled, connections[DEFAULT_DB_ALIAS]
         parameters = compiled.parameters.copy()
-        parameters[compiled.position] = self._field().get_db_prep_value(key, database)
+        for position, (field, _), key in zip(compiled.positions, self._keys, keys, strict=True):
+            parameters[position] = field().get_db_prep_value(key, database)
         with database.cursor() as cursor:
             cursor.execute(compiled.sql, parameters)
             found = cursor.fetchone()
@@ -46,21 +58,25 @@ class CompiledQuery(Generic[Row]):
 
     @cached_property
     def _compiled(self) -> _Compiled:
-        compiler = self._build(self._sample).query.get_compiler(connection=connection)
-        sql, parameters = compiler.as_sql()
-        sample = self._field().get_db_prep_value(self._sample, connection)
+        compiler = self._build(*(sample for _, sample in self._keys)).query.get_compiler(connection=connection)
+        sql, found = compiler.as_sql()
+        parameters = list(found)
+        positions = [parameters.index(field().get_db_prep_value(sample, connection)) for field, sample in self._keys]
         converters = compiler.get_converters([expression for expression, *_ in compiler.select])
-        return _Compiled(sql, list(parameters), list(parameters).index(sample), converters, compiler.apply_converters)
+        return _Compiled(sql, parameters, positions, converters, compiler.apply_converters)
 
 
 class CompiledInsert:
     """Adds one row of a model, whose fields are given by their columns' names or have their defaults. It sends no signal.
 
-    With ``ignore_conflicts``, a row that is there already stays as it is.
+    With ``ignore_conflicts``, a row that is there already stays as it is; with ``update``, these columns of a row with the same
+    ``unique`` ones become the new values.
     """
 
-    def __init__(self, model: type[Model], *, ignore_conflicts: bool = False) -> None:
-        self._table, self._ignore = model._meta.db_table, ignore_conflicts
+    def __init__(
+        self, model: type[Model], *, ignore_conflicts: bool = False, unique: tuple[str, ...] = (), update: tuple[str, ...] = ()
+    ) -> None:
+        self._table, self._ignore, self._unique, self._update = model._meta.db_table, ignore_conflicts, unique, update
         self._fields: list[Field[Any, Any]] = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
 
     def __call__(self, **values: Any) -> None:
@@ -69,9 +85,15 @@ class CompiledInsert:
     def sql(self, source: str) -> str:
         """The statement, where ``source`` says how its row comes about: ``{}`` in it is the places of all parameters."""
         row = source.format(", ".join("%s" for _ in self._fields))
-        end = " ON CONFLICT DO NOTHING" if self._ignore else ""
         columns = ", ".join(_quoted(field.column) for field in self._fields)
-        return f"INSERT INTO {_quoted(self._table)} ({columns}) {row}{end}"
+        return f"INSERT INTO {_quoted(self._table)} ({columns}) {row}{self._conflict}"
+
+    @property
+    def _conflict(self) -> str:
+        if self._update:
+            changes = ", ".join(f"{_quoted(name)} = EXCLUDED.{_quoted(name)}" for name in self._update)
+            return f" ON CONFLICT ({', '.join(map(_quoted, self._unique))}) DO UPDATE SET {changes}"
+        return " ON CONFLICT DO NOTHING" if self._ignore else ""
 
     def parameters(self, values: dict[str, Any]) -> list[Any]:
         given = [values[field.attname] if field.attname in values else field.get_default() for field in self._fields]

@@ -34,7 +34,7 @@ class Complaint:
     @property
     def locked_for(self) -> timedelta | None:
         """How long the person stays locked from now on."""
-        return limits.locked_for(self.person.username, self.person.email) if self.person else None
+        return limits.locked_for(self.person) if self.person else None
 
     @property
     def locked_minutes(self) -> int:

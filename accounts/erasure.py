@@ -43,7 +43,7 @@ def erase(person: User) -> str:
     account_erased.send(User, person=current)
     audit.erase_person(current, stand_in)
     _forget_rows(current)
-    limits.unlock(current.username, current.email)
+    limits.unlock(current)
     _empty(current, stand_in)
     person.refresh_from_db()
     return stand_in
@@ -56,6 +56,7 @@ def record(person: User, *, actor: User | None = None, reason: str = "") -> None
 
 def _forget_rows(person: User) -> None:
     person.sessions.all().delete()
+    person.known_networks.all().delete()
     person.resets.all().delete()
     OutgoingMail.objects.filter(Q(user=person) | _typed(person.username, person.email)).delete()
     OutstandingToken.objects.filter(user=person).update(user=None)

@@ -87,6 +87,10 @@ class TooManyAttempts(AuthError):
         return max(1, ceil(self.retry_after.total_seconds()))
 
 
+class AttemptsUnderWay(TooManyAttempts):
+    """As many attempts are being checked as may still be wrong. Nothing is locked: whoever asks again in a second may get in."""
+
+
 class HashingOverloaded(AuthError):
     """No place is free in the queue of password hashes; nothing was checked, and no budget is spent."""
 

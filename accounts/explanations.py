@@ -207,7 +207,10 @@ def of_event(event: AuditEvent) -> Explanation:
     return Explanation(sentence(event), told, advice)
 
 
-UNLOCK = "Unlocking the account renews its budget at once; so does a reset mail that is used. Otherwise it ends by itself."
+UNLOCK = (
+    "Unlocking the account renews its budgets at once; so does a reset mail that is used. Otherwise it ends by itself. "
+    "From a network where the account has signed in lately, it does so all the while."
+)
 LOG_IN = "The person has to log in again. Nothing else is needed, unless it happens again and again."
 NEW_MAIL = "Send a reset mail: only its newest link and code are good, once, and for a limited time."
 LOGIN_ADVICE = {
@@ -300,6 +303,10 @@ REFUSALS: dict[str, tuple[Callable[[Refusal], str], str]] = {
         LOGIN_ADVICE["password must be changed"],
     ),
     "TooManyAttempts": (_too_many, UNLOCK),
+    "AttemptsUnderWay": (
+        lambda refusal: f"As many logins of {refusal.name or 'the account'} were being checked at this moment as may still be wrong.",
+        "Nothing is locked: the client asks again after a second.",
+    ),
     "HashingOverloaded": (
         lambda refusal: f"The password was not looked at: too many were being checked at that moment ({refusal.reason}).",
         "The person tries again. If it happens often, add processors or nodes, or look who floods the logins.",

@@ -1,64 +1,131 @@
-"""Budgets for guessing, counted by django-ratelimit in the cache: one for every way in, by name and by address."""
+"""How often somebody may try: one budget of wrong guesses for every way in, and limits of other kinds, in the cache."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from hashlib import sha256
-from ipaddress import IPv6Address, ip_address
-from secrets import token_hex
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Unpack
 
 from django.conf import settings
-from django.core.cache import cache
+from django.utils.timezone import now
 from django_ratelimit.core import get_usage
 
 from accounts import audit, origin
-from accounts.errors import InvalidCredentials, TooManyAttempts
+from accounts.budgets import Budget, Place
+from accounts.errors import AttemptsUnderWay, InvalidCredentials, TooManyAttempts
 from accounts.identifiers import normalise
+from accounts.known_networks import network
+from accounts.models import User
 
 ON_RECORD = "100/5m"
+MAILS_OF_NETWORKS = "3/7d"
+
+
+@dataclass(frozen=True)
+class LoginAttempt:
+    """Somebody who says who they are: what was typed, the account that has this name, if one has, and from where they come."""
+
+    identifier: str
+    user: User | None
+    last_seen_at: datetime | None  # when this account signed in from this network before
+    network: str | None
+
+    @classmethod
+    def find(cls, identifier: str) -> "LoginAttempt":
+        """With one query, for a known name as for an unknown one."""
+        address = origin.current().address
+        here = network(address) if address else None
+        return cls(identifier, *User.objects.find_from(identifier, here), here)
+
+    @property
+    def from_known_network(self) -> bool:
+        return self.last_seen_at is not None and now() - self.last_seen_at < settings.KNOWN_NETWORK_LIFETIME
+
+    def budgets(self) -> list[Budget]:
+        """An account's budget for the network it is known from; else that of all strangers together, and that of the address.
+
+        A budget that all clients without a known address share would let one shut out the others, so these have none.
+        """
+        owner = account(self.user) if self.user else f"name:{normalise(self.identifier)}"
+        if self.from_known_network:
+            return [_of_network(owner, str(self.network))]
+        strangers = _of_strangers(owner)
+        return [strangers, Budget("address", self.network, settings.LOGIN_RATE_PER_ADDRESS)] if self.network else [strangers]
+
+
+def account(user: User) -> str:
+    """The owner of an account's budgets: whether its user name or its address was typed, and whatever both are called later."""
+    return f"account:{user.uuid}"
+
+
+def _of_strangers(owner: str) -> Budget:
+    return Budget("strangers", owner, settings.LOGIN_RATE_PER_NAME, escalates=True)
+
+
+def _of_network(owner: str, known: str = "") -> Budget:
+    return Budget("network", owner, settings.LOGIN_RATE_PER_NAME, known)
 
 
 @contextmanager
-def guessing(identifier: str) -> Iterator[None]:
-    """Around one check of a secret: counted before it is made, and given back unless the guess was wrong.
+def login_attempt(identifier: str) -> Iterator[LoginAttempt]:
+    """Around one check of a secret: counted before it is made, and given back unless the secret was wrong.
 
-    Counting first lets no parallel guess slip through. Raises ``TooManyAttempts`` when the budget of the name, as it was
-    typed, or of the address is used up, whatever the secret; so a name that nobody has locks like any other.
+    Counting first lets no parallel guess slip through. Raises ``TooManyAttempts`` when a budget is used up, whatever the secret;
+    a name that nobody has locks like any other.
     """
-    budgets = [("name", _generation(normalise(identifier)), settings.LOGIN_RATE_PER_NAME)]
-    if address := origin.current().address:  # a budget that all without one share would let one client shut out the others
-        budgets.append(("address", network(address), settings.LOGIN_RATE_PER_ADDRESS))
-    taken = []
+    attempt = LoginAttempt.find(identifier)
+    places: list[Place] = []
     try:
-        for budget in budgets:
-            _take(*budget, typed=identifier)
-            taken.append(budget)
-        yield
+        for budget in attempt.budgets():
+            places.append(_take(budget, attempt))
+        yield attempt
     except InvalidCredentials:
+        for place in places:
+            place.spend()
         raise
     except BaseException:
-        _give_back(taken)
+        _give_back(places)
         raise
     else:
-        _give_back(taken)
+        _give_back(places)
 
 
-def unlock(*identifiers: str | None) -> None:
-    """Renew the budgets of an account's names: whoever keeps guessing at them cannot lock their owner out for ever."""
-    for identifier in filter(None, identifiers):
-        cache.set(_generation_key(normalise(identifier)), token_hex(4), timeout=86_400)
+def _take(budget: Budget, attempt: LoginAttempt) -> Place:
+    try:
+        return budget.take()
+    except TooManyAttempts as refusal:
+        refusal.name = attempt.identifier
+        if not isinstance(refusal, AttemptsUnderWay) and budget.first_refusal(refusal.retry_after):
+            audit.record(audit.Kind.THROTTLED, user=attempt.user, name=attempt.identifier, reason=refusal.reason)
+        raise
 
 
-def locked_for(*identifiers: str | None) -> timedelta | None:
-    """How long an account's names stay locked, the longest of them; None if none is."""
-    waits = []
-    for identifier in filter(None, identifiers):
-        name = _generation(normalise(identifier))
-        taken = _usage("guesses by name", name, settings.LOGIN_RATE_PER_NAME)
-        if taken["count"] - _usage("right guesses by name", name, settings.LOGIN_RATE_PER_NAME)["count"] >= taken["limit"]:
-            waits.append(timedelta(seconds=taken["time_left"]))
-    return max(waits, default=None)
+def _give_back(places: list[Place]) -> None:
+    for place in places:
+        place.give_back()
+
+
+def unlock(user: User) -> None:
+    """Renew the budgets of an account, and forget how often strangers have locked it: they cannot lock its owner out for ever."""
+    owner = account(user)
+    _of_strangers(owner).renew()
+    for known in user.known_networks.values_list("network", flat=True):
+        _of_network(owner, known).renew()
+
+
+def locked_for(user: User) -> timedelta | None:
+    """How long strangers are refused this account's logins, whatever their password; None if they are not."""
+    return _wait(_of_strangers(account(user)))
+
+
+def locked_at_home_for(user: User) -> timedelta | None:
+    """How long a network that the account is known from is refused; None if none is."""
+    return _wait(_of_network(account(user)))
+
+
+def _wait(budget: Budget) -> timedelta | None:
+    seconds = budget.closed_for()
+    return timedelta(seconds=seconds) if seconds else None
 
 
 def count(group: str, value: str, rate: str) -> None:
@@ -81,41 +148,12 @@ def record_refusal(kind: str, **about: Unpack[audit.About]) -> None:
         audit.record(kind, **about)
 
 
-def network(address: str | None) -> str:
-    """What an address is counted as: an IPv4 address is itself, an IPv6 one its /64, of which one subscriber has all."""
-    if address is None:
-        return "unknown"
-    parsed = ip_address(address)
-    if isinstance(parsed, IPv6Address):
-        return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))
-    return str(parsed)
-
-
-def _generation(name: str) -> str:
-    """The name as its present budget counts it: another one after each unlocking."""
-    return f"{cache.get(_generation_key(name), '')}:{name}"
-
-
-def _generation_key(name: str) -> str:
-    return f"limits:{sha256(name.encode()).hexdigest()}"
-
-
-def _take(budget: str, value: str, rate: str, *, typed: str) -> None:
-    """Count a guess; django-ratelimit only counts up, so what was given back is counted beside it, in the same window."""
-    taken = _usage(f"guesses by {budget}", value, rate, increment=True)
-    if not taken["should_limit"]:
-        return
-    failures = taken["count"] - _usage(f"right guesses by {budget}", value, rate)["count"]
-    if failures > taken["limit"]:
-        refusal = _refused(taken, f"more than {rate} wrong guesses by {budget}", name=typed)
-        if failures == taken["limit"] + 1:  # once for each window, or a flood would fill the trail
-            audit.record(audit.Kind.THROTTLED, name=typed, reason=refusal.reason)
-        raise refusal
-
-
-def _give_back(budgets: list[tuple[str, str, str]]) -> None:
-    for budget, value, rate in budgets:
-        _usage(f"right guesses by {budget}", value, rate, increment=True)
+def may_tell_of_network(user: User, network: str) -> bool:
+    """Whether to mail word of a sign-in from a new network: once for each, of sign-ins at the same moment too, and not without end."""
+    key = f"{account(user)} {network}"
+    if _usage("mails of one network", key, "1/1d", increment=True)["should_limit"]:
+        return False
+    return not _usage("mails of new networks", account(user), MAILS_OF_NETWORKS, increment=True)["should_limit"]
 
 
 def _usage(group: str, value: str, rate: str, *, increment: bool = False) -> dict[str, Any]:

@@ -45,7 +45,8 @@ def public_link(page: str, *args: str) -> str:
 
 
 def _message(name: str, mail: OutgoingMail, user: User, /, **context: Any) -> EmailMultiAlternatives:
-    by_operator = mail.contract == origin.ADMIN  # whose own device and address are nothing that its receiver could recognise
+    # Of what an operator did, their own device and address are nothing that the mail's receiver could recognise.
+    by_operator = mail.contract == origin.ADMIN and mail.kind != mail.Kind.NEW_NETWORK
     context |= {
         "user": user,
         "asked_at": mail.created_at,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from accounts.compiled import CompiledQuery
 from accounts.events import AuditEvent as AuditEvent
 from accounts.hourly import HourlyCount as HourlyCount
 from accounts.identifiers import IdentifierField, is_address, normalise, validate_username
+from accounts.known_networks import KnownNetwork as KnownNetwork
 from accounts.origin import Origin
 from accounts.signals import account_deactivated
 from accounts.transfer.waiting import WaitingImport as WaitingImport
@@ -70,6 +71,11 @@ class UserManager(BaseUserManager["User"]):
         typed = normalise(identifier)
         return (_by_email if is_address(typed) else _by_username).get(typed)
 
+    def find_from(self, identifier: str, network: str | None) -> tuple[User | None, datetime | None]:
+        """As ``find``, and when the account was last seen on this network, in the same query."""
+        typed = normalise(identifier)
+        return (_by_email_from if is_address(typed) else _by_username_from).get(typed, network) or (None, None)
+
 
 class User(Role, AbstractBaseUser, PermissionsMixin):
     """One person, with one name in one spelling and at most one e-mail address."""
@@ -100,6 +106,7 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
     objects = UserManager()
 
     if TYPE_CHECKING:
+        known_networks: RelatedManager[KnownNetwork]
         sessions: RelatedManager[Session]
         resets: RelatedManager[PasswordReset]
         mails: RelatedManager[OutgoingMail]
@@ -159,18 +166,38 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
         return str(salted_hmac("accounts.User.epoch", f"{self.uuid}:{self.epoch}", secret=secret, algorithm="sha256").hexdigest())
 
 
+_fields = [field.attname for field in User._meta.concrete_fields]
+
+
 def _finder(column: str) -> CompiledQuery[User]:
     """An account by a unique column, all its fields loaded."""
-    fields = [field.attname for field in User._meta.concrete_fields]
     return CompiledQuery(
-        build=lambda typed: User.objects.filter(**{column: typed}).values_list(*fields),
+        build=lambda typed: User.objects.filter(**{column: typed}).values_list(*_fields),
         field=lambda: User._meta.get_field(column),
-        sample="sample@" if column == "email" else "sample",
-        row=lambda *values: User.from_db("default", fields, values),
+        sample=_samples[column],
+        row=lambda *values: User.from_db("default", _fields, values),
     )
 
 
+def _finder_from(column: str) -> CompiledQuery[tuple[User, datetime | None]]:
+    """An account by a unique column, and when it was last seen on a network."""
+
+    def build(typed: str, network: str) -> models.QuerySet[User, tuple[object, ...]]:
+        seen = KnownNetwork.objects.filter(user=models.OuterRef("pk"), network=network).values("last_seen_at")
+        return User.objects.filter(**{column: typed}).annotate(seen=models.Subquery(seen[:1])).values_list(*_fields, "seen")
+
+    return CompiledQuery(
+        build=build,
+        field=lambda: User._meta.get_field(column),
+        sample=_samples[column],
+        row=lambda *values: (User.from_db("default", _fields, values[:-1]), values[-1]),
+        more=((lambda: KnownNetwork._meta.get_field("network"), "192.0.2.1"),),
+    )
+
+
+_samples = {"username": "sample", "email": "sample@"}
 _by_username, _by_email = _finder("username"), _finder("email")
+_by_username_from, _by_email_from = _finder_from("username"), _finder_from("email")
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
@@ -249,7 +276,7 @@ class PasswordReset(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(db_index=True)
     used_at = models.DateTimeField(null=True)
-    wrong_tries = models.PositiveSmallIntegerField(default=0, help_text="Wrong codes; the fifth ends the case.")
+    wrong_tries = models.PositiveSmallIntegerField(default=0, help_text="Wrong codes; the fifth ends the code, never the link.")
 
     objects = PasswordResetQuerySet.as_manager()
 
@@ -310,6 +337,7 @@ class OutgoingMail(models.Model):
         RESET = "reset", "Reset link and code"
         INVITATION = "invitation", "Invitation to choose a password"
         PASSWORD_CHANGED = "password_changed", "Word that the password was changed"
+        NEW_NETWORK = "new_network", "Word of a sign-in from a new network"
         KEYS_REMAIN = "keys_remain", "Word that API keys outlived a reset"
         KEY_LEAKED = "key_leaked", "Word that an API key was reported as leaked"
         IDENTIFIERS_CHANGED = "identifiers_changed", "Word that user name or e-mail changed"

@@ -233,7 +233,7 @@ def _give_temporary_password(person: User) -> Outcome:
     """Also unlocks: whoever was locked out can use it at once."""
     password = _temporary_password()
     passwords.set_temporary(person, password)
-    limits.unlock(person.username, person.email)
+    limits.unlock(person)
     return Outcome("every session ended", secret=password)
 
 
@@ -248,7 +248,7 @@ def _force_change(person: User) -> Outcome:
 
 
 def _unlock(person: User) -> Outcome:
-    limits.unlock(person.username, person.email)
+    limits.unlock(person)
     return Outcome()
 
 
@@ -304,7 +304,7 @@ def _reachable(person: User) -> bool:
 
 
 def _locked(person: User) -> bool:
-    return limits.locked_for(person.username, person.email) is not None
+    return bool(limits.locked_for(person) or limits.locked_at_home_for(person))
 
 
 def _logged_in(people: QuerySet[User]) -> QuerySet[User]:

@@ -14,7 +14,7 @@ from accounts.identifiers import normalise
 from accounts.models import OutgoingMail, User
 
 Kind = OutgoingMail.Kind
-_insert = CompiledInsert(OutgoingMail)
+insert = CompiledInsert(OutgoingMail)
 
 
 def put(kind: str, *, typed: str = "", user: User | None = None, user_id: int | None = None, **data: Any) -> None:
@@ -24,21 +24,26 @@ def put(kind: str, *, typed: str = "", user: User | None = None, user_id: int | 
     """
     if not settings.EMAILS_ENABLED:
         raise EmailDisabled
+    insert(**row(kind, typed=typed, user=user, user_id=user_id, **data))
+
+
+def row(kind: str, *, typed: str = "", user: User | None = None, user_id: int | None = None, **data: Any) -> dict[str, Any]:
+    """The row of a mail, for ``insert``, with what is known of the request under way."""
     here, at = origin.current(), now()
-    _insert(
-        kind=kind,
-        typed=origin.printable(normalise(typed), 254),
-        user_id=user.pk if user else user_id,
-        language=_preferred(here.languages),
-        contract=here.contract,
-        address=here.address,
-        user_agent=origin.printable(here.user_agent, 255),
-        request_id=here.request_id,
-        data=data,
-        created_at=at,
-        next_try_at=at,
-        give_up_at=at + timedelta(hours=24),
-    )
+    return {
+        "kind": kind,
+        "typed": origin.printable(normalise(typed), 254),
+        "user_id": user.pk if user else user_id,
+        "language": _preferred(here.languages),
+        "contract": here.contract,
+        "address": here.address,
+        "user_agent": origin.printable(here.user_agent, 255),
+        "request_id": here.request_id,
+        "data": data,
+        "created_at": at,
+        "next_try_at": at,
+        "give_up_at": at + timedelta(hours=24),
+    }
 
 
 def _preferred(languages: str) -> str:

@@ -171,7 +171,7 @@ class ChangePassword(FormPage):
         return super().get_form_kwargs() | {"username": self.request.user.get_username()}
 
     def act(self, asked: dict[str, Any]) -> None:
-        with limits.guessing(asked["identifier"]):
+        with limits.login_attempt(asked["identifier"]):
             user = passwords.change_with_password(asked["identifier"], asked["current"], asked["password"])
         if self.request.user == user:
             update_session_auth_hash(self.request, user)

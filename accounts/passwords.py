@@ -29,6 +29,7 @@ from accounts.errors import (
     UnknownAccount,
     WeakPassword,
 )
+from accounts.limits import LoginAttempt
 from accounts.models import OutgoingMail, PasswordReset, User
 from accounts.signals import outlives_password, password_reset
 
@@ -37,9 +38,9 @@ CODE_LETTERS = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none
 Kind = audit.Kind
 
 
-def authenticate(identifier: str, password: str) -> User:
+def authenticate(identifier: str, password: str, attempt: LoginAttempt | None = None) -> User:
     """The active account of this name or address and password. All ways to be wrong look the same, and cost one hash."""
-    user = User.objects.find(identifier)
+    user = (attempt or LoginAttempt.find(identifier)).user
     checked = kinds.check(password, user.password if user else "", identifier)
     if user and checked.right and user.is_active:
         if checked.outdated:
@@ -177,7 +178,7 @@ def _finish(reset: PasswordReset, password: str, by: str, refusal: type[InvalidR
             raise refusal("used by another request", name=user.username)
         _tell(user, f"reset by {by}")
         password_reset.send(User, user=user)
-    limits.unlock(user.username, user.email)
+    limits.unlock(user)
     return user
 
 

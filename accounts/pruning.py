@@ -9,7 +9,7 @@ from django.db.models import Model, Q, QuerySet
 from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
-from accounts.models import AuditEvent, OutgoingMail, PasswordReset, Session, SigningKey, WaitingImport
+from accounts.models import AuditEvent, KnownNetwork, OutgoingMail, PasswordReset, Session, SigningKey, WaitingImport
 
 BATCH = 1000  # rows of one transaction, so that no login waits long for a lock
 
@@ -21,6 +21,7 @@ def forgettable(keep: timedelta) -> list[QuerySet[Model]]:
     return [
         Session.objects.filter(Q(expires_at__lt=before) | Q(revoked_at__lt=before)),
         OutstandingToken.objects.filter(expires_at__lt=at),
+        KnownNetwork.objects.filter(last_seen_at__lt=at - settings.KNOWN_NETWORK_LIFETIME),
         PasswordReset.objects.filter(expires_at__lt=before),
         OutgoingMail.objects.filter(closed_at__lt=before),
         SigningKey.objects.filter(use=SigningKey.Use.PREVIOUS, retires_at__lt=at),

@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from accounts import audit, limits, operators, origin, passwords
+from accounts import audit, limits, operators, origin, passwords, sign_ins
 from accounts.errors import HashingOverloaded, InvalidCredentials, TooManyAttempts
 from accounts.models import User
 
@@ -32,8 +32,11 @@ class LoginForm(AdminAuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         try:
-            with limits.guessing(self.cleaned_data.get("username") or ""):
-                return self.checked()
+            with limits.login_attempt(self.cleaned_data.get("username") or "") as attempt:
+                cleaned = self.checked()
+                if self.user_cache:
+                    sign_ins.note(attempt, self.user_cache)
+                return cleaned
         except TooManyAttempts as refusal:
             raise ValidationError(f"Too many login attempts. {try_again(refusal)}", code="throttled") from refusal
         except HashingOverloaded as refusal:
@@ -150,6 +153,6 @@ def password_is_fresh(request: HttpRequest) -> bool:
 def ask_password_again(request: HttpRequest, typed: str) -> None:
     """Remember that it was given. A wrong one counts, and is on record, as at every door: ``InvalidCredentials``, ``TooManyAttempts``."""
     username = request.user.get_username()
-    with limits.guessing(username):
+    with limits.login_attempt(username):
         passwords.authenticate(username, typed)
     remember_password(request)

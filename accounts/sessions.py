@@ -10,11 +10,12 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from accounts import audit, limits, origin, passwords
+from accounts import audit, limits, origin, passwords, sign_ins
 from accounts.compiled import CompiledChange, CompiledInsert, CompiledQuery
 from accounts.contract import Policy
 from accounts.errors import InvalidChallenge, InvalidCredentials, InvalidRefreshToken, InvalidToken, PasswordChangeRequired
 from accounts.identifiers import normalise
+from accounts.limits import LoginAttempt
 from accounts.models import Role, Session, User
 from accounts.tokens import AccessToken, ChallengeToken, IdToken, RefreshToken, TokenError
 
@@ -170,17 +171,18 @@ class Grant:
         return IdToken.issue(at=self.at, expires=self.access_expires, jti=uuid4().hex, **claims)
 
 
-def open_session(policy: Policy, identifier: str, password: str) -> Grant:
-    """A new session for whoever has this name, or address, and password."""
-    user = passwords.authenticate(identifier, password)
+def open_session(policy: Policy, identifier: str, password: str, attempt: LoginAttempt | None = None) -> Grant:
+    """A new session for whoever has this name, or address, and password. ``attempt`` has looked the account up already."""
+    attempt = attempt or LoginAttempt.find(identifier)
+    user = passwords.authenticate(identifier, password, attempt)
     if user.must_change_password:
         refusal = PasswordChangeRequired(user)
         audit.record(audit.Kind.LOGIN_FAILED, user=user, name=identifier, reason=refusal.reason)
         raise refusal
-    return _open_for(policy, user)
+    return _open_for(policy, user, attempt)
 
 
-def _open_for(policy: Policy, user: User) -> Grant:
+def _open_for(policy: Policy, user: User, attempt: LoginAttempt | None = None) -> Grant:
     at, here = now(), origin.current()
     sid, jti = uuid4(), uuid4().hex if policy.refresh else ""
     until = policy.session_end(opened=at, used=at)
@@ -198,6 +200,8 @@ def _open_for(policy: Policy, user: User) -> Grant:
     rows = [(_insert_session, session), (audit.insert, audit.event(audit.Kind.LOGIN, user=user, session=sid))]
     if jti:
         rows.append(_outstanding(jti, user.pk, at, until))
+    if attempt:
+        rows += sign_ins.rows(attempt, user, at)
     # The account's row stays locked until the session is there: whoever resets the password or deactivates the account at this
     # moment either comes first, and no session opens, or comes second, and ends it.
     if not _note_login({"last_login": at}, *rows, id=user.pk, epoch=user.epoch, is_active=True):
@@ -214,7 +218,7 @@ def challenge(user: User) -> str:
     return ChallengeToken.issue(at=at, expires=at + CHALLENGE, jti=uuid4().hex, sub=str(user.uuid), epoch=str(user.epoch))
 
 
-def answer_challenge(policy: Policy, raw: str, identifier: str, password: str) -> Grant:
+def answer_challenge(policy: Policy, raw: str, identifier: str, password: str, attempt: LoginAttempt | None = None) -> Grant:
     """A session for whoever proves with a challenge's string that they knew the temporary password, and chooses another."""
     try:
         user, epoch = _challenged(raw, identifier)
@@ -222,7 +226,7 @@ def answer_challenge(policy: Policy, raw: str, identifier: str, password: str) -
     except InvalidChallenge as refusal:
         audit.record(audit.Kind.LOGIN_FAILED, name=identifier, reason=f"challenge: {refusal.reason}")
         raise
-    return _open_for(policy, user)
+    return _open_for(policy, user, attempt)
 
 
 def _challenged(raw: str, identifier: str) -> tuple[User, str]:

@@ -165,9 +165,9 @@ class LoginViewSet(OpenViewSet):
 
     def login(self, request: Request) -> HttpResponse:
         asked = self.read(self.login_in)
-        with limits.guessing(asked["login"]):
+        with limits.login_attempt(asked["login"]) as attempt:
             try:
-                grant = sessions.open_session(self.contract, asked["login"], asked["password"])
+                grant = sessions.open_session(self.contract, asked["login"], asked["password"], attempt)
             except PasswordChangeRequired as refusal:
                 return self.challenged(refusal)
         return self.granted(grant)

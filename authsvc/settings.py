@@ -222,6 +222,7 @@ LONGEST_LIFETIME = max(  # of any one token: a session that rotation prolongs ge
 LOGIN_RATE_PER_NAME = rate("LOGIN_RATE_PER_NAME", "10/5m")
 LOGIN_RATE_PER_ADDRESS = rate("LOGIN_RATE_PER_ADDRESS", "100/5m")
 FORGOT_RATE_PER_ADDRESS = rate("FORGOT_RATE_PER_ADDRESS", "100/1h")
+KNOWN_NETWORK_LIFETIME = duration("KNOWN_NETWORK_LIFETIME", timedelta(days=90))
 TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0)
 REDIS_URL = address("REDIS_URL", "", ("redis", "rediss", "unix"), "an address such as redis://host:6379/0")
 _memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000}}
@@ -327,6 +328,7 @@ SIMPLE_JWT = {"USER_ID_FIELD": "uuid", "USER_ID_CLAIM": "sub", "ISSUER": PUBLIC_
 # Mail
 
 EMAILS_ENABLED = flag("EMAILS_ENABLED", True)
+NEW_NETWORK_MAIL = flag("NEW_NETWORK_MAIL", True)
 EMAIL_HOST = text("EMAIL_HOST")
 EMAIL_PORT = number("EMAIL_PORT", 587, least=1)
 EMAIL_HOST_USER = text("EMAIL_HOST_USER")

@@ -33,9 +33,12 @@ def state(person: User) -> list[Badge]:
     badges = access(person)
     if badges == [NO_PASSWORD] and person.mails.filter(kind=OutgoingMail.Kind.INVITATION).exists():
         badges = [Badge("Invited, no password yet", "warn")]
-    if wait := limits.locked_for(person.username, person.email):
+    if wait := limits.locked_for(person):
         guesses = settings.LOGIN_RATE_PER_NAME.partition("/")[0]
-        badges.append(Badge(f"Locked until {localtime(now() + wait):%H:%M} UTC because of {guesses} wrong guesses", "bad"))
+        until = localtime(now() + wait)
+        badges.append(Badge(f"Locked, but for known networks, until {until:%H:%M} UTC because of {guesses} wrong guesses", "bad"))
+    if wait := limits.locked_at_home_for(person):
+        badges.append(Badge(f"Known network locked until {localtime(now() + wait):%H:%M} UTC because of wrong guesses", "bad"))
     return badges
 
 

@@ -12,6 +12,7 @@ from accounts.transfer.exporting import row
 
 FORM = "authsvc person, version 1"
 SESSION = ("id", "contract", "created_at", "last_used_at", "expires_at", "address", "user_agent", "revoked_at", "revoked_why")
+NETWORK = ("network", "first_seen_at", "last_seen_at")
 RESET = ("created_at", "expires_at", "used_at")
 MAIL = ("kind", "fate", "typed", "recipient", "language", "contract", "address", "user_agent", "created_at", "closed_at")
 EVENT = ("at", "kind", "name", "session", "contract", "address", "request_id")
@@ -26,6 +27,7 @@ def export(person: User, *, actor: User | None = None, reason: str = "") -> dict
     # Of what they did as an operator, to whom is about others.
     did = AuditEvent.objects.filter(actor=person).exclude(user=person)
     held: dict[str, Any] = {
+        "known_networks": _rows(person.known_networks.order_by("first_seen_at"), NETWORK),
         "sessions": _rows(person.sessions.order_by("created_at"), SESSION),
         "password_resets": _rows(person.resets.order_by("created_at"), RESET),
         "mails": _rows(mails.order_by("created_at"), MAIL),

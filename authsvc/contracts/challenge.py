@@ -109,8 +109,8 @@ class Login(LoginViewSet):
 
     def answer(self, request: Request) -> HttpResponse:
         asked = self.read(AnswerIn)
-        with limits.guessing(asked["login"]):
-            grant = sessions.answer_challenge(self.contract, asked["challenge"], asked["login"], asked["password"])
+        with limits.login_attempt(asked["login"]) as attempt:
+            grant = sessions.answer_challenge(self.contract, asked["challenge"], asked["login"], asked["password"], attempt)
         return self.granted(grant)
 
 
@@ -143,7 +143,7 @@ class Forgotten(SucceedingViewSet, ResetViewSet):
 
     def confirm(self, request: Request) -> HttpResponse:
         asked = self.read(ConfirmIn)
-        with limits.guessing(asked["login"]):
+        with limits.login_attempt(asked["login"]):
             passwords.reset_by_code(asked["login"], asked["code"], asked["password"])
         return self.succeed(ChangedOut)
 
@@ -152,7 +152,7 @@ class Change(SucceedingViewSet):
     def change(self, request: Request) -> HttpResponse:
         asked = self.read(ChangeIn)
         identity = sessions.identify(asked["access"])
-        with limits.guessing(identity.username):
+        with limits.login_attempt(identity.username):
             passwords.change(identity.id, asked["previous"], asked["proposed"], keep=identity.session_id)
         return self.succeed(ChangedOut)
 

@@ -37,5 +37,5 @@ def ask(client: Client, name: str, *rows: Model, **asked: str) -> Any:
 def lock(name: str) -> None:
     """Somebody has guessed at this name until it was locked."""
     for _ in range(11):
-        with suppress(InvalidCredentials, TooManyAttempts), limits.guessing(name):
+        with suppress(InvalidCredentials, TooManyAttempts), limits.login_attempt(name):
             raise InvalidCredentials

@@ -183,7 +183,6 @@ def reset_token(user):
     [
         ({"used_at": "2026-01-01T00:00:00Z"}, "the link was used, or replaced by a newer mail"),
         ({"expires_at": "2026-01-01T00:00:00Z"}, "the link has expired"),
-        ({"wrong_tries": 5}, "five wrong codes had ended it"),
     ],
 )
 def test_a_link_that_opens_nothing(explain, caller, alice, fate, because):

@@ -90,7 +90,7 @@ def test_an_account_that_must_change_its_password_and_is_locked(client, settings
     lock("alice")
     active, must_change, locked = states(client, alice)
     assert (active, must_change) == ("Active", "Must change password")
-    assert re.fullmatch(r"Locked until \d\d:\d\d UTC because of 10 wrong guesses", locked)
+    assert re.fullmatch(r"Locked, but for known networks, until \d\d:\d\d UTC because of 10 wrong guesses", locked)
 
 
 # What can be done

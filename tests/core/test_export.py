@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
-from accounts import outbox, passwords, sessions
+from accounts import origin, outbox, passwords, sessions
 from accounts.identifiers import normalise
 from accounts.models import AuditEvent, User
 from accounts.transfer import exporting, person
@@ -150,7 +150,8 @@ def test_memory_does_not_grow_with_the_number_of_accounts(monkeypatch):
 
 
 def test_a_person_is_told_all_that_is_held_about_them_and_no_secret(alice, bob, olga):
-    grant = sessions.open_session(bearer.contract, "alice", PASSWORD)
+    with origin.entered(origin.Origin(address="2001:db8::7:1")):
+        grant = sessions.open_session(bearer.contract, "alice", PASSWORD)
     sessions.open_session(bearer.contract, "bob", PASSWORD)
     proof = passwords.make_reset(alice)
     outbox.put(outbox.Kind.RESET, typed="alice@example.com")
@@ -160,6 +161,7 @@ def test_a_person_is_told_all_that_is_held_about_them_and_no_secret(alice, bob, 
         "format",
         "exported_at",
         "profile",
+        "known_networks",
         "sessions",
         "password_resets",
         "mails",
@@ -168,6 +170,7 @@ def test_a_person_is_told_all_that_is_held_about_them_and_no_secret(alice, bob, 
         "api_keys",
     }
     assert held["profile"]["email"] == "alice@example.com"
+    assert [each["network"] for each in held["known_networks"]] == ["2001:db8::"]
     assert [each["id"] for each in held["sessions"]] == [str(grant.session_id)]
     assert [each["kind"] for each in held["events"]] == ["login", "person_exported"]
     assert [each["typed"] for each in held["mails"]] == ["alice@example.com"]

@@ -104,7 +104,7 @@ def log_in(username):
 
 def lock(name):
     for _ in range(11):
-        with pytest.raises((InvalidCredentials, TooManyAttempts)), limits.guessing(name):
+        with pytest.raises((InvalidCredentials, TooManyAttempts)), limits.login_attempt(name):
             raise InvalidCredentials
 
 

@@ -76,14 +76,22 @@ def test_a_refresh_with_rotation_is_a_query_and_a_change(caller, statements):
 
 
 @pytest.mark.parametrize("path", ["/api/v1/auth/login", "/v1/login"])
-def test_a_login_is_a_query_and_a_change(caller, statements, path):
-    """Find the account; in one transaction: its last login, the session, the record, the refresh token."""
+def test_a_login_is_a_query_and_a_change(caller, statements, pair, path):
+    """Find the account and its network; in one transaction: its last login, the session, the record, the refresh token."""
     answer, sent, counted = statements(lambda: caller.json(path, {"username": "alice", "password": PASSWORD}))
     assert (answer.status_code, len(counted), len(sent)) == (200, by_database(2, 5), by_database(2, 7))
 
 
+def test_a_login_from_a_new_network_adds_two_rows(caller, statements, pair):
+    """The network, and the mail that tells of it; within a day nothing of it is written again."""
+    caller.http.defaults["REMOTE_ADDR"] = "192.0.2.7"
+    for more in (2, 0):
+        answer, sent, counted = statements(lambda: caller.json("/v1/login", {"username": "alice", "password": PASSWORD}))
+        assert (answer.status_code, len(counted), len(sent)) == (200, by_database(2, 5 + more), by_database(2, 7 + more))
+
+
 @pytest.mark.parametrize("path", ["/api/v1/auth/token", "/c/form/api/v1/auth/token"])
-def test_a_login_without_a_refresh_token_adds_one_row_less(caller, statements, path):
+def test_a_login_without_a_refresh_token_adds_one_row_less(caller, statements, pair, path):
     answer, sent, _ = statements(lambda: caller.form(path, FORM))
     assert (answer.status_code, len(sent)) == (200, by_database(2, 6))
 
@@ -96,11 +104,12 @@ def test_a_refused_login_is_two_statements(caller, statements):
         assert (answer.status_code, len(sent)) == (401, 2)
 
 
-def test_a_throttled_login_is_none(caller, statements):
+def test_a_throttled_login_is_one(caller, statements):
+    """Which account is meant: its user name and its address share one budget."""
     for _ in range(11):
         caller.json("/v1/login", {"username": "alice", "password": "wrong"})
     answer, sent, _ = statements(lambda: caller.json("/v1/login", {"username": "alice", "password": PASSWORD}))
-    assert (answer.status_code, sent) == (429, [])
+    assert (answer.status_code, len(sent)) == (429, 1)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/auth/logout", "/api/auth/logout"])

@@ -7,7 +7,6 @@ import pickle
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC
@@ -21,10 +20,10 @@ from django.core.cache import caches
 
 from accounts import refusals
 from tests.conftest import PASSWORD
+from tests.crowd import run_and_kill, run_elsewhere
 from tests.databases import HERE
 
 pytestmark = pytest.mark.django_db
-PROJECT = Path(__file__).resolve().parent.parent.parent
 WARNING = "this process counts attempts for itself"
 
 
@@ -82,20 +81,43 @@ from accounts import limits
 from accounts.errors import InvalidCredentials
 for _ in range(7):
     try:
-        with limits.guessing(" ALICE"):
+        with limits.login_attempt(" ALICE@example.com"):
             raise InvalidCredentials
     except InvalidCredentials:
         print("counted")
 """
 
 
+@pytest.mark.django_db(transaction=True)
 def test_two_processes_share_one_budget(caller, alice, shared, monkeypatch):
+    """Whether her name or her address is typed."""
     assert [guess(caller) for _ in range(3)] == [401] * 3
     monkeypatch.setenv("REDIS_URL", shared.url)
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "authsvc.settings")
-    other = subprocess.run([sys.executable, "-c", ANOTHER_PROCESS], cwd=PROJECT, capture_output=True, text=True, check=True)
-    assert other.stdout.split() == ["counted"] * 7
+    assert run_elsewhere("-c", ANOTHER_PROCESS).split() == ["counted"] * 7
     assert guess(caller, PASSWORD) == 429
+
+
+DYING_PROCESS = """
+import django
+django.setup()
+import time
+from accounts import limits
+with limits.login_attempt("alice"):
+    time.sleep(60)
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_dies_while_it_checks_takes_one_guess_along(caller, alice, shared, monkeypatch):
+    """Until the window ends, when all that was counted in it is gone. Nobody else is refused for it."""
+    monkeypatch.setenv("REDIS_URL", shared.url)
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "authsvc.settings")
+    with redis.Redis(port=shared.port) as client:
+        run_and_kill("-c", DYING_PROCESS, once=client.dbsize)
+        assert {guess(caller, PASSWORD) for _ in range(12)} == {200}
+        assert [guess(caller) for _ in range(9)] == [401] * 9
+        assert all(0 < client.ttl(key) <= 366 for key in client.scan_iter("*limits:*"))
 
 
 def test_right_guesses_are_given_back_in_redis_too(caller, alice, shared):

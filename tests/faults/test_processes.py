@@ -171,6 +171,30 @@ def test_fifty_wrong_guesses_at_once_share_the_budget_of_ten(address, folder, re
         assert sorted(answer.status for answer in answers) == [401] * 10 + [429] * 40
 
 
+def test_forty_right_passwords_at_once_lock_nobody_out(address, user, redis_url):
+    """On four processes. Who comes while ten others are checked waits a moment, or is told to come back in a second."""
+    with Server(address, REDIS_URL=redis_url, LOGIN_RATE_PER_NAME="10/5m", WEB_CONCURRENCY="4") as limited:
+        limited.start()
+        log_in = partial(limited.call, "/v1/login", {"username": user, "password": PASSWORD})
+        answers = at_once([log_in] * 40)
+        assert {answer.status for answer in answers} <= {200, 429}
+        assert {answer.headers["Retry-After"] for answer in answers if answer.status == 429} <= {"1"}
+        assert sum(answer.status == 200 for answer in answers) >= 10
+        assert [log_in().status for _ in range(11)] == [200] * 11
+
+
+def test_wrong_passwords_among_right_ones_are_still_ten_at_most(address, user, redis_url):
+    with Server(address, REDIS_URL=redis_url, LOGIN_RATE_PER_NAME="10/5m", WEB_CONCURRENCY="4") as limited:
+        limited.start()
+        limited.log_in(user)
+        guess, log_in = (partial(limited.call, "/v1/login", {"username": user, "password": word}) for word in ("wrong", PASSWORD))
+        answers = at_once([guess, log_in] * 30)
+        wrong, right = answers[::2], answers[1::2]
+        assert {answer.status for answer in wrong} == {401, 429}
+        assert sum(answer.status == 401 for answer in wrong) <= 10
+        assert {answer.status for answer in right} <= {200, 429}
+
+
 def test_without_redis_each_worker_counts_for_itself_and_right_passwords_get_in(address, user, redis_url):
     """It goes away between two guesses: whoever guesses on has the budget of each worker once more, and no error."""
     with Server(address, REDIS_URL=redis_url, LOGIN_RATE_PER_NAME="10/5m") as limited:

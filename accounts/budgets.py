@@ -1,0 +1,162 @@
+"""Budgets of wrong guesses: counted in the cache before a secret is checked, and given back unless it was wrong.
+
+django-ratelimit counts up and never down. Here an attempt holds a place while its secret is checked, and gives it back; and what
+was guessed wrong is told from what is under way. So these counters are the cache's own, atomic in Redis and in memory.
+"""
+
+import random
+import re
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from typing import NamedTuple
+from zlib import crc32
+
+from django.core.cache import cache
+
+from accounts.errors import AttemptsUnderWay, TooManyAttempts
+
+DAY = 86_400
+LATE = 60  # seconds for which a window's counters outlive it, for attempts that began in it
+WAITS = (1, 3, 12, 48, 288)  # times the window: 5 minutes, 15, an hour, 4 hours, a day
+PAUSES = 12  # of 20 to 60 milliseconds each: half a second at most for who comes while others are under way
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": DAY}
+
+
+class Rate(NamedTuple):
+    """So many wrong guesses in so many seconds."""
+
+    limit: int
+    seconds: int
+
+    @classmethod
+    def read(cls, text: str) -> "Rate":
+        """As django-ratelimit writes it, such as ``10/5m``."""
+        limit, length, unit = re.findall(r"(\d+)/(\d*)([smhd])", text)[0]
+        return cls(int(limit), int(length or 1) * UNITS[unit])
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The wrong guesses of ``owner`` in windows of time: an account, a name that nobody has, or an address.
+
+    ``network`` sets the budget of one of the owner's networks apart. A budget that ``escalates`` stays closed longer each time
+    that it is used up, up to a day, until it has not been for a day.
+    """
+
+    kind: str
+    owner: str
+    rate: str
+    network: str = ""
+    escalates: bool = False
+
+    def take(self) -> "Place":
+        """Hold a place for one attempt. ``TooManyAttempts`` once the budget is used up.
+
+        Who is refused merely because others are under way waits a moment for them; ``AttemptsUnderWay`` if that was too short.
+        """
+        for _ in range(PAUSES):
+            if self.escalates and (wait := self.closed_for()):
+                raise self._refusal(wait)
+            place = Place(self, self._window())
+            if place.hold():
+                return place
+            if place.failures() >= self._rate.limit:
+                raise self._refusal(place.window - time.time())
+            time.sleep(random.uniform(0.02, 0.06))  # noqa: S311 (so that not all come back at once)
+        raise AttemptsUnderWay(timedelta(seconds=1), "other attempts for the same account or from the same address are under way")
+
+    def close(self, window: int) -> None:
+        """Note that the last place was spent, and until when nobody else gets one."""
+        wait = window - time.time()
+        if self.escalates:
+            level = cache.get(self._key("level"), 0)
+            wait = min(self._rate.seconds * WAITS[min(level, len(WAITS) - 1)], max(self._rate.seconds, DAY))
+            cache.set(self._key("level"), level + 1, timeout=wait + DAY)
+        cache.set(self._closed, int(time.time() + wait), timeout=max(1, int(wait)))
+
+    def closed_for(self) -> float:
+        """Seconds until it opens again, 0 if it is open; of a budget with networks, those of the one that was closed last."""
+        return max(0.0, float(cache.get(self._closed, 0)) - time.time())
+
+    def first_refusal(self, wait: timedelta) -> bool:
+        """Whether this is the first that is refused since it was closed: a flood of them would fill the audit log."""
+        return bool(cache.add(self._key("refused"), 1, timeout=max(1, int(wait.total_seconds()))))
+
+    def renew(self) -> None:
+        """Open it, as if nobody had ever guessed."""
+        place = Place(self, self._window())
+        for key in (place.taken, place.failed, self._closed, self._key("level"), self._key("refused")):
+            cache.delete(key)
+
+    @property
+    def _rate(self) -> Rate:
+        return Rate.read(self.rate)
+
+    @property
+    def _closed(self) -> str:
+        return _key("closed", self.kind, self.owner)
+
+    def _key(self, name: str) -> str:
+        return _key(name, self.kind, self.owner, self.network)
+
+    def _window(self) -> int:
+        """The end of the present window. Windows of different budgets end at different times."""
+        period, now = self._rate.seconds, int(time.time())
+        return now + period - (now + crc32(self.owner.encode())) % period
+
+    def _refusal(self, wait: float) -> TooManyAttempts:
+        by = "address" if self.kind == "address" else "name"
+        return TooManyAttempts(timedelta(seconds=max(1.0, wait)), f"more than {self.rate} wrong guesses by {by}")
+
+
+@dataclass(frozen=True)
+class Place:
+    """What one attempt holds of a budget while its secret is checked, in the window in which it began.
+
+    Held and spent places never exceed the limit: whoever counts too far takes that back. The place of a process that dies is lost
+    until the window ends.
+    """
+
+    budget: Budget
+    window: int
+
+    def hold(self) -> bool:
+        if self._add(self.taken, 1) <= self.budget._rate.limit:
+            return True
+        self._add(self.taken, -1)
+        return False
+
+    def give_back(self) -> None:
+        self._add(self.taken, -1)
+
+    def spend(self) -> None:
+        """Keep the place: the guess was wrong."""
+        if self._add(self.failed, 1) == self.budget._rate.limit:
+            self.budget.close(self.window)
+
+    def failures(self) -> int:
+        return int(cache.get(self.failed, 0))
+
+    @property
+    def taken(self) -> str:
+        return self.budget._key(f"taken {self.budget.rate} {self.window}")
+
+    @property
+    def failed(self) -> str:
+        return self.budget._key(f"failed {self.budget.rate} {self.window}")
+
+    def _add(self, key: str, change: int) -> int:
+        """The count after the change. A count that is gone stays gone: its window ended, or somebody renewed the budget."""
+        if change > 0 and cache.add(key, change, timeout=max(1, int(self.window - time.time())) + LATE):
+            return change
+        try:
+            return int(cache.incr(key, change))
+        except ValueError:
+            return 0
+
+
+def _key(*parts: str) -> str:
+    """Names are long and hold anything; keys are short and hold letters."""
+    return "limits:" + sha256("\0".join(parts).encode()).hexdigest()

@@ -1,0 +1,40 @@
+"""What a successful sign-in leaves behind beside its session: the network that it came from, and word of a new one."""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.timezone import now
+
+from accounts import limits, outbox
+from accounts.compiled import CompiledInsert
+from accounts.known_networks import WRITTEN, KnownNetwork
+from accounts.limits import LoginAttempt
+from accounts.models import User
+
+_insert_network = CompiledInsert(KnownNetwork, unique=("user_id", "network"), update=("last_seen_at",))
+
+
+def rows(attempt: LoginAttempt, user: User, at: datetime) -> list[tuple[CompiledInsert, dict[str, Any]]]:
+    """Rows to add with the session: none if the account was seen on this network within a day, as nearly always."""
+    if attempt.network is None or (attempt.last_seen_at and at - attempt.last_seen_at < WRITTEN):
+        return []
+    seen = {"user_id": user.pk, "network": attempt.network, "first_seen_at": at, "last_seen_at": at}
+    added: list[tuple[CompiledInsert, dict[str, Any]]] = [(_insert_network, seen)]
+    if not attempt.from_known_network and _is_news(user, attempt.network):
+        added.append((outbox.insert, outbox.row(outbox.Kind.NEW_NETWORK, user=user)))
+    return added
+
+
+@transaction.atomic
+def note(attempt: LoginAttempt, user: User) -> None:
+    """Leave the same where no session of ours is opened: in the admin, whose sessions are Django's."""
+    for insert, row in rows(attempt, user, now()):
+        insert(**row)
+
+
+def _is_news(user: User, network: str) -> bool:
+    """Whether the owner gets a mail: not of the first sign-in ever, and not many in a week from networks that change all the time."""
+    wanted = settings.EMAILS_ENABLED and settings.NEW_NETWORK_MAIL
+    return bool(wanted and user.email and user.last_login and limits.may_tell_of_network(user, network))

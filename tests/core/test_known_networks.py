@@ -1,0 +1,203 @@
+"""Strangers who guess at Alice's name, or share her address, do not keep her out where she has signed in before."""
+
+import time
+from datetime import timedelta
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import connection
+from django.test import Client
+from django.utils.timezone import now
+
+from accounts import limits, operators, passwords, pruning
+from accounts.models import AuditEvent, KnownNetwork, Session, User
+from tests.conftest import PASSWORD
+from tests.contracts.doors import DOORS
+from tests.month import session
+
+pytestmark = pytest.mark.django_db
+HOME, ELSEWHERE, OFFICE = "192.0.2.7", "203.0.113.9", "2001:db8:0:7::1"
+NEW = "eine Zeile, die keiner kennt"
+
+
+def log_in(caller, name="alice", password=PASSWORD, at=HOME) -> Any:
+    caller.http.defaults["REMOTE_ADDR"] = at
+    return caller.json("/v1/login", {"username": name, "password": password})
+
+
+def status(caller, name="alice", password=PASSWORD, at=HOME) -> int:
+    return log_in(caller, name, password, at).status_code
+
+
+def guess(caller, count, name="alice", at=ELSEWHERE) -> list[int]:
+    return [status(caller, name, "wrong", at) for _ in range(count)]
+
+
+@pytest.fixture
+def at_home(caller, alice):
+    """Alice has signed in at home."""
+    assert status(caller) == 200
+
+
+def test_strangers_who_guess_at_a_name_do_not_keep_its_owner_out(caller, at_home):
+    assert guess(caller, 12) == [401] * 10 + [429] * 2
+    assert [status(caller, at=at) for at in (HOME, ELSEWHERE, "198.51.100.1")] == [200, 429, 429]
+
+
+@pytest.mark.parametrize("door", DOORS, ids=str)
+def test_so_it_is_in_every_contract(caller, at_home, door):
+    guess(caller, 10)
+    caller.http.defaults["REMOTE_ADDR"] = ELSEWHERE
+    assert door.log_in(caller).status_code == 429
+    caller.http.defaults["REMOTE_ADDR"] = HOME
+    assert door.log_in(caller).status_code == 200
+
+
+def test_so_it_is_in_the_admin_and_on_the_page(caller, olga):
+    page = {"identifier": "olga", "current": PASSWORD, "password": NEW, "again": NEW}
+    sign_in = partial(Client().post, "/admin/login/", {"username": "olga", "password": PASSWORD, "next": "/admin/"})
+    assert sign_in(REMOTE_ADDR=HOME).status_code == 302
+    guess(caller, 10, "olga")
+    assert b"Too many login attempts" in sign_in(REMOTE_ADDR=ELSEWHERE).content
+    assert sign_in(REMOTE_ADDR=HOME).status_code == 302
+    assert [Client().post("/change-password", page, REMOTE_ADDR=at).status_code for at in (ELSEWHERE, HOME)] == [429, 302]
+
+
+def test_a_bad_neighbour_behind_the_same_address_keeps_nobody_out_who_signed_in_there(caller, at_home, bob, settings):
+    settings.LOGIN_RATE_PER_ADDRESS = "5/5m"
+    assert {status(caller, f"nobody{number}", "wrong") for number in range(5)} == {401}
+    assert [status(caller, name) for name in ("alice", "bob")] == [200, 429]
+
+
+def test_a_name_and_the_address_of_one_account_share_a_budget(caller, alice):
+    names = ("alice", "ALICE@example.com", " Alice ", "alice@example.com", "ａｌｉｃｅ") * 2
+    assert {status(caller, name, "wrong", f"198.51.100.{number}") for number, name in enumerate(names)} == {401}
+    assert [status(caller, name) for name in ("alice", "alice@example.com")] == [429] * 2
+
+
+def test_wrong_guesses_at_home_close_home_and_nothing_else(caller, at_home):
+    assert guess(caller, 11, at=HOME) == [401] * 10 + [429]
+    assert [status(caller, at=at) for at in (HOME, ELSEWHERE)] == [429, 200]
+    throttled = AuditEvent.objects.get(kind="throttled")
+    assert (throttled.user, throttled.address) == (User.objects.get(username="alice"), HOME)
+
+
+def test_a_subscriber_of_a_64_is_at_home_in_all_of_it(caller, alice):
+    assert status(caller, at=OFFICE) == 200
+    guess(caller, 10)
+    assert [status(caller, at=at) for at in ("2001:db8:0:7:ffff::2", "2001:db8:0:8::1")] == [200, 429]
+    assert KnownNetwork.objects.get().network == "2001:db8:0:7::"
+
+
+def test_a_wrong_password_makes_no_network_known(caller, alice):
+    guess(caller, 10)
+    assert not KnownNetwork.objects.exists()
+
+
+def test_a_password_that_must_be_changed_makes_no_network_known(caller, alice):
+    passwords.set_temporary(alice, "set by Olga, for once")
+    given = log_in(caller, password="set by Olga, for once").json()["session"]
+    assert not KnownNetwork.objects.exists()
+    answer = {"session": given, "username": "alice", "new_password": NEW}
+    assert caller.json("/v1/new-password-required", answer).status_code == 200
+    assert KnownNetwork.objects.get().network == HOME
+
+
+def test_a_network_is_forgotten_after_ninety_days(caller, at_home):
+    KnownNetwork.objects.update(last_seen_at=now() - timedelta(days=90, seconds=1))
+    guess(caller, 10)
+    assert status(caller) == 429
+    assert pruning.prune(timedelta(days=365))["accounts.KnownNetwork"] == 1
+
+
+def test_a_network_in_use_is_not_forgotten(caller, at_home):
+    KnownNetwork.objects.update(first_seen_at=now() - timedelta(days=200), last_seen_at=now() - timedelta(days=89))
+    assert status(caller) == 200
+    (known,) = KnownNetwork.objects.all()
+    assert (known.last_seen_at - known.first_seen_at).days == 200
+    assert pruning.prune(timedelta(0))["accounts.KnownNetwork"] == 0
+
+
+def test_wrong_codes_of_strangers_keep_nobody_out_either(caller, at_home):
+    body = {"username": "alice", "password": NEW, "confirmation_code": "WrongC0d"}
+    caller.http.defaults["REMOTE_ADDR"] = ELSEWHERE
+    assert [caller.json("/v1/forgot-password-confirm", body).status_code for _ in range(11)] == [401] * 10 + [429]
+    assert status(caller) == 200
+
+
+# How long strangers wait
+
+
+@pytest.mark.parametrize("name", ["alice", "nobody"])
+def test_with_each_lock_strangers_wait_longer(caller, alice, settings, name):
+    """Three times the window, then twelve times: of five minutes fifteen, and an hour. Unknown names lock alike."""
+    settings.LOGIN_RATE_PER_NAME = "2/1s"
+    waits = []
+    for _ in range(3):
+        while (answer := log_in(caller, name, "wrong")).status_code == 401:
+            pass
+        waits.append(int(answer["Retry-After"]))
+        if len(waits) < 3:
+            time.sleep(waits[-1] + 0.1)
+    assert waits[0] == 1
+    assert 2 <= waits[1] <= 3
+    assert 11 <= waits[2] <= 12
+
+
+def test_the_longest_wait_is_a_day(settings):
+    settings.LOGIN_RATE_PER_NAME = "1/1h"
+    strangers = limits._of_strangers("name:nobody")
+    for expected in (1, 3, 12, 24, 24, 24):
+        strangers.close(int(time.time()) + 3600)
+        assert round(strangers.closed_for() / 3600) == expected
+
+
+def locked(user):
+    wait = limits.locked_for(user)
+    return wait and round(wait.total_seconds() / 60)
+
+
+def lock_twice(user):
+    strangers = limits._of_strangers(limits.account(user))
+    for _ in range(2):
+        strangers.close(int(time.time()) + 300)
+
+
+@pytest.mark.parametrize("by", ["link", "operator"])
+def test_who_is_unlocked_begins_anew(caller, at_home, olga, by):
+    lock_twice(User.objects.get(username="alice"))
+    guess(caller, 10, at=HOME)
+    alice = User.objects.get(username="alice")
+    assert (locked(alice), status(caller, at=HOME)) == (15, 429)
+    if by == "link":
+        passwords.reset_by_token(passwords.make_reset(alice).token, PASSWORD)
+    else:
+        operators.carry_out(operators.UNLOCK, operator=olga, person=alice)
+    assert (locked(alice), status(caller, at=HOME), status(caller, at=ELSEWHERE)) == (None, 200, 200)
+    guess(caller, 10, at="198.51.100.1")
+    assert locked(alice) == 5
+
+
+def test_an_operator_can_unlock_who_mistyped_at_home(caller, at_home, olga):
+    guess(caller, 10, at=HOME)
+    alice = User.objects.get(username="alice")
+    assert (limits.locked_for(alice), status(caller)) == (None, 429)
+    assert operators.carry_out(operators.UNLOCK, operator=olga, person=alice)
+    assert status(caller) == 200
+
+
+# The release before
+
+
+def test_an_upgrade_knows_the_networks_of_the_sessions_that_are_there(alice, bob):
+    days = {HOME: 3, "192.0.2.8": 91, OFFICE: 5, "2001:db8:0:7::2": 2}
+    for address, age in days.items():
+        made = session(alice, "bearer", address=address)
+        Session.objects.filter(pk=made.pk).update(created_at=now() - timedelta(days=age))
+    session(bob, "bearer", address=None)
+    import_module("accounts.migrations.0012_known_networks").fill(apps, connection.SchemaEditorClass(connection, atomic=False))
+    known = KnownNetwork.objects.order_by("network").values_list("user__username", "network", "last_seen_at")
+    assert {(name, network, (now() - seen).days) for name, network, seen in known} == {("alice", HOME, 3), ("alice", "2001:db8:0:7::", 2)}
