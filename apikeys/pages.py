@@ -31,7 +31,7 @@ class SignIn(FormPage):
     owner: User
 
     def act(self, asked: dict[str, Any]) -> None:
-        with limits.guessing(asked["identifier"]):
+        with limits.login_attempt(asked["identifier"]):
             self.owner = passwords.authenticate(asked["identifier"], asked["current"])
         if self.owner.must_change_password:
             raise PasswordChangeRequired(self.owner)
