@@ -9,15 +9,18 @@ from accounts.sessions import Identity
 
 
 def bearer_token(request: Request) -> str | None:
-    """The token in ``Authorization: Bearer …``, its scheme in any case; None without one, ``InvalidToken`` for a garbled one."""
+    """The token in ``Authorization: Bearer …``, its scheme in any case; None without one, or with nothing behind the scheme.
+
+    Raises ``InvalidToken`` for a garbled one.
+    """
     header: str = request.META.get("HTTP_AUTHORIZATION", "")
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer":
         return None
     token = token.strip()
-    if not token or " " in token or "," in token:
+    if " " in token or "," in token:
         raise InvalidToken("not one bearer token")
-    return token
+    return token or None
 
 
 class SessionTokenAuthentication(BaseAuthentication):

@@ -49,6 +49,7 @@ class Policy:
 
 
 NOT_FOUND = Phrase(404, "Not found")
+AUTHENTICATION_REQUIRED = Phrase(401, "Authentication required")
 
 PHRASES: dict[type[BaseException], Phrase] = {
     errors.InvalidCredentials: Phrase(401, "Invalid credentials"),
@@ -60,6 +61,7 @@ PHRASES: dict[type[BaseException], Phrase] = {
     errors.TooManyAttempts: Phrase(429, "Too many login attempts. Please try again later."),
     errors.HashingOverloaded: Phrase(503, "Service temporarily unavailable"),
     exceptions.NotAuthenticated: Phrase(401, "Authentication required"),
+    exceptions.NotAuthenticated: AUTHENTICATION_REQUIRED,
     exceptions.MethodNotAllowed: Phrase(405, "Method not allowed"),
     exceptions.UnsupportedMediaType: Phrase(415, "Unsupported content type"),
     Http404: NOT_FOUND,

@@ -52,6 +52,7 @@ class IdentityColumns(NamedTuple):
     updated_at: datetime
     last_login: datetime | None
     session_id: UUID | None = None
+    contract: str = ""
     scope: str = "session"
 
 
@@ -66,7 +67,9 @@ USER_COLUMNS = tuple(field for field in Identity._fields if field not in Identit
 
 _identity = CompiledQuery(
     build=lambda sid: (
-        Session.objects.live().filter(pk=sid, user__is_active=True).values_list(*(f"user__{column}" for column in USER_COLUMNS), "pk")
+        Session.objects.live()
+        .filter(pk=sid, user__is_active=True)
+        .values_list(*(f"user__{column}" for column in USER_COLUMNS), "pk", "contract")
     ),
     field=lambda: Session._meta.pk,
     sample=UUID(int=0),

@@ -30,7 +30,7 @@ _live = CompiledQuery(
     ),
     field=lambda: APIKey._meta.pk,
     sample="sample__",
-    row=lambda digest, scope, *columns: (digest, Identity._make([*columns, None, scope])),
+    row=lambda digest, scope, *columns: (digest, Identity._make([*columns, None, "", scope])),
 )
 
 

@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, reset_queries
+from django.urls import get_resolver
 
 from authsvc.chunked import WithLength
 from authsvc.uploads import SignedInUploads
@@ -15,6 +16,7 @@ from authsvc.uploads import SignedInUploads
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "authsvc.settings")
 try:
     application = SignedInUploads(WithLength(get_wsgi_application()))
+    get_resolver()._populate()  # what Django would load with the first request
 except ImproperlyConfigured as error:
     sys.exit(f"authsvc cannot start: {error}")
 

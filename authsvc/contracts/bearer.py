@@ -8,8 +8,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from accounts import errors, passwords, refusals
-from accounts.contract import Contract, Phrase
-from accounts.viewsets import LoginViewSet, RefreshViewSet, ResetViewSet, answer
+from accounts.contract import AUTHENTICATION_REQUIRED, Contract, Phrase
+from accounts.viewsets import LoginViewSet, LogoutViewSet, RefreshViewSet, ResetViewSet, answer
 from authsvc.contracts.fields import Out, Password, Says, Shape, Text, Timestamp, TokenText
 from authsvc.contracts.paths import route
 
@@ -79,12 +79,22 @@ class ValidOut(Shape):
     expires_at = Timestamp()
 
 
+class LogoutOut(Shape):
+    message = Says("Successfully logged out")
+
+
 class Login(LoginViewSet):
     login_in, login_out = LoginIn, LoginOut
 
 
 class Refresh(RefreshViewSet):
     refresh_in, refresh_out = RefreshIn, RefreshOut
+
+
+class Logout(LogoutViewSet):
+    """The document asks for "proper logout functionality", and names no path: as in ``camel``."""
+
+    logout_out = LogoutOut
 
 
 class Reset(ResetViewSet):
@@ -104,6 +114,7 @@ def urls(contract: Contract = contract) -> list[URLPattern]:
     return [
         *route("login", Login, {"post": "login"}, contract),
         *route("refresh", Refresh, {"post": "refresh"}, contract),
+        *route("logout", Logout, {"post": "logout"}, contract.saying({errors.InvalidToken: AUTHENTICATION_REQUIRED})),
         *route("forgot-password", Reset, {"post": "forgot"}, contract),
         *route("reset-password", Reset, {"post": "reset"}, contract),
         *route("validate-reset-token/<str:token>", Reset, {"get": "validate"}, contract),

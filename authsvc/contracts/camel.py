@@ -7,7 +7,7 @@ from django.urls import URLPattern
 from rest_framework import serializers
 
 from accounts import errors
-from accounts.contract import Contract, Phrase
+from accounts.contract import AUTHENTICATION_REQUIRED, Contract, Phrase
 from accounts.viewsets import LoginViewSet, LogoutViewSet, RefreshViewSet
 from apikeys.errors import AlreadyRotated, KeyNotFound, ScopeReserved, TooManyKeys
 from apikeys.models import Scope
@@ -29,7 +29,7 @@ contract = Contract(
     also_refreshes=frozenset({"bearer"}),
     error_body=lambda phrase: {"error": phrase.text},
     phrases={
-        errors.InvalidToken: Phrase(401, "Authentication required"),
+        errors.InvalidToken: AUTHENTICATION_REQUIRED,
         KeyNotFound: Phrase(404, "API key not found"),
         ScopeReserved: Phrase(403, "The scope introspect is granted by an operator"),
         TooManyKeys: Phrase(409, "Too many API keys: delete one first"),
@@ -77,7 +77,7 @@ class ScopeName(serializers.ChoiceField):
 
 class KeyIn(Shape):
     name = Text(required=False, default="API key", max_length=100)
-    expiresAt = Moment(source="expires_at", required=False, allow_null=True, default=None)
+    expiresAt = Moment(source="expires_at", required=False, default=None)
     scopes = serializers.ListField(child=ScopeName(), required=False, default=[Scope.PROFILE], allow_empty=False)
 
 

@@ -10,7 +10,18 @@ from rest_framework import serializers
 
 
 class Shape(serializers.Serializer[Any]):
-    """A request or an answer, its fields as its document prints them."""
+    """A request or an answer, its fields as its document prints them. Optional ones may be left out, null or empty."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if self._optional and isinstance(data, dict):
+            data = {name: value for name, value in data.items() if value not in self._optional.get(name, ())}
+        return super().to_internal_value(data)
+
+    @cached_property
+    def _optional(self) -> dict[str, tuple[Any, ...]]:
+        """The optional fields, each with the values that say nothing."""
+        optional = {name: field for name, field in self.fields.items() if not field.required}
+        return {name: (None, "", []) if isinstance(field, serializers.ListField) else (None, "") for name, field in optional.items()}
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         """As DRF does it for plain fields, planned once for each shape."""

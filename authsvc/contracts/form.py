@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 from accounts import errors, parsing, sessions
 from accounts.authentication import SessionTokenAuthentication, bearer_token
-from accounts.contract import Contract, Phrase
+from accounts.contract import AUTHENTICATION_REQUIRED, Contract, Phrase
 from accounts.viewsets import IdentityViewSet, LoginViewSet, LogoutViewSet, RefreshViewSet, ResetViewSet
 from apikeys.authentication import KeyAuthentication
 from authsvc.contracts.fields import Out, Password, Says, Shape, Text, TokenText
@@ -74,11 +74,11 @@ class PairOut(Shape):
 
 
 class TokenIn(LoginIn):
-    grant_type = Text(required=False, allow_blank=True)
+    grant_type = Text(required=False)
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         """The grant first: of another one, the missing user name is not what is wrong."""
-        if isinstance(data, dict) and data.get("grant_type", "") not in ("", "password"):
+        if isinstance(data, dict) and data.get("grant_type") not in (None, "", "password"):
             raise errors.UnsupportedGrantType
         return super().run_validation(data)
 
@@ -114,13 +114,15 @@ class LogoutOut(Shape):
     message = Says("Logged out successfully.")
 
 
-def keep(response: HttpResponse, grant: sessions.Grant) -> HttpResponse:
+def keep(request: Request, response: HttpResponse, grant: sessions.Grant) -> HttpResponse:
     """Leave the refresh token in the cookie that logout reads."""
-    return with_cookie(response, grant.refresh, grant.refresh_seconds)
+    return with_cookie(request, response, grant.refresh, grant.refresh_seconds)
 
 
-def with_cookie(response: HttpResponse, value: str, seconds: int) -> HttpResponse:
-    response.set_cookie(COOKIE, value, max_age=seconds, path=f"/{MOUNT}", httponly=True, secure=settings.SECURE_COOKIES, samesite="Lax")
+def with_cookie(request: Request, response: HttpResponse, value: str, seconds: int) -> HttpResponse:
+    """Its path is the mount through which the request came, with or without a prefix: browsers send it back to no other."""
+    path = f"{request.path.partition(f'/{MOUNT}/')[0]}/{MOUNT}"
+    response.set_cookie(COOKIE, value, max_age=seconds, path=path, httponly=True, secure=settings.SECURE_COOKIES, samesite="Lax")
     return response
 
 
@@ -129,7 +131,7 @@ class Login(LoginViewSet):
     login_in, login_out = LoginIn, PairOut
 
     def granted(self, grant: sessions.Grant) -> HttpResponse:
-        return keep(super().granted(grant), grant)
+        return keep(self.request, super().granted(grant), grant)
 
 
 class Token(LoginViewSet):
@@ -149,7 +151,7 @@ class Refresh(RefreshViewSet):
             raise exceptions.NotAuthenticated
         asked = self.read(self.refresh_in)
         grant = sessions.refresh(self.contract, asked["refresh"], holder=holder)
-        return keep(self.write(self.refresh_out, grant), grant)
+        return keep(request, self.write(self.refresh_out, grant), grant)
 
 
 class Recovery(ResetViewSet):
@@ -166,8 +168,11 @@ class Logout(LogoutViewSet):
     logout_out = LogoutOut
 
     def logout(self, request: Request) -> HttpResponse:
+        """A cookie that came along with the token of another contract's session is none of its business."""
+        if self.caller.contract != self.contract.name:
+            return super().logout(request)
         sessions.log_out(self.caller, refresh=request.COOKIES.get(COOKIE))
-        return with_cookie(self.write(self.logout_out), "", 0)
+        return with_cookie(request, self.write(self.logout_out), "", 0)
 
 
 def urls(contract: Contract = contract, *, me_out: type[MeOut] = MeOut) -> list[URLPattern]:
@@ -177,5 +182,5 @@ def urls(contract: Contract = contract, *, me_out: type[MeOut] = MeOut) -> list[
         *route("refresh", Refresh, {"post": "refresh"}, contract),
         *route("me", Me, {"get": "identity"}, contract, identity_out=me_out),
         *route("password-recovery/<path:email>", Recovery, {"post": "recover"}, contract),
-        *route("logout", Logout, {"post": "logout"}, contract),
+        *route("logout", Logout, {"post": "logout"}, contract.saying({errors.InvalidToken: AUTHENTICATION_REQUIRED})),
     ]

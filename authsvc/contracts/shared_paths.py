@@ -2,15 +2,16 @@
 
 from typing import Any, ClassVar
 
+from django.core.exceptions import ImproperlyConfigured
 from django.http import Http404, HttpResponse
 from django.urls import URLPattern
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
-from accounts import parsing
+from accounts import errors, parsing
 from accounts.authentication import ExpiredTokenAuthentication
-from accounts.contract import Contract
+from accounts.contract import AUTHENTICATION_REQUIRED, Contract
 from accounts.viewsets import ContractViewSet, OpenViewSet
 from authsvc.contracts import bearer, camel, form
 from authsvc.contracts.fields import Timestamp
@@ -24,6 +25,15 @@ def shared(contract: Contract) -> Contract:
     return contract.speaking(lambda phrase: {"detail": phrase.text, "error": phrase.text})
 
 
+def jointly(first: Contract, second: Contract) -> Contract:
+    """``first`` with the words of both, where one answer serves both; a start with two for the same refusal ends here."""
+    alone = {errors.InvalidRefreshToken}  # of a request that says whose it is
+    for refusal in first.phrases.keys() & second.phrases.keys() - alone:
+        if first.phrases[refusal] != second.phrases[refusal]:
+            raise ImproperlyConfigured(f"{first.name} and {second.name} share a login, and must put {refusal.__name__} in the same words")
+    return first.saying(second.phrases)
+
+
 class KeyOut(camel.KeyOut):
     expiresAt = Timestamp(source="expires_at")
     scopes = serializers.ListField()
@@ -35,6 +45,7 @@ class CreatedOut(camel.CreatedOut):
 
 
 everyone = shared(bearer.contract)  # the words before it is known who is meant
+json_login = jointly(bearer.contract, camel.contract)
 
 
 class LoginOut(bearer.LoginOut, camel.LoginOut):  # type: ignore[misc]  # bearer's user has all that camel's has
@@ -64,7 +75,7 @@ class Login(OpenViewSet, Fork):
         if parsing.is_form(request):
             return self.choose(form.Login, form.contract)
         if {"bearer", "camel"} <= self.enabled:
-            return self.choose(bearer.Login, bearer.contract.saying(camel.revealed), login_out=LoginOut)
+            return self.choose(bearer.Login, json_login, login_out=LoginOut)
         if "camel" in self.enabled:
             return self.choose(camel.Login, camel.contract)
         return self.choose(bearer.Login, bearer.contract)
@@ -90,23 +101,27 @@ class Logout(Fork):
     authentication_classes = (ExpiredTokenAuthentication,)
 
     def logout(self, request: Request) -> HttpResponse:
-        """A client of ``form`` brings its cookie."""
-        if "form" in self.enabled and (request.COOKIES.get(form.COOKIE) or "camel" not in self.enabled):
+        """The answer is ``form``'s for a session that ``form`` opened, and for every other one that of the two that share theirs."""
+        if self.caller.contract == form.contract.name and "form" in self.enabled:
             return self.choose(form.Logout, form.contract)
-        return self.choose(camel.Logout, camel.contract)
+        if "camel" in self.enabled:
+            return self.choose(camel.Logout, camel.contract)
+        if "bearer" in self.enabled:
+            return self.choose(bearer.Logout, bearer.contract)
+        return self.choose(form.Logout, form.contract)
 
 
 def urls(enabled: frozenset[str]) -> list[URLPattern]:
-    """The paths that are shared, then those of one contract each."""
-    own = bearer.urls(shared(bearer.contract)) if "bearer" in enabled else []
+    """The paths that are shared, then those of one contract each, in its words alone."""
+    own = bearer.urls() if "bearer" in enabled else []
     if "camel" in enabled:
-        own += camel.urls(shared(camel.contract), key_out=KeyOut, created_out=CreatedOut)
+        own += camel.urls(key_out=KeyOut, created_out=CreatedOut)
     if "form" in enabled:
-        own += form.urls(shared(form.contract), me_out=MeOut)
+        own += form.urls(me_out=MeOut)
     forks = []
     if enabled & {"bearer", "camel", "form"}:
         forks += route("login", Login, {"post": "login"}, everyone, enabled=enabled)
         forks += route("refresh", Refresh, {"post": "refresh"}, everyone, enabled=enabled)
-    if enabled & {"camel", "form"}:
-        forks += route("logout", Logout, {"post": "logout"}, everyone, enabled=enabled)
+        words = everyone.saying({errors.InvalidToken: AUTHENTICATION_REQUIRED})
+        forks += route("logout", Logout, {"post": "logout"}, words, enabled=enabled)
     return forks + own

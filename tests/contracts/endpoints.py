@@ -48,12 +48,13 @@ READING = [*LOGINS, *REFRESHES]  # those that read a body
 LOGOUTS = [
     Endpoint("/api/v1/auth/logout", "shared", {}),
     Endpoint("/api/auth/logout", "envelope", {}),
+    Endpoint("/c/bearer/api/v1/auth/logout", "bearer", {}),
     Endpoint("/c/camel/api/v1/auth/logout", "camel", {}),
     Endpoint("/c/form/api/v1/auth/logout", "form", {}),
     Endpoint("/c/envelope/api/auth/logout", "envelope", {}),
 ]
 GETS = [
-    Endpoint("/api/v1/auth/me", "shared", {}),
+    Endpoint("/api/v1/auth/me", "form", {}),
     Endpoint("/api/auth/validate", "envelope", {}),
     Endpoint("/c/form/api/v1/auth/me", "form", {}),
     Endpoint("/c/envelope/api/auth/validate", "envelope", {}),

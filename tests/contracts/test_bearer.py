@@ -104,6 +104,13 @@ def test_refresh_at_the_shared_path(caller, pair):
     assert (answer.status_code, answer.json()) == (401, {"detail": "Invalid refresh token", "error": "Invalid refresh token"})
 
 
+def test_logout(caller, pair):
+    answer = caller.json("/c/bearer/api/v1/auth/logout", token=pair["access_token"])
+    assert (answer.status_code, answer.json()) == (200, {"message": "Successfully logged out"})
+    assert caller.get("/api/v1/auth/me", pair["access_token"]).status_code == 401
+    assert caller.json(REFRESH, {"refresh_token": pair["refresh_token"]}).status_code == 401
+
+
 def test_the_documented_header_opens_what_is_protected(caller, pair):
     answer = caller.get("/api/auth/validate", Authorization=f"Bearer {pair['access_token']}")
     assert answer.status_code == 200

@@ -136,3 +136,10 @@ def test_logout_of_whoever_is_not_in(caller, token):
 def test_logout_without_a_body(caller, john):
     answer = caller.http.post(f"{ALONE}/logout", headers={"Authorization": f"Bearer {log_in(caller)['token']}"})
     assert (answer.status_code, answer.json()) == (200, {"success": True, "message": "Logged out"})
+
+
+@pytest.mark.parametrize("header", ["Bearer", "Bearer ", "bearer", "Basic YTpi", ""])
+def test_nothing_behind_bearer_is_no_token(caller, db, header):
+    validated, me = (caller.get(path, Authorization=header) for path in (f"{ALONE}/validate", "/api/v1/auth/me"))
+    assert (validated.status_code, validated.json()) == (401, {"success": False, "message": "No token provided"})
+    assert (me.status_code, me.json()) == (401, {"detail": "Authentication required"})

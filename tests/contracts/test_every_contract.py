@@ -6,13 +6,18 @@ from typing import Any
 
 import jwt
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
-from django.urls import path
+from django.urls import include, path
 
 from accounts import keyring
+from accounts.contract import Phrase
+from accounts.errors import InvalidCredentials
 from accounts.models import Session, SigningKey, User
 from accounts.viewsets import OpenViewSet
 from authsvc import contracts
+from authsvc.contracts import bearer, camel
+from authsvc.contracts.shared_paths import jointly
 from tests.conftest import PASSWORD, Caller
 from tests.contracts.doors import ALONE, DAY, DOORS, REFRESHING, Door
 
@@ -20,6 +25,7 @@ pytestmark = pytest.mark.django_db
 PROTECTED = ("/api/v1/auth/me", "/c/form/api/v1/auth/me", "/api/auth/validate", "/c/envelope/api/auth/validate")
 LOGOUTS = (
     "/api/v1/auth/logout",
+    "/c/bearer/api/v1/auth/logout",
     "/c/camel/api/v1/auth/logout",
     "/c/form/api/v1/auth/logout",
     "/api/auth/logout",
@@ -341,7 +347,7 @@ def test_lifetimes_come_from_the_environment(caller, alice, settings, monkeypatc
 
 def routes(*patterns: Any) -> type:
     """A URL configuration of the test's own."""
-    return type("Routes", (), {"urlpatterns": list(patterns)})
+    return type("Routes", (), {"urlpatterns": [*patterns, path("", include("accounts.urls"))]})  # pages, which the log's filter knows
 
 
 @pytest.fixture
@@ -371,7 +377,7 @@ def test_the_other_paths_of_a_contract_that_is_off_are_not_there_either(caller, 
     only(*names)
     homes = {
         "refresh": {"bearer", "camel", "form"},
-        "logout": {"camel", "form"},
+        "logout": {"bearer", "camel", "form"},
         "token": {"form"},
         "me": {"form"},
     }
@@ -394,11 +400,30 @@ def test_alone_each_json_contract_says_only_its_own(caller, alice, only):
     assert Door("bearer").log_in(caller).json().keys() == {"access_token", "refresh_token", "token_type", "expires_in", "user"}
 
 
-def test_without_camel_every_logout_at_the_shared_path_is_forms(caller, alice, only):
-    only("bearer", "form")
-    access, _ = Door("bearer").tokens(caller)
+@pytest.mark.parametrize(
+    ("names", "opened_by", "message"),
+    [
+        (("bearer", "form"), "bearer", "Successfully logged out"),
+        (("bearer", "form"), "form", "Logged out successfully."),
+        (("bearer",), "bearer", "Successfully logged out"),
+        (("form", "challenge"), "challenge", "Logged out successfully."),
+    ],
+)
+def test_with_some_contracts_off_logout_says_what_the_others_say(caller, alice, only, names, opened_by, message):
+    only(*names)
+    access, _ = Door(opened_by).tokens(caller)
     answer = caller.json("/api/v1/auth/logout", token=access)
-    assert (answer.status_code, answer.json()) == (200, {"message": "Logged out successfully."})
+    assert (answer.status_code, answer.json()) == (200, {"message": message})
+
+
+def test_words_of_camel_reach_its_login_at_the_shared_path():
+    """And two sentences for one refusal of the login that they share end the start."""
+    words: dict[type[BaseException], Phrase] = {InvalidCredentials: Phrase(401, "Wrong")}
+    others: dict[type[BaseException], Phrase] = {InvalidCredentials: Phrase(401, "No")}
+    assert jointly(bearer.contract, camel.contract.saying(words)).phrase(InvalidCredentials()) == Phrase(401, "Wrong")
+    assert jointly(bearer.contract.saying(words), camel.contract.saying(words)).phrase(InvalidCredentials()) == Phrase(401, "Wrong")
+    with pytest.raises(ImproperlyConfigured, match=r"bearer and camel .* InvalidCredentials"):
+        jointly(bearer.contract.saying(others), camel.contract.saying(words))
 
 
 def test_below_c_there_are_five(caller):

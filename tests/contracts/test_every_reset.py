@@ -30,9 +30,9 @@ class Forgot(NamedTuple):
 
 
 FORGOTS = [
-    Forgot("/api/v1/auth/forgot-password", "shared", "email"),
+    Forgot("/api/v1/auth/forgot-password", "bearer", "email"),
     Forgot("/c/bearer/api/v1/auth/forgot-password", "bearer", "email"),
-    Forgot("/api/v1/auth/password-recovery", "shared"),
+    Forgot("/api/v1/auth/password-recovery", "form"),
     Forgot("/c/form/api/v1/auth/password-recovery", "form"),
     Forgot("/v1/forgot-password", "challenge", "username"),
     Forgot("/c/challenge/v1/forgot-password", "challenge", "username"),
@@ -67,11 +67,8 @@ def test_where_no_mail_is_sent_nobody_is_told_that_it_was(caller, alice, setting
     settings.EMAILS_ENABLED = False
     answer = forgot.ask(caller, address)
     text = "Email sending is not enabled"
-    bodies = {
-        "shared": {"detail": text, "error": text},
-        "challenge": {"message": text, "status": 503},
-    }
-    assert (answer.status_code, answer.json()) == (503, bodies.get(forgot.shape, {"detail": text}))
+    body = {"message": text, "status": 503} if forgot.shape == "challenge" else {"detail": text}
+    assert (answer.status_code, answer.json()) == (503, body)
     assert not OutgoingMail.objects.exists()
 
 
@@ -88,8 +85,7 @@ def test_whoever_asks_for_too_many_is_asked_to_wait(caller, alice, settings, for
 @every_forgot
 def test_the_mail_knows_which_contract_was_asked(caller, alice, forgot):
     forgot.ask(caller, "alice@example.com")
-    contract = {"/api/v1/auth/forgot-password": "bearer", "/api/v1/auth/password-recovery": "form"}.get(forgot.path, forgot.shape)
-    assert OutgoingMail.objects.get().contract == contract
+    assert OutgoingMail.objects.get().contract == forgot.shape
 
 
 @every_forgot

@@ -4,6 +4,7 @@ import pytest
 
 from accounts.models import Session
 from tests.conftest import PASSWORD
+from tests.contracts.doors import DOORS
 
 pytestmark = pytest.mark.django_db
 LOGIN, REFRESH, LOGOUT, ME = (f"/api/v1/auth/{path}" for path in ("login", "refresh", "logout", "me"))
@@ -139,20 +140,35 @@ def test_the_key_also_says_the_words_of_a_refusal(caller, form_pair, key, text):
         (LOGIN, b"{", refused(400, "Malformed JSON")),
         (REFRESH, b"{", refused(400, "Malformed JSON")),
         (LOGOUT, {}, refused(401, "Authentication required")),
-        (ME, {}, refused(405, "Method not allowed")),
         ("/api/v1/auth/nowhere", {}, refused(404, "Not found")),
         ("/api/v1/auth", {}, refused(404, "Not found")),
     ],
 )
-def test_a_refusal_stands_under_both_names(caller, pair, path, body, expected):
-    token = pair["token"] if path == ME else ""
-    assert seen(caller.json(path, body, token)) == expected
+def test_a_refusal_stands_under_both_names(caller, alice, path, body, expected):
+    assert seen(caller.json(path, body)) == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "end", "expected"),
+    [
+        ("GET", "me", (401, {"detail": "Authentication required"})),
+        ("POST", "me", (405, {"detail": "Method not allowed"})),
+        ("GET", "validate-reset-token/made-up", (400, {"valid": False, "detail": "Token expired or invalid"})),
+        ("POST", "forgot-password", (400, {"detail": "email: This field is required."})),
+        ("POST", "reset-password", (400, {"detail": "token: This field is required."})),
+        ("GET", "password-recovery/a@example.com", (405, {"detail": "Method not allowed"})),
+        ("GET", "keys", (401, {"error": "Authentication required"})),
+        ("DELETE", "keys/key_none", (401, {"error": "Authentication required"})),
+    ],
+)
+def test_a_path_of_one_document_says_no_more_than_that(caller, db, method, end, expected):
+    answer = caller.http.generic(method, f"/api/v1/auth/{end}", "{}", "application/json")
+    assert seen(answer) == expected
 
 
 def test_a_refused_form_stands_under_both_names(caller, alice):
     assert seen(caller.form(LOGIN, "username=alice&password=wrong")) == refused(401, "Invalid credentials")
     assert seen(caller.form(LOGIN, "username=alice")) == refused(400, "password: This field is required.")
-    assert seen(caller.get(ME)) == refused(401, "Authentication required")
 
 
 def test_only_token_speaks_oauth(caller, alice):
@@ -160,18 +176,41 @@ def test_only_token_speaks_oauth(caller, alice):
     assert seen(answer) == (400, {"error": "invalid_grant", "error_description": "Invalid credentials"})
 
 
-def test_logout_with_the_cookie_is_forms(caller, form_pair):
+@pytest.mark.parametrize("jar", [True, False])
+def test_logout_of_a_session_that_form_opened_is_forms_cookie_or_not(caller, form_pair, jar):
+    if not jar:
+        caller.http.cookies.clear()
     answer = caller.json(LOGOUT, token=form_pair[0])
     assert seen(answer) == (200, {"message": "Logged out successfully."})
     assert answer.cookies["refresh_token"].value == ""
-
-
-def test_logout_without_the_cookie_is_camels(caller, form_pair):
-    caller.http.cookies.clear()
-    answer = caller.json(LOGOUT, token=form_pair[0])
-    assert seen(answer) == (200, {"message": "Successfully logged out"})
-    assert not answer.cookies
     assert caller.get(ME, form_pair[0]).status_code == 401
+
+
+def test_logout_with_the_token_of_form_is_forms_too(caller, alice):
+    token = caller.form("/api/v1/auth/token", FORM).json()["access_token"]
+    assert seen(caller.json(LOGOUT, token=token)) == (200, {"message": "Logged out successfully."})
+
+
+@pytest.mark.parametrize("door", [door for door in DOORS if door.name != "form"], ids=str)
+@pytest.mark.parametrize("path", [LOGOUT, "/c/form/api/v1/auth/logout", "/c/bearer/api/v1/auth/logout"])
+def test_a_stale_cookie_is_left_alone_when_it_came_with_another_contracts_token(caller, form_pair, door, path):
+    token, _ = door.tokens(caller)
+    answer = caller.json(path, token=token)
+    assert seen(answer) == (200, {"message": "Logged out successfully." if "/form/" in path else "Successfully logged out"})
+    assert not answer.cookies
+    assert [caller.get(ME, access).status_code for access in (token, form_pair[0])] == [401, 200]
+
+
+@pytest.mark.parametrize("token", ["", "made.up.token", "dead", "sk_live_x"])
+def test_logout_without_a_readable_token(caller, form_pair, pair, token):
+    if token == "dead":
+        token = pair["token"]
+        caller.json(LOGOUT, token=token)
+    assert seen(caller.json(LOGOUT, token=token)) == refused(401, "Authentication required")
+    for name, said in (("bearer", "detail"), ("camel", "error"), ("form", "detail")):
+        answer = caller.json(f"/c/{name}{LOGOUT}", token=token)
+        assert seen(answer) == (401, {said: "Authentication required"})
+    assert caller.get(ME, form_pair[0]).status_code == 200
 
 
 def test_no_form_at_a_json_documents_own_mount(caller, alice):

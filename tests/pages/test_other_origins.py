@@ -13,8 +13,8 @@ from tests.faults.conftest import database
 from tests.faults.servers import FORM, PASSWORD, Answer, Server
 
 HEADERS = {"authorization", "x-api-key", "x-request-id", "x-requested-with", "content-type"}
-SIGN_IN_AND_OUT = """async ([api, username, password]) => {
-  const mount = api + "/api/v1/auth", method = "POST", credentials = "include"
+SIGN_IN_AND_OUT = """async ([mount, username, password]) => {
+  const method = "POST", credentials = "include"
   const body = new URLSearchParams({username, password})
   const login = await fetch(mount + "/login", {method, credentials, body})
   const {refresh_token, access_token} = await login.json()
@@ -72,13 +72,13 @@ def allowed(answer: Answer) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name.startswith("Access-Control-Allow")}
 
 
-def test_a_script_of_an_allowed_origin_uses_the_cookie_of_form(chromium, service, sites):
+@pytest.mark.parametrize("mount", ["/api/v1/auth", "/c/form/api/v1/auth"])
+def test_a_script_of_an_allowed_origin_uses_the_cookie_of_form(chromium, service, sites, mount):
     """The cookie that logout brings ends the session of the login, which its bearer token is not of."""
     with closing(chromium.new_context()) as context:
         page = context.new_page()
         page.goto(sites["app"])
-        api = f"http://localhost:{service.port}"
-        seen = page.evaluate(SIGN_IN_AND_OUT, [api, "alice", PASSWORD])
+        seen = page.evaluate(SIGN_IN_AND_OUT, [f"http://localhost:{service.port}{mount}", "alice", PASSWORD])
         assert (seen["out"], seen["dead"]) == ({"message": "Logged out successfully."}, 401)
         assert seen["says"]["detail"] == "Invalid or expired token"
         assert len(seen["id"]) == 16
@@ -90,7 +90,7 @@ def test_a_script_of_another_origin_reads_nothing(chromium, service, sites):
         page = context.new_page()
         page.goto(sites["evil"])
         with pytest.raises(Exception, match="Failed to fetch"):
-            page.evaluate(SIGN_IN_AND_OUT, [f"http://localhost:{service.port}", "alice", PASSWORD])
+            page.evaluate(SIGN_IN_AND_OUT, [f"http://localhost:{service.port}/api/v1/auth", "alice", PASSWORD])
 
 
 @pytest.mark.parametrize("path", ["/api/v1/auth/keys", "/v1/login", "/api/auth/validate", "/c/form/api/v1/auth/refresh", "//v1/login"])
