@@ -4,7 +4,6 @@ from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Case, F, JSONField, Value, When
 from django.utils.timezone import now
 
 from accounts import origin
@@ -90,22 +89,3 @@ def _escaped(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_escaped(each) for each in value]
     return printable(value, 200) if isinstance(value, str) else value
-
-
-def erase_person(user: User, stand_in: str) -> int:
-    """Put ``stand_in`` in the place of a person, in all that happened to them, that they did, or that was typed so; in how many events.
-
-    What happened, when and in which request stays told. The database lets an event change in this way and no other, which is why
-    ``stand_in`` has to begin with ``ERASED``.
-    """
-    if not stand_in.startswith(ERASED):
-        raise ValueError(f"a stand-in begins with {ERASED}")
-    acts = AuditEvent.objects.filter(actor=user).exclude(user=user).update(actor=None, address=None)
-    return acts + AuditEvent.objects.about(user).update(
-        user=None,
-        actor=Case(When(actor=user.pk, then=None), default=F("actor")),
-        name=stand_in,
-        address=Case(When(actor=None, then=None), When(actor=user.pk, then=None), default=F("address")),
-        data=Case(When(kind__in=IMPERSONAL, then=F("data")), default=Value({}, JSONField())),
-        note=Case(When(note="", then=Value("")), default=Value(TOLD)),
-    )

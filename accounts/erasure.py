@@ -18,7 +18,7 @@ from django.db.models import F, Q
 from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
-from accounts import audit, browser_sessions, limits
+from accounts import audit, browser_sessions, erased_events, limits
 from accounts.errors import NotPermitted
 from accounts.models import OutgoingMail, User, WaitingImport
 from accounts.signals import account_erased
@@ -27,8 +27,10 @@ SUPER_ADMINS = Q(is_superuser=True, is_staff=True, is_active=True)  # of whom on
 
 
 @transaction.atomic
-def erase(person: User) -> str:
+def erase(person: User, *, actor: User | None = None, reason: str = "") -> str:
     """Forget this person, and give back the name that stands in for theirs. ``NotPermitted`` for the last super admin, or a second time.
+
+    That it happened is on record under that name, with the operator and their reason.
 
     Afterwards ``person`` is the empty account that is left.
     """
@@ -41,17 +43,12 @@ def erase(person: User) -> str:
         raise NotPermitted("the last super admin")
     stand_in = f"{audit.ERASED}{secrets.token_hex(4)}"
     account_erased.send(User, person=current)
-    audit.erase_person(current, stand_in)
+    erased_events.erase(current, stand_in, actor=actor, note=reason)
     _forget_rows(current)
     limits.unlock(current)
     _empty(current, stand_in)
     person.refresh_from_db()
     return stand_in
-
-
-def record(person: User, *, actor: User | None = None, reason: str = "") -> None:
-    """Put an erasure on record, by what the person is called since."""
-    audit.record(audit.Kind.ERASED, user=person, actor=actor, reason=reason)
 
 
 def _forget_rows(person: User) -> None:

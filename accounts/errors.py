@@ -99,6 +99,10 @@ class UnusableKeyring(AuthError):
     """The stored signing keys cannot be opened with this SECRET_KEY."""
 
 
+class UnusableSealKey(AuthError):
+    """The stored key of the audit log's seals cannot be decrypted with the keys that are configured."""
+
+
 class NotPermitted(AuthError):
     """An operator asked for what their role does not give them."""
 

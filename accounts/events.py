@@ -113,8 +113,8 @@ class AuditEvent(models.Model):
 
     at = models.DateTimeField(auto_now_add=True)
     kind = models.CharField(max_length=30, choices=kinds)
-    user = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
-    actor = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
+    user = models.ForeignKey("accounts.User", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    actor = models.ForeignKey("accounts.User", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     name = models.CharField(max_length=150, blank=True, help_text="What was typed, normalised, or the account's name then.")
     session = models.UUIDField(null=True)
     contract = models.CharField(max_length=20, blank=True)
@@ -132,6 +132,7 @@ class AuditEvent(models.Model):
             *(models.Index(fields=[*fields]) for fields in (["user", "at"], ["request_id"], ["at"], ["kind", "at"], ["address", "at"])),
             models.Index(fields=["actor", "at"], condition=models.Q(actor__isnull=False), name="event_of_operator"),
             models.Index(fields=["name", "at"], condition=models.Q(user=None), name="event_of_typed_name"),
+            models.Index(fields=["user"], condition=models.Q(kind="erased"), name="event_of_erasure"),
         ]
 
     def __str__(self) -> str:

@@ -25,6 +25,9 @@ from accounts.hourly import HourlyCount as HourlyCount
 from accounts.identifiers import IdentifierField, is_address, normalise, validate_username
 from accounts.known_networks import KnownNetwork as KnownNetwork
 from accounts.origin import Origin
+from accounts.seal_models import AuditSeal as AuditSeal
+from accounts.seal_models import ErasedValue as ErasedValue
+from accounts.seal_models import SealKey as SealKey
 from accounts.signals import account_deactivated
 from accounts.transfer.waiting import WaitingImport as WaitingImport
 

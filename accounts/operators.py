@@ -81,6 +81,7 @@ class Act:
     dangerous: bool = False
     super_only: bool = False
     on_oneself: bool = False
+    records: bool = False  # ``perform`` takes the operator and the reason too, and itself puts it on record
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,8 @@ def carry_out(act: Act, *, operator: User, person: User, reason: str = "", **cho
             raise MissingReason(act.name)
         if not fits(act, person):
             return None
-        outcome = act.perform(person, **choices)
-        if outcome:
+        outcome = act.perform(person, **choices, **({"actor": operator, "reason": reason} if act.records else {}))
+        if outcome and not act.records:
             told = ": ".join(filter(None, (outcome.note, reason.strip())))
             audit.record(act.kind, user=person, actor=operator, session=outcome.session, reason=told)
         return outcome
@@ -294,8 +295,8 @@ def _change_identifiers(person: User, username: str, email: str, shown: str = ""
     return Outcome(", ".join(told)) if changes else None
 
 
-def _erase(person: User) -> Outcome:
-    erasure.erase(person)
+def _erase(person: User, *, actor: User, reason: str) -> Outcome:
+    erasure.erase(person, actor=actor, reason=reason)
     return Outcome()
 
 
@@ -347,6 +348,7 @@ ERASE = Act(
     name="erase",
     kind=Kind.ERASED,
     perform=_erase,
+    records=True,
     fits=lambda person: not person.erased_at,
     locks=erasure.SUPER_ADMINS,
     dangerous=True,

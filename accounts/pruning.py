@@ -9,6 +9,7 @@ from django.db.models import Model, Q, QuerySet
 from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
+from accounts import seals
 from accounts.models import AuditEvent, KnownNetwork, OutgoingMail, PasswordReset, Session, SigningKey, WaitingImport
 
 BATCH = 1000  # rows of one transaction, so that no login waits long for a lock
@@ -27,13 +28,15 @@ def forgettable(keep: timedelta) -> list[QuerySet[Model]]:
         SigningKey.objects.filter(use=SigningKey.Use.PREVIOUS, retires_at__lt=at),
         WaitingImport.objects.filter(expires_at__lt=at),
         BrowserSession.objects.filter(expire_date__lt=at),
-        *([AuditEvent.objects.filter(at__lt=at - settings.AUDIT_RETENTION)] if settings.AUDIT_RETENTION is not None else []),
     ]
 
 
 def prune(keep: timedelta, progress: Callable[[Iterator[int]], Iterator[int]] = iter) -> dict[str, int]:
     """Delete what is forgettable, in batches; how many rows of each model went."""
-    return {rows.model._meta.label: sum(progress(_delete(rows))) for rows in forgettable(keep)}
+    counts = {rows.model._meta.label: sum(progress(_delete(rows))) for rows in forgettable(keep)}
+    if settings.AUDIT_RETENTION is not None:
+        counts[AuditEvent._meta.label] = sum(progress(seals.forget(now() - settings.AUDIT_RETENTION)))
+    return counts
 
 
 def _delete(rows: QuerySet[Model]) -> Iterator[int]:

@@ -152,6 +152,13 @@ else:
         **postgresql.CONNECTION,
         **DATABASES["default"].get("OPTIONS", {}),
     }
+DATABASE_APP_ROLE = read(
+    "DATABASE_APP_ROLE",
+    lambda given: matching(r"[a-z_][a-z0-9_]{0,62}")(given).group(),
+    "",
+    "the name of a role of PostgreSQL, in small letters, digits and _",
+)
+DATABASE_APP_PASSWORD = text("DATABASE_APP_PASSWORD")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 

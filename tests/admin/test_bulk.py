@@ -367,7 +367,7 @@ def test_olga_erases_alice_with_a_reason_and_her_password(as_olga, olga, alice):
     alice.refresh_from_db()
     assert (alice.username[:7], alice.email, alice.is_active) == ("erased-", None, False)
     event = AuditEvent.objects.get(kind="erased")
-    assert (event.actor, event.name, event.reason) == (olga, alice.username, "asked on 3 May")
+    assert (event.actor, event.name, event.note) == (olga, alice.username, "asked on 3 May")
     assert as_olga.get(data(alice)).status_code == 404
 
 

@@ -90,7 +90,7 @@ def test_what_happened_stays_told_of_a_stand_in(known, alice, olga):
     assert set(AuditEvent.objects.values_list("name", flat=True)) == {alice.username}
     assert alice.username.startswith("erased-")
     event = AuditEvent.objects.get(kind="erased")
-    assert (event.user, event.actor, event.name, event.reason) == (alice, olga, alice.username, "asked on 3 May")
+    assert (event.user, event.actor, event.name, event.note) == (alice, olga, alice.username, "asked on 3 May")
 
 
 def test_tokens_keys_and_links_are_dead_at_once(known, alice, caller):
@@ -199,6 +199,7 @@ def test_an_act_or_a_login_that_an_erasure_overtakes_is_on_record_without_the_na
         operators.edit(read, operator=olga, changed=["name"])
     told = AuditEvent.objects.order_by("pk").values_list("kind", "user", "name", "actor")
     assert [*told] == [
+        ("erased", alice.pk, alice.username, None),
         ("login_failed", alice.pk, alice.username, None),
         ("act_refused", alice.pk, alice.username, olga.pk),
         ("act_refused", alice.pk, alice.username, olga.pk),
@@ -246,7 +247,7 @@ def test_the_command_asks_for_the_name_and_erases(monkeypatch, alice):
     alice.refresh_from_db()
     assert printed.rstrip().endswith(f"called {alice.username}.")
     event = AuditEvent.objects.get(kind="erased")
-    assert (event.user, event.actor, event.name, event.reason) == (alice, None, alice.username, "asked")
+    assert (event.user, event.actor, event.name, event.note) == (alice, None, alice.username, "asked")
 
 
 def test_what_the_command_cannot_do_it_says_in_a_sentence(olga):

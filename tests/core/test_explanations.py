@@ -86,7 +86,7 @@ def test_what_else_is_limited(reason, sentence):
 @pytest.mark.parametrize("module", [errors, key_errors])
 def test_every_refusal_of_the_core_is_explained(module):
     """But for those that no client can meet: they are about a mail, the keyring, or the admin's own pages."""
-    inner = {"AuthError", "TooManyResets", "UnusableKeyring", "NotPermitted", "MissingReason"}
+    inner = {"AuthError", "TooManyResets", "UnusableKeyring", "UnusableSealKey", "NotPermitted", "MissingReason"}
     plain = {"UnsupportedGrantType", "NothingStored", "UnreadableSecret"}  # whose client was told all there is to say
     ours = {name for name, kind in inspect.getmembers(module, inspect.isclass) if kind.__module__ == module.__name__}
     assert ours - inner - plain <= set(explanations.REFUSALS)

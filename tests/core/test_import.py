@@ -27,6 +27,7 @@ from accounts.transfer.importing import Options, import_rows
 from accounts.transfer.reading import LONGEST, UnreadableFile, rows
 from tests.conftest import PASSWORD
 from tests.crowd import run_and_kill, run_elsewhere
+from tests.trail import lifted
 
 pytestmark = pytest.mark.usefixtures("db")
 LOGIN = "/api/v1/auth/login"
@@ -589,6 +590,8 @@ def test_memory_does_not_grow_with_the_file():
 
 def test_a_batch_costs_as_many_queries_as_any_other(monkeypatch):
     def queries_of(count):
+        with lifted():
+            AuditEvent.objects.all().delete()
         User.objects.all().delete()
         with CaptureQueriesContext(connection) as captured:
             take(b"".join(many(count)))

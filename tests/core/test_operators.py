@@ -129,7 +129,7 @@ def state():
 def events():
     """What the trail says that operators did."""
     found = AuditEvent.objects.exclude(actor=None).order_by("pk")
-    return [(event.kind, event.name, event.actor and event.actor.username, event.reason) for event in found]
+    return [(event.kind, event.name, event.actor and event.actor.username, event.note or event.reason) for event in found]
 
 
 def test_every_act_is_in_the_table():

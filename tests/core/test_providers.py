@@ -193,7 +193,7 @@ def test_keys_are_replaced_without_losing_anything(settings, alice):
     store("nvidia", NVIDIA_SECRET)
     settings.ENCRYPTION_KEYS = [NEW, *settings.ENCRYPTION_KEYS]
     for _ in range(2):
-        assert run("reencrypt") == "signing keys: 2\nprovider secrets: 2\n"
+        assert run("reencrypt") == "signing keys: 2\nprovider secrets: 2\nkey of the audit log's seals: 0\n"
     settings.ENCRYPTION_KEYS = [NEW]
     keyring.forget()
     assert (secret_of("aws"), secret_of("nvidia")) == (AWS_SECRET, NVIDIA_SECRET)
@@ -210,4 +210,4 @@ def test_where_one_secret_cannot_be_read_nothing_is_changed(settings):
         run("reencrypt")
     assert list(SigningKey.objects.order_by("pk").values_list("private", flat=True)) == before
     store()
-    assert run("reencrypt") == "signing keys: 2\nprovider secrets: 1\n"
+    assert run("reencrypt") == "signing keys: 2\nprovider secrets: 1\nkey of the audit log's seals: 0\n"

@@ -3,16 +3,17 @@ import signal
 import threading
 import time
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import Error, connection
 
-from accounts import delivery, statistics
+from accounts import delivery, seals, statistics
 
 logger = logging.getLogger(__name__)
-COUNTING = 60  # seconds between two looks at what the operators' room counts
+COUNTING = 60  # seconds between two seals of the audit log, and two looks at what the operators' room counts
 
 
 class Command(BaseCommand):
@@ -31,7 +32,8 @@ class Command(BaseCommand):
         while not stop.is_set():
             self.deliver(stop)
             if time.monotonic() >= count_at:
-                self.count()
+                self.tend(statistics.tend, "nothing was counted for the operators' room")
+                self.tend(seals.seal, "the audit log was not sealed")
                 count_at = time.monotonic() + COUNTING
             if options["once"]:
                 return
@@ -45,11 +47,11 @@ class Command(BaseCommand):
         finally:
             connection.close()
 
-    def count(self) -> None:
-        """What operators watch; whatever is wrong with it, mails go on."""
+    def tend(self, work: Callable[[], object], failed: str) -> None:
+        """Do what is due every minute; whatever is wrong with it, mails go on."""
         try:
-            statistics.tend()
+            work()
         except Exception as error:
-            logger.warning("nothing was counted for the operators' room (%s)", type(error).__name__)
+            logger.warning("%s (%s)", failed, type(error).__name__)
         finally:
             connection.close()

@@ -2,7 +2,6 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 
 from accounts import erasure
 from accounts.errors import NotPermitted
@@ -33,9 +32,7 @@ class Command(BaseCommand):
         if not options["yes"] and not self.confirmed(person):
             raise CommandError("Nothing was erased.")
         try:
-            with transaction.atomic():
-                stand_in = erasure.erase(person)
-                erasure.record(person, reason=options["reason"])
+            stand_in = erasure.erase(person, reason=options["reason"])
         except NotPermitted as refusal:
             raise CommandError(f"Nothing was erased: {refusal.reason}.") from refusal
         self.stdout.write(f"Erased. In the audit trail this person is called {stand_in}.")

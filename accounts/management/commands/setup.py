@@ -4,8 +4,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
-from accounts import keyring
+from accounts import database_role, keyring
 from accounts.errors import UnusableKeyring
 from accounts.models import User
 
@@ -14,13 +15,31 @@ class Command(BaseCommand):
     help = "Make what is missing: tables, signing keys, and a first admin, whose password is printed this once. Safe to run again."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        call_command("migrate", verbosity=0, interactive=False)
+        if database_role.owns_the_tables():
+            call_command("migrate", verbosity=0, interactive=False)
+            self.grant()
+        elif database_role.pending():
+            raise CommandError("Tables have to be made or changed: run manage.py setup as the role that owns them, then start again.")
         try:
             keyring.reload()
         except UnusableKeyring as error:
             raise CommandError(f"{error.reason}.") from error
         if not User.objects.filter(is_superuser=True).exists():
             self.make_first_admin()
+
+    def grant(self) -> None:
+        """Let the role of the web nodes in, where the owner of the tables is another."""
+        role = settings.DATABASE_APP_ROLE
+        if not role or connection.vendor != "postgresql":
+            return
+        if settings.DATABASE_APP_PASSWORD:
+            database_role.make(role, settings.DATABASE_APP_PASSWORD)
+        elif not database_role.exists(role):
+            raise CommandError(f"There is no role {role}: make it with CREATE ROLE, or set DATABASE_APP_PASSWORD to have it made.")
+        try:
+            database_role.grant(role)
+        except database_role.TooPowerful as error:
+            raise CommandError(f"DATABASE_APP_ROLE names {role}, who owns the tables or is a superuser: name another role.") from error
 
     def make_first_admin(self) -> None:
         password = secrets.token_urlsafe(15)

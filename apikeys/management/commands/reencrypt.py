@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from accounts import keyring
+from accounts import keyring, seals
 from accounts.errors import AuthError
 from apikeys import providers
 
@@ -14,7 +14,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             with transaction.atomic():
-                keys, secrets = keyring.reencrypt(), providers.reencrypt()
+                keys, secrets, sealing = keyring.reencrypt(), providers.reencrypt(), seals.reencrypt()
         except AuthError as error:
             raise CommandError(f"Nothing was changed: {error.reason}.") from None
-        self.stdout.write(f"signing keys: {keys}\nprovider secrets: {secrets}")
+        self.stdout.write(f"signing keys: {keys}\nprovider secrets: {secrets}\nkey of the audit log's seals: {sealing}")

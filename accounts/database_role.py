@@ -1,0 +1,70 @@
+"""The role as which web nodes and mail workers connect to PostgreSQL: it owns no table, so no trigger stands at its mercy."""
+
+from typing import Any
+
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from psycopg.sql import SQL, Composed, Identifier, Literal
+
+FUNCTIONS = ("accounts_erase_events(jsonb, bigint[], jsonb)", "accounts_forget_events(timestamptz)")
+ADDED_TO = ("accounts_auditevent", "accounts_auditseal", "accounts_sealkey")  # rows are added, and only functions change them
+READ = ("accounts_erasedvalue", "django_migrations")
+GRANTS = (
+    "GRANT USAGE ON SCHEMA {schema} TO {role}",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
+    "GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
+    *(f"REVOKE UPDATE, DELETE ON {table} FROM {{role}}" for table in ADDED_TO),
+    *(f"REVOKE INSERT, UPDATE, DELETE ON {table} FROM {{role}}" for table in READ),
+    *(f"GRANT EXECUTE ON FUNCTION {function} TO {{role}}" for function in FUNCTIONS),
+)
+
+
+class TooPowerful(Exception):
+    """A role that owns the tables, or may do whatever it likes."""
+
+
+def owns_the_tables() -> bool:
+    """Whether this connection may migrate: as the owner of the tables, or where there are none yet. On SQLite it always may."""
+    if connection.vendor != "postgresql":
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('django_migrations')")
+        found = cursor.fetchone()
+    return found is None or bool(found[0])
+
+
+def pending() -> list[str]:
+    """The migrations that have not run."""
+    executor = MigrationExecutor(connection)
+    return [str(migration) for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
+
+
+def exists(role: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", [role])
+        return bool(cursor.fetchone()[0])
+
+
+def make(role: str, password: str) -> None:
+    """Let ``role`` log in with this password, which the server gets as the verifier that it would store."""
+    with connection.cursor() as cursor:
+        verifier = connection.connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+        command = SQL("ALTER ROLE {} LOGIN PASSWORD {}" if exists(role) else "CREATE ROLE {} LOGIN PASSWORD {}")
+        _run(cursor, command.format(Identifier(role), Literal(verifier)))
+
+
+def grant(role: str) -> None:
+    """Give ``role`` the rights of a web node and a mail worker, and take others away. Safe to run again."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_schema()")
+        schema = Identifier(cursor.fetchone()[0])
+        cursor.execute("SELECT pg_has_role(%s, relowner, 'MEMBER') FROM pg_class WHERE oid = to_regclass('django_migrations')", [role])
+        if cursor.fetchone()[0]:
+            raise TooPowerful(role)
+        for statement in GRANTS:
+            _run(cursor, SQL(statement).format(role=Identifier(role), schema=schema))
+
+
+def _run(cursor: Any, statement: Composed) -> None:
+    """Statements about roles take no parameters."""
+    cursor.execute(statement.as_string(connection.connection))

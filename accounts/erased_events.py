@@ -1,0 +1,92 @@
+"""A person erased from the audit log, under an event of the erasure.
+
+What happened, when and in which request stays told. The database lets an event lose its person only if an event of the
+kind ``erased`` names the same account and the same stand-in. On PostgreSQL a function adds that event and makes the
+change, with the rights of the tables' owner: the web nodes have no right to change an event.
+"""
+
+import json
+from typing import Any
+
+from django.db import connection
+from django.db.models import Case, F, JSONField, Q, Value, When
+
+from accounts import audit, seals
+from accounts.events import about, identifier
+from accounts.models import AuditEvent, ErasedValue, User
+
+BATCH = 1000  # events that are held in memory at once
+
+
+def erase(user: User, stand_in: str, *, actor: User | None = None, note: str = "") -> int:
+    """Put ``stand_in`` in the place of a person, in all that happened to them, that they did, or that was typed so.
+
+    Call it in a transaction that holds the account's row locked, before the account loses its names. ``actor`` and
+    ``note`` are those of the event of the erasure. Return the number of the other events that were changed.
+    """
+    if not stand_in.startswith(audit.ERASED):
+        raise ValueError(f"a stand-in begins with {audit.ERASED}")
+    own = audit.event(audit.Kind.ERASED, user=user, name=stand_in, actor=actor, note=note)
+    change = _change_by_function if connection.vendor == "postgresql" else _change
+    count = 0
+    change(own, [], [])
+    while rows := list(_to_erase(user)[:BATCH]):
+        count += change(own, rows, _replaced(user, rows))
+    return count
+
+
+def _to_erase(user: User) -> Any:
+    """Events that name the person still, each once."""
+    own = Q(kind=audit.Kind.ERASED, user=user)
+    return AuditEvent.objects.filter((about(user) & ~own) | Q(actor=user)).order_by("pk")
+
+
+def _replaced(user: User, events: list[AuditEvent]) -> list[ErasedValue]:
+    """The digests of all values that these events are about to lose."""
+    secret = seals.key()
+    return [
+        ErasedValue(event_id=event.pk, field=field, digest=seals.digest_of_value(secret, event.pk, field, getattr(event, field)))
+        for event in events
+        for field in _lost(user, event)
+        if getattr(event, field) not in (None, "", {})
+    ]
+
+
+def _lost(user: User, event: AuditEvent) -> list[str]:
+    """The columns that an erasure replaces in one event."""
+    names = {identifier(name) for name in (user.username, user.email) if name}
+    did = event.actor_id == user.pk
+    told = event.user_id == user.pk if event.user_id else event.name in names
+    told = told and not (event.kind == audit.Kind.ERASED and event.user_id)
+    lost = ["actor_id"] if did else []
+    lost += ["address"] if did or (told and event.actor_id is None) else []
+    lost += ["user_id", "name", "note"] if told else []
+    return lost + (["data"] if told and event.kind not in audit.IMPERSONAL else [])
+
+
+def _change_by_function(own: dict[str, Any], events: list[AuditEvent], replaced: list[ErasedValue]) -> int:
+    values = [{"event_id": value.event_id, "field": value.field, "digest": bytes(value.digest).hex()} for value in replaced]
+    with connection.cursor() as cursor:
+        sql = "SELECT accounts_erase_events(%s::jsonb, %s::bigint[], %s::jsonb)"
+        cursor.execute(sql, [json.dumps(own, default=str), [event.pk for event in events], json.dumps(values)])
+        return int(cursor.fetchone()[0])
+
+
+def _change(own: dict[str, Any], events: list[AuditEvent], replaced: list[ErasedValue]) -> int:
+    """What the function does on PostgreSQL."""
+    if not events:
+        audit.insert(**own)
+        return 0
+    user = User.objects.get(pk=own["user_id"])
+    kept = set(ErasedValue.objects.filter(event_id__in={value.event_id for value in replaced}).values_list("event_id", "field"))
+    ErasedValue.objects.bulk_create(value for value in replaced if (value.event_id, value.field) not in kept)
+    rows = AuditEvent.objects.filter(pk__in=[event.pk for event in events])
+    rows.filter(actor=user).update(actor=None, address=None)
+    rows.filter(about(user)).exclude(kind=audit.Kind.ERASED, user=user).update(
+        user=None,
+        name=own["name"],
+        address=Case(When(actor=None, then=None), default=F("address")),
+        data=Case(When(kind__in=audit.IMPERSONAL, then=F("data")), default=Value({}, JSONField())),
+        note=Case(When(note="", then=Value("")), default=Value(audit.TOLD)),
+    )
+    return len(events)

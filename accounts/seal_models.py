@@ -1,0 +1,47 @@
+"""What is stored of the seals of the audit log."""
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class AuditSeal(models.Model):
+    """The events after ``after``, up to ``up_to``, as they were when they were sealed; chained to the seal before."""
+
+    number = models.BigIntegerField(primary_key=True)
+    after = models.BigIntegerField(help_text="The last event of the seal before.")
+    up_to = models.BigIntegerField(help_text="The last event of this one.")
+    last_at = models.DateTimeField(help_text="When the newest of its events happened.")
+    previous_at = models.DateTimeField(null=True, help_text="The same of the seal before.")
+    sealed_at = models.DateTimeField()
+    rows = models.BinaryField(help_text="Of each event its id and a digest of its columns.")
+    previous = models.BinaryField(help_text="The digest of the seal before.")
+    digest = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"seal {self.number}, up to event {self.up_to}"
+
+
+class ErasedValue(models.Model):
+    """A keyed digest of the value of one column of an event, from before an erasure replaced it."""
+
+    event_id = models.BigIntegerField()
+    field = models.CharField(max_length=20)
+    digest = models.BinaryField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["event_id", "field"], name="one_erased_value_per_field")]
+
+    def __str__(self) -> str:
+        return f"{self.field} of event {self.event_id}"
+
+
+class SealKey(models.Model):
+    """The one key under which the audit log is sealed, encrypted like the signing keys: a copy of the database does not have it."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    sealed = models.TextField(editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return "the key of the seals"

@@ -1,0 +1,119 @@
+"""The audit log compared with its seals: the first event that was changed, removed or put in since it was sealed."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.utils.timezone import now
+
+from accounts import seals
+from accounts.models import AuditEvent, AuditSeal, SealKey
+
+Seals = Iterable[AuditSeal]
+
+
+class Tampered(Exception):
+    """What does not agree, as a sentence."""
+
+
+@dataclass
+class Verdict:
+    """What agrees: so many events, up to the last of the last seal. Those since are not sealed yet."""
+
+    events: int = 0
+    first: int | None = None  # the last event that was deleted before
+    last: AuditSeal | None = None
+    unsealed: int = 0
+    unsealed_since: datetime | None = None
+
+
+def verify(progress: Callable[[Seals], Seals] = iter, noted: str = "") -> Verdict:
+    """Compare every event with its seal, a seal at a time. ``Tampered`` at the first that disagrees.
+
+    ``noted`` is a seal as an earlier verification printed it, ``number:digest``, which has to be there still.
+    ``UnusableSealKey`` if the key of the seals cannot be decrypted.
+    """
+    verdict = Verdict()
+    if AuditSeal.objects.exists() and not SealKey.objects.exists():
+        raise Tampered("The key of the seals was removed: nothing can be compared any more.")
+    secret, stand_ins = seals.key(), _stand_ins()
+    for seal in progress(_seals()):
+        _check_seal(secret, seal, verdict.last)
+        verdict.events += _check_events(secret, seal, verdict.last, stand_ins)
+        verdict.first = seal.after if verdict.first is None else verdict.first
+        verdict.last = seal
+        noted = "" if noted == name(seal) else noted
+    if noted:
+        raise Tampered(f"The seal {noted[:80]} is not there, or not any more: the log was cut off behind an earlier one, or made anew.")
+    since = AuditEvent.objects.filter(pk__gt=verdict.last.up_to if verdict.last else 0)
+    verdict.unsealed, verdict.unsealed_since = since.count(), since.order_by("pk").values_list("at", flat=True).first()
+    return verdict
+
+
+def name(seal: AuditSeal) -> str:
+    """Return the seal as somebody may note it elsewhere: its number, and the beginning of its digest."""
+    return f"{seal.number}:{bytes(seal.digest).hex()[:32]}"
+
+
+def _seals() -> Iterator[AuditSeal]:
+    """All seals, a few at a time: each has the digests of up to a thousand events."""
+    last = 0
+    while page := list(AuditSeal.objects.filter(number__gt=last).order_by("number")[:20]):
+        yield from page
+        last = page[-1].number
+
+
+def _stand_ins() -> set[str]:
+    return set(AuditEvent.objects.filter(kind=AuditEvent.Kind.ERASED).values_list("name", flat=True))
+
+
+def _check_seal(secret: bytes, seal: AuditSeal, before: AuditSeal | None) -> None:
+    if before is None:
+        _check_beginning(seal)
+    elif seal.number != before.number + 1:
+        raise Tampered(f"Seal {before.number + 1} was removed: events after {before.up_to} cannot be compared.")
+    chained = before is None or (bytes(seal.previous), seal.after) == (bytes(before.digest), before.up_to)
+    if not chained or bytes(seal.digest) != seals.digest_of_seal(secret, seal):
+        raise Tampered(f"Seal {seal.number} was changed, or was not made by this service: events {seal.after + 1} to {seal.up_to}.")
+
+
+def _check_beginning(seal: AuditSeal) -> None:
+    """What stands before the first seal was removed with its seals: by ``AUDIT_RETENTION``, or else by somebody."""
+    if seal.number == 1 or (seal.previous_at and settings.AUDIT_RETENTION and seal.previous_at < now() - settings.AUDIT_RETENTION):
+        return
+    kept = "AUDIT_RETENTION is not set" if settings.AUDIT_RETENTION is None else "they were younger than AUDIT_RETENTION"
+    raise Tampered(f"Events up to {seal.after} were removed together with their seals, although {kept}.")
+
+
+def _check_events(secret: bytes, seal: AuditSeal, before: AuditSeal | None, stand_ins: set[str]) -> int:
+    """Compare the events of one seal, in the order of their ids; how many there are."""
+    sealed = dict(seals.ENTRY.iter_unpack(bytes(seal.rows)))
+    rows = {row.id: row for row in seals.rows_between(seal.after if before else -(2**63), seal.up_to)}
+    if not rows and before is None and settings.AUDIT_RETENTION and seal.last_at < now() - settings.AUDIT_RETENTION:
+        return 0  # of the newest seal, retention deletes the events alone
+    erased = seals.erased_values(list(rows.values()))
+    for event_id in sorted(sealed.keys() | rows.keys()):
+        if event_id not in sealed:
+            raise Tampered(_told(event_id, rows[event_id], "was put in", seal))
+        if event_id not in rows:
+            if not AuditSeal.objects.filter(pk=seal.pk).exists():
+                return 0  # retention has deleted both meanwhile
+            raise Tampered(_told(event_id, None, "was removed", seal))
+        if seals.digest_of_event(secret, rows[event_id], erased[event_id]) != sealed[event_id]:
+            raise Tampered(_told(event_id, rows[event_id], "was changed", seal))
+        if "name" in erased[event_id] and not _is_stand_in(rows[event_id].values["name"], stand_ins):
+            raise Tampered(_told(event_id, rows[event_id], "was erased without an event of the erasure", seal))
+    return len(rows)
+
+
+def _is_stand_in(name: str, known: set[str]) -> bool:
+    if not seals.is_erased("name", name) or name in known:
+        return True  # not erased when this row was read, or with an event of the erasure
+    return AuditEvent.objects.filter(kind=AuditEvent.Kind.ERASED, name=name).exists()
+
+
+def _told(event_id: int, row: Any, what: str, seal: AuditSeal) -> str:
+    which = f"Event {event_id} ({row.values['kind']}, {row.at:%Y-%m-%d %H:%M:%S} UTC)" if row else f"Event {event_id}"
+    return f"{which} {what} after it was sealed at {seal.sealed_at:%Y-%m-%d %H:%M:%S} UTC."

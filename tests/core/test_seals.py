@@ -1,0 +1,303 @@
+"""The audit log is sealed every minute, and whoever changes it afterwards is found out."""
+
+import io
+import threading
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, connection, transaction
+from django.utils.timezone import now
+
+from accounts import audit, erased_events, erasure, seals, verification
+from accounts.models import AuditEvent, AuditSeal, ErasedValue, SealKey, User
+from accounts.origin import Origin, entered
+from tests.crowd import at_once
+from tests.trail import happened, lifted
+
+pytestmark = pytest.mark.django_db
+crowded = pytest.mark.django_db(transaction=True)
+Kind = AuditEvent.Kind
+OLD = timedelta(days=400)
+
+
+def verified(**options):
+    out = io.StringIO()
+    call_command("verify_audit_log", stdout=out, **options)
+    return out.getvalue()
+
+
+def found(match, **options):
+    with pytest.raises(CommandError, match=match) as refusal:
+        verified(**options)
+    assert refusal.value.returncode == 1
+
+
+def tamper(statement, *parameters):
+    """The owner of the tables switches the triggers off."""
+    with lifted(), connection.cursor() as cursor:
+        cursor.execute(statement.replace("LOG", "accounts_auditevent").replace("SEALS", "accounts_auditseal"), parameters)
+
+
+@pytest.fixture
+def log(alice, olga):
+    """Four events, the last two under a seal of their own."""
+    with entered(Origin(address="192.0.2.7", request_id="r1", contract="bearer")):
+        audit.record(Kind.LOGIN, user=alice)
+        audit.record(Kind.LOGIN_FAILED, name=" ALICE ", reason="wrong_password")
+        seals.seal()
+        audit.record(Kind.DEACTIVATED, user=alice, actor=olga, note="she left", data={"of": [1, "ä"]})
+        audit.record(Kind.LOGIN_FAILED, name="alcie", session=UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8"))
+        seals.seal()
+    return list(AuditEvent.objects.order_by("pk"))
+
+
+def test_what_was_sealed_and_left_alone_is_as_it_was_written(log):
+    happened(Kind.LOGIN, name="later")
+    printed = verified()
+    assert printed.startswith(f"Sealed up to event {log[-1].pk}, at ")
+    assert ": 4 events, all as they were written. Seal 2:" in printed
+    assert "Not sealed yet: 1, from" in printed
+    assert [seal.number for seal in AuditSeal.objects.order_by("pk")] == [1, 2]
+
+
+def test_nothing_is_sealed_twice_and_an_empty_log_not_at_all(alice):
+    assert (seals.seal(), verified()) == (0, "Nothing is sealed yet.\n")
+    happened(Kind.LOGIN, name="alice")
+    assert (seals.seal(), seals.seal(), AuditSeal.objects.count()) == (1, 0, 1)
+
+
+@crowded
+def test_the_mail_worker_seals(log):
+    happened(Kind.LOGIN, name="later")
+    call_command("deliver_mail", once=True)
+    assert AuditSeal.objects.order_by("-pk")[0].up_to == AuditEvent.objects.order_by("-pk")[0].pk
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "at = '2020-01-01 00:00:00+00:00'",
+        "kind = 'login_failed'",
+        "user_id = NULL",
+        "name = 'bob'",
+        "address = '192.0.2.8'",
+        "address = NULL",
+        "contract = 'form'",
+        "request_id = 'r2'",
+        "reason = 'no_such_account'",
+        "data = '{\"a\": 1}'",
+        "note = 'erased'",
+        "session = '6ba7b8109dad11d180b400c04fd430c8'",
+        "name = 'erased-1f', user_id = NULL, address = NULL",
+    ],
+)
+def test_an_event_that_was_changed_is_named(log, change):
+    tamper("UPDATE LOG SET CHANGE WHERE id = %s".replace("CHANGE", change), log[0].pk)
+    found(rf"^Event {log[0].pk} \(.*\) was changed after it was sealed at ")
+
+
+def test_the_first_of_several_is_named(log):
+    tamper("UPDATE LOG SET note = 'she never worked here' WHERE id >= %s", log[2].pk)
+    found(f"^Event {log[2].pk} ")
+
+
+def test_an_event_that_was_removed_or_put_in_is_named(log):
+    number = log[1].pk
+    tamper("DELETE FROM LOG WHERE id = %s", number)
+    found(f"^Event {number} was removed after")
+    happened(Kind.LOGIN)
+    tamper("UPDATE LOG SET id = %s WHERE id > %s", number, log[-1].pk)
+    found(rf"^Event {number} \(login, .*\) was changed")
+    tamper("UPDATE LOG SET id = %s WHERE id = %s", log[0].pk - 1, number)
+    found(rf"^Event {log[0].pk - 1} \(login, .*\) was put in")
+
+
+def test_a_seal_that_was_changed_or_removed_is_named(log):
+    sealed = AuditSeal.objects.get(number=1)
+    tamper("UPDATE SEALS SET up_to = up_to - 1 WHERE number = 2")
+    found("^Seal 2 was changed")
+    tamper("UPDATE SEALS SET up_to = up_to + 1 WHERE number = 2")
+    verified()
+    tamper("DELETE FROM SEALS WHERE number = 1")
+    found(f"^Events up to {sealed.up_to} were removed together with their seals, although AUDIT_RETENTION is not set")
+
+
+def test_a_log_that_was_cut_off_is_found_by_a_seal_that_was_noted(log):
+    noted = verified().split()[-1]
+    assert verified(seal=noted)
+    tamper("DELETE FROM SEALS WHERE number = 2")
+    tamper("DELETE FROM LOG WHERE id >= %s", log[2].pk)
+    verified()
+    found("^The seal 2:.* is not there", seal=noted)
+
+
+def test_whoever_has_the_database_alone_cannot_seal(log, settings):
+    tamper("UPDATE LOG SET name = 'bob' WHERE id = %s", log[0].pk)
+    tamper("DELETE FROM SEALS")
+    SealKey.objects.all().delete()
+    settings.SECRET_KEY = "whatever somebody makes up who has not read the secret"
+    seals.seal()
+    settings.SECRET_KEY = "a secret for tests, of which nobody has to keep anything secret"
+    found("^the key of the audit log's seals cannot be decrypted")
+
+
+def test_another_secret_key_leaves_every_seal_good(log, settings):
+    before = settings.SECRET_KEY
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another secret key, of more than 32 letters", [before]
+    happened(Kind.LOGIN, name="later")
+    seals.seal()
+    assert ": 5 events" in verified()
+    call_command("reencrypt")
+    settings.SECRET_KEY_FALLBACKS = []
+    assert ": 5 events" in verified()
+
+
+# Erasure
+
+
+def test_an_erasure_is_no_change(log, alice, olga):
+    erasure.erase(alice, actor=olga, reason="she asked")
+    seals.seal()
+    assert ": 5 events, all as they were written" in verified()
+    User.objects.create_superuser("otto", "whatever it is that he chose")
+    erasure.erase(olga, reason="left too")
+    happened(Kind.LOGIN, name="later")
+    seals.seal()
+    assert ": 7 events, all as they were written" in verified()
+    assert not ErasedValue.objects.filter(event_id=log[3].pk).exists()
+
+
+def test_events_that_are_erased_before_they_are_sealed(alice):
+    happened(Kind.LOGIN, user_id=alice.pk, name="alice", address="192.0.2.7")
+    erasure.erase(alice, reason="she asked")
+    seals.seal()
+    assert ": 2 events, all" in verified()
+
+
+@pytest.mark.parametrize(
+    "change", ["name = 'erased-0000'", "note = 'harmless'", "address = '192.0.2.9'", "user_id = (SELECT MAX(id) FROM accounts_user)"]
+)
+def test_what_an_erasure_left_is_not_changed_either(log, alice, change):
+    erasure.erase(alice, reason="she asked")
+    tamper("UPDATE LOG SET CHANGE WHERE id = %s".replace("CHANGE", change), log[0].pk)
+    found(rf"^Event {log[0].pk} \(login, .*\) was ")
+
+
+def test_dressed_up_as_erased_is_changed_even_with_an_event(log, alice, bob):
+    erasure.erase(bob, reason="asked")
+    stand_in = AuditEvent.objects.get(kind=Kind.ERASED).name
+    tamper("UPDATE LOG SET user_id = NULL, address = NULL, name = %s WHERE id = %s", stand_in, log[0].pk)
+    found(rf"^Event {log[0].pk} \(login, .*\) was changed")
+
+
+def test_the_digests_that_an_erasure_keeps_tell_nobody_who_it_was(log, alice):
+    erasure.erase(alice, reason="she asked")
+    kept = {bytes(value.digest) for value in ErasedValue.objects.filter(event_id=log[0].pk)}
+    assert kept == {seals.digest_of_value(seals.key(), log[0].pk, field, value) for field, value in _personal(log[0])}
+    assert kept.isdisjoint({seals.digest_of_value(b"\0" * 32, log[0].pk, field, value) for field, value in _personal(log[0])})
+
+
+def _personal(event):
+    return [("user_id", event.user_id), ("name", "alice"), ("address", "192.0.2.7")]
+
+
+def test_an_erasure_in_many_batches(alice, monkeypatch):
+    monkeypatch.setattr(erased_events, "BATCH", 2)
+    for _ in range(5):
+        happened(Kind.LOGIN, user_id=alice.pk, name="alice", address="192.0.2.7")
+    seals.seal()
+    assert erased_events.erase(alice, "erased-1f") == 5
+    assert AuditEvent.objects.filter(kind=Kind.ERASED).count() == 1
+    assert ": 5 events" in verified()
+
+
+# Retention
+
+
+def test_what_retention_deletes_goes_with_its_seals(settings, log):
+    for days in (400, 380, 300):
+        happened(Kind.LOGIN, name=f"{days}", at=now() - timedelta(days=days))
+    settings.AUDIT_RETENTION = timedelta(days=90)
+    call_command("prune")
+    assert ": 7 events" in verified(), "what is older than the log's beginning is not at its beginning"
+
+
+def test_the_beginning_of_the_log_is_deleted_by_retention(settings, alice):
+    for days in (400, 380, 300, 1):
+        happened(Kind.LOGIN, user_id=alice.pk, name=f"{days}", at=now() - timedelta(days=days))
+    seals.seal()
+    erased_events.erase(alice, "erased-1f")
+    settings.AUDIT_RETENTION = timedelta(days=365)
+    call_command("prune")
+    assert AuditEvent.objects.exclude(kind=Kind.ERASED).count() == 2
+    assert "3 events, all as they were written" in verified()
+    assert "were deleted by AUDIT_RETENTION" in verified()
+    assert ErasedValue.objects.values("event_id").distinct().count() == 2
+    settings.AUDIT_RETENTION = timedelta(days=390)
+    found("although they were younger than AUDIT_RETENTION")
+    settings.AUDIT_RETENTION = None
+    found("although AUDIT_RETENTION is not set")
+
+
+def test_a_log_of_old_events_alone_goes_and_its_chain_goes_on(settings):
+    settings.AUDIT_RETENTION = timedelta(days=365)
+    for name in ("a", "b"):
+        happened(Kind.LOGIN, name=name, at=now() - OLD)
+        call_command("prune")
+        assert (AuditEvent.objects.count(), AuditSeal.objects.count()) == (0, 1)
+        verified()
+    assert AuditSeal.objects.get().number == 2
+
+
+# At once
+
+
+@crowded
+def test_of_many_workers_one_seals(log):
+    for _ in range(3):
+        happened(Kind.LOGIN, name="later")
+        answers = at_once(*[seals.seal] * 4)
+        assert sorted(answers) == [0, 0, 0, 1]
+    assert ": 7 events, all as they were written" in verified()
+
+
+@crowded
+@pytest.mark.postgresql
+def test_a_row_that_is_committed_late_is_in_the_seal(alice):
+    """Its id is lower than that of an event which everybody sees: the seal waits for it, or is made the next time."""
+    added, commit = threading.Event(), threading.Event()
+
+    def slowly():
+        with transaction.atomic():
+            happened(Kind.LOGIN, user_id=alice.pk, name="late")
+            added.set()
+            commit.wait(30)
+
+    def meanwhile():
+        added.wait(30)
+        happened(Kind.LOGIN, user_id=alice.pk, name="early")
+        nothing = seals.seal(timedelta(seconds=0.2))
+        commit.set()
+        return nothing
+
+    assert at_once(slowly, meanwhile)[1] == 0
+    assert seals.seal() == 2
+    assert ": 2 events, all as they were written" in verified()
+
+
+def test_seals_are_small_and_end_with_the_day(monkeypatch):
+    monkeypatch.setattr(seals, "MOST", 3)
+    for hours in (49, 48, 24, 24, 24, 24, 24, 24):
+        happened(Kind.LOGIN, name="alice", at=now().replace(hour=1) - timedelta(hours=hours))
+    assert seals.seal(None) == 8
+    assert [len(bytes(seal.rows)) // 24 for seal in AuditSeal.objects.order_by("pk")] == [2, 3, 3]
+    assert ": 8 events" in verified()
+
+
+def test_a_seal_cannot_be_changed_or_removed_by_the_product(log):
+    for change in (lambda seals: seals.update(up_to=1), lambda seals: seals.delete()):
+        with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+            change(AuditSeal.objects.all())
+    assert verification.verify().events == 4
