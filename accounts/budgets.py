@@ -62,7 +62,7 @@ class Budget:
             place = Place(self, self._window())
             if place.hold():
                 return place
-            if place.failures() >= self._rate.limit:
+            if place.failures() >= self.allowed.limit:
                 raise self._refusal(place.window - time.time())
             time.sleep(random.uniform(0.02, 0.06))  # noqa: S311 (so that not all come back at once)
         raise AttemptsUnderWay(timedelta(seconds=1), "other attempts for the same account or from the same address are under way")
@@ -71,9 +71,9 @@ class Budget:
         """Note that the last place was spent, and until when nobody else gets one."""
         wait = window - time.time()
         if self.escalates:
-            level = cache.get(self._key("level"), 0)
-            wait = min(self._rate.seconds * WAITS[min(level, len(WAITS) - 1)], max(self._rate.seconds, DAY))
-            cache.set(self._key("level"), level + 1, timeout=wait + DAY)
+            level = cache.get(self.key("level"), 0)
+            wait = min(self.allowed.seconds * WAITS[min(level, len(WAITS) - 1)], max(self.allowed.seconds, DAY))
+            cache.set(self.key("level"), level + 1, timeout=wait + DAY)
         cache.set(self._closed, int(time.time() + wait), timeout=max(1, int(wait)))
 
     def closed_for(self) -> float:
@@ -82,28 +82,28 @@ class Budget:
 
     def first_refusal(self, wait: timedelta) -> bool:
         """Whether this is the first that is refused since it was closed: a flood of them would fill the audit log."""
-        return bool(cache.add(self._key("refused"), 1, timeout=max(1, int(wait.total_seconds()))))
+        return bool(cache.add(self.key("refused"), 1, timeout=max(1, int(wait.total_seconds()))))
 
     def renew(self) -> None:
         """Open it, as if nobody had ever guessed."""
         place = Place(self, self._window())
-        for key in (place.taken, place.failed, self._closed, self._key("level"), self._key("refused")):
+        for key in (place.taken, place.failed, self._closed, self.key("level"), self.key("refused")):
             cache.delete(key)
 
     @property
-    def _rate(self) -> Rate:
+    def allowed(self) -> Rate:
         return Rate.read(self.rate)
 
     @property
     def _closed(self) -> str:
         return _key("closed", self.kind, self.owner)
 
-    def _key(self, name: str) -> str:
+    def key(self, name: str) -> str:
         return _key(name, self.kind, self.owner, self.network)
 
     def _window(self) -> int:
         """The end of the present window. Windows of different budgets end at different times."""
-        period, now = self._rate.seconds, int(time.time())
+        period, now = self.allowed.seconds, int(time.time())
         return now + period - (now + crc32(self.owner.encode())) % period
 
     def _refusal(self, wait: float) -> TooManyAttempts:
@@ -123,7 +123,7 @@ class Place:
     window: int
 
     def hold(self) -> bool:
-        if self._add(self.taken, 1) <= self.budget._rate.limit:
+        if self._add(self.taken, 1) <= self.budget.allowed.limit:
             return True
         self._add(self.taken, -1)
         return False
@@ -133,7 +133,7 @@ class Place:
 
     def spend(self) -> None:
         """Keep the place: the guess was wrong."""
-        if self._add(self.failed, 1) == self.budget._rate.limit:
+        if self._add(self.failed, 1) == self.budget.allowed.limit:
             self.budget.close(self.window)
 
     def failures(self) -> int:
@@ -141,11 +141,11 @@ class Place:
 
     @property
     def taken(self) -> str:
-        return self.budget._key(f"taken {self.budget.rate} {self.window}")
+        return self.budget.key(f"taken {self.budget.rate} {self.window}")
 
     @property
     def failed(self) -> str:
-        return self.budget._key(f"failed {self.budget.rate} {self.window}")
+        return self.budget.key(f"failed {self.budget.rate} {self.window}")
 
     def _add(self, key: str, change: int) -> int:
         """The count after the change. A count that is gone stays gone: its window ended, or somebody renewed the budget."""

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
 
-from accounts import audit, limits, passwords
+from accounts import audit, limits, passwords, sign_ins
 from accounts.errors import PasswordChangeRequired
 from accounts.forms import PageForm
 from accounts.models import User
@@ -31,11 +31,12 @@ class SignIn(FormPage):
     owner: User
 
     def act(self, asked: dict[str, Any]) -> None:
-        with limits.login_attempt(asked["identifier"]):
-            self.owner = passwords.authenticate(asked["identifier"], asked["current"])
+        with limits.login_attempt(asked["identifier"]) as attempt:
+            self.owner = passwords.authenticate(asked["identifier"], asked["current"], attempt)
         if self.owner.must_change_password:
             raise PasswordChangeRequired(self.owner)
         audit.record(audit.Kind.LOGIN, user=self.owner)
+        sign_ins.note(attempt, self.owner)
 
     def form_valid(self, form: PageForm) -> HttpResponse:
         response = super().form_valid(form)

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.utils.timezone import now
 
-from accounts import limits, operators, passwords, pruning
+from accounts import erasure, limits, operators, passwords, pruning
 from accounts.models import AuditEvent, KnownNetwork, Session, User
 from tests.conftest import PASSWORD
 from tests.contracts.doors import DOORS
@@ -119,6 +119,12 @@ def test_a_network_in_use_is_not_forgotten(caller, at_home):
     (known,) = KnownNetwork.objects.all()
     assert (known.last_seen_at - known.first_seen_at).days == 200
     assert pruning.prune(timedelta(0))["accounts.KnownNetwork"] == 0
+
+
+def test_a_person_who_is_erased_leaves_no_network(caller, at_home, bob):
+    assert status(caller, "bob") == 200
+    erasure.erase(User.objects.get(username="alice"))
+    assert KnownNetwork.objects.get().user == bob
 
 
 def test_wrong_codes_of_strangers_keep_nobody_out_either(caller, at_home):

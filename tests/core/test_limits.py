@@ -3,13 +3,14 @@
 import itertools
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 import jwt
 import pytest
 
-from accounts import keyring
+from accounts import keyring, limits
 from accounts.models import AuditEvent, User
 from tests.conftest import PASSWORD
 
@@ -95,6 +96,19 @@ def test_a_right_guess_is_given_back_and_the_wrong_ones_before_it_are_not(log_in
     assert log_in("alice", PASSWORD).status_code == 200
     assert log_in("alice", "wrong").status_code == 401
     assert log_in("alice", PASSWORD).status_code == 429
+
+
+def test_what_comes_while_ten_others_are_checked_is_told_to_come_back_and_locks_nobody(log_in, alice):
+    """Ten right passwords of Alice are being checked; the eleventh waits for half a second in vain, and then gets in."""
+    with ExitStack() as under_way:
+        for _ in range(10):
+            under_way.enter_context(limits.login_attempt("alice"))
+        for door in DOORS[-3:]:
+            answer = log_in("alice", PASSWORD, door)
+            assert (answer.status_code, answer["Retry-After"], answer["Content-Type"]) == (429, "1", "application/json")
+    assert log_in("alice", PASSWORD).status_code == 200
+    assert {log_in("alice", "wrong").status_code for _ in range(10)} == {401}
+    assert not AuditEvent.objects.filter(kind="throttled").exists()
 
 
 def test_a_password_that_must_be_changed_was_a_right_guess(log_in, alice):
