@@ -1,5 +1,6 @@
 """Every key, its owner, age and last use, and the credentials of providers; never a secret."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,13 +11,14 @@ from django.utils.html import format_html
 from django.utils.timezone import now
 
 from accounts import trigrams
-from accounts.admin import Readable, acts, words
+from accounts.admin import Readable, acts, companions, words
 from accounts.admin.acting import ActingPage
 from accounts.admin.filters import OwnerFilter
 from accounts.admin.links import rows_url
 from accounts.admin.lists import MOST, OfPeople, ago
 from accounts.admin.person import Panel, panels
 from accounts.admin.states import Badge, when
+from accounts.models import User
 from apikeys import operators, provider_admin
 from apikeys.models import NAMES, APIKey, Scope
 
@@ -148,5 +150,23 @@ acts.register(
         key="key",
         alive=lambda keys: keys.without(Scope.INTROSPECT),
         named=named,
+    ),
+)
+
+
+def live_keys_of(people: Sequence[User]) -> list[APIKey]:
+    return list(APIKey.objects.live().filter(owner__in=[person.pk for person in people]).select_related("owner").order_by("owner", "pk"))
+
+
+companions.accompany(
+    "force_change",
+    "temporary_password",
+    companion=companions.Companion(
+        act=operators.END_KEYS,
+        label="End these API keys too",
+        heading="These API keys go on working",
+        rows=live_keys_of,
+        named=named,
+        did="Their API keys have ended.",
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -20,9 +20,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.generic import View
 
 from accounts import operators, room
-from accounts.admin import acts
+from accounts.admin import acts, companions
 from accounts.admin.acts import Offer
 from accounts.admin.base import operator
+from accounts.admin.companions import Companion
 from accounts.admin.links import rows_url
 from accounts.errors import ChangedMeanwhile, IdentifierTaken, InvalidCredentials, NotPermitted, TooManyAttempts
 from accounts.forms import Password
@@ -89,7 +90,7 @@ class Names:
 
     heading: str
     rows: Sequence[Any]
-    offer: Offer
+    offer: Offer | Companion
 
     @property
     def shown(self) -> list[str]:
@@ -163,11 +164,17 @@ class Reasoned(Proof):
 
 
 class ConfirmForm(Reasoned):
-    """Also whatever else the act wants to know."""
+    """Also whatever else the act wants to know, and a box for each companion: a dangerous one, ticked, makes the whole dangerous."""
 
-    def __init__(self, *args: Any, offer: Offer, **kwargs: Any) -> None:
-        super().__init__(*args, dangerous=offer.act.dangerous, **kwargs)
-        self.fields = {**offer.choices(), **self.fields}
+    def __init__(self, data: Any = None, *, offer: Offer, companions: Iterable[Companion] = (), **kwargs: Any) -> None:
+        self.companions = list(companions)
+        dangerous = offer.act.dangerous or any(each.act.dangerous for each in self.companions if data and each.name in data)
+        super().__init__(data, dangerous=dangerous, **kwargs)
+        self.fields = {**offer.choices(), **{each.name: each.field() for each in self.companions}, **self.fields}
+
+    @property
+    def ticked(self) -> list[Companion]:
+        return [each for each in self.companions if self.cleaned_data[each.name]]
 
 
 class ActPage(View):
@@ -209,16 +216,17 @@ class ActPage(View):
             return plan
         if not plan.fitting and plan.forbidden:
             return self.report(self.carry_out(plan))
-        form = ConfirmForm(request.POST, request=request, offer=self.offer)
+        form = ConfirmForm(request.POST, request=request, offer=self.offer, companions=companions.find(self.offer, plan.fitting))
         if plan.fitting and not form.is_valid():
             return self.ask(asked, form, self.back())
         if not self.once():
             return self.refuse("This was sent twice. It was done the first time, and nothing was done now.", HTTPStatus.CONFLICT)
-        reason, choices = "", {}
+        reason, choices, also = "", {}, []
         if plan.fitting:
+            also = form.ticked
             reason, choices = form.cleaned_data["reason"], {name: form.cleaned_data[name] for name in self.offer.choices()}
         try:
-            return self.report(self.carry_out(plan, reason, **choices))
+            return self.report(self.carry_out(plan, reason, also, **choices), also)
         except IdentifierTaken as refusal:
             form.add_error(refusal.field, "Another account has this one. Nothing was done.")
             return self.ask(asked, form, self.back())
@@ -241,7 +249,8 @@ class ActPage(View):
         if isinstance(plan, HttpResponse):
             return plan
         initial = self.offer.initial(plan.fitting[0]) if len(plan.fitting) == 1 else {}
-        form = form or ConfirmForm(request=self.request, offer=self.offer, initial=initial)
+        also = companions.find(self.offer, plan.fitting)
+        form = form or ConfirmForm(request=self.request, offer=self.offer, companions=also, initial=initial)
         status = form.status if plan.fitting else HTTPStatus.OK
         if plan.forbidden and not plan.fitting and not plan.idle:
             status = HTTPStatus.FORBIDDEN
@@ -251,6 +260,7 @@ class ActPage(View):
             title=f"{self.offer.label}: {self.offer.whom(plan.fitting or plan.idle or plan.forbidden, self.offer.named)}",
             form=form,
             fitting=Names("For", plan.fitting, self.offer),
+            also=[Names(companion.heading, rows, companion) for companion, rows in also.items()],
             left=self.left(plan),
             unknown=plan.unknown,
             will=self.offer.says(self.offer.will, plan.fitting),
@@ -273,12 +283,17 @@ class ActPage(View):
         given = self.request.POST.get("once", "")[:64]
         return not given or cache.add(f"acts:{self.operator.pk}:{given.encode().hex()}", True, timeout=3600)
 
-    def carry_out(self, plan: Plan, reason: str = "", **choices: str) -> Report:
-        """Each for itself: one that fails keeps no other. Whom the operator may not touch is tried too, and so is on record."""
+    def carry_out(self, plan: Plan, reason: str = "", also: Sequence[Companion] = (), **choices: str) -> Report:
+        """Each for itself: one that fails keeps no other. Whom the operator may not touch is tried too, and so is on record.
+
+        Companions come first, so that whoever was not got to can be sent once more.
+        """
         report = Report(idle=list(plan.idle))
         for row in (*plan.fitting, *plan.forbidden):
             told = choices | ({self.offer.key: str(row.pk)} if self.offer.key else {})
             try:
+                for companion in also if row in plan.fitting else ():
+                    operators.carry_out(companion.act, operator=self.operator, person=row, reason=reason)
                 outcome = operators.carry_out(self.offer.act, operator=self.operator, person=self.offer.person(row), reason=reason, **told)
             except NotPermitted:
                 report.forbidden.append(row)
@@ -290,9 +305,10 @@ class ActPage(View):
                     report.secrets.append((self.offer.named(row), outcome.secret))
         return report
 
-    def report(self, report: Report) -> HttpResponse:
+    def report(self, report: Report, also: Sequence[Companion] = ()) -> HttpResponse:
         """One account that all went well with: back to where the operator came from, with a sentence. Anything else: a page."""
         did = self.offer.says(self.offer.did, report.done) if report.done else "Nothing was done."
+        did = " ".join([did, *(companion.did for companion in also)]) if report.done else did
         rows = [*report.done, *report.idle, *report.forbidden, *report.failed]
         if len(rows) == 1 and report.done and not report.secrets:
             messages.success(self.request, did)

@@ -10,7 +10,7 @@ from accounts import explanations
 from accounts.models import AuditEvent, User
 from apikeys import keys, usage
 from apikeys.models import APIKey
-from tests.admin.acting import act, choose
+from tests.admin.acting import act, ask, choose
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -130,6 +130,55 @@ def test_olga_lets_a_key_introspect_and_it_is_on_record(as_olga, olga, alice, ca
     assert (event.user, event.actor) == (alice, olga)
     assert key.public_id in explanations.sentence(event)
     assert [button.name for button in as_olga.get(page(key)).context["buttons"]] == ["end_key"]
+
+
+@pytest.mark.parametrize("name", ["force_change", "temporary_password"])
+def test_the_page_of_a_new_password_names_the_keys_that_live_on_and_ends_them(as_olga, olga, alice, bob, caller, name):
+    (key, secret), _ = make(alice), make(bob)
+    asked = ask(as_olga, name, alice)
+    assert [names.shown for names in asked.context["also"]] == [[f"the key {key.public_id} “CI” of alice"]]
+    assert secret not in asked.content.decode()
+    done = act(as_olga, name, alice, end_keys="on")
+    assert done.status_code in (200, 302)
+    assert caller.get("/api/v1/auth/me", secret).status_code == 401
+    assert list(APIKey.objects.live()) == list(APIKey.objects.filter(owner=bob))
+    events = AuditEvent.objects.filter(kind__in=["keys_ended", "change_forced", "temporary_password"]).order_by("pk")
+    assert {(event.user, event.actor) for event in events} == {(alice, olga)}
+    assert events[0].kind == "keys_ended"
+
+
+def test_without_the_tick_her_keys_go_on(as_olga, alice, caller):
+    _, secret = make(alice)
+    act(as_olga, "force_change", alice)
+    assert caller.get("/api/v1/auth/me", secret).status_code == 200
+
+
+def test_the_tick_asks_for_reason_and_password_first(as_olga, alice, caller):
+    """Ending keys is dangerous, also beside an act that is not."""
+    _, secret = make(alice)
+    assert "password" not in ask(as_olga, "force_change", alice).context["form"].fields
+    for missing in ("reason", "password"):
+        answer = act(as_olga, "force_change", alice, end_keys="on", **{missing: None})
+        assert (answer.status_code, set(answer.context["form"].errors)) == (422, {missing})
+        assert answer.context["form"]["end_keys"].value()
+    alice.refresh_from_db()
+    assert (alice.must_change_password, caller.get("/api/v1/auth/me", secret).status_code) == (False, 200)
+
+
+def test_a_person_without_keys_is_asked_nothing_about_them(as_olga, alice):
+    key, _ = make(alice)
+    APIKey.objects.filter(pk=key.pk).end("deleted by its owner")
+    asked = ask(as_olga, "force_change", alice)
+    assert (asked.context["also"], "end_keys" in asked.context["form"].fields) == ([], False)
+    act(as_olga, "force_change", alice, end_keys="on", reason="", password=None)
+    alice.refresh_from_db()
+    assert alice.must_change_password
+
+
+def test_stan_ends_no_keys_of_an_operator_beside_an_act_on_users(as_stan, alice, olga, caller):
+    (_, hers), (_, olgas) = make(alice), make(olga)
+    act(as_stan, "force_change", alice, olga, end_keys="on")
+    assert [caller.get("/api/v1/auth/me", secret).status_code for secret in (hers, olgas)] == [401, 200]
 
 
 def test_a_key_that_ended_is_granted_nothing(as_olga, alice):

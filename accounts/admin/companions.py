@@ -1,0 +1,46 @@
+"""Second acts that the page of an act offers as check boxes: done to the same people, for the same reason."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+
+from accounts import operators
+from accounts.admin.acts import Offer
+from accounts.models import User
+
+
+@dataclass(frozen=True, kw_only=True)
+class Companion:
+    """``rows`` finds what of these people the second act would be done to; ``heading`` stands above their names."""
+
+    act: operators.Act
+    label: str
+    heading: str
+    rows: Callable[[Sequence[User]], Sequence[Any]]
+    named: Callable[[Any], str]
+    did: str
+
+    @property
+    def name(self) -> str:
+        return self.act.name
+
+    def field(self) -> forms.Field:
+        help_text = "Then a reason and your password are asked for." if self.act.dangerous else ""
+        return forms.BooleanField(label=self.label, required=False, help_text=help_text)
+
+
+_companions: dict[str, list[Companion]] = {}
+
+
+def accompany(*names: str, companion: Companion) -> None:
+    """Offer a second act on the pages of the acts on accounts with these names."""
+    for name in names:
+        _companions.setdefault(name, []).append(companion)
+
+
+def find(offer: Offer, people: Sequence[Any]) -> dict[Companion, Sequence[Any]]:
+    """What else the page of this act offers for these people, each with what it would be done to: none where that is nothing."""
+    found = {companion: companion.rows(people) for companion in _companions.get(offer.name, ()) if offer.model is User and people}
+    return {companion: rows for companion, rows in found.items() if rows}
