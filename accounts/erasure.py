@@ -92,6 +92,7 @@ def _empty(person: User, stand_in: str) -> None:
         is_staff=False,
         is_superuser=False,
         must_change_password=False,
+        password_generated=False,
         last_login=None,
         epoch=F("epoch") + 1,
         created_at=at,

@@ -94,6 +94,12 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField("active", default=True, help_text="Switching this off ends every session at once.")
     is_staff = models.BooleanField("admin", default=False, help_text="May work in this admin.")
     must_change_password = models.BooleanField(default=False, help_text="No tokens until a new password was chosen.")
+    password_generated = models.BooleanField(
+        default=False,
+        db_default=False,  # for nodes of the release before, which do not know the column
+        editable=False,
+        help_text="The password is still the one that was generated for the first admin.",
+    )
     epoch = models.PositiveIntegerField(
         default=0,
         editable=False,
@@ -139,11 +145,20 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
         """Also invalidates the credentials of an account that is not active, or whose password was set anew."""
         new, password_set = self._state.adding, getattr(self, "_password", None) is not None
         super().save(*args, **kwargs)
+        if not new and password_set:
+            self.forget_generated_password()
         if not new and not self.is_active:
             self.invalidate_credentials("account deactivated")
             account_deactivated.send(User, user=self)
         elif not new and password_set:
             self.invalidate_credentials("password set anew")
+
+    def forget_generated_password(self) -> None:
+        """The password has been replaced: if it was the generated one, the file that told it goes too."""
+        if self.password_generated:
+            User.objects.filter(pk=self.pk).update(password_generated=False)
+            self.password_generated = False
+            transaction.on_commit(lambda: settings.FIRST_PASSWORD_FILE.unlink(missing_ok=True))
 
     def invalidate_credentials(self, why: str, *, keep: UUID | None = None) -> int:
         """Void what opens the account beside its password: sessions except ``keep``, logins under way, password resets.

@@ -248,6 +248,7 @@ def _replace(user: User, hashed: str, why: str, keep: UUID | None = None) -> boo
     if not unchanged.update(password=hashed, must_change_password=False, updated_at=now()):
         return False
     user.refresh_from_db(fields=["password", "must_change_password"])
+    user.forget_generated_password()
     user.invalidate_credentials(why, keep=keep)
     return True
 

@@ -129,6 +129,9 @@ WSGI_APPLICATION = "authsvc.wsgi.application"
 SITE_NAME = text("SITE_NAME", "authsvc")
 
 
+FIRST_PASSWORD_FILE = DATA_DIR / "first_admin_password"  # until it is changed; only where it was printed on no terminal
+
+
 # The database
 
 DATABASE_URL = address(

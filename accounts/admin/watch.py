@@ -10,7 +10,7 @@ from django.db.models import Count, Min, Q, Subquery
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 
-from accounts import charts, operators, statistics
+from accounts import charts, first_password, operators, statistics
 from accounts.admin.links import events_url, rows_url
 from accounts.models import AuditEvent, OutgoingMail, Session, SigningKey, User
 from accounts.statistics import DAY, HOUR, MAILS, OTHER, Past, Thing
@@ -179,7 +179,7 @@ def context(operator: User) -> dict[str, Any]:
     """All that the first page shows to this operator, in a fixed number of queries."""
     past, mail = statistics.look_back(), Mail()
     keys = SigningKeys(past.at) if operators.may_run(operator) else None
-    notices = [*_about_mail(mail, past), *_about_logins(past), *_about_keys(keys), *_about_counting(past)]
+    notices = [*_about_first_password(operator), *_about_mail(mail, past), *_about_logins(past), *_about_keys(keys), *_about_counting(past)]
     return {
         "past": past,
         "notices": notices,
@@ -306,6 +306,16 @@ class SigningKeys:
 
 
 # What needs somebody now
+
+
+def _about_first_password(operator: User) -> Iterable[Notice]:
+    """Of one's own to everybody, and of others' to those who may give them another."""
+    if operator.password_generated:
+        yield Notice("Your password is still the one that was generated at the first start. Choose your own.", reverse("change-password"))
+    if operators.may_run(operator):
+        for other in first_password.holders().exclude(pk=operator.pk):
+            text = f"The password of {other} is still the one that was generated at the first start."
+            yield Notice(f"{text} Have it changed, or deactivate the account.", reverse("admin:accounts_user_change", args=[other.pk]))
 
 
 def _about_mail(mail: Mail, past: Past) -> Iterable[Notice]:

@@ -51,6 +51,21 @@ def rows_behind(client, number):
     return client.get(number.url).context["cl"].queryset.count()
 
 
+def test_a_generated_password_is_to_be_changed_by_its_owner_or_by_another_super_admin(client, alice):
+    first = User.objects.create_superuser("admin", PASSWORD, password_generated=True)
+    other, stan = User.objects.create_superuser("tina", PASSWORD), User.objects.create_user("stan", PASSWORD, is_staff=True)
+    seen = {}
+    for person in (first, other, stan):
+        client.force_login(person)
+        seen[person] = client.get("/admin/").content.decode()
+    assert 'href="/change-password">Your password is still the one that was generated' in seen[first]
+    assert f'href="/admin/accounts/user/{first.pk}/change/">The password of admin is still the one' in seen[other]
+    assert "generated" not in seen[stan]
+    client.force_login(first)
+    client.post("/change-password", {"identifier": "admin", "current": PASSWORD, "password": "four small green lamps"})
+    assert "generated" not in client.get("/admin/").content.decode()
+
+
 def test_a_month_is_shown_by_the_hour_and_by_the_day(desk, alice):
     for at in (now() - 3 * HOUR, now() - 3 * HOUR, now() - timedelta(days=9), now() - timedelta(days=45)):
         month.event(Kind.LOGIN_FAILED, at, user=alice, reason="wrong password", contract="form")
@@ -214,5 +229,5 @@ def test_the_page_costs_the_same_whatever_happened(desk, alice, scale, django_as
     month.mail(alice, fate="waiting", at=now() + HOUR, error="421 try later").save()
     statistics.tend()
     desk.get(PAGE)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         desk.get(PAGE)

@@ -3,17 +3,20 @@
 import re
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import Model
 from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from accounts import keyring
+from accounts import keyring, passwords
 from accounts.models import Session, SigningKey, User
 from tests.conftest import PASSWORD
+from tests.crowd import at_once
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -28,15 +31,82 @@ def stored():
     return list(User.objects.order_by("pk").values_list()), list(SigningKey.objects.order_by("kid").values_list())
 
 
-def test_the_first_setup_prints_a_password_that_works(caller):
-    printed = run("setup")
-    found = re.search(r"user name (\S+), password (\S+) ", printed)
+class Terminal(StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture(autouse=True)
+def password_file(settings, tmp_path):
+    settings.FIRST_PASSWORD_FILE = tmp_path / "first_admin_password"
+    return settings.FIRST_PASSWORD_FILE
+
+
+def test_the_first_setup_prints_a_password_that_works_on_a_terminal(caller, password_file):
+    out = Terminal()
+    call_command("setup", stdout=out)
+    found = re.search(r"user name (\S+), password (\S+) \(shown only now\)", out.getvalue())
     assert found
     username, password = found.groups()
     assert len(password) >= 20
     answer = caller.json("/api/auth/login", {"username": username, "password": password})
     assert (answer.status_code, answer.json()["user"]["role"]) == (200, "super_admin")
-    assert "http://testserver/admin/" in printed
+    assert "http://testserver/admin/" in out.getvalue()
+    assert not password_file.exists()
+
+
+def test_elsewhere_it_writes_the_password_to_a_file_that_the_log_names(caller, password_file):
+    password_file.write_text("of long ago")
+    password_file.chmod(0o644)
+    printed = run("setup")
+    password = password_file.read_text().strip()
+    assert f"First admin: user name admin, password in {password_file} (until it is changed)" in printed
+    assert password not in printed
+    assert password_file.stat().st_mode & 0o777 == 0o600
+    assert caller.json("/api/auth/login", {"username": "admin", "password": password}).status_code == 200
+
+
+WAYS: dict[str, Any] = {
+    "its owner": lambda admin, old: passwords.change_with_password("admin", old, "four small green lamps"),
+    "a reset": lambda admin, old: passwords.reset_by_token(passwords.make_reset(admin).token, "four small green lamps"),
+    "an operator": lambda admin, old: passwords.set_temporary(admin, "four small green lamps"),
+    "the machine": lambda admin, old: (admin.set_password("four small green lamps"), admin.save()),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_file_goes_with_the_password_whoever_replaces_it(password_file, way, django_capture_on_commit_callbacks):
+    run("setup")
+    admin = User.objects.get()
+    run("setup")
+    assert (password_file.exists(), admin.password_generated) == (True, True)
+    with django_capture_on_commit_callbacks(execute=True):
+        WAYS[way](admin, password_file.read_text().strip())
+    assert (password_file.exists(), User.objects.get().password_generated) == (False, False)
+
+
+def test_a_hash_of_todays_cost_is_still_the_generated_password(password_file):
+    run("setup")
+    password = password_file.read_text().strip()
+    User.objects.update(password=make_password(password, hasher="pbkdf2_sha256"))
+    assert passwords.authenticate("admin", password).password.startswith("argon2")
+    assert (password_file.exists(), User.objects.get().password_generated) == (True, True)
+
+
+def test_a_file_whose_password_was_replaced_elsewhere_goes_at_the_next_start(password_file):
+    run("setup")
+    User.objects.update(password_generated=False)
+    assert run("setup") == ""
+    assert not password_file.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_setups_at_once_one_makes_the_admin(password_file, caller):
+    printed = at_once(lambda: run("setup"), lambda: run("setup"))
+    assert sorted(bool(said) for said in printed if isinstance(said, str))[-1:] == [True]
+    password = password_file.read_text().strip()
+    assert User.objects.filter(is_superuser=True).count() == 1
+    assert caller.json("/api/auth/login", {"username": "admin", "password": password}).status_code == 200
 
 
 def test_the_second_setup_prints_nothing_and_changes_nothing():

@@ -1,6 +1,7 @@
 """`manage.py serve`, from an empty folder to SIGTERM."""
 
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -54,8 +55,9 @@ def alive(pid: int) -> bool:
 
 def test_from_an_empty_folder_to_the_end(place):
     with serving(place) as process:
-        (password,) = re.findall(r"user name admin, password (\S+) ", place.log.read_text())
-        login = {"username": "admin", "password": password}
+        login = {"username": "admin", "password": place.first_password()}
+        assert "user name admin, password in /" in place.log.read_text()
+        assert login["password"] not in place.log.read_text()
         session = place.call("/c/bearer/api/v1/auth/login", login).json()
         assert session["user"]["is_admin"] is True
         assert place.call("/readyz").json() == {"status": "ok", "database": "ok", "cache": "ok"}
@@ -69,9 +71,28 @@ def test_from_an_empty_folder_to_the_end(place):
     begun = time.monotonic()
     with serving(place):
         assert time.monotonic() - begun < 20
-        assert "password" not in place.log.read_text()
+        assert "first_admin_password" not in place.log.read_text()
         assert place.me(session["access_token"]) == 200
         assert place.call("/c/bearer/api/v1/auth/login", login).status == 200
+
+
+def test_on_a_terminal_the_first_password_is_printed_there_and_nowhere_else(place):
+    """Through the child that sets up, which writes to the same terminal."""
+    terminal, its_other_end = pty.openpty()
+    process = subprocess.Popen(SERVE, cwd=PROJECT, env=place.environment, stdout=its_other_end, stderr=subprocess.DEVNULL)
+    os.close(its_other_end)
+    try:
+        said = b""
+        while b"Serving on" not in said:
+            said += os.read(terminal, 4096)
+        (password,) = re.findall(r"user name admin, password (\S+) \(shown only now\)", said.decode())
+        while not place.healthy():
+            time.sleep(0.05)
+        assert place.call("/c/bearer/api/v1/auth/login", {"username": "admin", "password": password}).status == 200
+        assert not Path(place.environment["DATA_DIR"], "first_admin_password").exists()
+    finally:
+        end(process)
+        os.close(terminal)
 
 
 def test_a_child_that_dies_ends_the_others(place):

@@ -1,18 +1,21 @@
 import secrets
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
-from accounts import database_role, keyring
+from accounts import database_role, first_password, keyring
 from accounts.errors import UnusableKeyring
 from accounts.models import User
 
 
 class Command(BaseCommand):
-    help = "Make what is missing: tables, signing keys, and a first admin, whose password is printed this once. Safe to run again."
+    help = (
+        "Make what is missing: tables, signing keys, and a first admin, whose password is printed or written to a file. Safe to run again."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if database_role.owns_the_tables():
@@ -26,6 +29,7 @@ class Command(BaseCommand):
             raise CommandError(f"{error.reason}.") from error
         if not User.objects.filter(is_superuser=True).exists():
             self.make_first_admin()
+        first_password.forget_if_stale()
 
     def grant(self) -> None:
         """Let the role of the web nodes in, where the owner of the tables is another."""
@@ -42,8 +46,14 @@ class Command(BaseCommand):
             raise CommandError(f"DATABASE_APP_ROLE names {role}, who owns the tables or is a superuser: name another role.") from error
 
     def make_first_admin(self) -> None:
+        """Tell its password on a terminal, or else in a file: a log is read by others, and kept."""
         password = secrets.token_urlsafe(15)
         taken = set(User.objects.filter(username__startswith="admin").values_list("username", flat=True))
         name = next(name for name in ("admin", *(f"admin{n}" for n in range(2, len(taken) + 3))) if name not in taken)
-        User.objects.create_superuser(name, password)
-        self.stdout.write(f"First admin: user name {name}, password {password} (shown only now)\nSign in at {settings.PUBLIC_URL}/admin/")
+        with suppress(IntegrityError), transaction.atomic():  # of two that start at once, one is first
+            User.objects.create_superuser(name, password, password_generated=True)
+            if self.stdout.isatty():
+                told = f"password {password} (shown only now)"
+            else:
+                told = f"password in {first_password.write(password)} (until it is changed)"
+            self.stdout.write(f"First admin: user name {name}, {told}\nSign in at {settings.PUBLIC_URL}/admin/")
