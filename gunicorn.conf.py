@@ -2,8 +2,10 @@
 
 import gc
 import os
+import sys
 from pathlib import Path
 
+from django.conf import settings
 from django.urls import get_resolver
 
 # Only this machine is served unless told otherwise: BIND=0.0.0.0, BIND=[::], BIND=10.0.0.5:80 or BIND=unix:/run/authsvc.sock.
@@ -11,9 +13,10 @@ _address = os.environ.get("BIND", "127.0.0.1")
 _whole = _address.startswith("unix:") or _address.rpartition(":")[2].isdigit()
 bind = _address if _whole else f"{_address}:{os.environ.get('PORT', '8000')}"
 
-# One process with threads by default: without REDIS_URL, every process counts attempts for itself.
+# One process with threads by default: several need REDIS_URL, or each would count attempts for itself.
 # THREADS=1 makes sync workers: faster, but without keep-alive, and only fit to stand behind a proxy that buffers requests.
-workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
+_processes = os.environ.get("WEB_CONCURRENCY", "")
+workers = int(_processes) if _processes.isdecimal() and int(_processes) else 1  # the settings refuse anything else
 # A login waits in its thread for its hash, of which as many are computed at once as there are processors (accounts/hashing_pool.py):
 # sixteen threads are enough for a burst of logins to wait in, and always leave one for everything else.
 threads = int(os.environ.setdefault("THREADS", "16"))  # and the settings read it there
@@ -40,6 +43,19 @@ control_socket_disable = True
 # The application is loaded once and shared by the workers, which are forked from it. That is safe because loading it opens no
 # connection: Django connects, and psycopg's pool and the Redis client start, with the first query of each worker.
 preload_app = True
+
+
+def on_starting(server):  # type: ignore[no-untyped-def]
+    """Refuse what ``--workers`` says as the settings refuse WEB_CONCURRENCY."""
+    if server.cfg.workers > 1 and not getattr(settings, "REDIS_URL", "none is known of"):
+        why = "since each process would count wrong passwords for itself"
+        sys.exit(f"authsvc cannot start: --workers (WEB_CONCURRENCY) above 1 needs REDIS_URL, {why}.")
+
+
+def nworkers_changed(server, new_value, old_value):  # type: ignore[no-untyped-def]
+    """A signal asked for another process (TTIN)."""
+    if old_value and new_value > 1 and not getattr(settings, "REDIS_URL", "none is known of"):
+        server.log.error("REDIS_URL is not set: %d processes count wrong passwords each for itself", new_value)
 
 
 def when_ready(server):  # type: ignore[no-untyped-def]

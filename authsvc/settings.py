@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -120,6 +120,7 @@ if not _public.hostname or _public.query or _public.fragment:
     raise ImproperlyConfigured("PUBLIC_URL must be the http or https address at which people reach this service.")
 try:
     DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    TemporaryFile(dir=DATA_DIR).close()
 except OSError as error:
     raise ImproperlyConfigured("DATA_DIR must be a folder that this process may write.") from error
 SECURE_COOKIES = _public.scheme == "https"
@@ -134,6 +135,22 @@ FIRST_PASSWORD_FILE = DATA_DIR / "first_admin_password"  # until it is changed; 
 
 # The database
 
+
+def check_sqlite(name: str, variable: str) -> None:
+    """Stop where SQLite could not write its file, or those that it puts beside it."""
+    path = Path(name)
+    try:
+        if name != ":memory:":
+            TemporaryFile(dir=path.parent).close()
+        kept = [each for suffix in ("", "-wal", "-shm") if (each := Path(f"{name}{suffix}")).exists()]
+        if any(each.is_dir() or not os.access(each, os.R_OK | os.W_OK) for each in kept):
+            raise PermissionError(name)
+    except OSError:
+        raise ImproperlyConfigured(
+            f"{variable} must lead to a SQLite file that this process may write, in a folder that it may write."
+        ) from None
+
+
 DATABASE_URL = address(
     "DATABASE_URL", "", ("postgres", "postgresql", "sqlite"), "an address such as postgres://user:password@host:5432/name"
 )
@@ -143,6 +160,7 @@ else:
     DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "db.sqlite3")}}
 
 if "sqlite" in DATABASES["default"]["ENGINE"]:
+    check_sqlite(DATABASES["default"]["NAME"], "DATABASE_URL" if DATABASE_URL else "DATA_DIR")
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 5,
@@ -179,15 +197,6 @@ def local_secret(path: Path) -> str:
     return path.read_text().strip()
 
 
-SECRET_KEY = text("SECRET_KEY")
-if not SECRET_KEY and DATABASE_URL.startswith("postgres"):
-    raise ImproperlyConfigured("SECRET_KEY (or SECRET_KEY_FILE) must be set: every node that shares a database needs the same one.")
-SECRET_KEY = SECRET_KEY or local_secret(DATA_DIR / "secret_key")
-if len(SECRET_KEY) < 32:
-    raise ImproperlyConfigured("SECRET_KEY must have 32 characters or more.")
-SECRET_KEY_FALLBACKS = words("SECRET_KEY_FALLBACKS")
-
-
 def several_secrets(given: str) -> list[str]:
     found = [secret.strip() for secret in given.split(",")]
     if min(map(len, found)) < 32:
@@ -195,7 +204,20 @@ def several_secrets(given: str) -> list[str]:
     return found
 
 
-ENCRYPTION_KEYS = read("ENCRYPTION_KEYS", several_secrets, [], "secrets of 32 characters or more each, separated by commas")
+SECRETS = "secrets of 32 characters or more each, separated by commas"
+SECRET_KEY = text("SECRET_KEY")
+if not SECRET_KEY and DATABASE_URL.startswith("postgres"):
+    raise ImproperlyConfigured("SECRET_KEY (or SECRET_KEY_FILE) must be set: every node that shares a database needs the same one.")
+try:
+    SECRET_KEY = SECRET_KEY or local_secret(DATA_DIR / "secret_key")
+except (OSError, UnicodeDecodeError) as error:
+    raise ImproperlyConfigured(
+        "SECRET_KEY must be set, or this process must be able to keep it in the file secret_key under DATA_DIR."
+    ) from error
+if len(SECRET_KEY) < 32:
+    raise ImproperlyConfigured("SECRET_KEY must have 32 characters or more.")
+SECRET_KEY_FALLBACKS = read("SECRET_KEY_FALLBACKS", several_secrets, [], SECRETS)
+ENCRYPTION_KEYS = read("ENCRYPTION_KEYS", several_secrets, [], SECRETS)
 SIGNING_ALGORITHM = one_of("SIGNING_ALGORITHM", ("ES256", "RS256", "EdDSA", "HS256"))
 ACCESS_TOKEN_TYP = one_of("ACCESS_TOKEN_TYP", ("JWT", "at+jwt"))  # at+jwt: RFC 9068, 2.1
 
@@ -235,6 +257,9 @@ FORGOT_RATE_PER_ADDRESS = rate("FORGOT_RATE_PER_ADDRESS", "100/1h")
 KNOWN_NETWORK_LIFETIME = duration("KNOWN_NETWORK_LIFETIME", timedelta(days=90))
 TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0)
 REDIS_URL = address("REDIS_URL", "", ("redis", "rediss", "unix"), "an address such as redis://host:6379/0")
+WEB_CONCURRENCY = number("WEB_CONCURRENCY", 1, least=1)
+if WEB_CONCURRENCY > 1 and not REDIS_URL:
+    raise ImproperlyConfigured("WEB_CONCURRENCY above 1 needs REDIS_URL, since each process would count wrong passwords for itself.")
 _memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000}}
 CACHES: dict[str, dict[str, Any]] = {"default": _memory, "memory": _memory}
 if REDIS_URL:

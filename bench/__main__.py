@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import calm, postgres, report
 from .load import Figure
-from .servers import THREADS, Application, serve
+from .servers import THREADS, Application, redis_server, serve
 from .workloads import Stage
 
 WORKLOADS = {
@@ -69,7 +69,8 @@ def prepare(stack: ExitStack, folder: Path, users: int) -> list[Application]:
     server = stack.enter_context(postgres.server())
     ours = stack.enter_context(postgres.database(server, "authsvc"))
     theirs = stack.enter_context(postgres.database(server, "djoser"))
-    authsvc = Application("authsvc", "authsvc.settings", "authsvc.wsgi:application", authsvc_environment(ours, folder))
+    redis = stack.enter_context(redis_server(folder))
+    authsvc = Application("authsvc", "authsvc.settings", "authsvc.wsgi:application", authsvc_environment(ours, redis, folder))
     djoser = Application("djoser", "bench.peers.djoser_settings", environment={"DATABASE_URL": theirs})
     static = Application("djoser-static", djoser.settings, environment={"DATABASE_URL": theirs, "DJOSER_ROTATES": "false"})
     for application, address in [(authsvc, ours), (djoser, theirs)]:
@@ -78,10 +79,11 @@ def prepare(stack: ExitStack, folder: Path, users: int) -> list[Application]:
     return [Application("empty", "bench.peers.empty"), Application("hashing", "bench.peers.hashing"), djoser, static, authsvc]
 
 
-def authsvc_environment(address: str, folder: Path) -> dict[str, str]:
+def authsvc_environment(address: str, redis: str, folder: Path) -> dict[str, str]:
     """Production settings, with limits that a load test does not reach."""
     return {
         "DATABASE_URL": address,
+        "REDIS_URL": redis,
         "DATA_DIR": str(folder / "authsvc"),
         "SECRET_KEY": "a key for the bench only, longer than fifty characters, as it must be",
         "PUBLIC_URL": "http://127.0.0.1:8000",

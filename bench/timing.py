@@ -18,7 +18,7 @@ from psycopg.sql import SQL
 from . import postgres
 from .__main__ import authsvc_environment
 from .people import ENCODED
-from .servers import THREADS, Application, Server, serve
+from .servers import THREADS, Application, Server, redis_server, serve
 
 PROMISE = 1.5
 PEOPLE = {
@@ -70,7 +70,8 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-timing-")))
         server = stack.enter_context(postgres.server())
         database = stack.enter_context(postgres.database(server, "timing"))
-        environment = authsvc_environment(database, folder) | {"FORGOT_RATE_PER_ADDRESS": "1000000/1h"}
+        redis = stack.enter_context(redis_server(folder))
+        environment = authsvc_environment(database, redis, folder) | {"FORGOT_RATE_PER_ADDRESS": "1000000/1h"}
         application = Application("authsvc", "authsvc.settings", "authsvc.wsgi:application", environment)
         application.run("bench.timing", "--make-people")
         serving = stack.enter_context(serve(application, asked.worker, folder / "log"))

@@ -34,6 +34,7 @@ os.environ |= {
     "ARGON2_TIME_COST": "1",
 }
 os.environ.pop("REDIS_URL", None)
+os.environ.pop("WEB_CONCURRENCY", None)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -1,12 +1,15 @@
 """What the environment may say, and how a start ends where it says something impossible."""
 
 import os
+import re
 import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+
+from tests.faults.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = {
@@ -36,6 +39,7 @@ WRONG = {
     "PUBLIC_URL": "ftp://hunter2.example.com",
     "DATABASE_URL": "mysql://root:hunter2@localhost/auth",
     "SECRET_KEY": "hunter2",
+    "SECRET_KEY_FALLBACKS": "a key of thirty-two letters and more,hunter2",
     "ENCRYPTION_KEYS": "a key of thirty-two letters and more,hunter2",
     "SIGNING_ALGORITHM": "none",
     "CONTRACTS": "bearer,soap",
@@ -44,6 +48,7 @@ WRONG = {
     "BEARER_REFRESH_LIFETIME": "-1d",
     "FORM_ROTATE_REFRESH_TOKENS": "sometimes",
     "LOGIN_RATE_PER_NAME": "ten",
+    "WEB_CONCURRENCY": "several",
     "TRUSTED_PROXIES": "-1",
     "REDIS_URL": "http://:hunter2@localhost",
     "ARGON2_MEMORY_KIB": "much",
@@ -76,6 +81,10 @@ def test_a_wrong_value_stops_the_start_with_one_sentence_that_names_it(run, name
         ("PUBLIC_URL", "https://auth.example.com/?token=hunter2"),
         ("SECRET_KEY_FILE", "/nowhere/hunter2"),
         ("DATA_DIR", "/dev/null/hunter2"),
+        ("DATA_DIR", "/proc"),
+        ("DATABASE_URL", "sqlite:////proc/hunter2"),
+        ("DATABASE_URL", "sqlite:////nowhere/hunter2"),
+        ("DATABASE_URL", "sqlite:////tmp"),
     ],
 )
 def test_an_impossible_address_is_named_and_not_shown(run, name, value):
@@ -97,6 +106,58 @@ def test_what_gunicorn_loads_stops_in_the_same_way(run):
     stopped = run("-c", "import authsvc.wsgi", PORT="many")
     assert stopped.returncode != 0
     assert stopped.stderr.strip() == "authsvc cannot start: PORT must be a whole number, 1 or more."
+
+
+GUNICORN = ("-m", "gunicorn", "authsvc.wsgi:application")
+EVERY_START = [("manage.py", "serve"), ("manage.py", "setup"), ("manage.py", "deliver_mail", "--once"), GUNICORN]
+IMPOSSIBLE = [
+    {"SECRET_KEY": "hunter2"},
+    {"SECRET_KEY_FALLBACKS": "hunter2"},
+    {"DATA_DIR": "/proc"},
+    {"DATABASE_URL": "sqlite:////proc/db"},
+    {"WEB_CONCURRENCY": "4"},
+]
+
+
+@pytest.mark.parametrize("start", EVERY_START, ids=" ".join)
+@pytest.mark.parametrize("environment", IMPOSSIBLE, ids=str)
+def test_every_way_to_start_stops_with_one_sentence(run, start, environment):
+    stopped = run(*start, PORT=str(free_port()), **environment)
+    said = [line for line in stopped.stderr.splitlines() if not re.match(r"\[\d{4}-.*\[INFO\]", line)]
+    assert stopped.returncode != 0
+    assert len(said) == 1
+    assert said[0].startswith(f"authsvc cannot start: {next(iter(environment))} ")
+
+
+@pytest.mark.parametrize(
+    "said", [{"more": ["--workers", "2"]}, {"GUNICORN_CMD_ARGS": "--workers=2"}], ids=["an argument", "the environment"]
+)
+def test_several_processes_need_redis_however_they_are_asked_for(run, said):
+    stopped = run(*GUNICORN, *said.pop("more", []), PORT=str(free_port()), **said)
+    assert stopped.returncode != 0
+    assert "--workers (WEB_CONCURRENCY) above 1 needs REDIS_URL" in stopped.stderr
+    assert "Traceback" not in stopped.stderr
+
+
+def test_several_processes_with_redis_are_welcome(run):
+    assert run("manage.py", "check", WEB_CONCURRENCY="4", REDIS_URL="redis://localhost").returncode == 0
+
+
+@pytest.mark.parametrize("content", [None, b"\xff"], ids=["a folder", "no text"])
+def test_a_local_secret_that_cannot_be_read_stops_the_start(run, tmp_path, content):
+    secret = tmp_path / "secret_key"
+    secret.write_bytes(content) if content else secret.mkdir()
+    stopped = run("manage.py", "check")
+    assert stopped.returncode != 0
+    assert stopped.stderr.startswith("authsvc cannot start: SECRET_KEY must ")
+    assert stopped.stderr.strip().count("\n") == 0
+
+
+def test_what_is_made_under_data_dir_is_its_owner_s_alone(run, tmp_path):
+    made = tmp_path / "new" / "data"
+    assert run("manage.py", "check", DATA_DIR=str(made)).returncode == 0
+    assert made.stat().st_mode & 0o777 == 0o700
+    assert (made / "secret_key").stat().st_mode & 0o777 == 0o600
 
 
 def test_nothing_has_to_be_set_on_a_laptop(run, tmp_path):

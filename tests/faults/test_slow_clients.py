@@ -32,8 +32,8 @@ STALLS = {
 
 @pytest.fixture(scope="module")
 def single(address) -> Iterator[Server]:
-    """One process with four threads, as by default."""
-    with Server(address, WEB_CONCURRENCY="1") as server:
+    """One process with four threads."""
+    with Server(address, WEB_CONCURRENCY="1", THREADS="4") as server:
         server.start()
         yield server
 
