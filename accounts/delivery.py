@@ -10,7 +10,7 @@ from collections.abc import Callable
 from smtplib import SMTPException
 
 from django.conf import settings
-from django.db import Error
+from django.db import Error, transaction
 from django.utils import translation
 
 from accounts import audit, mails, origin, passwords, smtp_replies
@@ -35,9 +35,8 @@ def deliver_due(stop: Callable[[], bool] = lambda: False) -> int:
 def deliver(mail: OutgoingMail) -> None:
     """Send a claimed mail, or note why it was not sent; what fails for now is tried again later, what is refused for good is not."""
     mail.user = recipient(mail)
-    if mail.kind == Kind.RESET and mail.tries == 1:
-        with origin.entered(mail.origin()):
-            audit.record(audit.Kind.RESET_ASKED, user=mail.user, name=mail.typed)
+    if not still_there(mail):
+        return None
     if mail.user is None:
         return mail.close(Fate.NOBODY)
     try:
@@ -57,6 +56,22 @@ def deliver(mail: OutgoingMail) -> None:
         logger.error("mail %s could not be written (%s)", mail.pk, said)
         return mail.put_off(said)
     return mail.close(Fate.SENT)
+
+
+@transaction.atomic
+def still_there(mail: OutgoingMail) -> bool:
+    """Whether no erasure has deleted the mail since it was claimed. At its first try, what was asked for is put on record.
+
+    The account is locked, so that no erasure comes between. A mail that an operator sends again has an error from before.
+    """
+    if mail.user:
+        User.objects.select_for_update(no_key=True).filter(pk=mail.user.pk).first()
+    if not OutgoingMail.objects.filter(pk=mail.pk).exists():
+        return False
+    if mail.kind == Kind.RESET and mail.tries == 1 and not mail.error:
+        with origin.entered(mail.origin()):
+            audit.record(audit.Kind.RESET_ASKED, user=mail.user, name=mail.typed)
+    return True
 
 
 def send(mail: OutgoingMail, user: User) -> None:

@@ -1,6 +1,7 @@
 """A person who is forgotten: what goes, what stays told, and what finds nobody any more."""
 
 import io
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -110,6 +111,31 @@ def test_tokens_keys_and_links_are_dead_at_once(known, alice, caller):
     for name in ("alice", "alice@example.com", alice.username):
         with pytest.raises(InvalidCredentials):
             passwords.authenticate(name, PASSWORD)
+
+
+@pytest.mark.parametrize("typed", ["alice", "Alice@Example.com", " ＡＬＩＣＥ "])
+def test_a_mail_that_still_waits_is_not_sent_and_names_nobody(alice, bob, mailoutbox, typed):
+    outbox.put(outbox.Kind.RESET, typed=typed)
+    outbox.put(outbox.Kind.PASSWORD_CHANGED, user=alice)
+    outbox.put(outbox.Kind.RESET, typed="bob")
+    erasure.erase(alice)
+    heir = User.objects.create_user("alice", "another one, and longer", email="alice@example.com")
+    delivery.deliver_due()
+    assert [message.to for message in mailoutbox] == [["bob@example.com"]]
+    assert not AuditEvent.objects.filter(name__icontains="alice").exists()
+    assert not heir.mails.exists()
+
+
+@pytest.mark.parametrize("before", [{}, {"tries": 1, "error": "451 later"}])
+def test_a_mail_that_a_worker_has_claimed_is_overtaken_by_an_erasure(alice, mailoutbox, before):
+    outbox.put(outbox.Kind.RESET, typed="alice", user=alice)
+    OutgoingMail.objects.update(**before)
+    mail = OutgoingMail.objects.select_related("user").get()
+    assert mail.claim(timedelta(minutes=2))
+    erasure.erase(alice)
+    delivery.deliver(mail)
+    assert (mailoutbox, alice.resets.count()) == ([], 0)
+    assert not [label for label, value in everything_stored() if "alice" in value]
 
 
 def test_whoever_takes_the_name_inherits_nothing(known, alice):

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 
 from accounts import delivery, outbox, passwords
 from accounts.errors import EmailDisabled, InvalidReset
-from accounts.models import OutgoingMail, PasswordReset, User
+from accounts.models import AuditEvent, OutgoingMail, PasswordReset, User
 from accounts.origin import Origin, entered
 from tests.conftest import PASSWORD
 from tests.crowd import at_once
@@ -383,3 +383,35 @@ def test_put_takes_a_name_or_a_user(alice):
         (Kind.PASSWORD_CHANGED, alice.pk, ""),
         (Kind.RESET, None, "alice"),
     ]
+
+
+# What is on record
+
+
+def asked_for():
+    return list(AuditEvent.objects.filter(kind="reset_asked").values_list("user__username", "name", "address", "request_id"))
+
+
+def test_a_reset_is_on_record_once_for_a_request_and_not_for_each_try(alice, settings, nobody_answers):
+    with entered(Origin(address="192.0.2.7", request_id="r-1")):
+        ask(" ALICE ")
+    assert asked_for() == [], "the request looks nobody up"
+    for _ in range(3):
+        make_due()
+        delivery.deliver_due()
+    assert OutgoingMail.objects.get().tries == 3
+    OutgoingMail.objects.update(fate=Fate.FAILED, closed_at=now())
+    assert OutgoingMail.objects.all().send_again() == 1
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    delivery.deliver_due()
+    assert fates() == [Fate.SENT]
+    assert asked_for() == [("alice", "alice", "192.0.2.7", "r-1")]
+    ask("alice")
+    delivery.deliver_due()
+    assert len(asked_for()) == 2
+
+
+def test_what_nobody_gets_is_on_record_too(alice):
+    ask("nobody", "alice@example.com")
+    delivery.deliver_due()
+    assert [(user, name) for user, name, *_ in asked_for()] == [(None, "nobody"), ("alice", "alice@example.com")]
