@@ -141,14 +141,13 @@ def test_a_server_that_says_later_gets_it_later(alice, office):
 
 
 def test_a_server_that_stalls_is_waited_for_only_so_long(alice, office, settings):
+    """This one does not answer before it is told to, which is after the worker has stopped waiting."""
     settings.EMAIL_TIMEOUT = 0.3
-    office.pause = 1
+    office.closed = True
     ask("alice")
-    begun = time.monotonic()
     delivery.deliver_due()
-    assert time.monotonic() - begun < 0.9
     assert "timed out" in waiting().error
-    office.pause = 0
+    office.closed = False
     try_again()
     assert OutgoingMail.objects.get().fate == Fate.SENT
 
