@@ -19,6 +19,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
+from accounts import kinds
 from accounts.compiled import CompiledQuery
 from accounts.events import AuditEvent as AuditEvent
 from accounts.hourly import HourlyCount as HourlyCount
@@ -159,6 +160,10 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
             User.objects.filter(pk=self.pk).update(password_generated=False)
             self.password_generated = False
             transaction.on_commit(lambda: settings.FIRST_PASSWORD_FILE.unlink(missing_ok=True))
+
+    def check_password(self, raw_password: Any) -> bool:
+        """Whether this is the password, at the cost and in the queue of every other check. It upgrades no hash."""
+        return kinds.check(raw_password, self.password, str(self.username)).right
 
     def invalidate_credentials(self, why: str, *, keep: UUID | None = None) -> int:
         """Void what opens the account beside its password: sessions except ``keep``, logins under way, password resets.

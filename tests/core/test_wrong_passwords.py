@@ -140,6 +140,18 @@ def test_eight_imported_kinds_make_no_strangers_guess_dearer(alice, cost):
     assert {len(cost(f"nobody{number}")) for number in range(30)} == {1}
 
 
+def test_djangos_own_check_costs_one_hash_too_and_waits_in_the_same_queue(hashed, alice):
+    carol = person("carol", PBKDF2)
+    for user, kind in ((alice, "argon2"), (carol, "pbkdf2"), (person("dave", "secret"), None)):
+        hashed.clear()
+        assert not user.check_password("wrong")
+        assert len(hashed) == 1
+        assert kind in (hashed[0], None)
+    assert alice.check_password(PASSWORD)
+    with full_queue(), pytest.raises(HashingOverloaded):
+        carol.check_password(PASSWORD)
+
+
 # Which kind
 
 
