@@ -32,6 +32,24 @@ def run(tmp_path):
     return command
 
 
+def test_passwords_are_hashed_at_the_documented_cost_unless_told_otherwise(run):
+    """OWASP's Password Storage Cheat Sheet: Argon2id, 19 MiB, two passes, one lane."""
+    program = "from django.contrib.auth.hashers import make_password; print(make_password('correct horse battery'))"
+    assert run("manage.py", "shell", "-v", "0", "-c", program).stdout.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
+    dearer = run("manage.py", "shell", "-v", "0", "-c", program, ARGON2_MEMORY_KIB="32768", ARGON2_TIME_COST="3")
+    assert dearer.stdout.startswith("argon2$argon2id$v=19$m=32768,t=3,p=1$")
+
+
+def test_hashes_leave_a_thread_of_gunicorn_to_other_requests(run):
+    program = (
+        "import runpy; print(runpy.run_path('gunicorn.conf.py')['threads']); import django; django.setup();"
+        "from accounts.hashing_pool import pool, PROCESSORS; print(pool.places - min(PROCESSORS + max(4 * PROCESSORS, 10), 15))"
+    )
+    assert run("-c", program).stdout.split() == ["16", "0"]
+    few = run("-c", "import django; django.setup(); from accounts.hashing_pool import pool; print(pool.places)", THREADS="3")
+    assert few.stdout.split() == ["2"]
+
+
 WRONG = {
     "DEBUG": "perhaps",
     "AUDIT_RETENTION": "89d",

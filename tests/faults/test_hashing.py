@@ -1,0 +1,88 @@
+"""Hashes from elsewhere at the highest cost that is taken, and more wrong passwords at once than there are processors."""
+
+import base64
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.hashers import get_hasher
+
+from accounts.hashers import read
+from accounts.transfer.hashes import stored
+from tests.faults.conftest import database
+from tests.faults.servers import Server, at_once
+
+LOGIN = "/c/bearer/api/v1/auth/login"
+SALT = base64.b64encode(b"sixteen bytes of").decode().rstrip("=")
+DIGEST = base64.b64encode(b"thirty-two bytes that are nobody").decode().rstrip("=")
+DEAREST = [
+    "$2b$13$" + "." * 53,
+    "$2a$13$" + "." * 53,
+    "bcrypt_sha256$$2b$13$" + "." * 53,
+    f"$argon2id$v=19$m=131072,t=4,p=1${SALT}${DIGEST}",
+    f"$scrypt$ln=17,r=8,p=1${SALT}${DIGEST}",
+    f"pbkdf2_sha256$2500000$salt${DIGEST}",
+    f"$pbkdf2-sha256$2500000${SALT}${DIGEST}",
+    f"$pbkdf2-sha512$1500000${SALT}${DIGEST}",
+]
+
+
+def spent(pid):
+    """The seconds of a processor that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cost(encoded):
+    """The same, for one hash of this kind."""
+    before = time.process_time()
+    blank = read(stored(encoded))
+    get_hasher(blank.algorithm).verify("not the password of anybody", blank.blank)
+    return time.process_time() - before
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    """A server whose accounts came with eight kinds of hashes, each at its limit, and Alice with one of today's."""
+    file = tmp_path_factory.mktemp("import") / "people.jsonl"
+    file.write_text("".join(json.dumps({"username": f"p{n}", "password_hash": each}) + "\n" for n, each in enumerate(DEAREST)))
+    with database(os.environ.get("DATABASE_URL", "")) as address, Server(address, THREADS="6") as server:
+        server.set_up()
+        server.run("import_users", str(file))
+        server.run("shell", "-c", "from accounts.models import User; User.objects.create_user('alice', 'correct horse battery')")
+        server.start()
+        yield server
+
+
+def guess(server, name):
+    """A wrong password, as often as it takes until it is looked at; how often it was refused before."""
+    refused = 0
+    while (answer := server.call(LOGIN, {"username": name, "password": "not the password of anybody"}, timeout=120)).status == 503:
+        assert answer.headers["Retry-After"] == "1"
+        refused += 1
+        time.sleep(0.2)
+    assert answer.status == 401
+    return refused
+
+
+def test_twenty_wrong_passwords_for_unknown_names_cost_one_hash_each_and_keep_nobody_waiting(imported):
+    """Both workers have places for five each: some are refused at once, and those who come again get their answer."""
+    token, refused = imported.log_in("alice")["access"], []
+    before, answered = sum(map(spent, imported.workers())), 0
+    guesses: list[Callable[[], Any]] = [partial(guess, imported, f"nobody{number}") for number in range(20)]
+    flood = threading.Thread(target=lambda: refused.extend(at_once(guesses)))
+    flood.start()
+    while flood.is_alive():
+        assert (imported.call("/healthz").status, imported.me(token)) == (200, 200)
+        answered += 1
+        time.sleep(0.05)
+    assert (len(refused), sum(refused) > 0, answered > 5) == (20, True, True)
+    work = sum(map(spent, imported.workers())) - before
+    assert work < 2 * 20 * max(map(cost, DEAREST))  # eight hashes each would be more than twice as much
+    assert imported.log_in("alice")["access"]
