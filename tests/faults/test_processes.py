@@ -171,11 +171,16 @@ def test_fifty_wrong_guesses_at_once_share_the_budget_of_ten(address, folder, re
         assert sorted(answer.status for answer in answers) == [401] * 10 + [429] * 40
 
 
+FOUR = {"LOGIN_RATE_PER_NAME": "10/5m", "WEB_CONCURRENCY": "4", "THREADS": "16"}
+SLOWLY = {"ARGON2_MEMORY_KIB": "19456", "ARGON2_TIME_COST": "4"}  # so that all are under way at the same time
+
+
 def test_forty_right_passwords_at_once_lock_nobody_out(address, user, redis_url):
     """On four processes. Who comes while ten others are checked waits a moment, or is told to come back in a second."""
-    with Server(address, REDIS_URL=redis_url, LOGIN_RATE_PER_NAME="10/5m", WEB_CONCURRENCY="4") as limited:
+    with Server(address, REDIS_URL=redis_url, **FOUR, **SLOWLY) as limited:
         limited.start()
         log_in = partial(limited.call, "/v1/login", {"username": user, "password": PASSWORD})
+        assert log_in().status == 200  # and the password is hashed as slowly from now on
         answers = at_once([log_in] * 40)
         assert {answer.status for answer in answers} <= {200, 429}
         assert {answer.headers["Retry-After"] for answer in answers if answer.status == 429} <= {"1"}
@@ -184,7 +189,7 @@ def test_forty_right_passwords_at_once_lock_nobody_out(address, user, redis_url)
 
 
 def test_wrong_passwords_among_right_ones_are_still_ten_at_most(address, user, redis_url):
-    with Server(address, REDIS_URL=redis_url, LOGIN_RATE_PER_NAME="10/5m", WEB_CONCURRENCY="4") as limited:
+    with Server(address, REDIS_URL=redis_url, **FOUR) as limited:
         limited.start()
         limited.log_in(user)
         guess, log_in = (partial(limited.call, "/v1/login", {"username": user, "password": word}) for word in ("wrong", PASSWORD))
