@@ -1,6 +1,7 @@
 """What log lines carry, and what they must not."""
 
 import logging
+from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
@@ -33,8 +34,11 @@ class PagesFilter(logging.Filter):
 
 
 class EscapingFormatter(logging.Formatter):
-    """A message on one line whatever a client typed into it; only a traceback has more."""
+    """A message on one line whatever a client typed into it; only a traceback has more, each of them indented and escaped."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = printable(record.message, 4000)
         return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:
+        return "\n".join(f"  {printable(line, 4000)}" for line in super().formatException(ei).split("\n"))

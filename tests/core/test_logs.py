@@ -1,0 +1,95 @@
+"""What a served process writes to its standard error, in both formats, when clients type what looks like lines of it."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import database
+from tests.faults.servers import Server
+from tests.faults.test_http import statuses
+
+ROOT = Path(__file__).resolve().parents[2]
+FORMATS = pytest.mark.parametrize("log_format", ["text", "json"])
+FORGED = "2026-01-01 00:00:00,000 INFO accounts [-] forged"
+NASTY = f"alice\r\n{FORGED}\x1b[2J\x9b31m\u2028{FORGED}\x00\x7f"
+
+LOG = """
+import logging, sys
+import django
+django.setup()
+nasty = {nasty!r}
+logger = logging.getLogger("accounts.sessions")
+logger.warning("%s is locked", nasty)
+logging.getLogger("django.request").error("Internal Server Error: %s", "/" + nasty)
+logging.getLogger("django.security.DisallowedHost").error("Invalid HTTP_HOST header: %r", nasty)
+logging.getLogger("django.security.csrf").warning("Forbidden: %s", nasty)
+try:
+    raise ValueError(nasty)
+except ValueError:
+    logger.exception("refused")
+"""
+
+
+def logged(tmp_path: Path, log_format: str) -> str:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DATA_DIR": str(tmp_path),
+        "DJANGO_SETTINGS_MODULE": "authsvc.settings",
+        "LOG_FORMAT": log_format,
+        "PYTHONUTF8": "1",
+    }
+    command = [sys.executable, "-c", LOG.format(nasty=NASTY)]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True).stderr.decode()
+
+
+def test_a_line_of_text_holds_whatever_was_typed_escaped(tmp_path):
+    first, second, *traceback = logged(tmp_path, "text").splitlines()
+    assert first.endswith(rf" WARNING accounts.sessions [-] alice\r\n{FORGED}\x1b[2J\x9b31m\u2028{FORGED}\x00\x7f is locked")
+    assert rf" ERROR django.request [-] Internal Server Error: /alice\r\n{FORGED}\x1b" in second
+    assert traceback[0].endswith(" ERROR accounts.sessions [-] refused")
+    assert {line[:2] for line in traceback[1:]} == {"  "}
+    assert [line for line in traceback if not line.isprintable()] == []
+
+
+def test_a_line_of_json_holds_whatever_was_typed(tmp_path):
+    first, second, third = map(json.loads, logged(tmp_path, "json").split("\n")[:-1])
+    assert (first["level"], first["logger"], first["message"]) == ("WARNING", "accounts.sessions", f"{NASTY} is locked")
+    assert second["message"] == f"Internal Server Error: /{NASTY}"
+    assert NASTY in third["exc_info"]
+
+
+@FORMATS
+def test_nothing_is_heard_of_what_django_calls_security(tmp_path, log_format):
+    """Anybody can cause any number of these lines, and the header or path in them."""
+    assert "django.security" not in logged(tmp_path, log_format)
+
+
+@FORMATS
+def test_no_request_writes_a_line_of_its_own(log_format):
+    with (
+        database("") as address,
+        Server(address, WEB_CONCURRENCY="1", TRUSTED_PROXIES="1", LOG_FORMAT=log_format, PYTHONUTF8="1") as server,
+    ):
+        server.set_up()
+        server.start()
+        with closing(server.connect()):
+            assert server.call("/v1/login", {"username": NASTY, "password": "wrong"}).status in (400, 401, 422)
+        path = "%0d%0a" + FORGED.replace(" ", "%20") + "%1b%5b2J"
+        for sent in (f"GET /{path}", "GET /\x1b[2J", f"GET /v1/{path}", f"GET /admin/{path}", f"GET /reset/{path}"):
+            for header in (
+                "Host: localhost",
+                "Host: evil.example",
+                "Host: \x1b[2J",
+                "Host: localhost\r\nX-Forwarded-For: \x9b31m",
+                "X\x1b: y",
+            ):
+                assert len(statuses(server.raw(f"{sent} HTTP/1.1\r\n{header}\r\nConnection: close\r\n\r\n".encode("latin-1")))) == 1
+        server.stop()
+        lines = server.log.read_text(errors="surrogateescape").split("\n")
+    assert [line for line in lines if not line.isprintable() or line.startswith("2026-01-01")] == []
+    assert [line for line in lines if "evil.example" in line] == []
