@@ -1,11 +1,11 @@
 """What the database knows of a signed-in browser: nothing that opens anything."""
 
-import asyncio
 from datetime import timedelta
 from importlib import import_module
 from io import StringIO
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.apps import apps
 from django.conf import settings
 from django.contrib.sessions.backends.base import UpdateError
@@ -125,7 +125,6 @@ def test_a_cookie_that_nobody_was_given(client, olga, cookie):
     assert not signed_in(browser_with(cookie))
 
 
-@pytest.mark.django_db(transaction=True)
 def test_it_is_the_same_for_asgi(olga):
     async def story():
         store = SessionStore()
@@ -138,5 +137,5 @@ def test_it_is_the_same_for_asgi(olga):
         await store.aflush()
         return found, gone
 
-    assert asyncio.run(story()) == ("olga", [False, None])
+    assert async_to_sync(story)() == ("olga", [False, None])
     assert not BrowserSession.objects.exists()
