@@ -1,6 +1,6 @@
 """Opening, refreshing and ending sessions, and who a token speaks for. Knows no request and no field name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
@@ -248,7 +248,7 @@ def refresh(policy: Policy, raw: str, *, holder: str | None = None, identifier: 
     """New tokens for a live session of this policy's contract, to whom its refresh token was given.
 
     ``holder`` is an access token that must speak for the same user; ``identifier`` must name them. A rotating policy spends
-    the token: sent again within ``GRACE`` it gets the same successor, later it ends the session.
+    the token: sent again within ``GRACE`` it gets the same successor, later it ends the session. Any other gives it back.
     """
     token = _read_refresh(raw)
     line = _line.get(token.session_id)
@@ -261,8 +261,10 @@ def refresh(policy: Policy, raw: str, *, holder: str | None = None, identifier: 
         line = _rotate(policy, line, token)
     elif line.now - line.last_used_at >= LAST_USED:
         Session.objects.filter(pk=line.id).update(last_used_at=line.now)
-    rotated = line.refresh_jti if policy.rotates else ""
-    return _grant(policy, line, line.id, at=line.now, until=line.expires_at, refresh_jti=rotated, refreshed_at=line.rotated_at)
+    times = {"at": line.now, "until": line.expires_at}
+    if not policy.rotates:
+        return replace(_grant(policy, line, line.id, **times), refresh=raw)
+    return _grant(policy, line, line.id, **times, refresh_jti=line.refresh_jti, refreshed_at=line.rotated_at)
 
 
 def _objection(policy: Policy, line: Line | None, token: RefreshToken, holder: str | None, identifier: str | None) -> str:
@@ -370,7 +372,14 @@ def _outstanding(jti: str, user_id: int, at: datetime, expires_at: datetime) -> 
 
 
 def _grant(
-    policy: Policy, user: User | Line, sid: UUID, *, at: datetime, until: datetime, refresh_jti: str, refreshed_at: datetime | None
+    policy: Policy,
+    user: User | Line,
+    sid: UUID,
+    *,
+    at: datetime,
+    until: datetime,
+    refresh_jti: str = "",
+    refreshed_at: datetime | None = None,
 ) -> Grant:
     """Sign the tokens. A refresh token is signed from the row alone, so that signing it again gives the same one."""
     claims = {"sub": str(user.uuid), "sid": str(sid), "contract": policy.name}

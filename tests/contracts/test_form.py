@@ -1,13 +1,16 @@
 """Document 002, its examples in its own order."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.urls import include, path
 from django.utils.timezone import now
 
 from accounts.models import Session
 from accounts.reasons import Reason
 from accounts.tokens import AccessToken
+from authsvc.contracts import form
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -147,6 +150,15 @@ def test_the_access_token_from_before_the_refresh_goes_on(caller, tokens):
     access, refresh = tokens
     successor = caller.json(f"{ALONE}/refresh", {"token": refresh}, access).json()["access_token"]["token"]
     assert {caller.get(f"{ALONE}/me", token).status_code for token in (access, successor)} == {200}
+
+
+def test_where_the_operator_lets_nothing_rotate_the_refresh_token_stays(caller, tokens, settings):
+    steady = form.urls(replace(form.contract, rotates=False))
+    settings.ROOT_URLCONF = type("Routes", (), {"urlpatterns": [path("c/form/api/v1/auth/", include(steady))]})
+    answer = caller.json(f"{ALONE}/refresh", {"token": tokens[1]}, tokens[0])
+    body = answer.json()
+    assert body == pair_of(body, year=body["refresh_token"]["expires_in"])
+    assert body["refresh_token"]["token"] == tokens[1] == answer.cookies["refresh_token"].value
 
 
 def test_refresh_requires_authentication(caller, tokens):

@@ -3,9 +3,16 @@
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
+from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import pytest
+from gunicorn.http.body import Body, ChunkedReader
+from gunicorn.http.errors import ParseException
+from gunicorn.http.unreader import IterUnreader
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from authsvc.chunked import Chunks
 from tests.contracts.endpoints import LOGINS, LOGOUTS, READING, REFRESHES, Endpoint, each
@@ -160,3 +167,30 @@ def test_a_body_is_complete_with_its_last_byte_and_not_before(body, end):
     chunks = Chunks()
     assert [chunks.complete(sent[:length], LARGEST) for length in range(len(sent) + 1)] == [False] * len(sent) + [True]
     assert (chunks.size, chunks.too_large) == (len(body), False)
+
+
+class Arrived(IterUnreader):  # type: ignore[misc]
+    """What has arrived of a body; whether gunicorn asked for more is noted."""
+
+    waited = False
+
+    def chunk(self, size: int | None = None) -> bytes:
+        found: bytes = super().chunk(size)
+        self.waited = self.waited or not found
+        return found
+
+
+HALF = b"258\r\n" + b"x" * 600 + b"\r\n"
+PIECES = [b"0", b"5", b"1f", b"\r\n", b"\r", b"\n", b"hello", b"0\r\n", b"\r\n\r\n", b";a=b", b"X: y", b" ", b"-1", b"zz", HALF[5:], HALF]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join))
+@example(HALF * 3)
+def test_no_thread_waits_for_the_rest_of_a_body_that_is_called_complete(sent):
+    """gunicorn reads chunks by its own rules: whatever it makes of these bytes, it asks for no more of them."""
+    chunks, arrived = Chunks(), Arrived([sent])
+    if chunks.complete(sent, largest=1200):
+        body = Body(ChunkedReader(SimpleNamespace(parse_headers=lambda *_, **__: []), arrived))
+        with suppress(ParseException):
+            assert (len(body.read(1201)) > 1200) is chunks.too_large
+        assert not arrived.waited
