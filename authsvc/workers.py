@@ -26,6 +26,7 @@ MOST_DRAINED = 8 * 1024 * 1024  # bytes: a browser reads the answer only after i
 STALL = 2.0  # seconds without a byte, after which a connection is the first to go when room is short
 LOOKS = 8  # at a request that arrives piece by piece; from then on only every TICK seconds
 TICK = 0.1
+LOOKED_AT_ONCE = 100  # of those, in each TICK: a look copies all that has arrived
 ACCEPTED_AT_ONCE = 16
 RESERVED = 128  # file descriptors for databases, Redis, logs and static files
 SHARE = 8  # when room is short, nobody may hold more than an eighth of it
@@ -206,7 +207,7 @@ class PatientThreadWorker(ThreadWorker):  # type: ignore[misc]
         super().wait_for_and_dispatch_events(min(timeout, TICK) if self.resting else timeout)
         if self.resting and time.monotonic() >= self.next_look:
             self.next_look = time.monotonic() + TICK
-            rested, self.resting = self.resting, []
+            rested, self.resting = self.resting[:LOOKED_AT_ONCE], self.resting[LOOKED_AT_ONCE:]
             for conn in rested:
                 self.enqueue_req(conn)
         self.make_room()

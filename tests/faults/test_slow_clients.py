@@ -176,6 +176,30 @@ def test_a_process_that_may_open_no_more_files_goes_on(address, held):
         assert server.workers() == workers
 
 
+def test_requests_that_come_byte_by_byte_over_a_unix_socket(address, held, folder):
+    """Where the kernel cannot be told to wait for more of them."""
+    with Server(address, WEB_CONCURRENCY="1") as server:
+        server.environment["GUNICORN_CMD_ARGS"] = f"--bind 127.0.0.1:{server.port} --bind unix:{folder}/socket"
+        server.start()
+        slow = [held.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(20)]
+        for connection in slow:
+            connection.settimeout(5)
+            connection.connect(f"{folder}/socket")
+        for byte in HEALTH:
+            for connection in slow:
+                connection.sendall(bytes([byte]))
+        assert [connection.recv(13) for connection in slow] == [b"HTTP/1.1 200 "] * 20
+        assert healthy(server)
+
+
+def test_a_thousand_long_heads_that_drip_keep_nobody_out(single, held):
+    slow = [open_to(single, held, b"GET /healthz" + HOST + b"X: " + b"a" * 50_000, source(number)) for number in range(900)]
+    for _ in range(10):
+        for connection in slow:
+            connection.sendall(b"a")
+    assert healthy(single)
+
+
 OVERRIDDEN = {
     "init_process": ["self"],
     "accept": ["self", "listener"],
