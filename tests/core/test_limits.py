@@ -280,6 +280,5 @@ def test_no_answer_says_to_try_again_in_no_time(caller, alice, settings, path):
     fields = {"username": "alice", "password": "wrong", "refresh_token": refresh}
     page = {"identifier": "alice", "current": "wrong", "password": "eine Zeile, die keiner kennt", "again": "eine Zeile, die keiner kennt"}
     send = partial(caller.json, path, fields) if path.startswith("/v1/") else partial(caller.http.post, path, page)
-    answers = [answer for _ in range(12) if (answer := send()).status_code == 429]
-    assert answers
-    assert {answer["Retry-After"] for answer in answers} == {"1"}
+    refused = next(answer for _ in range(200) if (answer := send()).status_code == 429)
+    assert refused["Retry-After"] == "1"
