@@ -14,11 +14,11 @@ class AccountsConfig(AppConfig):
         from accounts import audit, trail, trigrams
 
         def signed_in(sender: Any, user: Any, **kwargs: Any) -> None:
-            audit.record(audit.Kind.LOGIN, user=user, reason="signed in to the admin")
+            audit.record(audit.Kind.LOGIN, user=user, reason=audit.Reason.SIGNED_IN_TO_ADMIN)
 
         def signed_out(sender: Any, user: Any, **kwargs: Any) -> None:
             if user is not None:
-                audit.record(audit.Kind.LOGOUT, user=user, reason="signed out of the admin")
+                audit.record(audit.Kind.LOGOUT, user=user, reason=audit.Reason.SIGNED_OUT_OF_ADMIN)
 
         def teach(sender: Any, connection: Any, **kwargs: Any) -> None:
             if connection.vendor == "sqlite":

@@ -5,6 +5,7 @@ from rest_framework.request import Request
 
 from accounts import sessions
 from accounts.errors import InvalidToken
+from accounts.reasons import Reason
 from accounts.sessions import Identity
 
 
@@ -19,7 +20,7 @@ def bearer_token(request: Request) -> str | None:
         return None
     token = token.strip()
     if " " in token or "," in token:
-        raise InvalidToken("not one bearer token")
+        raise InvalidToken(Reason.TOKEN_INVALID, data={"detail": "not one bearer token"})
     return token or None
 
 

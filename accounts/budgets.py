@@ -16,6 +16,7 @@ from zlib import crc32
 from django.core.cache import cache
 
 from accounts.errors import AttemptsUnderWay, TooManyAttempts
+from accounts.reasons import Reason
 
 DAY = 86_400
 LATE = 60  # seconds for which a window's counters outlive it, for attempts that began in it
@@ -65,7 +66,7 @@ class Budget:
             if place.failures() >= self.allowed.limit:
                 raise self._refusal(place.window - time.time())
             time.sleep(random.uniform(0.02, 0.06))  # noqa: S311 (so that not all come back at once)
-        raise AttemptsUnderWay(timedelta(seconds=1), "other attempts for the same account or from the same address are under way")
+        raise AttemptsUnderWay(timedelta(seconds=1), Reason.ATTEMPTS_UNDER_WAY)
 
     def close(self, window: int) -> None:
         """Note that the last place was spent, and until when nobody else gets one."""
@@ -107,8 +108,9 @@ class Budget:
         return now + period - (now + crc32(self.owner.encode())) % period
 
     def _refusal(self, wait: float) -> TooManyAttempts:
-        by = "address" if self.kind == "address" else "name"
-        return TooManyAttempts(timedelta(seconds=max(1.0, wait)), f"more than {self.rate} wrong guesses by {by}")
+        reason = Reason.GUESSES_BY_ADDRESS if self.kind == "address" else Reason.GUESSES_BY_NAME
+        data = {"limit": self.allowed.limit, "seconds": self.allowed.seconds}
+        return TooManyAttempts(timedelta(seconds=max(1.0, wait)), reason, data=data)
 
 
 @dataclass(frozen=True)

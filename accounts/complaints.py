@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
-from accounts import explanations, limits, refusals, trail
+from accounts import explanations, limits, reason_texts, refusals, trail
 from accounts.explanations import Explanation
 from accounts.models import AuditEvent, Session, User
 from accounts.refusals import Refusal
@@ -102,7 +102,9 @@ def session_story(session: Session) -> str:
     """How a session ended; empty while it lives."""
     owner = session.user.username
     if session.revoked_at:
-        return f"It is the session of {owner}, ended at {session.revoked_at:%Y-%m-%d %H:%M} UTC: {session.revoked_why}."
+        return (
+            f"It is the session of {owner}, ended at {session.revoked_at:%Y-%m-%d %H:%M} UTC: {reason_texts.text(session.revoked_why, {})}."
+        )
     if not Session.objects.live().filter(pk=session.pk).exists():
         return f"It is the session of {owner}, which expired at {session.expires_at:%Y-%m-%d %H:%M} UTC."
     return "" if session.user.is_active else f"The account {owner} is deactivated."

@@ -90,7 +90,7 @@ class Contract(Policy):
             if kind is exceptions.ValidationError:
                 return Phrase(self.invalid, _first_problem(error.detail))  # type: ignore[attr-defined]
             if kind is errors.WeakPassword:
-                return Phrase(self.invalid, error.reason)  # type: ignore[attr-defined]
+                return Phrase(self.invalid, error.text)  # type: ignore[attr-defined]
             if kind is exceptions.ParseError:
                 return Phrase(self.invalid, str(error))
             if kind in PHRASES:

@@ -21,6 +21,7 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from accounts import audit, browser_sessions, erased_events, limits
 from accounts.errors import NotPermitted
 from accounts.models import OutgoingMail, User, WaitingImport
+from accounts.reasons import Reason
 from accounts.signals import account_erased
 
 SUPER_ADMINS = Q(is_superuser=True, is_staff=True, is_active=True)  # of whom one has to stay
@@ -38,9 +39,9 @@ def erase(person: User, *, actor: User | None = None, reason: str = "") -> str:
     held = {user.pk: user for user in supers.order_by("pk")}
     current = held.get(person.pk)
     if current is None or current.erased_at:
-        raise NotPermitted("erased already")
+        raise NotPermitted(reason=Reason.ERASED_ALREADY)
     if current.is_superuser and len(held) == 1:
-        raise NotPermitted("the last super admin")
+        raise NotPermitted(reason=Reason.LAST_SUPER_ADMIN)
     stand_in = f"{audit.ERASED}{secrets.token_hex(4)}"
     account_erased.send(User, person=current)
     erased_events.erase(current, stand_in, actor=actor, note=reason)

@@ -4,6 +4,9 @@ from datetime import timedelta
 from math import ceil
 from typing import TYPE_CHECKING
 
+from accounts import reason_texts
+from accounts.reasons import Data, Reason
+
 if TYPE_CHECKING:
     from uuid import UUID
 
@@ -11,11 +14,13 @@ if TYPE_CHECKING:
 
 
 class AuthError(Exception):
-    """A rule of the core said no. ``reason`` is the true one, ``name`` and ``session`` say whose: for operators, never for the client."""
+    """A rule of the core said no. ``reason`` is the code of the true reason, ``data`` its details, ``name`` and ``session`` say whose:
+    for operators, never for the client.
+    """
 
-    def __init__(self, reason: str = "", *, name: str = "", session: "UUID | None" = None) -> None:
+    def __init__(self, reason: str = "", *, name: str = "", session: "UUID | None" = None, data: Data | None = None) -> None:
         super().__init__(reason)
-        self.reason, self.name, self.session = reason, name, session
+        self.reason, self.name, self.session, self.data = reason, name, session, data or {}
 
 
 class InvalidCredentials(AuthError):
@@ -42,7 +47,7 @@ class PasswordChangeRequired(AuthError):
     """The password was right, and must be replaced before a session opens."""
 
     def __init__(self, user: "User") -> None:
-        super().__init__("password must be changed", name=user.username)
+        super().__init__(Reason.PASSWORD_CHANGE_REQUIRED, name=user.username)
         self.user = user
 
 
@@ -66,8 +71,13 @@ class WeakPassword(AuthError):
     """A new password that breaks the rules; ``reasons`` are sentences for whoever chose it. Nothing was used up."""
 
     def __init__(self, *reasons: str) -> None:
-        super().__init__(" ".join(reasons))
+        super().__init__(Reason.WEAK_PASSWORD, data={"rules": list(reasons)})
         self.reasons = reasons
+
+    @property
+    def text(self) -> str:
+        """All rules that were broken."""
+        return " ".join(self.reasons)
 
 
 class EmailDisabled(AuthError):
@@ -77,8 +87,8 @@ class EmailDisabled(AuthError):
 class TooManyAttempts(AuthError):
     """A budget is used up; it is renewed after ``retry_after``."""
 
-    def __init__(self, retry_after: timedelta, reason: str = "", *, name: str = "") -> None:
-        super().__init__(reason, name=name)
+    def __init__(self, retry_after: timedelta, reason: str = "", *, name: str = "", data: Data | None = None) -> None:
+        super().__init__(reason, name=name, data=data)
         self.retry_after = retry_after
 
     @property
@@ -98,13 +108,22 @@ class HashingOverloaded(AuthError):
 class UnusableKeyring(AuthError):
     """The stored signing keys cannot be opened with this SECRET_KEY."""
 
+    def __str__(self) -> str:
+        return reason_texts.text(self.reason, self.data)
+
 
 class UnusableSealKey(AuthError):
     """The stored key of the audit log's seals cannot be decrypted with the keys that are configured."""
 
+    def __str__(self) -> str:
+        return reason_texts.text(self.reason, self.data)
+
 
 class NotPermitted(AuthError):
-    """An operator asked for what their role does not give them."""
+    """An operator asked for what their role does not give them: ``act``, or what another code says."""
+
+    def __init__(self, act: str = "", reason: Reason = Reason.NOT_PERMITTED) -> None:
+        super().__init__(reason, data={"act": act} if act else {})
 
 
 class IdentifierTaken(AuthError):
@@ -120,4 +139,7 @@ class ChangedMeanwhile(AuthError):
 
 
 class MissingReason(AuthError):
-    """A dangerous act of an operator came without the reason that the trail keeps."""
+    """A dangerous act of an operator came without the reason that the audit log keeps."""
+
+    def __init__(self, act: str) -> None:
+        super().__init__(Reason.MISSING_REASON, data={"act": act})

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection
 
 from accounts.errors import HashingOverloaded
+from accounts.reasons import Reason
 
 PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 PAUSE = 60.0  # seconds between two lines of the log about refused attempts
@@ -40,7 +41,7 @@ class HashingPool:
             return work(*args)
         if not self._free.acquire(blocking=False):
             self._tell()
-            raise HashingOverloaded(f"{self.places} hashes are being computed or wait")
+            raise HashingOverloaded(Reason.OVERLOADED, data={"places": self.places})
         try:
             _lend_connection()
             return self._executor.submit(self._work, work, *args).result()

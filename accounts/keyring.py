@@ -26,6 +26,7 @@ from jwt.utils import base64url_encode
 from accounts import audit, encryption
 from accounts.errors import UnusableKeyring
 from accounts.models import SigningKey, User
+from accounts.reasons import Reason
 
 MAX_AGE = 60.0  # seconds until a node looks again: how long a retired key may still verify there
 UNKNOWN_KID_PAUSE = 5.0  # seconds between two looks that unknown key ids can cause
@@ -166,7 +167,7 @@ def rotate(*, actor: User | None = None, reason: str = "") -> SigningKey:
         rows[Use.NEXT].save()
         _create(Use.NEXT)
         SigningKey.objects.filter(use=Use.PREVIOUS, retires_at__lt=now()).delete()
-        audit.record(audit.Kind.SIGNING_KEY_ROTATED, name=rows[Use.NEXT].kid, actor=actor, reason=reason)
+        audit.record(audit.Kind.SIGNING_KEY_ROTATED, name=rows[Use.NEXT].kid, actor=actor, note=reason)
     reload()
     return rows[Use.NEXT]
 
@@ -176,7 +177,7 @@ def retire(kid: str, *, actor: User | None = None, reason: str = "") -> bool:
     """Forget a previous key before its time; every node refuses its tokens within a minute."""
     retired, _ = SigningKey.objects.filter(kid=kid, use=Use.PREVIOUS).delete()
     if retired:
-        audit.record(audit.Kind.SIGNING_KEY_RETIRED, name=kid, actor=actor, reason=reason)
+        audit.record(audit.Kind.SIGNING_KEY_RETIRED, name=kid, actor=actor, note=reason)
     reload()
     return bool(retired)
 
@@ -244,7 +245,7 @@ def _decrypt(row: SigningKey) -> bytes:
     try:
         return encryption.decrypt(row.private, _context(row.kid))
     except encryption.InvalidToken as error:
-        raise UnusableKeyring(f"signing key {row.kid} cannot be decrypted: {encryption.REMEDY}") from error
+        raise UnusableKeyring(Reason.UNREADABLE, data={"what": f"signing key {row.kid}"}) from error
 
 
 def _context(kid: str) -> str:

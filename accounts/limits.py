@@ -11,11 +11,12 @@ from django.utils.timezone import now
 from django_ratelimit.core import get_usage
 
 from accounts import audit, origin
-from accounts.budgets import Budget, Place
+from accounts.budgets import Budget, Place, Rate
 from accounts.errors import AttemptsUnderWay, InvalidCredentials, TooManyAttempts
 from accounts.identifiers import normalise
 from accounts.known_networks import network
 from accounts.models import User
+from accounts.reasons import Reason
 
 ON_RECORD = "100/5m"
 MAILS_OF_NETWORKS = "3/7d"
@@ -96,7 +97,7 @@ def _take(budget: Budget, attempt: LoginAttempt) -> Place:
     except TooManyAttempts as refusal:
         refusal.name = attempt.identifier
         if not isinstance(refusal, AttemptsUnderWay) and budget.first_refusal(refusal.retry_after):
-            audit.record(audit.Kind.THROTTLED, user=attempt.user, name=attempt.identifier, reason=refusal.reason)
+            audit.record(audit.Kind.THROTTLED, user=attempt.user, name=attempt.identifier, reason=refusal.reason, data=refusal.data)
         raise
 
 
@@ -128,18 +129,18 @@ def _wait(budget: Budget) -> timedelta | None:
     return timedelta(seconds=seconds) if seconds else None
 
 
-def count(group: str, value: str, rate: str) -> None:
-    """Count one use of ``value``; ``TooManyAttempts`` beyond ``rate``, as in ``90/24h``."""
-    usage = _usage(group, value, rate, increment=True)
+def count(budget: Reason, value: str, rate: str) -> None:
+    """Count one use of ``value``; ``TooManyAttempts`` for this reason beyond ``rate``, as in ``90/24h``."""
+    usage = _usage(budget, value, rate, increment=True)
     if usage["should_limit"]:
-        raise _refused(usage, f"more than {rate} of {group}")
+        raise _refused(usage, budget, rate)
 
 
 def asking_for_mail() -> None:
     """Count a request for a reset mail against the address that it comes from, where that is known."""
     if origin.current().address is None:  # a budget that all of these share would let one client shut out the others
         return
-    count("reset mails", network(origin.current().address), settings.FORGOT_RATE_PER_ADDRESS)
+    count(Reason.RESET_MAILS, network(origin.current().address), settings.FORGOT_RATE_PER_ADDRESS)
 
 
 def record_refusal(kind: str, **about: Unpack[audit.About]) -> None:
@@ -161,5 +162,6 @@ def _usage(group: str, value: str, rate: str, *, increment: bool = False) -> dic
     return usage
 
 
-def _refused(usage: dict[str, Any], reason: str, name: str = "") -> TooManyAttempts:
-    return TooManyAttempts(timedelta(seconds=usage["time_left"]), reason, name=name)
+def _refused(usage: dict[str, Any], reason: Reason, rate: str) -> TooManyAttempts:
+    data = {"limit": usage["limit"], "seconds": Rate.read(rate).seconds}
+    return TooManyAttempts(timedelta(seconds=usage["time_left"]), reason, data=data)

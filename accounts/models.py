@@ -26,6 +26,7 @@ from accounts.hourly import HourlyCount as HourlyCount
 from accounts.identifiers import IdentifierField, is_address, normalise, validate_username
 from accounts.known_networks import KnownNetwork as KnownNetwork
 from accounts.origin import Origin
+from accounts.reasons import Reason
 from accounts.seal_models import AuditSeal as AuditSeal
 from accounts.seal_models import ErasedValue as ErasedValue
 from accounts.seal_models import SealKey as SealKey
@@ -149,10 +150,10 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
         if not new and password_set:
             self.forget_generated_password()
         if not new and not self.is_active:
-            self.invalidate_credentials("account deactivated")
+            self.invalidate_credentials(Reason.ACCOUNT_INACTIVE)
             account_deactivated.send(User, user=self)
         elif not new and password_set:
-            self.invalidate_credentials("password set anew")
+            self.invalidate_credentials(Reason.PASSWORD_SET)
 
     def forget_generated_password(self) -> None:
         """The password has been replaced: if it was the generated one, the file that told it goes too."""

@@ -17,6 +17,7 @@ from django.utils.timezone import now
 from accounts import audit, erasure, identifier_changes, limits, outbox, passwords
 from accounts.errors import EmailDisabled, MissingReason, NotPermitted
 from accounts.models import ROLES, OutgoingMail, Session, User
+from accounts.reasons import Data, Reason
 
 Kind = audit.Kind
 IDENTIFIERS = ("username", "email")  # given with a new account; changed by an action
@@ -56,9 +57,10 @@ def may(operator: User, act: Act, person: User) -> bool:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an act did: a note and a session for the trail, and what its operator is shown once and nobody keeps."""
+    """What an act did: a code with data and a session for the audit log, and what its operator is shown once and nobody keeps."""
 
-    note: str = ""
+    reason: Reason | None = None
+    data: Data = field(default_factory=dict)
     session: UUID | None = None
     secret: str = field(default="", repr=False)
 
@@ -127,8 +129,8 @@ def carry_out(act: Act, *, operator: User, person: User, reason: str = "", **cho
             return None
         outcome = act.perform(person, **choices, **({"actor": operator, "reason": reason} if act.records else {}))
         if outcome and not act.records:
-            told = ": ".join(filter(None, (outcome.note, reason.strip())))
-            audit.record(act.kind, user=person, actor=operator, session=outcome.session, reason=told)
+            code, data, session = outcome.reason or "", outcome.data, outcome.session
+            audit.record(act.kind, user=person, actor=operator, session=session, reason=code, data=data, note=reason)
         return outcome
 
 
@@ -138,7 +140,7 @@ def refusals_on_record(operator: User, person: User | None = None) -> Iterator[N
     try:
         yield
     except NotPermitted as refusal:
-        audit.record_as_called_now(Kind.ACT_REFUSED, user=person, actor=operator, reason=refusal.reason)
+        audit.record_as_called_now(Kind.ACT_REFUSED, user=person, actor=operator, reason=refusal.reason, data=refusal.data)
         raise
 
 
@@ -149,7 +151,7 @@ def _hold(operator: User, person: User, others: Q = NOBODY) -> tuple[User, User]
     concerned = User.objects.select_for_update(no_key=True).filter(Q(pk__in={operator.pk, person.pk}) | others)
     held = {user.pk: user for user in concerned.order_by("pk")}
     if not {operator.pk, person.pk} <= held.keys():
-        raise NotPermitted("no such account")
+        raise NotPermitted(reason=Reason.NO_SUCH_ACCOUNT)
     return held[operator.pk], held[person.pk]
 
 
@@ -158,7 +160,7 @@ def invite(person: User, *, operator: User) -> User:
     with refusals_on_record(operator, User(username=person.username)), transaction.atomic():
         create(person, operator=operator)
         if not carry_out(INVITE, operator=operator, person=person):
-            raise EmailDisabled("no address" if settings.EMAILS_ENABLED else "no mail is sent here")
+            raise EmailDisabled(Reason.NO_ADDRESS if settings.EMAILS_ENABLED else Reason.MAIL_OFF)
         return person
 
 
@@ -178,7 +180,7 @@ def create(person: User, *, operator: User, password: str | None = None) -> User
         person.set_password(password)
         person.must_change_password = password is not None
         person.save()
-        audit.record(Kind.ACCOUNT_CHANGED, user=person, actor=held, reason="created")
+        audit.record(Kind.ACCOUNT_CHANGED, user=person, actor=held, reason=Reason.CREATED)
         return person
 
 
@@ -194,7 +196,7 @@ def edit(person: User, *, operator: User, changed: list[str]) -> None:
         if not values:
             return
         User.objects.filter(pk=person.pk).update(**values, updated_at=now())
-        audit.record(Kind.ACCOUNT_CHANGED, user=person, actor=held, reason=", ".join(values))
+        audit.record(Kind.ACCOUNT_CHANGED, user=person, actor=held, reason=Reason.FIELDS, data={"fields": list(values)})
 
 
 def end_session(session: Session, *, operator: User, reason: str = "") -> Outcome | None:
@@ -204,22 +206,22 @@ def end_session(session: Session, *, operator: User, reason: str = "") -> Outcom
 
 def _invite(person: User) -> Outcome:
     outbox.put(outbox.Kind.INVITATION, user=person)
-    return Outcome(f"to {person.email}")
+    return Outcome(Reason.MAILED_TO, {"address": person.email})
 
 
 def _send_reset(person: User) -> Outcome:
     outbox.put(outbox.Kind.RESET, typed=person.username, user=person)
-    return Outcome(f"to {person.email}")
+    return Outcome(Reason.MAILED_TO, {"address": person.email})
 
 
 def _send_mail_again(person: User, mail: str) -> Outcome | None:
     found = OutgoingMail.objects.filter(pk=int(mail), user=person)
-    return Outcome(f"mail {mail}, {found.get().kind}") if found.send_again() else None
+    return Outcome(Reason.MAIL, {"mail": int(mail), "kind": found.get().kind}) if found.send_again() else None
 
 
 def _send_mail_now(person: User, mail: str) -> Outcome | None:
     found = OutgoingMail.objects.filter(pk=int(mail), user=person)
-    return Outcome(f"mail {mail}, {found.get().kind}") if found.send_now() else None
+    return Outcome(Reason.MAIL, {"mail": int(mail), "kind": found.get().kind}) if found.send_now() else None
 
 
 def _send_fresh_reset(person: User, mail: str) -> Outcome | None:
@@ -235,7 +237,7 @@ def _give_temporary_password(person: User) -> Outcome:
     password = _temporary_password()
     passwords.set_temporary(person, password)
     limits.unlock(person)
-    return Outcome("every session ended", secret=password)
+    return Outcome(Reason.EVERY_SESSION_ENDED, secret=password)
 
 
 def _temporary_password() -> str:
@@ -254,13 +256,13 @@ def _unlock(person: User) -> Outcome:
 
 
 def _end_sessions(person: User) -> Outcome:
-    ended = person.end_sessions("ended by an operator")
-    return Outcome(f"{ended} {'session' if ended == 1 else 'sessions'} ended")
+    ended = person.end_sessions(Reason.ENDED_BY_OPERATOR)
+    return Outcome(Reason.SESSIONS_ENDED, {"count": ended})
 
 
 def _end_session(person: User, session: str) -> Outcome | None:
-    ended = Session.objects.filter(user=person, pk=UUID(session)).revoke("ended by an operator")
-    return Outcome("1 session ended", session=UUID(session)) if ended else None
+    ended = Session.objects.filter(user=person, pk=UUID(session)).revoke(Reason.ENDED_BY_OPERATOR)
+    return Outcome(Reason.SESSIONS_ENDED, {"count": 1}, session=UUID(session)) if ended else None
 
 
 def _deactivate(person: User) -> Outcome:
@@ -285,14 +287,13 @@ def _change_role(person: User, role: str) -> Outcome | None:
     person.void_logins()
     if settings.EMAILS_ENABLED and person.email:
         outbox.put(outbox.Kind.ROLE_CHANGED, user=person, before=before, after=role)
-    return Outcome(f"{before} → {role}")
+    return Outcome(Reason.ROLE, {"before": before, "after": role})
 
 
 def _change_identifiers(person: User, username: str, email: str, shown: str = "") -> Outcome | None:
     """Sessions, keys and the password go on: it is the same person."""
     changes = identifier_changes.change(person, username, email, shown=shown)
-    told = [f"{name} {before or 'none'} → {after or 'none'}" for name, (before, after) in changes.items()]
-    return Outcome(", ".join(told)) if changes else None
+    return Outcome(Reason.IDENTIFIERS, {name: list(change) for name, change in changes.items()}) if changes else None
 
 
 def _erase(person: User, *, actor: User, reason: str) -> Outcome:

@@ -67,7 +67,7 @@ class FormPage(Page, FormView):  # type: ignore[type-arg]
         try:
             self.act(form.cleaned_data)
         except WeakPassword as refusal:
-            refusals.remember(refusal, 422, refusal.reason)
+            refusals.remember(refusal, 422, refusal.text)
             form.refuse("password", *refusal.reasons)
         except InvalidCredentials as refusal:
             refusals.remember(refusal, 422, "that the name or the current password is wrong")

@@ -31,6 +31,7 @@ from accounts.errors import (
 )
 from accounts.limits import LoginAttempt
 from accounts.models import OutgoingMail, PasswordReset, User
+from accounts.reasons import Reason
 from accounts.signals import outlives_password, password_reset
 
 PER_HOUR = 5  # reset mails to one account
@@ -47,12 +48,12 @@ def authenticate(identifier: str, password: str, attempt: LoginAttempt | None = 
             _upgrade(user, password)
         return user
     if user is None:
-        raise _recorded(UnknownAccount("no such account"), identifier)
-    raise _recorded(InvalidCredentials("account is not active" if checked.right else _objection(checked)), identifier, user)
+        raise _recorded(UnknownAccount(Reason.NO_SUCH_ACCOUNT), identifier)
+    raise _recorded(InvalidCredentials(Reason.ACCOUNT_INACTIVE if checked.right else _objection(checked)), identifier, user)
 
 
-def _objection(checked: kinds.Checked) -> str:
-    return "the stored hash is damaged: only a reset helps" if checked.damaged else "wrong password"
+def _objection(checked: kinds.Checked) -> Reason:
+    return Reason.DAMAGED_HASH if checked.damaged else Reason.WRONG_PASSWORD
 
 
 def set_temporary(user: User, password: str) -> None:
@@ -93,7 +94,7 @@ def make_reset(user: User, mail: OutgoingMail | None = None) -> Proof:
     invited = mail is not None and mail.kind == outbox.Kind.INVITATION
     others = user.resets.filter(created_at__gt=now() - timedelta(hours=1)).exclude(mail=mail).exclude(code_digest="")
     if mail and not invited and others.values("mail").distinct().count() >= PER_HOUR:
-        raise TooManyResets(f"{PER_HOUR} reset mails within an hour")
+        raise TooManyResets(Reason.RESET_MAILS, data={"limit": PER_HOUR, "seconds": 3600})
     token = secrets.token_urlsafe(32)
     code = "" if invited else "".join(secrets.choice(CODE_LETTERS) for _ in range(8))
     reset = PasswordReset.objects.create(
@@ -126,11 +127,11 @@ def _refused_reset(token: str) -> InvalidReset:
     """What is wrong with a token that opens nothing."""
     reset = PasswordReset.objects.select_related("user").filter(token_digest=_token_digest(token)).first()
     if reset is None:
-        return InvalidReset("no such link")
+        return InvalidReset(Reason.NO_SUCH_LINK)
     objections = {
-        "account is not active": not reset.user.is_active,
-        "link used, or replaced by a newer mail": reset.used_at is not None,
-        "link expired": True,
+        Reason.ACCOUNT_INACTIVE: not reset.user.is_active,
+        Reason.LINK_USED: reset.used_at is not None,
+        Reason.LINK_EXPIRED: True,
     }
     return InvalidReset(next(why for why, holds in objections.items() if holds), name=reset.user.username)
 
@@ -143,7 +144,7 @@ def reset_by_token(token: str, password: str) -> User:
         user = User.objects.find(refusal.name) if refusal.name else None
         limits.record_refusal(Kind.RESET_FAILED, user=user, reason=refusal.reason)
         raise
-    return _finish(reset, password, "link", InvalidReset)
+    return _finish(reset, password, Reason.RESET_BY_LINK, InvalidReset)
 
 
 def reset_by_code(identifier: str, code: str, password: str) -> User:
@@ -151,9 +152,9 @@ def reset_by_code(identifier: str, code: str, password: str) -> User:
     user = User.objects.find(identifier)
     reset = _case_of_code(user if user and user.is_active else None, code)
     if reset is None:
-        audit.record(Kind.RESET_FAILED, user=user, name=identifier, reason="no such code" if user else "no such account")
-        raise InvalidCode("no such code")
-    return _finish(reset, password, "code", InvalidCode)
+        audit.record(Kind.RESET_FAILED, user=user, name=identifier, reason=Reason.NO_SUCH_CODE if user else Reason.NO_SUCH_ACCOUNT)
+        raise InvalidCode(Reason.NO_SUCH_CODE)
+    return _finish(reset, password, Reason.RESET_BY_CODE, InvalidCode)
 
 
 @transaction.atomic
@@ -169,14 +170,14 @@ def _case_of_code(user: User | None, code: str) -> PasswordReset | None:
     return reset
 
 
-def _finish(reset: PasswordReset, password: str, by: str, refusal: type[InvalidReset | InvalidCode]) -> User:
+def _finish(reset: PasswordReset, password: str, by: Reason, refusal: type[InvalidReset | InvalidCode]) -> User:
     user = reset.user
     hashed = hash_new(user, password)
     with transaction.atomic():
         _hold(user.pk)
-        if not reset.use(by_code=by == "code") or not _replace(user, hashed, f"password reset by {by}"):
-            raise refusal("used by another request", name=user.username)
-        _tell(user, f"reset by {by}")
+        if not reset.use(by_code=by == Reason.RESET_BY_CODE) or not _replace(user, hashed, by):
+            raise refusal(Reason.LINK_USED, name=user.username)
+        _tell(user, by)
         password_reset.send(User, user=user)
     limits.unlock(user)
     return user
@@ -210,23 +211,23 @@ def change_with_password(identifier: str, previous: str, proposed: str) -> User:
 def _change(user: User, proposed: str, keep: UUID | None = None) -> User:
     hashed = hash_new(user, proposed)
     with transaction.atomic():
-        if not _replace(user, hashed, "password changed", keep):
-            raise InvalidCredentials("changed by another request")
-        _tell(user, "changed", **_outliving(user))
+        if not _replace(user, hashed, Reason.CHANGED, keep):
+            raise InvalidCredentials(Reason.ACCOUNT_CHANGED)
+        _tell(user, Reason.CHANGED, **_outliving(user))
     return user
 
 
 def answer_challenge(user: User, epoch: str, password: str) -> User:
     """The new password of an account that had to choose one; once, as long as nothing has changed since the challenge."""
     if str(user.epoch) != epoch or not user.must_change_password or not user.is_active:
-        raise InvalidChallenge("answered, or the account has changed")
+        raise InvalidChallenge(Reason.CHALLENGE_ANSWERED)
     if kinds.check(password, user.password, user.username).right:
         raise WeakPassword(_("Choose another password than the temporary one."))
     hashed = hash_new(user, password)
     with transaction.atomic():
-        if not _replace(user, hashed, "password changed"):
-            raise InvalidChallenge("answered by another request")
-        _tell(user, "chosen in place of a temporary one", **_outliving(user))
+        if not _replace(user, hashed, Reason.CHANGED):
+            raise InvalidChallenge(Reason.CHALLENGE_ANSWERED)
+        _tell(user, Reason.TEMPORARY_REPLACED, **_outliving(user))
     return user
 
 
@@ -253,7 +254,7 @@ def _replace(user: User, hashed: str, why: str, keep: UUID | None = None) -> boo
     return True
 
 
-def _tell(user: User, how: str, **outliving: Any) -> None:
+def _tell(user: User, how: Reason, **outliving: Any) -> None:
     """The trail, and the owner."""
     audit.record(Kind.PASSWORD_CHANGED, user=user, reason=how)
     if settings.EMAILS_ENABLED and user.email:

@@ -1,6 +1,6 @@
 """Reason codes: why something happened or was refused, for programs to store, compare, count and filter.
 
-A new one is a member here and its text in ``accounts/explanations.py``. It needs no migration.
+A new one is a member here and its text in ``accounts/reason_texts.py``. It needs no migration.
 """
 
 from collections.abc import Mapping
@@ -23,6 +23,7 @@ class Reason(TextChoices):
     ACCOUNT_CHANGED = "account_changed", "account changed meanwhile"
     NOT_AN_OPERATOR = "not_an_operator", "no operator"
     DAMAGED_HASH = "damaged_hash", "damaged hash"
+    OVERLOADED = "overloaded", "too many hashes at once"  # {"places"}
     CHALLENGE_INVALID = "challenge_invalid", "challenge invalid"
     CHALLENGE_EXPIRED = "challenge_expired", "challenge expired"
     CHALLENGE_OF_ANOTHER = "challenge_of_another", "challenge of another account"
@@ -30,6 +31,7 @@ class Reason(TextChoices):
     # Limits: {"limit": 10, "seconds": 300}
     GUESSES_BY_NAME = "guesses_by_name", "wrong guesses by name"
     GUESSES_BY_ADDRESS = "guesses_by_address", "wrong guesses by address"
+    ATTEMPTS_UNDER_WAY = "attempts_under_way", "other attempts under way"
     REFRESHES_OF_TOKEN = "refreshes_of_token", "refreshes of one token"
     RESET_MAILS = "reset_mails", "reset mails"
     # Tokens
@@ -48,7 +50,7 @@ class Reason(TextChoices):
     LINK_EXPIRED = "link_expired", "link expired"
     LINK_USED = "link_used", "link used or replaced"
     TOO_MANY_WRONG_CODES = "too_many_wrong_codes", "too many wrong codes"
-    WEAK_PASSWORD = "weak_password", "weak password"
+    WEAK_PASSWORD = "weak_password", "weak password"  # {"rules": [...]}, in Django's words
     # Passwords, and the sessions that a new one ends
     CHANGED = "changed", "changed"
     RESET_BY_LINK = "reset_by_link", "reset by link"
@@ -65,11 +67,12 @@ class Reason(TextChoices):
     # What operators did
     CREATED = "created", "created"
     FIELDS = "fields", "fields changed"  # {"fields": [...], "source": a file, if it came from one}
-    IMPORTED_FROM = "imported_from", "imported from a file"  # {"source"}
+    IMPORTED_FROM = "imported_from", "imported from a file"  # {"source", "hashed": true}
     SESSIONS_ENDED = "sessions_ended", "sessions ended"  # {"count"}
     EVERY_SESSION_ENDED = "every_session_ended", "every session ended"
     MAILED_TO = "mailed_to", "mailed"  # {"address"}
     MAIL = "mail", "mail"  # {"mail": its id, "kind"}
+    IDENTIFIERS = "identifiers", "user name or address changed"  # {"username": [before, after], "email": [before, after]}
     ROLE = "role", "role changed"  # {"before", "after"}
     EXPORT = "export", "export"  # {"what" or "filter", "format", "hashes": true}
     NOT_PERMITTED = "not_permitted", "not permitted"  # {"act"}
@@ -82,6 +85,8 @@ class Reason(TextChoices):
     KEY_MISTYPED = "key_mistyped", "key mistyped"
     NO_SUCH_KEY = "no_such_key", "no such key"
     MISSING_SCOPE = "missing_scope", "scope missing"  # {"scope"}
+    SCOPE_RESERVED = "scope_reserved", "scope for operators to grant"  # {"scope"}
+    SCOPE_GRANTED = "scope_granted", "scope granted"  # {"key", "scope"}
     TOO_MANY_KEYS = "too_many_keys", "too many keys"  # {"limit"}
     ROTATED_BEFORE = "rotated_before", "rotated before"
     SUCCESSOR_OF = "successor_of", "successor"  # {"key"}

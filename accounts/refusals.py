@@ -11,11 +11,11 @@ from uuid import UUID
 from zlib import crc32
 
 from django.core.cache import cache
-from django.core.exceptions import PermissionDenied
 from django.utils.timezone import now
 
 from accounts import origin
 from accounts.errors import AuthError, InvalidToken, TooManyAttempts
+from accounts.reasons import Data
 
 KEPT = timedelta(days=7)
 PLACES = 10_000  # of each of two rings; all of them together take less than ten megabytes
@@ -23,7 +23,7 @@ ROUTINE, DOORS = "routine", "doors"  # what access tokens are refused for comes 
 
 
 class Refusal(NamedTuple):
-    """One request that was refused: the error's name and true reason, whom it is about as far as that is known, and what was answered."""
+    """One request that was refused: the error's name and reason code, whom it is about if that is known, and what was answered."""
 
     request_id: str
     at: datetime
@@ -36,6 +36,7 @@ class Refusal(NamedTuple):
     status: int
     told: str
     ends_at: datetime | None
+    data: Data = {}  # of the reason; a release before wrote none
 
 
 def remember(error: Exception, status: int, told: str) -> None:
@@ -43,12 +44,12 @@ def remember(error: Exception, status: int, told: str) -> None:
     here = origin.current()
     if not here.request_id:
         return
-    ours = error if isinstance(error, AuthError) else AuthError(str(error) if isinstance(error, PermissionDenied) else "")
+    ours = error if isinstance(error, AuthError) else AuthError()
     refusal = Refusal(
         request_id=here.request_id,
         at=now(),
         error=type(error).__name__,
-        reason=origin.printable(ours.reason, 200),
+        reason=str(ours.reason),
         name=origin.printable(ours.name, 150),
         session=str(ours.session or ""),
         contract=here.contract,
@@ -56,6 +57,7 @@ def remember(error: Exception, status: int, told: str) -> None:
         status=status,
         told=told,
         ends_at=now() + ours.retry_after if isinstance(ours, TooManyAttempts) else None,
+        data=dict(ours.data),
     )
     ring = ROUTINE if ours is not error or type(error) is InvalidToken else DOORS
     cache.set(_place(ring, here.request_id), _kept(refusal), timeout=int(KEPT.total_seconds()))

@@ -18,9 +18,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from accounts import audit, limits, operators, origin, passwords, sign_ins
+from accounts import audit, limits, operators, origin, passwords, reason_texts, sign_ins
 from accounts.errors import HashingOverloaded, InvalidCredentials, TooManyAttempts
 from accounts.models import User
+from accounts.reasons import Reason
 
 REMEMBERED = timedelta(minutes=5)  # for how long the password is not asked again
 OVERLOADED = "overloaded"  # the code of a form's error
@@ -55,7 +56,7 @@ class LoginForm(AdminAuthenticationForm):
     def confirm_login_allowed(self, user: Any) -> None:
         """Whoever gave the right password and is not let in all the same is on record like a wrong one."""
         if not operators.may_enter(user):
-            reason = "no operator" if not user.is_staff else "password must be changed"
+            reason = Reason.NOT_AN_OPERATOR if not user.is_staff else Reason.PASSWORD_CHANGE_REQUIRED
             audit.record(audit.Kind.LOGIN_FAILED, user=user, name=self.cleaned_data["username"], reason=reason)
         super().confirm_login_allowed(user)
         if user.must_change_password:
@@ -122,18 +123,18 @@ def keep_session(request: HttpRequest) -> None:
         return
     at, session = int(time()), request.session
     if at - session.setdefault(ENTERED, at) >= settings.ADMIN_SESSION.total_seconds():
-        return end_session(request, "signed in for too long")
+        return end_session(request, Reason.ADMIN_TOO_LONG)
     if at - session.setdefault(SEEN, at) >= settings.ADMIN_IDLE.total_seconds():
-        return end_session(request, "idle for too long")
+        return end_session(request, Reason.ADMIN_IDLE)
     if at - session[SEEN] >= min(60.0, settings.ADMIN_IDLE.total_seconds() / 10):
         session[SEEN] = at
     return None
 
 
-def end_session(request: HttpRequest, why: str) -> None:
+def end_session(request: HttpRequest, why: Reason) -> None:
     if isinstance(request.user, User):
-        audit.record(audit.Kind.LOGOUT, user=request.user, reason=f"signed out of the admin: {why}")
-        messages.info(request, f"You were signed out: {why}. Please sign in again.", fail_silently=True)
+        audit.record(audit.Kind.LOGOUT, user=request.user, reason=why)
+        messages.info(request, f"You were {reason_texts.text(why, {})}. Please sign in again.", fail_silently=True)
     request.session.flush()
     request.user = AnonymousUser()
 

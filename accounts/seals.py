@@ -25,6 +25,7 @@ from django.utils.timezone import now
 from accounts import encryption
 from accounts.errors import UnusableSealKey
 from accounts.models import AuditEvent, AuditSeal, ErasedValue, SealKey
+from accounts.reasons import Reason
 
 FIXED = ("at", "kind", "session", "contract", "request_id", "reason")
 PERSONAL = ("user_id", "actor_id", "name", "address", "data", "note")  # what an erasure may replace
@@ -61,7 +62,7 @@ def _open(stored: SealKey) -> bytes:
     try:
         return encryption.decrypt(stored.sealed, CONTEXT)
     except encryption.InvalidToken:
-        raise UnusableSealKey(f"the key of the audit log's seals cannot be decrypted: {encryption.REMEDY}") from None
+        raise UnusableSealKey(Reason.UNREADABLE, data={"what": "the key of the audit log's seals"}) from None
 
 
 def reencrypt() -> int:

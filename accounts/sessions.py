@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID, uuid4
 
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -17,7 +17,8 @@ from accounts.errors import InvalidChallenge, InvalidCredentials, InvalidRefresh
 from accounts.identifiers import normalise
 from accounts.limits import LoginAttempt
 from accounts.models import Role, Session, User
-from accounts.tokens import AccessToken, ChallengeToken, IdToken, RefreshToken, TokenError
+from accounts.reasons import Data, Reason
+from accounts.tokens import AccessToken, ChallengeToken, ExpiredTokenError, IdToken, RefreshToken, TokenError
 
 GRACE = timedelta(seconds=10)  # in which a spent refresh token gets its successor again: a lost answer, a second tab
 CHALLENGE = timedelta(minutes=15)
@@ -85,7 +86,7 @@ def identify(raw: str, *, expired: bool = False) -> Identity:
     token = _read(AccessToken, raw, expired=expired)
     identity = _identity.get(token.session_id)
     if identity is None:
-        raise InvalidToken("session ended", session=token.session_id)
+        raise InvalidToken(Reason.SESSION_ENDED, session=token.session_id)
     return identity
 
 
@@ -208,7 +209,7 @@ def _open_for(policy: Policy, user: User, attempt: LoginAttempt | None = None) -
     # The account's row stays locked until the session is there: whoever resets the password or deactivates the account at this
     # moment either comes first, and no session opens, or comes second, and ends it.
     if not _note_login({"last_login": at}, *rows, id=user.pk, epoch=user.epoch, is_active=True):
-        refusal = InvalidCredentials("account changed during login", name=user.username)
+        refusal = InvalidCredentials(Reason.ACCOUNT_CHANGED, name=user.username)
         audit.record_as_called_now(audit.Kind.LOGIN_FAILED, user=user, reason=refusal.reason)
         raise refusal
     user.last_login = at
@@ -227,7 +228,7 @@ def answer_challenge(policy: Policy, raw: str, identifier: str, password: str, a
         user, epoch = _challenged(raw, identifier)
         user = passwords.answer_challenge(user, epoch, password)
     except InvalidChallenge as refusal:
-        audit.record(audit.Kind.LOGIN_FAILED, name=identifier, reason=f"challenge: {refusal.reason}")
+        audit.record(audit.Kind.LOGIN_FAILED, name=identifier, reason=refusal.reason, data=refusal.data)
         raise
     return _open_for(policy, user, attempt)
 
@@ -236,11 +237,13 @@ def _challenged(raw: str, identifier: str) -> tuple[User, str]:
     """Whom a challenge's string was given to, if that is who has this name; and the epoch of their account then."""
     try:
         token = ChallengeToken.read(raw)
+    except ExpiredTokenError as error:
+        raise InvalidChallenge(Reason.CHALLENGE_EXPIRED) from error
     except TokenError as error:
-        raise InvalidChallenge(str(error)) from error
+        raise InvalidChallenge(Reason.CHALLENGE_INVALID, data={"detail": str(error)}) from error
     user = User.objects.filter(uuid=token.user_uuid).first()
     if user is None or normalise(identifier) not in (user.username, user.email):
-        raise InvalidChallenge("somebody else's")
+        raise InvalidChallenge(Reason.CHALLENGE_OF_ANOTHER)
     return user, token["epoch"]
 
 
@@ -255,8 +258,9 @@ def refresh(policy: Policy, raw: str, *, holder: str | None = None, identifier: 
     refusal = _objection(policy, line, token, holder, identifier)
     if line is None or refusal:
         user_id, name = (line.user_id, line.username) if line else (None, "")
-        limits.record_refusal(audit.Kind.REFRESH_FAILED, user_id=user_id, name=name, session=token.session_id, reason=refusal)
-        raise InvalidRefreshToken(refusal, name=name, session=token.session_id)
+        data: Data = {"contract": line.contract} if line and refusal == Reason.OTHER_CONTRACT else {}
+        limits.record_refusal(audit.Kind.REFRESH_FAILED, user_id=user_id, name=name, session=token.session_id, reason=refusal, data=data)
+        raise InvalidRefreshToken(refusal, name=name, session=token.session_id, data=data)
     if policy.rotates:
         line = _rotate(policy, line, token)
     elif line.now - line.last_used_at >= LAST_USED:
@@ -267,18 +271,18 @@ def refresh(policy: Policy, raw: str, *, holder: str | None = None, identifier: 
     return _grant(policy, line, line.id, **times, refresh_jti=line.refresh_jti, refreshed_at=line.rotated_at)
 
 
-def _objection(policy: Policy, line: Line | None, token: RefreshToken, holder: str | None, identifier: str | None) -> str:
-    """Why this token may not be refreshed here; empty if it may."""
+def _objection(policy: Policy, line: Line | None, token: RefreshToken, holder: str | None, identifier: str | None) -> Reason | Literal[""]:
+    """The reason why this token may not be refreshed here; empty if it may."""
     if line is None or (policy.longest and line.created_at + policy.longest <= line.now):
-        return "session ended"
+        return Reason.SESSION_ENDED
     if line.contract not in policy.family:
-        return f"issued by {line.contract}"
+        return Reason.OTHER_CONTRACT
     if holder is not None and not _speaks_for_user(holder, line):
-        return "access token of another session"
+        return Reason.OTHER_SESSION
     if identifier is not None and normalise(identifier) not in (line.username, line.email):
-        return "name of another account"
+        return Reason.OTHER_ACCOUNT
     if line.blacklisted or (not policy.rotates and token.jti != line.refresh_jti):
-        return "refresh token blacklisted"
+        return Reason.TOKEN_BLACKLISTED
     return ""
 
 
@@ -299,15 +303,9 @@ def _rotate(policy: Policy, line: Line, token: RefreshToken) -> Line:
         line = _line.get(line.id) or _refuse_ended()
     if token.jti == line.previous_jti and line.rotated_at and line.now - line.rotated_at <= GRACE:
         return line
-    Session.objects.filter(pk=line.id).revoke("spent refresh token used again")
-    audit.record(
-        audit.Kind.REFRESH_REUSED,
-        user_id=line.user_id,
-        name=line.username,
-        session=line.id,
-        reason="session ended: one of two holders is not its owner",
-    )
-    raise InvalidRefreshToken("spent refresh token used again", name=line.username, session=line.id)
+    Session.objects.filter(pk=line.id).revoke(Reason.TOKEN_REUSED)
+    audit.record(audit.Kind.REFRESH_REUSED, user_id=line.user_id, name=line.username, session=line.id, reason=Reason.TOKEN_REUSED)
+    raise InvalidRefreshToken(Reason.TOKEN_REUSED, name=line.username, session=line.id)
 
 
 def _exchange(line: Line, rotated: Line) -> bool:
@@ -321,7 +319,7 @@ def _exchange(line: Line, rotated: Line) -> bool:
 
 
 def _refuse_ended() -> Line:
-    raise InvalidRefreshToken("session ended")
+    raise InvalidRefreshToken(Reason.SESSION_ENDED)
 
 
 def refresh_token_id(raw: str) -> str:
@@ -334,14 +332,14 @@ def revoke(raw: str) -> None:
     token = _read_refresh(raw, expired=True)
     found = Session.objects.filter(pk=token.session_id)
     owner = found.values_list("user_id", "user__username").first()
-    if owner and found.revoke("token revoked"):
+    if owner and found.revoke(Reason.REVOKED):
         audit.record(audit.Kind.REVOKE, user_id=owner[0], name=owner[1], session=token.session_id)
 
 
 def log_out(identity: Identity, refresh: str | None = None) -> None:
     """End the session, and that of a refresh token which the same person brings along."""
     sessions = [sid for sid in (identity.session_id, _session_of(refresh)) if sid]
-    Session.objects.filter(pk__in=sessions, user_id=identity.id).revoke("logout")
+    Session.objects.filter(pk__in=sessions, user_id=identity.id).revoke(Reason.LOGOUT)
     audit.record(audit.Kind.LOGOUT, user_id=identity.id, name=identity.username, session=identity.session_id)
 
 
@@ -356,14 +354,21 @@ def _read(kind: type[AccessToken], raw: str, *, expired: bool = False) -> Access
     try:
         return kind.read(raw, expired=expired)
     except TokenError as error:
-        raise InvalidToken(str(error)) from error
+        raise _refused(InvalidToken, error) from error
 
 
 def _read_refresh(raw: str, *, expired: bool = False) -> RefreshToken:
     try:
         return RefreshToken.read(raw, expired=expired)
     except TokenError as error:
-        raise InvalidRefreshToken(str(error)) from error
+        raise _refused(InvalidRefreshToken, error) from error
+
+
+def _refused(refusal: type[InvalidToken | InvalidRefreshToken], error: TokenError) -> InvalidToken | InvalidRefreshToken:
+    """The refusal of a token that could not be read, with what is wrong with it."""
+    if isinstance(error, ExpiredTokenError):
+        return refusal(Reason.TOKEN_EXPIRED)
+    return refusal(Reason.TOKEN_INVALID, data={"detail": str(error)})
 
 
 def _outstanding(jti: str, user_id: int, at: datetime, expires_at: datetime) -> tuple[CompiledInsert, dict[str, Any]]:

@@ -14,7 +14,7 @@ from uuid import UUID
 import jwt
 from django.conf import settings
 from rest_framework_simplejwt.backends import TokenBackend
-from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
+from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenBackendError, TokenError
 from rest_framework_simplejwt.tokens import Token
 from rest_framework_simplejwt.utils import datetime_to_epoch
 
@@ -126,6 +126,13 @@ class SessionToken(Token):
             token.verify_token_type()
         return token
 
+    def check_exp(self, claim: str = "exp", current_time: datetime | None = None) -> None:
+        """Like SimpleJWT's, but an expired token is told from a bad one by its error: ``ExpiredTokenError``."""
+        try:
+            super().check_exp(claim, current_time)
+        except TokenError as error:
+            raise ExpiredTokenError(str(error)) from error
+
     def get_token_backend(self) -> TokenBackend:
         return self.backend
 
@@ -165,4 +172,4 @@ class ChallengeToken(SessionToken):
     token_type = "challenge"  # noqa: S105
 
 
-__all__ = ["AccessToken", "ChallengeToken", "IdToken", "RefreshToken", "TokenError"]
+__all__ = ["AccessToken", "ChallengeToken", "ExpiredTokenError", "IdToken", "RefreshToken", "TokenError"]

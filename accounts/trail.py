@@ -12,7 +12,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db.models import GenericIPAddressField, Lookup, Q, QuerySet
 
-from accounts.identifiers import normalise
+from accounts.events import about, typed_as
 from accounts.models import AuditEvent, Session, User
 
 BATCH = 1000  # events that are held in memory at once
@@ -83,8 +83,7 @@ def of_person(typed: str) -> Q:
 
 
 def of(person: User | None, typed: str) -> Q:
-    named = Q(user=None, name__in={typed, normalise(typed)})
-    return named | Q(user=person) | Q(actor=person) if person else named
+    return about(person) | Q(actor=person) if person else typed_as(typed)
 
 
 def find_person(typed: str) -> User | None:

@@ -10,7 +10,22 @@ from accounts import explanations
 from accounts.models import AuditEvent
 from accounts.transfer.csv_cells import csv_line
 
-COLUMNS = ("id", "at", "kind", "sentence", "user", "actor", "name", "session", "contract", "address", "request_id", "reason")
+COLUMNS = (
+    "id",
+    "at",
+    "kind",
+    "sentence",
+    "user",
+    "actor",
+    "name",
+    "session",
+    "contract",
+    "address",
+    "request_id",
+    "reason",
+    "data",
+    "note",
+)
 PIECE = 200  # lines that are sent together
 
 
@@ -19,7 +34,7 @@ def as_csv(events: Iterable[AuditEvent]) -> Iterator[str]:
     buffer = StringIO(csv_line(COLUMNS))
     buffer.seek(0, 2)
     for number, event in enumerate(events, 1):
-        buffer.write(csv_line(row(event).values()))
+        buffer.write(csv_line(json.dumps(cell) if isinstance(cell, dict) else cell for cell in row(event).values()))
         if number % PIECE == 0:
             yield _taken(buffer)
     yield _taken(buffer)
@@ -52,6 +67,8 @@ def row(event: AuditEvent) -> dict[str, Any]:
         "address": event.address,
         "request_id": event.request_id,
         "reason": event.reason,
+        "data": event.data,
+        "note": event.note,
     }
 
 

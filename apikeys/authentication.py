@@ -1,13 +1,14 @@
 """Who is asking, by an API key: as ``Authorization: Bearer`` or ``X-API-Key``, and never in a query."""
 
-from django.core.exceptions import PermissionDenied
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from accounts.authentication import bearer_token
 from accounts.errors import InvalidToken
+from accounts.reasons import Reason
 from accounts.sessions import Identity
 from apikeys import keys
+from apikeys.errors import MissingScope
 from apikeys.models import Scope
 from apikeys.text import PREFIX
 
@@ -20,11 +21,11 @@ class KeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Identity, str] | None:
         bearer, header = bearer_token(request), request.META.get("HTTP_X_API_KEY")
         if bearer and header and bearer != header:
-            raise InvalidToken("two credentials")
+            raise InvalidToken(Reason.TWO_CREDENTIALS)
         secret = header or bearer
         if secret is None or not (header or secret.startswith(PREFIX)):
             return None
         identity = keys.identify(secret)
         if self.scope not in identity.scope.split():
-            raise PermissionDenied(f"the API key has no scope {self.scope}")
+            raise MissingScope(Reason.MISSING_SCOPE, data={"scope": str(self.scope)})
         return identity, secret

@@ -1,10 +1,17 @@
 """What this room refuses."""
 
+from django.core.exceptions import PermissionDenied
+
+from accounts import reason_texts
 from accounts.errors import AuthError, InvalidToken
 
 
 class InvalidKey(InvalidToken):
     """An API key that opens nothing: mistyped, ended, expired, or of somebody who was deactivated."""
+
+
+class MissingScope(AuthError, PermissionDenied):
+    """A live API key asks for what its scopes do not cover."""
 
 
 class KeyNotFound(AuthError):
@@ -33,3 +40,6 @@ class NothingStored(AuthError):
 
 class UnreadableSecret(AuthError):
     """A stored secret that no encryption key opens as what belongs to its row."""
+
+    def __str__(self) -> str:
+        return reason_texts.text(self.reason, self.data)

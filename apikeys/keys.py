@@ -14,6 +14,7 @@ from accounts import audit, outbox
 from accounts.compiled import CompiledQuery
 from accounts.models import User
 from accounts.origin import printable
+from accounts.reasons import Data, Reason
 from accounts.sessions import USER_COLUMNS, Identity
 from accounts.transfer.person import plain
 from apikeys import text, usage
@@ -38,10 +39,10 @@ def identify(secret: str) -> Identity:
     """Whom a key speaks for, if it lives at this moment. One query; none for a typo."""
     key_id = text.read(secret)
     if key_id is None:
-        raise InvalidKey("mistyped, or cut")
+        raise InvalidKey(Reason.KEY_MISTYPED)
     found = _live.get(key_id)
     if found is None or not hmac.compare_digest(found[0], digest(secret)):
-        raise InvalidKey("no such live key", name=f"key_{key_id}")
+        raise InvalidKey(Reason.NO_SUCH_KEY, name=f"key_{key_id}")
     usage.note(key_id)
     return found[1]
 
@@ -50,7 +51,7 @@ def identify(secret: str) -> Identity:
 def create(owner: Identity, name: str, scopes: list[str], expires_at: datetime | None) -> tuple[APIKey, str]:
     """A new key and its text. ``ScopeReserved``: a scope that shows the tokens of others is an operator's to give."""
     if Scope.INTROSPECT in scopes and not owner.is_staff:
-        raise ScopeReserved(f"only operators grant the scope {Scope.INTROSPECT}")
+        raise ScopeReserved(Reason.SCOPE_RESERVED, data={"scope": str(Scope.INTROSPECT)})
     key, secret = APIKey.objects.issue(owner.id, name, scopes, expires_at=expires_at)
     _record(audit.Kind.KEY_CREATED, key)
     _mail(outbox.Kind.KEY_CREATED, owner, **_named(key))
@@ -60,7 +61,7 @@ def create(owner: Identity, name: str, scopes: list[str], expires_at: datetime |
 @transaction.atomic
 def rotate(owner: Identity, public_id: str, overlap: timedelta) -> tuple[APIKey, str]:
     key, secret = APIKey.objects.rotate(owner.id, public_id, overlap)
-    _record(audit.Kind.KEY_ROTATED, key, f"successor of {public_id}")
+    _record(audit.Kind.KEY_ROTATED, key, reason=Reason.SUCCESSOR_OF, data={"key": public_id})
     _mail(outbox.Kind.KEY_ROTATED, owner, **_named(key), replaced=public_id)
     return key, secret
 
@@ -69,7 +70,7 @@ def rotate(owner: Identity, public_id: str, overlap: timedelta) -> tuple[APIKey,
 def delete(owner: Owner, public_id: str) -> None:
     key = APIKey.objects.owned(owner.id, public_id)
     if not APIKey.objects.filter(pk=key.pk).end("deleted by its owner"):
-        raise KeyNotFound("deleted by another request")
+        raise KeyNotFound(Reason.NO_SUCH_KEY)
     _record(audit.Kind.KEY_DELETED, key)
 
 
@@ -88,7 +89,7 @@ def revoke_leaked(secret: str) -> None:
     key_id = text.read(secret)
     key = APIKey.objects.filter(pk=key_id).select_related("owner").first() if key_id else None
     if key is None or not hmac.compare_digest(key.digest, digest(secret)):
-        raise KeyNotFound("no such key")
+        raise KeyNotFound(Reason.NO_SUCH_KEY)
     with transaction.atomic():
         if APIKey.objects.filter(pk=key.pk).end("reported as leaked"):
             _record(audit.Kind.KEY_LEAKED, key)
@@ -151,5 +152,5 @@ def _mail(kind: str, owner: Owner, **data: Any) -> None:
         outbox.put(kind, user_id=owner.id, **data)
 
 
-def _record(kind: str, key: APIKey, reason: str = "") -> None:
-    audit.record(kind, user_id=key.owner_id, name=key.public_id, reason=reason)
+def _record(kind: str, key: APIKey, reason: str = "", data: Data | None = None) -> None:
+    audit.record(kind, user_id=key.owner_id, name=key.public_id, reason=reason, data=data or {})

@@ -16,6 +16,7 @@ from django.utils.timezone import now
 from accounts import encryption, trigrams
 from accounts.errors import InvalidToken
 from accounts.models import User
+from accounts.reasons import Reason
 from apikeys import text
 from apikeys.errors import AlreadyRotated, KeyNotFound, TooManyKeys, UnreadableSecret
 
@@ -49,7 +50,7 @@ class APIKeyQuerySet(models.QuerySet["APIKey"]):
         found = text.PUBLIC_ID.fullmatch(public_id)
         key: APIKey | None = self.live().filter(pk=found[1], owner_id=owner_id).first() if found else None
         if key is None:
-            raise KeyNotFound("no such live key of this owner")
+            raise KeyNotFound(Reason.NO_SUCH_KEY)
         return key
 
 
@@ -63,11 +64,11 @@ class APIKeyManager(models.Manager.from_queryset(APIKeyQuerySet)):  # type: igno
     def _hold(self, owner_id: int) -> None:
         """Let nobody else make keys of this owner, or deactivate them, until this transaction ends."""
         if not User.objects.select_for_update(no_key=True).filter(pk=owner_id, is_active=True).first():
-            raise InvalidToken("account deactivated")
+            raise InvalidToken(Reason.ACCOUNT_INACTIVE)
 
     def _issue(self, owner_id: int, name: str, scopes: list[str] | None, **fields: Any) -> tuple[APIKey, str]:
         if self.live().filter(owner_id=owner_id).count() >= MOST:
-            raise TooManyKeys(f"{MOST} live keys")
+            raise TooManyKeys(Reason.TOO_MANY_KEYS, data={"limit": MOST})
         key_id, secret = text.new()
         scope = " ".join(sorted(set(scopes or [Scope.PROFILE])))
         key = self.create(id=key_id, owner_id=owner_id, name=name, scope=scope, digest=digest(secret), last_four=secret[-4:], **fields)
@@ -81,7 +82,7 @@ class APIKeyManager(models.Manager.from_queryset(APIKeyQuerySet)):  # type: igno
         until = now() + overlap
         ends = min(until, old.expires_at) if old.expires_at else until
         if not self.live().filter(pk=old.pk, rotated_at=None).update(rotated_at=now(), expires_at=ends):
-            raise AlreadyRotated("rotated before")
+            raise AlreadyRotated(Reason.ROTATED_BEFORE)
         life = old.expires_at - old.created_at if old.expires_at else None
         at = now()
         longest = datetime.max.replace(tzinfo=UTC) - at
@@ -194,7 +195,7 @@ class ProviderCredential(models.Model):
         try:
             return encryption.decrypt(self.sealed, self._context).decode()
         except encryption.InvalidToken as error:
-            raise UnreadableSecret(f"the secret of {self} cannot be decrypted: {encryption.REMEDY}, or store it again") from error
+            raise UnreadableSecret(Reason.UNREADABLE, data={"what": f"the secret of {self}", "provider": self.provider}) from error
 
     @property
     def _context(self) -> str:

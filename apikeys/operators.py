@@ -5,6 +5,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from accounts import audit
 from accounts.models import User
 from accounts.operators import Act, Outcome
+from accounts.reasons import Reason
 from apikeys import keys
 from apikeys.models import APIKey, Scope
 
@@ -17,17 +18,17 @@ def _with_live_keys(people: QuerySet[User]) -> QuerySet[User]:
 
 def _end_keys(person: User) -> Outcome | None:
     ended = keys.end_all(person, WHY)
-    return Outcome(f"{ended} {'key' if ended == 1 else 'keys'} ended") if ended else None
+    return Outcome(Reason.KEYS_ENDED, {"count": ended}) if ended else None
 
 
 def _end_key(person: User, key: str) -> Outcome | None:
-    return Outcome(f"key_{key} ended") if APIKey.objects.filter(owner=person, pk=key).end(WHY) else None
+    return Outcome(Reason.KEY_ENDED, {"key": f"key_{key}"}) if APIKey.objects.filter(owner=person, pk=key).end(WHY) else None
 
 
 def _grant_introspect(person: User, key: str) -> Outcome | None:
     """Let a key that its owner made and holds ask about the tokens of others."""
     granted = APIKey.objects.filter(owner=person, pk=key).grant(Scope.INTROSPECT)
-    return Outcome(f"key_{key}, {Scope.INTROSPECT}") if granted else None
+    return Outcome(Reason.SCOPE_GRANTED, {"key": f"key_{key}", "scope": str(Scope.INTROSPECT)}) if granted else None
 
 
 END_KEYS = Act(name="end_keys", kind=audit.Kind.KEYS_ENDED, perform=_end_keys, among=_with_live_keys, dangerous=True)

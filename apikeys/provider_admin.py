@@ -95,7 +95,7 @@ class ProviderCredentialAdmin(SuperAdmins):
             try:
                 context["masked"] = providers.look(obj, operator=operator(request))
             except UnreadableSecret as refusal:
-                context["unreadable"] = refusal.reason
+                context["unreadable"] = str(refusal)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

@@ -11,6 +11,7 @@ from django.db import transaction
 from accounts import audit
 from accounts.errors import AuthError
 from accounts.models import User
+from accounts.reasons import Data, Reason
 from accounts.sessions import Identity
 from apikeys.errors import AdminRequired, NothingStored, UnreadableSecret
 from apikeys.models import REGION, ProviderCredential
@@ -72,23 +73,23 @@ def show(viewer: Identity, provider: str) -> Masked:
         shown = _look(viewer, provider)
     except AuthError as refusal:
         if isinstance(refusal, UnreadableSecret):
-            logger.error("%s", refusal.reason)
-        _record_look(audit.Kind.CREDENTIALS_REFUSED, viewer, f"{provider}: {refusal.reason}")
+            logger.error("%s", refusal)
+        _record_look(audit.Kind.CREDENTIALS_REFUSED, viewer, refusal.reason, {**refusal.data, "provider": provider})
         raise
-    _record_look(audit.Kind.CREDENTIALS_VIEWED, viewer, provider)
+    _record_look(audit.Kind.CREDENTIALS_VIEWED, viewer, Reason.PROVIDER, {"provider": provider})
     return shown
 
 
 def look(credential: ProviderCredential, *, operator: User) -> str:
     """The masked secret, for an operator who has it before their eyes; ``UnreadableSecret``. Each look is on record."""
-    kind, reason = audit.Kind.CREDENTIALS_VIEWED, credential.provider
+    kind, reason = audit.Kind.CREDENTIALS_VIEWED, Reason.PROVIDER
     try:
         return mask(credential.open(), STARS[Provider(credential.provider)])
-    except UnreadableSecret as refusal:
-        kind, reason = audit.Kind.CREDENTIALS_REFUSED, f"{credential.provider}: {refusal.reason}"
+    except UnreadableSecret:
+        kind, reason = audit.Kind.CREDENTIALS_REFUSED, Reason.UNREADABLE
         raise
     finally:
-        audit.record(kind, user=operator, reason=reason)
+        audit.record(kind, user=operator, reason=reason, data={"provider": credential.provider})
 
 
 def store(credential: ProviderCredential, secret: str = "", *, actor: User | None = None, reason: str = "") -> None:
@@ -101,14 +102,16 @@ def store(credential: ProviderCredential, secret: str = "", *, actor: User | Non
         columns.append("sealed")
     with transaction.atomic():
         credential.save(update_fields=None if credential._state.adding else columns)
-        changed = [credential.key_id, credential.region, "new secret" if secret else "same secret"]
-        told = ": ".join(filter(None, (", ".join(filter(None, changed)), reason)))
-        audit.record(audit.Kind.CREDENTIALS_CHANGED, name=credential.provider, actor=actor, reason=told)
+        named = {"key_id": credential.key_id, "region": credential.region} if credential.key_id else {}
+        data = {**named, "new_secret": bool(secret)}
+        audit.record(
+            audit.Kind.CREDENTIALS_CHANGED, name=credential.provider, actor=actor, reason=Reason.CREDENTIALS_STORED, data=data, note=reason
+        )
 
 
 @transaction.atomic
 def delete(credential: ProviderCredential, *, actor: User | None = None, reason: str = "") -> None:
-    audit.record(audit.Kind.CREDENTIALS_DELETED, name=credential.provider, actor=actor, reason=reason)
+    audit.record(audit.Kind.CREDENTIALS_DELETED, name=credential.provider, actor=actor, note=reason)
     credential.delete()
 
 
@@ -124,10 +127,10 @@ def reencrypt() -> int:
 
 def _look(viewer: Identity, provider: str) -> Masked:
     if not viewer.is_admin:
-        raise AdminRequired(f"role {viewer.role}")
+        raise AdminRequired(Reason.ADMIN_REQUIRED, data={"role": viewer.role})
     credential = ProviderCredential.objects.filter(pk=provider).first()
     if credential is None:
-        raise NothingStored("nothing stored")
+        raise NothingStored(Reason.NOTHING_STORED, data={"provider": provider})
     masked = mask(credential.open(), STARS[Provider(provider)])
     return Masked(provider, masked, credential.key_id, _region(viewer.aws_region) or credential.region)
 
@@ -137,8 +140,8 @@ def _region(typed: str) -> str:
     return typed if re.search(REGION, typed) else ""
 
 
-def _record_look(kind: str, viewer: Identity, reason: str) -> None:
-    audit.record(kind, user_id=viewer.id, name=viewer.username, session=viewer.session_id, reason=reason)
+def _record_look(kind: str, viewer: Identity, reason: str, data: Data) -> None:
+    audit.record(kind, user_id=viewer.id, name=viewer.username, session=viewer.session_id, reason=reason, data=data)
 
 
 @cache

@@ -85,7 +85,13 @@ def _write_one(use: Use, at: datetime, here: origin.Origin) -> None:
         key = APIKey.objects.filter(pk=key_id).first()
         if key and KnownAddress.objects.get_or_create(key=key, network=network)[1]:
             with origin.entered(here):
-                audit.record(audit.Kind.KEY_USED_FROM_NEW_ADDRESS, user_id=key.owner_id, name=key.public_id, reason=network)
+                audit.record(
+                    audit.Kind.KEY_USED_FROM_NEW_ADDRESS,
+                    user_id=key.owner_id,
+                    name=key.public_id,
+                    reason=audit.Reason.NEW_NETWORK,
+                    data={"network": network},
+                )
     if key:
         _stored[use] = key.last_used_at or at
 

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.utils.timezone import now
 
+from accounts import reason_texts
 from accounts.compiled import CompiledInsert
 from accounts.models import AuditEvent
 
@@ -20,6 +21,11 @@ def happened(kind: str, **fields: Any) -> AuditEvent:
     """An event of another day: ``happened("login", user_id=alice.pk, name="alice", at=yesterday)``. Once there, no event can be changed."""
     _insert(**{"at": now(), "kind": kind, **fields})
     return AuditEvent.objects.order_by("-pk")[0]
+
+
+def told(event: AuditEvent) -> str:
+    """The clause of an event's reason code and what an operator wrote."""
+    return reason_texts.told(event.reason, event.data, event.note)
 
 
 @contextmanager

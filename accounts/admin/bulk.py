@@ -234,7 +234,7 @@ class Pages:
             kind = form.cleaned_data["form"]
             # What was searched for may name somebody, whom the trail would have to forget.
             filters = "&".join(f"{name}={'…' if name == SEARCH_VAR else value}" for name, value in request.GET.items())
-            what = f"accounts with {filters[:27]}" if query else "all accounts"
+            what = f"accounts with {filters[:100]}" if query else "all accounts"
             reason = form.cleaned_data["reason"]
             pieces = export(self.listed(request), kind, what=what, actor=operator(request), reason=reason)
             return download(StreamingHttpResponse(joined(pieces)), f"accounts-{now():%Y-%m-%d}.{kind}")
@@ -262,7 +262,7 @@ class Pages:
         return self.render(request, "data", f"Export the data of {person}", form.status, form=form, person=person, back=back)
 
     def refused(self, request: HttpRequest, what: str, person: User | None = None) -> PermissionDenied:
-        audit.record(audit.Kind.ACT_REFUSED, user=person, actor=operator(request), reason=what)
+        audit.record(audit.Kind.ACT_REFUSED, user=person, actor=operator(request), reason=audit.Reason.NOT_PERMITTED, data={"act": what})
         return PermissionDenied(what)
 
     def render(self, request: HttpRequest, name: str, title: str, status: int = HTTPStatus.OK, **context: Any) -> HttpResponse:

@@ -109,8 +109,10 @@ class UserAdmin(Acting, lists.People, Whole):
         except (NotPermitted, PermissionDenied) as refusal:
             person = self.get_object(request, object_id) if object_id else None
             if request.method == "POST":
-                reason = "edit" if object_id else "create"
-                audit.record(audit.Kind.ACT_REFUSED, user=person, actor=operator(request), reason=reason)
+                act = "edit" if object_id else "create"
+                audit.record(
+                    audit.Kind.ACT_REFUSED, user=person, actor=operator(request), reason=audit.Reason.NOT_PERMITTED, data={"act": act}
+                )
             raise PermissionDenied from refusal
         except IntegrityError:
             messages.error(request, "Somebody else took this name or address a moment ago. Nothing was saved.")

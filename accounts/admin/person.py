@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, NamedTuple
 
 from django.contrib import admin
@@ -82,10 +81,7 @@ def _mails_of(person: User, most: int) -> Iterable[OutgoingMail]:
 
 def _events_of(person: User, most: int) -> Iterable[AuditEvent]:
     """Also what was typed as this person's name or address: guesses at it are throttled without a look at who that is."""
-    events = AuditEvent.objects.select_related("user", "actor").order_by("-at", "-pk")
-    typed = events.filter(user=None, name__in=[person.username, *filter(None, [person.email])])
-    both = chain(events.filter(user=person)[:most], typed[:most])
-    return sorted(both, key=lambda event: (event.at, event.pk), reverse=True)[:most]
+    return AuditEvent.objects.select_related("user", "actor").newest_about(person, most)
 
 
 def _request(event: AuditEvent) -> SafeString | str:

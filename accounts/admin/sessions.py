@@ -10,6 +10,7 @@ from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist import admin as registers_them  # noqa: F401
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
+from accounts import reason_texts
 from accounts.admin.acting import Acting
 from accounts.admin.base import Readable
 from accounts.admin.filters import OwnerFilter
@@ -49,7 +50,7 @@ class SessionAdmin(Acting, OfPeople, Readable):
     @admin.display(description="state")
     def state(self, session: Session) -> Badge:
         if session.revoked_at:
-            return Badge(f"Ended: {session.revoked_why}")
+            return Badge(f"Ended: {reason_texts.text(session.revoked_why, {})}")
         return Badge("Live", "good") if session.expires_at > now() else Badge("Expired")
 
     @admin.display(description="device")

@@ -7,7 +7,7 @@ The list is filtered by what stands in its address, so that any page can link to
 ``actor``      primary key of the operator who did it
 ``person``     user name, e-mail address or uuid: what happened to that account, what it did as an operator, and what was typed so
 ``kind``       one kind, or several with commas between: ``login_failed,throttled``
-``reason``     the whole reason of an event
+``reason``     the reason code of an event
 ``contract``   the name of a contract
 ``address``    an address, or a network as in ``10.0.0.0/8``
 ``session``    uuid of a session
@@ -43,6 +43,7 @@ from accounts.admin.base import Readable, operator
 from accounts.admin.downloads import PRIVATE, ExportForm, download, joined
 from accounts.admin.links import events_url, request_url
 from accounts.models import AuditEvent, User
+from accounts.reasons import label
 from accounts.trail import Selection
 
 RANGES = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
@@ -119,7 +120,7 @@ class TrailForm(forms.Form):
     def notes(self) -> list[str]:
         """What a link asked for that has no field to show it."""
         hidden = [str(field.name) for field in self.hidden_fields() if self.data.get(field.name)]
-        return [f"{name.replace('_', ' ')} {self.data[name]}" for name in hidden]
+        return [f"{name.replace('_', ' ')} {label(self.data[name]) if name == 'reason' else self.data[name]}" for name in hidden]
 
 
 class TrailList(ChangeList):
@@ -150,7 +151,7 @@ class AuditEventAdmin(Readable):
     list_display = ("when", "what", "whom", "contract", "origin", "request")
     list_display_links = ("when",)
     list_per_page = 50
-    fields = ("what", "when", "kind", "name", "whom", "by", "reason", "contract", "origin", "session", "request")
+    fields = ("what", "when", "kind", "name", "whom", "by", "reason", "data", "note", "contract", "origin", "session", "request")
     readonly_fields = fields
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -259,10 +260,10 @@ class AuditEventAdmin(Readable):
 
     def record_export(self, request: HttpRequest, asked: TrailForm, selection: Selection, form: ExportForm) -> None:
         """Put an export on record, before its first line is sent."""
-        what = (urlencode(asked.given) or "all")[:40]  # the reason comes behind it, and has to fit
-        reason = f"{form.cleaned_data['form']}, {what}: {form.cleaned_data['reason']}"
+        data = {"filter": urlencode(asked.given) or "all", "format": form.cleaned_data["form"]}
         person = trail.find_person(selection.person) if selection.person else None  # whose erasure then reaches this record too
-        audit.record(audit.Kind.EXPORTED, user=person, actor=operator(request), name="events", reason=reason)
+        by, note = operator(request), form.cleaned_data["reason"]
+        audit.record(audit.Kind.EXPORTED, user=person, actor=by, name="events", reason=audit.Reason.EXPORT, data=data, note=note)
 
     def may_view(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):

@@ -10,9 +10,10 @@ from django.db.models import Count, Min, Q, Subquery
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 
-from accounts import charts, first_password, operators, statistics
+from accounts import charts, first_password, operators, reasons, statistics
 from accounts.admin.links import events_url, rows_url
 from accounts.models import AuditEvent, OutgoingMail, Session, SigningKey, User
+from accounts.reasons import Reason
 from accounts.statistics import DAY, HOUR, MAILS, OTHER, Past, Thing
 
 Kind = AuditEvent.Kind
@@ -20,7 +21,6 @@ OVERDUE = timedelta(minutes=5)  # a mail that waits longer than this for its tur
 STALE = timedelta(hours=2)  # what is live is counted more often than this wherever a worker runs
 ROTATE_EVERY = timedelta(days=90)
 MOST_LINES = 6  # colours that can be told apart
-ADMIN_LOGIN = "signed in to the admin"
 LOGINS, MANY_REFUSED = (Kind.LOGIN_FAILED, Kind.LOGIN), 10
 ALARMS = {
     Kind.KEY_LEAKED: "An API key was reported as leaked, and ended: {} in the last 24 hours.",
@@ -57,7 +57,7 @@ class Line(NamedTuple):
         if self.kinds[0] in MAILS:
             fates = ",".join(MAILS[kind] for kind in self.kinds)
             return rows_url(OutgoingMail, fate__exact=fates, closed=f"{_iso(start)}/{_iso(end)}")
-        reason = ADMIN_LOGIN if self.contract == "" else self.reason
+        reason = Reason.SIGNED_IN_TO_ADMIN if self.contract == "" else self.reason
         return events_url(kind=",".join(self.kinds), contract=self.contract, reason=reason, at_from=_iso(start), at_to=_iso(end))
 
 
@@ -76,8 +76,9 @@ class Subject:
         return Line("All", self.kinds or tuple(dict.fromkeys(kind for line in self.lines for kind in line.kinds)))
 
     def line(self, name: str) -> Line:
-        line = Line(name or f"no {self.split}", self.kinds)
-        return line._replace(contract=name) if self.split == "contract" else line._replace(reason=name)
+        if self.split == "contract":
+            return Line(name or "no contract", self.kinds, contract=name)
+        return Line(reasons.label(name) or "no reason", self.kinds, reason=name)
 
     def drawn(self, past: Past) -> list[Line]:
         """The lines of this chart, the longest first, and no more than can be told apart."""
@@ -108,10 +109,10 @@ SUBJECTS = (
         "Nobody asked for a reset, nor changed a password.",
         lines=(
             Line("Reset asked for", (Kind.RESET_ASKED,)),
-            Line("Reset by link", (Kind.PASSWORD_CHANGED,), reason="reset by link"),
-            Line("Reset by code", (Kind.PASSWORD_CHANGED,), reason="reset by code"),
-            Line("Changed", (Kind.PASSWORD_CHANGED,), reason="changed"),
-            Line("Temporary one replaced", (Kind.PASSWORD_CHANGED,), reason="chosen in place of a temporary one"),
+            Line("Reset by link", (Kind.PASSWORD_CHANGED,), reason=Reason.RESET_BY_LINK),
+            Line("Reset by code", (Kind.PASSWORD_CHANGED,), reason=Reason.RESET_BY_CODE),
+            Line("Changed", (Kind.PASSWORD_CHANGED,), reason=Reason.CHANGED),
+            Line("Temporary one replaced", (Kind.PASSWORD_CHANGED,), reason=Reason.TEMPORARY_REPLACED),
             Line("Reset refused", (Kind.RESET_FAILED,)),
         ),
     ),

@@ -19,8 +19,8 @@ def export(
     people: QuerySet[User], form: Format, *, what: str, actor: User | None = None, reason: str = "", hashes: bool = False
 ) -> Iterator[str]:
     """The text of a file of these accounts, in pieces, once it is on record that it was asked for. ``hashes`` is for moving out."""
-    told = f"{what}, {form}" + (", with password hashes" if hashes else "") + (f": {reason}" if reason else "")
-    audit.record(audit.Kind.EXPORTED, actor=actor, reason=told)
+    data = {"what": what, "format": form, **({"hashes": True} if hashes else {})}
+    audit.record(audit.Kind.EXPORTED, actor=actor, reason=audit.Reason.EXPORT, data=data, note=reason)
     columns = (*PUBLIC, "password_hash") if hashes else PUBLIC
     found = rows(people, columns)
     return csv_text(columns, found) if form == "csv" else jsonl_text(found)

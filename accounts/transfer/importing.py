@@ -18,13 +18,14 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
-from accounts import identifier_changes, operators, origin
+from accounts import audit, identifier_changes, operators
 from accounts.audit import Kind
 from accounts.errors import MissingReason, NotPermitted
 from accounts.hashing_pool import PROCESSORS
 from accounts.hashing_pool import pool as hashing_pool
 from accounts.models import AuditEvent, PasswordReset, User
 from accounts.origin import printable
+from accounts.reasons import Reason
 from accounts.transfer.candidates import Candidate, Refused, candidate
 from accounts.transfer.reading import PROFILE, Row
 from accounts.transfer.seen import Mention, Seen
@@ -203,9 +204,9 @@ class _Batch:
         self.date([each for each in plan.fresh if each.created_at])
         readdressed = self.change(plan.changed)
         AuditEvent.objects.bulk_create(
-            [self.event(Kind.IMPORTED, user, self.told(each)) for user, each in zip(users, plan.fresh, strict=True)]
-            + [self.event(Kind.ACCOUNT_CHANGED, user, f"{', '.join(names)}, from {self.source}") for user, names in plan.changed]
-            + [self.event(Kind.IDENTIFIERS_CHANGED, user, f"email {old or 'none'} → {user.email or 'none'}") for user, old in readdressed]
+            [self.imported(user, each) for user, each in zip(users, plan.fresh, strict=True)]
+            + [self.event(Kind.ACCOUNT_CHANGED, user, Reason.FIELDS, fields=names, source=self.source) for user, names in plan.changed]
+            + [self.event(Kind.IDENTIFIERS_CHANGED, user, Reason.IDENTIFIERS, email=[old, user.email]) for user, old in readdressed]
         )
 
     def date(self, dated: list[Candidate]) -> None:
@@ -228,21 +229,12 @@ class _Batch:
             identifier_changes.tell(user, {"email": (before or "", user.email or "")})
         return readdressed
 
-    def told(self, each: Candidate) -> str:
-        how = f"from {self.source}" + (", with a password hash" if each.hashed else "")
-        return ": ".join(filter(None, (how, self.options.reason.strip())))
+    def imported(self, user: User, each: Candidate) -> AuditEvent:
+        hashed = {"hashed": True} if each.hashed else {}
+        return self.event(Kind.IMPORTED, user, Reason.IMPORTED_FROM, note=self.options.reason, source=self.source, **hashed)
 
-    def event(self, kind: str, user: User, reason: str) -> AuditEvent:
-        here = origin.current()
-        return AuditEvent(
-            kind=kind,
-            user=user,
-            actor=self.actor,
-            name=str(user.username),
-            address=here.address,
-            request_id=here.request_id,
-            reason=printable(reason, 200),
-        )
+    def event(self, kind: str, user: User, reason: Reason, *, note: str = "", **data: Any) -> AuditEvent:
+        return AuditEvent(**audit.event(kind, user=user, actor=self.actor, reason=reason, data=data, note=note))
 
 
 class _Accounts:

@@ -20,10 +20,10 @@ EVENT = ("at", "kind", "name", "session", "contract", "address", "request_id")
 
 def export(person: User, *, actor: User | None = None, reason: str = "") -> dict[str, Any]:
     """Everything about this account but its secrets, once it is on record that it was asked for. ``docs/operating.md`` tells its shape."""
-    audit.record(audit.Kind.PERSON_EXPORTED, user=person, actor=actor, reason=reason)
+    audit.record(audit.Kind.PERSON_EXPORTED, user=person, actor=actor, note=reason)
     names = [name for name in (person.username, person.email) if name]
     mails = OutgoingMail.objects.filter(Q(user=person) | Q(user=None, typed__in=names))
-    happened = AuditEvent.objects.filter(Q(user=person) | Q(user=None, name__in=names))
+    happened = AuditEvent.objects.about(person)
     # Of what they did as an operator, to whom is about others.
     did = AuditEvent.objects.filter(actor=person).exclude(user=person)
     held: dict[str, Any] = {

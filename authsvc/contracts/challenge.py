@@ -10,6 +10,7 @@ from rest_framework.request import Request
 
 from accounts import errors, limits, parsing, passwords, sessions
 from accounts.contract import Contract, Phrase
+from accounts.reasons import Reason
 from accounts.viewsets import LoginViewSet, OpenViewSet, RefreshViewSet, ResetViewSet, ShapeClass, answer
 from authsvc.contracts.fields import Out, Password, Says, Shape, Text, TokenText
 from authsvc.contracts.paths import route
@@ -120,7 +121,7 @@ class Refresh(RefreshViewSet):
 
     def refresh(self, request: Request) -> HttpResponse:
         asked = self.read(self.refresh_in)
-        limits.count("refreshes of one token", sessions.refresh_token_id(asked["refresh"]), settings.CHALLENGE_REFRESH_RATE)
+        limits.count(Reason.REFRESHES_OF_TOKEN, sessions.refresh_token_id(asked["refresh"]), settings.CHALLENGE_REFRESH_RATE)
         return self.write(self.refresh_out, sessions.refresh(self.contract, asked["refresh"], identifier=asked["login"]))
 
 

@@ -15,6 +15,7 @@ from authsvc.contracts import bearer
 from tests.admin.acting import act, address, ask, choose, lock
 from tests.conftest import PASSWORD
 from tests.crowd import at_once
+from tests.trail import told
 
 pytestmark = pytest.mark.usefixtures("db")
 LIST, INDEX, LOGIN = reverse("admin:accounts_user_changelist"), reverse("admin:index"), reverse("admin:login")
@@ -40,7 +41,7 @@ def page(user):
 
 def events():
     found = AuditEvent.objects.exclude(actor=None).order_by("pk")
-    return [(event.kind, event.name, event.actor and event.actor.username, event.reason) for event in found]
+    return [(event.kind, event.name, event.actor and event.actor.username, told(event)) for event in found]
 
 
 def refresh(*users):
@@ -270,7 +271,7 @@ def test_a_wrong_password_counts_like_one_at_the_door(as_olga, alice, caller):
     assert (answer.status_code, int(answer["Retry-After"]) > 0) == (429, True)
     assert "Too many wrong passwords" in text(answer)
     assert caller.json("/v1/login", {"username": "olga", "password": PASSWORD}).status_code == 429
-    failed = AuditEvent.objects.filter(kind="login_failed", name="olga", contract="admin", reason="wrong password")
+    failed = AuditEvent.objects.filter(kind="login_failed", name="olga", contract="admin", reason="wrong_password")
     assert (failed.count(), AuditEvent.objects.filter(kind="throttled", name="olga").exists()) == (10, True)
     refresh(alice)
     assert alice.is_active

@@ -35,8 +35,8 @@ def lived(alice, bob, olga):
         mail.close(OutgoingMail.Fate.FAILED if error else OutgoingMail.Fate.SENT)
     with origin.entered(origin.Origin(request_id="0123456789abcdef", address="192.0.2.7", contract="form")):
         audit.record(audit.Kind.LOGIN, user=alice)
-        audit.record(audit.Kind.LOGIN_FAILED, user=alice, reason="wrong password")
-        audit.record(audit.Kind.THROTTLED, name="alice", reason="more than 10/5m wrong guesses by name")
+        audit.record(audit.Kind.LOGIN_FAILED, user=alice, reason="wrong_password")
+        audit.record(audit.Kind.THROTTLED, name="alice", reason="guesses_by_name", data={"limit": 10, "seconds": 300})
     people = (
         User(username=f"person{n:02}", email=f"person{n:02}@example.com", name=f"Person {n}", password="x", is_active=n % 9 > 0)
         for n in range(70)

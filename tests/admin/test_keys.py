@@ -12,6 +12,7 @@ from apikeys import keys, usage
 from apikeys.models import APIKey
 from tests.admin.acting import act, ask, choose
 from tests.conftest import PASSWORD
+from tests.trail import told
 
 pytestmark = pytest.mark.usefixtures("db")
 LIST = reverse("admin:apikeys_apikey_changelist")
@@ -111,7 +112,7 @@ def test_olga_ends_many_and_it_is_on_record(as_olga, olga, alice, bob, caller):
     assert caller.get("/api/v1/auth/me", secret).status_code == 401
     assert set(APIKey.objects.values_list("ended_why", flat=True)) == {"ended by an operator", "deleted by its owner"}
     events = AuditEvent.objects.filter(kind="keys_ended").order_by("pk")
-    assert {(event.user, event.actor, event.reason) for event in events} == {
+    assert {(event.user, event.actor, told(event)) for event in events} == {
         (alice, olga, f"{hers.public_id} ended: ticket 7"),
         (bob, olga, f"{his.public_id} ended: ticket 7"),
     }

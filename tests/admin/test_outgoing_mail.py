@@ -12,6 +12,7 @@ from accounts.models import AuditEvent, OutgoingMail, User
 from tests.admin.acting import act, choose
 from tests.conftest import PASSWORD
 from tests.mailbox import token_in
+from tests.trail import told
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/accounts/outgoingmail/"
@@ -56,7 +57,7 @@ def test_what_was_given_up_is_sent_again(desk, alice, olga, given_up):
     assert answer["Location"] == LIST
     assert "Will be sent again: Reset link and code, to alice@example.com." in desk.get(LIST).content.decode()
     event = AuditEvent.objects.get(kind="mail_sent_again")
-    assert (event.user, event.actor, event.reason) == (alice, olga, f"mail {given_up.pk}, reset")
+    assert (event.user, event.actor, told(event)) == (alice, olga, f"mail {given_up.pk}, reset")
     assert (given_up.fate, given_up.closed_at, given_up.tries) == ("waiting", None, 0)
     assert given_up.give_up_at > now()
 
@@ -91,7 +92,7 @@ def test_what_waits_is_sent_now_from_the_list(desk, put_off):
     asked = choose(desk, "send_now", put_off)
     act(desk, "send_now", put_off, reason="", next=asked.context["next"])
     assert OutgoingMail.objects.due().exists()
-    assert AuditEvent.objects.get(kind="mail_sent_again").reason == f"mail {put_off.pk}, reset"
+    assert told(AuditEvent.objects.get(kind="mail_sent_again")) == f"mail {put_off.pk}, reset"
 
 
 def test_a_mail_that_a_worker_is_sending_is_left_to_it(desk, put_off):

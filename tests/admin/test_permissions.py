@@ -113,7 +113,7 @@ def given_up_mail(owner):
 
 
 def event(owner):
-    audit.record(audit.Kind.LOGIN_FAILED, user=owner, reason="wrong password")
+    audit.record(audit.Kind.LOGIN_FAILED, user=owner, reason="wrong_password")
     return AuditEvent.objects.get(user=owner)
 
 

@@ -169,8 +169,8 @@ def test_her_mails_and_what_became_of_them(client, alice, bob):
 
 def test_what_happened_in_sentences_also_to_her_name(client, olga, alice, bob):
     with origin.entered(origin.Origin(request_id="0123456789abcdef", address="192.0.2.7", contract="form")):
-        audit.record(audit.Kind.LOGIN_FAILED, user=alice, reason="wrong password")
-        audit.record(audit.Kind.THROTTLED, name="alice@example.com", reason="more than 10/5m wrong guesses by name")
+        audit.record(audit.Kind.LOGIN_FAILED, user=alice, reason="wrong_password")
+        audit.record(audit.Kind.THROTTLED, name="alice@example.com", reason="guesses_by_name", data={"limit": 10, "seconds": 300})
     audit.record(audit.Kind.LOGIN, user=bob)
     operators.carry_out(operators.FORCE_CHANGE, operator=olga, person=alice, reason="phishing")
     forced, throttled, failed = shown(client, alice)["events"]

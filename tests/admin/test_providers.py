@@ -11,6 +11,7 @@ from accounts.errors import NotPermitted
 from accounts.models import AuditEvent, User
 from apikeys.models import ProviderCredential
 from tests.conftest import PASSWORD
+from tests.trail import told
 
 pytestmark = pytest.mark.usefixtures("db")
 LIST, ADD = (reverse(f"admin:apikeys_providercredential_{name}") for name in ("changelist", "add"))
@@ -41,7 +42,7 @@ def test_olga_stores_credentials(as_olga, olga):
     assert (aws().key_id, aws().region, aws().open()) == (KEY_ID, "eu-north-1", SECRET)
     event = change()
     assert (event.kind, event.name, event.actor) == ("credentials_changed", "aws", olga)
-    assert event.reason == f"{KEY_ID}, eu-north-1, new secret: the yearly one"
+    assert told(event) == f"{KEY_ID}, eu-north-1, new secret: the yearly one"
 
 
 def test_nvidia_has_nothing_but_a_secret(as_olga):
@@ -54,7 +55,7 @@ def test_olga_changes_the_region_and_leaves_the_secret(as_olga, olga, stored):
     assert as_olga.post(AWS, {"key_id": KEY_ID, "region": "us-east-1", "secret": "", **SURE}).status_code == 302
     assert (aws().region, aws().sealed) == ("us-east-1", before)
     event = change()
-    assert (event.actor, event.reason) == (olga, f"{KEY_ID}, us-east-1, same secret: the yearly one")
+    assert (event.actor, told(event)) == (olga, f"{KEY_ID}, us-east-1, same secret: the yearly one")
 
 
 def test_olga_replaces_the_secret(as_olga, stored):
@@ -104,7 +105,7 @@ def test_olga_deletes_credentials(as_olga, olga, stored):
     assert as_olga.post(DELETE, SURE).status_code == 302
     assert not ProviderCredential.objects.exists()
     event = change()
-    assert (event.kind, event.name, event.actor, event.reason) == ("credentials_deleted", "aws", olga, "the yearly one")
+    assert (event.kind, event.name, event.actor, told(event)) == ("credentials_deleted", "aws", olga, "the yearly one")
     assert as_olga.post(DELETE, SURE).status_code == 302
 
 
@@ -147,7 +148,7 @@ def test_olga_sees_it_masked_and_that_look_is_on_record(as_olga, olga, stored):
     assert f"wJal{'*' * 28}EKEY" in page
     assert "hand the new one to the programs that use it" in page
     event = AuditEvent.objects.get(kind="credentials_viewed")
-    assert (event.user, event.reason, event.contract) == (olga, "aws", "admin")
+    assert (event.user, told(event), event.contract) == (olga, "aws", "admin")
 
 
 def test_a_secret_that_cannot_be_decrypted_is_said_to_be_so_and_can_be_stored_again(as_olga, stored):

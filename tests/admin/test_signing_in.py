@@ -94,14 +94,14 @@ def test_a_sign_in_is_on_record_and_so_are_a_refusal_and_the_way_out(client, olg
     sign_in(client)
     client.post(LOGOUT)
     failed, succeeded, left = AuditEvent.objects.order_by("pk")
-    assert (failed.kind, failed.user, failed.reason) == (AuditEvent.Kind.LOGIN_FAILED, olga, "wrong password")
+    assert (failed.kind, failed.user, failed.reason) == (AuditEvent.Kind.LOGIN_FAILED, olga, "wrong_password")
     assert (succeeded.kind, succeeded.user, succeeded.address) == (AuditEvent.Kind.LOGIN, olga, "127.0.0.1")
-    assert (left.kind, left.user, left.reason) == (AuditEvent.Kind.LOGOUT, olga, "signed out of the admin")
+    assert (left.kind, left.user, left.reason) == (AuditEvent.Kind.LOGOUT, olga, "signed_out_of_admin")
     assert {event.contract for event in (failed, succeeded, left)} == {"admin"}
     assert not signed_in(client)
 
 
-@pytest.mark.parametrize(("who", "reason"), [("alice", "no operator"), ("olga", "password must be changed")])
+@pytest.mark.parametrize(("who", "reason"), [("alice", "not_an_operator"), ("olga", "password_change_required")])
 def test_a_right_password_that_opens_nothing_here_is_on_record(client, alice, olga, who, reason):
     User.objects.filter(username="olga").update(must_change_password=True)
     sign_in(client, who)
@@ -177,9 +177,9 @@ def test_whoever_idles_is_signed_out(client, olga):
     wait(client, minutes=31)
     answer = client.get(LIST, follow=True)
     assert answer.redirect_chain == [(f"{LOGIN}?next={LIST}", 302)]
-    assert "You were signed out: idle for too long. Please sign in again." in answer.content.decode()
+    assert "You were signed out of the admin: idle for too long. Please sign in again." in answer.content.decode()
     assert not BrowserSession.objects.exists()
-    assert AuditEvent.objects.get(kind="logout").reason == "signed out of the admin: idle for too long"
+    assert AuditEvent.objects.get(kind="logout").reason == "admin_idle"
 
 
 def test_the_row_of_an_idle_session_expires_whatever_page_is_opened(client, olga):
@@ -196,7 +196,7 @@ def test_nobody_stays_for_longer_than_a_day_of_work(client, olga):
         assert signed_in(client)
     wait(client, minutes=20)
     assert not signed_in(client)
-    assert AuditEvent.objects.get(kind="logout").reason == "signed out of the admin: signed in for too long"
+    assert AuditEvent.objects.get(kind="logout").reason == "admin_too_long"
     sign_in(client)
     assert signed_in(client)
 

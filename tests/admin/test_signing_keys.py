@@ -11,6 +11,7 @@ from accounts.errors import InvalidToken, MissingReason, NotPermitted
 from accounts.models import AuditEvent, SigningKey, User
 from authsvc.contracts import bearer
 from tests.conftest import PASSWORD
+from tests.trail import told
 
 pytestmark = pytest.mark.usefixtures("db")
 LIST, ROTATE = (reverse(f"admin:accounts_signingkey_{name}") for name in ("changelist", "rotate"))
@@ -47,7 +48,7 @@ def test_olga_rotates_and_nobody_is_logged_out(as_olga, olga, alices):
     assert (key("current").kid, key("previous").kid) == (following, current)
     assert sessions.identify(alices.access).username == "alice"
     event = AuditEvent.objects.get(kind="signing_key_rotated")
-    assert (event.actor, event.name, event.reason) == (olga, following, "the yearly one")
+    assert (event.actor, event.name, event.note) == (olga, following, "the yearly one")
 
 
 def test_the_page_says_what_clients_will_notice_before_anything_happens(as_olga):
@@ -86,7 +87,7 @@ def test_olga_retires_a_leaked_key_and_its_tokens_with_it(as_olga, olga, alices)
     with pytest.raises(InvalidToken):
         sessions.identify(alices.access)
     event = AuditEvent.objects.get(kind="signing_key_retired")
-    assert (event.actor, event.name, event.reason) == (olga, leaked, "found on a laptop")
+    assert (event.actor, event.name, event.note) == (olga, leaked, "found on a laptop")
 
 
 @pytest.mark.parametrize("use", ["current", "next"])
@@ -132,7 +133,7 @@ def test_the_core_refuses_whoever_is_no_super_admin_any_more_and_puts_it_on_reco
     with pytest.raises(NotPermitted):
         custody.retire_signing_key(olga, kid, "because")
     assert key("current").kid == kid
-    assert [event.reason for event in AuditEvent.objects.filter(kind="act_refused", actor=olga).order_by("pk")] == [
+    assert [told(event) for event in AuditEvent.objects.filter(kind="act_refused", actor=olga).order_by("pk")] == [
         "rotate the signing keys",
         f"retire the signing key {kid}",
     ]

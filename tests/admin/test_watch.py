@@ -68,8 +68,9 @@ def test_a_generated_password_is_to_be_changed_by_its_owner_or_by_another_super_
 
 def test_a_month_is_shown_by_the_hour_and_by_the_day(desk, alice):
     for at in (now() - 3 * HOUR, now() - 3 * HOUR, now() - timedelta(days=9), now() - timedelta(days=45)):
-        month.event(Kind.LOGIN_FAILED, at, user=alice, reason="wrong password", contract="form")
-    month.event(Kind.LOGIN_FAILED, now() - 4 * HOUR, name="nobody", reason="no such account", contract="form")
+        month.event(Kind.LOGIN_FAILED, at, user=alice, reason="wrong_password", contract="form")
+    month.event(Kind.LOGIN_FAILED, now() - 4 * HOUR, name="nobody", reason="no_such_account", contract="form")
+    month.count()
     page = desk.get(PAGE)
     hours, days = (chart(page, "Refused logins, by true reason", heading) for heading in ("Last 24 hours", "Last 30 days"))
     assert [(label, number.count) for label, number in hours.legend] == [("wrong password", 2), ("no such account", 1)]
@@ -82,9 +83,10 @@ def test_a_month_is_shown_by_the_hour_and_by_the_day(desk, alice):
 @pytest.mark.parametrize("heading", ["Last 24 hours", "Last 30 days"])
 def test_every_number_of_a_chart_leads_to_its_rows(desk, alice, title, heading):
     month.fill(alice, scale=0.1)
-    month.event(Kind.THROTTLED, now() - HOUR, user=alice, reason="more than 10/5m wrong guesses by name", contract="form")
-    month.event(Kind.REFRESH_REUSED, now() - 2 * HOUR, user=alice, reason="session ended: one of two holders is not its owner")
+    month.event(Kind.THROTTLED, now() - HOUR, user=alice, reason="guesses_by_name", data={"limit": 10, "seconds": 300}, contract="form")
+    month.event(Kind.REFRESH_REUSED, now() - 2 * HOUR, user=alice, reason="token_reused")
     month.mail(alice, fate="failed", at=now() - HOUR).save()
+    month.count()
     shown = chart(desk.get(PAGE), title, heading)
     last = next(row for row in shown.newest_first if row.all.count)
     numbers = [shown.total, *(number for _, number in shown.legend), *last.numbers, last.all]
@@ -145,7 +147,7 @@ def test_a_mail_that_is_due_now_is_no_trouble(desk, alice):
 @pytest.mark.parametrize(("refused", "logins", "noticed"), [(10, 0, True), (9, 0, False), (10, 1, False)])
 def test_it_is_noticed_when_nobody_can_log_in(alice, refused, logins, noticed):
     for _ in range(refused):
-        month.event(Kind.LOGIN_FAILED, now(), user=alice, reason="wrong password")
+        month.event(Kind.LOGIN_FAILED, now(), user=alice, reason="wrong_password")
     for _ in range(logins):
         month.event(Kind.LOGIN, now(), user=alice)
     told = [notice.text for notice in watch.context(alice)["notices"]]
@@ -227,6 +229,7 @@ def test_the_daily_jobs_are_one_click_away(desk):
 def test_the_page_costs_the_same_whatever_happened(desk, alice, scale, django_assert_num_queries):
     month.fill(alice, scale)
     month.mail(alice, fate="waiting", at=now() + HOUR, error="421 try later").save()
+    month.count()
     statistics.tend()
     desk.get(PAGE)
     with django_assert_num_queries(13):

@@ -15,6 +15,7 @@ from tests.pages.people import DESK, PHONE
 def busy(alice):
     """A month of a busy service, and a mail server that has just become difficult."""
     month.fill(alice, scale=0.3)
+    month.count()
     for contract, count in (("bearer", 9), ("camel", 5), ("form", 3)):
         for _ in range(count):
             month.session(alice, contract)

@@ -42,7 +42,7 @@ def token(caller, alice):
 
 def events():
     found = AuditEvent.objects.filter(kind__startswith="credentials").order_by("pk")
-    return list(found.values_list("kind", "name", "reason"))
+    return [(event.kind, event.name, event.reason, event.data.get("provider", "")) for event in found]
 
 
 def refused(status, text):
@@ -222,7 +222,7 @@ def test_a_secret_in_anothers_row_cannot_be_read(caller, stored, token):
 def test_each_look_is_on_record(caller, stored, token, alice):
     answer = caller.get(AWS, token)
     caller.get("/api/auth/nvidia-credentials", token)
-    assert events() == [("credentials_viewed", "alice", "aws"), ("credentials_viewed", "alice", "nvidia")]
+    assert events() == [("credentials_viewed", "alice", "provider", name) for name in ("aws", "nvidia")]
     event = AuditEvent.objects.filter(kind="credentials_viewed").earliest("pk")
     assert (event.user, event.contract, event.address) == (alice, "envelope", "127.0.0.1")
     assert event.request_id == answer["X-Request-ID"]
@@ -236,10 +236,10 @@ def test_each_refusal_is_on_record(caller, token, alice, settings):
     caller.get(NVIDIA, token)
     become(alice, is_staff=False)
     caller.get(AWS, token)
-    assert [event[2][:30] for event in events() if event[0] == "credentials_refused"] == [
-        "aws: nothing stored",
-        "nvidia: the secret of NVIDIA credentials"[:30],
-        "aws: role user",
+    assert [event[2:] for event in events() if event[0] == "credentials_refused"] == [
+        ("nothing_stored", "aws"),
+        ("unreadable", "nvidia"),
+        ("admin_required", "aws"),
     ]
 
 

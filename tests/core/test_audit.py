@@ -35,9 +35,9 @@ def test_a_login_is_on_record(caller, alice):
 @pytest.mark.parametrize(
     ("username", "password", "known", "reason"),
     [
-        ("alice", "wrong", True, "wrong password"),
-        ("nobody", PASSWORD, False, "no such account"),
-        ("bob", PASSWORD, True, "account is not active"),
+        ("alice", "wrong", True, "wrong_password"),
+        ("nobody", PASSWORD, False, "no_such_account"),
+        ("bob", PASSWORD, True, "account_inactive"),
     ],
 )
 def test_a_refused_login_is_on_record_with_its_true_reason(caller, alice, bob, username, password, known, reason):
@@ -104,7 +104,7 @@ def test_a_refused_refresh_is_on_record_with_its_true_reason(caller, alice):
     caller.json("/v1/token-refresh", {"username": "alice", "refresh_token": token})
     event = AuditEvent.objects.get(kind=Kind.REFRESH_FAILED)
     assert (event.user, event.name, event.session) == (alice, "alice", Session.objects.get().pk)
-    assert (event.contract, event.reason) == ("challenge", "issued by bearer")
+    assert (event.contract, event.reason, event.data) == ("challenge", "other_contract", {"contract": "bearer"})
 
 
 def test_a_refresh_and_a_look_leave_no_record(caller, alice):

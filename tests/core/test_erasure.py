@@ -166,7 +166,7 @@ def test_a_browser_that_is_signed_in_to_the_admin_is_out(olga):
 
 def test_what_is_left_can_be_erased_or_worked_on_by_nobody(alice, olga):
     erasure.erase(alice)
-    with pytest.raises(NotPermitted, match="erased already"):
+    with pytest.raises(NotPermitted, match="erased_already"):
         erasure.erase(alice)
     for act in (operators.ERASE, operators.REACTIVATE, operators.GIVE_TEMPORARY_PASSWORD, operators.CHANGE_ROLE):
         with pytest.raises(NotPermitted):
@@ -186,11 +186,11 @@ def test_only_super_admins_erase_and_nobody_themselves(alice, olga):
 
 
 def test_the_last_super_admin_stays(olga):
-    with pytest.raises(NotPermitted, match="the last super admin"):
+    with pytest.raises(NotPermitted, match="last_super_admin"):
         erasure.erase(olga)
     other = User.objects.create_superuser("otto", PASSWORD)
     erasure.erase(olga)
-    with pytest.raises(NotPermitted, match="the last super admin"):
+    with pytest.raises(NotPermitted, match="last_super_admin"):
         erasure.erase(other)
 
 
@@ -217,7 +217,7 @@ def test_an_act_or_a_login_that_an_erasure_overtakes_is_on_record_without_the_na
     """The caller read the account a moment ago, by the name that it had then."""
     overtaken, read = passwords.authenticate("alice", PASSWORD), User.objects.get(pk=alice.pk)
     erasure.erase(alice)
-    with pytest.raises(InvalidCredentials, match="account changed during login"):
+    with pytest.raises(InvalidCredentials, match="account_changed"):
         sessions._open_for(bearer.contract, overtaken)
     with pytest.raises(NotPermitted):
         operators.carry_out(operators.DEACTIVATE, operator=olga, person=read, reason="asked to")

@@ -4,20 +4,25 @@ import inspect
 
 import pytest
 
-from accounts import errors, explanations
+from accounts import errors, explanations, reason_texts
 from accounts.models import AuditEvent, User
+from accounts.reasons import Reason
 from apikeys import errors as key_errors
 
 Kind = AuditEvent.Kind
+DATA = (
+    *("limit", "detail", "contract", "fields", "source", "address", "mail", "kind", "before", "after", "what", "format", "act"),
+    *("scope", "key", "network", "provider", "role", "rules", "places"),
+)
 ALICE, OLGA = User(pk=1, username="alice"), User(pk=2, username="olga")
 
 
-def told(kind, name="alice", reason="", user=ALICE, actor=None):
-    return explanations.sentence(AuditEvent(kind=kind, name=name, reason=reason, user=user, actor=actor))
+def told(kind, name="alice", reason="", user=ALICE, actor=None, data=None, note=""):
+    return explanations.sentence(AuditEvent(kind=kind, name=name, reason=reason, user=user, actor=actor, data=data or {}, note=note))
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-@pytest.mark.parametrize("reason", ["", "because"])
+@pytest.mark.parametrize("reason", ["", "other", "wrong_password", "a code of another release"])
 def test_every_kind_of_event_is_a_sentence(kind, reason):
     sentence = told(kind, reason=reason, actor=OLGA)
     assert sentence[0].isupper() or sentence.startswith(("alice", "olga"))
@@ -37,33 +42,39 @@ def test_no_kind_is_left_out_and_none_is_told_twice():
     ("event", "sentence"),
     [
         ({"kind": Kind.LOGIN}, "alice logged in."),
-        ({"kind": Kind.LOGIN_FAILED, "reason": "wrong password"}, "alice's login was refused because the password was wrong."),
+        ({"kind": Kind.LOGIN_FAILED, "reason": "wrong_password"}, "alice's login was refused because the password was wrong."),
         (
-            {"kind": Kind.LOGIN_FAILED, "name": "alcie", "user": None, "reason": "no such account"},
+            {"kind": Kind.LOGIN_FAILED, "name": "alcie", "user": None, "reason": "no_such_account"},
             "A login as “alcie” was refused because no account has this name.",
         ),
-        ({"kind": Kind.LOGIN_FAILED, "reason": "account is not active"}, "alice's login was refused because the account is deactivated."),
+        ({"kind": Kind.LOGIN_FAILED, "reason": "account_inactive"}, "alice's login was refused because the account is deactivated."),
         (
-            {"kind": Kind.LOGIN_FAILED, "reason": "account changed during login"},
+            {"kind": Kind.LOGIN_FAILED, "reason": "account_changed"},
             "alice's login was refused because the account was changed at the same moment.",
         ),
         (
-            {"kind": Kind.THROTTLED, "reason": "more than 10/5m wrong guesses by name"},
+            {"kind": Kind.THROTTLED, "reason": "guesses_by_name", "data": {"limit": 10, "seconds": 300}},
             "Throttled: more than 10 wrong guesses for “alice” in 5 minutes.",
         ),
         (
-            {"kind": Kind.THROTTLED, "reason": "more than 100/1h wrong guesses by address"},
+            {"kind": Kind.THROTTLED, "reason": "guesses_by_address", "data": {"limit": 100, "seconds": 3600}},
             "Throttled: more than 100 wrong guesses from this address in an hour, the last of them for “alice”.",
         ),
         (
-            {"kind": Kind.REFRESH_FAILED, "reason": "issued by bearer"},
+            {"kind": Kind.REFRESH_FAILED, "reason": "other_contract", "data": {"contract": "bearer"}},
             "alice's refresh token was refused because it was issued by bearer, and is good nowhere else.",
         ),
-        ({"kind": Kind.DEACTIVATED, "actor": OLGA, "reason": "she left"}, "olga deactivated alice: she left."),
+        ({"kind": Kind.DEACTIVATED, "actor": OLGA, "note": "she left"}, "olga deactivated alice: she left."),
         ({"kind": Kind.ACCOUNT_CHANGED, "actor": OLGA, "reason": "created"}, "olga created the account alice."),
-        ({"kind": Kind.ACCOUNT_CHANGED, "actor": OLGA, "reason": "email, name"}, "olga changed the account alice: email, name."),
+        (
+            {"kind": Kind.ACCOUNT_CHANGED, "actor": OLGA, "reason": "fields", "data": {"fields": ["email", "name"]}},
+            "olga changed the account alice: email, name.",
+        ),
         ({"kind": Kind.KEY_CREATED, "name": "key_a1B2c3D4"}, "alice created the API key key_a1B2c3D4."),
-        ({"kind": Kind.CREDENTIALS_VIEWED, "reason": "aws"}, "alice looked at the masked credentials of aws."),
+        (
+            {"kind": Kind.CREDENTIALS_VIEWED, "reason": "provider", "data": {"provider": "aws"}},
+            "alice looked at the masked credentials of aws.",
+        ),
         ({"kind": Kind.SIGNING_KEY_ROTATED, "name": "4f2a", "user": None}, "An operator rotated the signing keys; 4f2a signs from now on."),
     ],
 )
@@ -72,21 +83,39 @@ def test_what_happened_in_a_sentence(event, sentence):
 
 
 @pytest.mark.parametrize(
-    ("reason", "sentence"),
+    ("reason", "data", "sentence"),
     [
-        ("more than 90/24h of refreshes of one token", "Throttled: more than 90 refreshes of one token in 24 hours."),
-        ("more than 100/1h of reset mails", "Throttled: more than 100 reset mails in an hour."),
-        ("for no reason that is known", "Somebody was throttled: for no reason that is known."),
+        ("refreshes_of_token", {"limit": 90, "seconds": 86_400}, "Throttled: more than 90 refreshes of one token in 24 hours."),
+        ("reset_mails", {"limit": 100, "seconds": 3600}, "Throttled: more than 100 reset mails in an hour."),
+        ("a code of another release", {}, "Somebody was throttled: a code of another release."),
     ],
 )
-def test_what_else_is_limited(reason, sentence):
-    assert explanations.throttled("", reason) == sentence
+def test_what_else_is_limited(reason, data, sentence):
+    assert explanations.throttled("", reason, data) == sentence
+
+
+def test_every_reason_code_has_a_sentence_and_a_label():
+    """A new code is a member and its text; both are there, and neither has a code or a brace in it."""
+    assert set(reason_texts.TEXTS) == set(Reason)
+    for code in set(Reason) - {Reason.OTHER, Reason.IDENTIFIERS}:
+        data = {name: [name] if name in ("fields", "rules") else name for name in DATA} | {"seconds": 60, "count": 2, "new_secret": True}
+        text = reason_texts.text(code, data)
+        assert text
+        assert not {"{", "}", "_", "…"} & set(text.replace("ENCRYPTION_KEYS", "").replace("SECRET_KEY_FALLBACKS", ""))
+        assert code.label
+
+
+@pytest.mark.parametrize("code", [*Reason, "a code of another release", ""])
+def test_what_an_erasure_leaves_of_a_code_is_a_sentence(code):
+    for kind in Kind:
+        assert told(kind, name="erased-1f", reason=code, note="erased").endswith(".")
 
 
 @pytest.mark.parametrize("module", [errors, key_errors])
 def test_every_refusal_of_the_core_is_explained(module):
     """But for those that no client can meet: they are about a mail, the keyring, or the admin's own pages."""
     inner = {"AuthError", "TooManyResets", "UnusableKeyring", "UnusableSealKey", "NotPermitted", "MissingReason"}
+    inner |= {"IdentifierTaken", "ChangedMeanwhile"}
     plain = {"UnsupportedGrantType", "NothingStored", "UnreadableSecret"}  # whose client was told all there is to say
     ours = {name for name, kind in inspect.getmembers(module, inspect.isclass) if kind.__module__ == module.__name__}
     assert ours - inner - plain <= set(explanations.REFUSALS)

@@ -19,6 +19,7 @@ from accounts.transfer.reading import COLUMNS, rows
 from apikeys.models import APIKey
 from authsvc.contracts import bearer
 from tests.conftest import PASSWORD
+from tests.trail import told
 
 pytestmark = pytest.mark.usefixtures("db")
 AWKWARD = [
@@ -103,7 +104,7 @@ def test_an_export_holds_no_secret_unless_it_is_asked_for(crowd, alice):
     assert json.loads(text.splitlines()[0]).keys() == set(exporting.PUBLIC)
     assert "argon2" not in text
     assert alice.password in written("--format", "jsonl", "--with-hashes")
-    assert [event.reason for event in AuditEvent.objects.filter(kind="exported").order_by("pk")] == [
+    assert [told(event) for event in AuditEvent.objects.filter(kind="exported").order_by("pk")] == [
         "all accounts, on the machine, jsonl",
         "all accounts, on the machine, jsonl, with password hashes",
     ]
@@ -179,7 +180,7 @@ def test_a_person_is_told_all_that_is_held_about_them_and_no_secret(alice, bob, 
     for hidden in (secret, key.digest, proof.token, proof.reset.token_digest, proof.reset.code_digest, alice.password, "bob", "olga"):
         assert hidden not in text
     event = AuditEvent.objects.get(kind="person_exported")
-    assert (event.user, event.actor, event.reason) == (alice, olga, "she asked")
+    assert (event.user, event.actor, event.note) == (alice, olga, "she asked")
 
 
 def test_the_command_writes_it_for_its_owner_only(tmp_path, alice):
@@ -192,7 +193,7 @@ def test_the_command_writes_it_for_its_owner_only(tmp_path, alice):
 
 
 def test_an_operator_is_told_that_they_acted_and_not_on_whom(alice, olga):
-    AuditEvent.objects.create(kind="deactivated", user=alice, actor=olga, name="alice", reason="she left")
+    AuditEvent.objects.create(kind="deactivated", user=alice, actor=olga, name="alice", note="she left")
     held = person.export(olga)
     assert [each["kind"] for each in held["acts_as_operator"]] == ["deactivated"]
     assert "alice" not in json.dumps(held)

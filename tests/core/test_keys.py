@@ -30,6 +30,7 @@ from apikeys.models import APIKey, KnownAddress
 from tests.conftest import PASSWORD
 from tests.core.test_secrets_at_rest import dump
 from tests.crowd import at_once
+from tests.trail import told
 
 POLICY = Policy(name="camel", access=timedelta(hours=1), refresh=timedelta(days=30))
 DAY = timedelta(days=1)
@@ -330,7 +331,7 @@ def test_the_first_use_from_an_address_is_on_record_and_the_second_is_not(alice,
         usage.write()
         usage.forget()
     event = AuditEvent.objects.get(kind="key_used_from_new_address")
-    assert (event.user, event.name, event.reason) == (alice, mine(secret).public_id, "192.0.2.7")
+    assert (event.user, event.name, told(event)) == (alice, mine(secret).public_id, "192.0.2.7")
     assert (event.address, event.request_id, event.contract) == ("192.0.2.7", "abc", "form")
     use(secret, "192.0.2.8")
     usage.write()
@@ -545,7 +546,7 @@ def test_what_becomes_of_a_key_is_on_record(alice, owner):
         keys.revoke_leaked(secret)
         keys.revoke_leaked(secret)
     events = AuditEvent.objects.filter(kind__startswith="key_").order_by("pk")
-    assert list(events.values_list("kind", "name", "reason")) == [
+    assert [(event.kind, event.name, told(event)) for event in events] == [
         ("key_created", old.public_id, ""),
         ("key_rotated", new.public_id, f"successor of {old.public_id}"),
         ("key_deleted", new.public_id, ""),

@@ -27,6 +27,7 @@ from authsvc.contracts import bearer
 from tests.conftest import PASSWORD
 from tests.crowd import at_once
 from tests.mailbox import code_in, token_in
+from tests.trail import told
 
 pytestmark = pytest.mark.usefixtures("db")
 ACTS = {act.name: act for module in (operators, key_operators) for act in vars(module).values() if isinstance(act, operators.Act)}
@@ -129,7 +130,7 @@ def state():
 def events():
     """What the trail says that operators did."""
     found = AuditEvent.objects.exclude(actor=None).order_by("pk")
-    return [(event.kind, event.name, event.actor and event.actor.username, event.note or event.reason) for event in found]
+    return [(event.kind, event.name, event.actor and event.actor.username, told(event)) for event in found]
 
 
 def test_every_act_is_in_the_table():

@@ -76,7 +76,7 @@ def test_a_password_that_breaks_a_rule_is_refused_with_the_reason_and_changes_no
     here = log_in()
     with pytest.raises(WeakPassword) as refusal:
         passwords.change(alice.pk, PASSWORD, password, keep=here.session_id)
-    assert reason in refusal.value.reason
+    assert reason in refusal.value.text
     assert passwords.authenticate("alice", PASSWORD) == alice
     assert live(alice) == {here.session_id}
 
@@ -84,8 +84,8 @@ def test_a_password_that_breaks_a_rule_is_refused_with_the_reason_and_changes_no
 def test_every_broken_rule_is_named(alice):
     with pytest.raises(WeakPassword) as refusal:
         passwords.change(alice.pk, PASSWORD, "alice")
-    assert "too short" in refusal.value.reason
-    assert "too similar" in refusal.value.reason
+    assert "too short" in refusal.value.text
+    assert "too similar" in refusal.value.text
 
 
 # Change
@@ -97,7 +97,7 @@ def test_a_change_ends_the_other_sessions_and_keeps_the_calling_one(alice, bob):
     assert sessions.identify(here.access).id == alice.pk
     assert sessions.refresh(POLICY, here.refresh).access
     assert (live(alice), live(bob)) == ({here.session_id}, {his.session_id})
-    assert Session.objects.get(pk=there.session_id).revoked_why == "password changed"
+    assert Session.objects.get(pk=there.session_id).revoked_why == "changed"
     with pytest.raises(InvalidCredentials):
         log_in()
     assert log_in(password=NEW).user == alice
@@ -105,7 +105,7 @@ def test_a_change_ends_the_other_sessions_and_keeps_the_calling_one(alice, bob):
 
 def test_a_change_with_the_wrong_present_password_changes_nothing(alice):
     here, there = log_in(), log_in()
-    with pytest.raises(InvalidCredentials, match="wrong password"):
+    with pytest.raises(InvalidCredentials, match="wrong_password"):
         passwords.change(alice.pk, "wrong", NEW, keep=here.session_id)
     assert live(alice) == {here.session_id, there.session_id}
     assert not OutgoingMail.objects.exists()
@@ -184,7 +184,7 @@ def test_a_challenge_is_answered_once(alice, temporary):
 @pytest.mark.parametrize("username", ["bob", "bob@example.com", "", "nobody", "аlice"])
 def test_a_challenge_is_for_its_own_user(alice, bob, temporary, username):
     passwords.set_temporary(bob, "set by Olga, for Bob")
-    with pytest.raises(InvalidChallenge, match="somebody else's"):
+    with pytest.raises(InvalidChallenge, match="challenge_of_another"):
         answer(temporary, username)
     bob.refresh_from_db()
     assert bob.must_change_password
@@ -300,7 +300,7 @@ def test_a_bcrypt_hash_and_a_password_of_more_than_72_bytes(alice):
     """bcrypt looked at the first 72 bytes and no more; its library now refuses what is longer."""
     long = "ein sehr langer Satz, den niemand errät, " * 3
     store(alice, "bcrypt$" + bcrypt.hashpw(long.encode()[:72], bcrypt.gensalt(4)).decode())
-    with pytest.raises(InvalidCredentials, match="wrong password"):
+    with pytest.raises(InvalidCredentials, match="wrong_password"):
         log_in(password="wrong" * 20)
     assert log_in(password=long).user == alice
     with pytest.raises(InvalidCredentials):

@@ -138,9 +138,9 @@ def test_olga_pipes_a_secret_in_and_sees_nothing_of_it(capfd):
     assert secret_of("aws") == AWS_SECRET
     assert set_credentials("nvidia", secret=NVIDIA_SECRET) == "NVIDIA credentials are stored.\n"
     assert secret_of("nvidia") == NVIDIA_SECRET
-    assert list(AuditEvent.objects.order_by("pk").values_list("kind", "name", "reason")) == [
-        ("credentials_changed", "aws", f"{KEY_ID}, eu-north-1, new secret"),
-        ("credentials_changed", "nvidia", "new secret"),
+    assert list(AuditEvent.objects.order_by("pk").values_list("name", "reason", "data")) == [
+        ("aws", "credentials_stored", {"key_id": KEY_ID, "region": "eu-north-1", "new_secret": True}),
+        ("nvidia", "credentials_stored", {"new_secret": True}),
     ]
 
 

@@ -127,5 +127,5 @@ def test_a_revocation_is_six_statements(caller, statements, pair):
 def test_as_many_sessions_as_there_are_cost_no_more(caller, statements, pair):
     for _ in range(5):
         caller.json("/api/v1/auth/login", {"username": "alice", "password": PASSWORD})
-    _, _, counted = statements(lambda: User.objects.get(username="alice").end_sessions("ended by an operator"))
+    _, _, counted = statements(lambda: User.objects.get(username="alice").end_sessions("ended_by_operator"))
     assert len(counted) == 7

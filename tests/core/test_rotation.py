@@ -76,14 +76,14 @@ def test_the_successor_is_signed_from_the_row_however_late_the_retry(first):
 def test_a_spent_token_after_the_grace_ends_the_session(first):
     second = rotate(first)
     long_ago()
-    with pytest.raises(InvalidRefreshToken, match="spent"):
+    with pytest.raises(InvalidRefreshToken, match="token_reused"):
         rotate(first)
     for grant in (first, second):
-        with pytest.raises(InvalidToken, match="session ended"):
+        with pytest.raises(InvalidToken, match="session_ended"):
             sessions.identify(grant.access)
-        with pytest.raises(InvalidRefreshToken, match="session ended"):
+        with pytest.raises(InvalidRefreshToken, match="session_ended"):
             rotate(grant)
-    assert Session.objects.get().revoked_why == "spent refresh token used again"
+    assert Session.objects.get().revoked_why == "token_reused"
 
 
 def test_a_reuse_is_on_record(alice, first):
@@ -111,9 +111,9 @@ def test_reuse_is_noticed_though_every_process_was_started_anew(first):
     row = Session.objects.values().get()
     Session.objects.all().delete()
     Session.objects.create(**row | {"rotated_at": now() - timedelta(hours=1)})
-    with pytest.raises(InvalidRefreshToken, match="spent"):
+    with pytest.raises(InvalidRefreshToken, match="token_reused"):
         rotate(first)
-    with pytest.raises(InvalidRefreshToken, match="session ended"):
+    with pytest.raises(InvalidRefreshToken, match="session_ended"):
         rotate(second)
 
 
@@ -129,12 +129,12 @@ def test_a_grandparent_is_no_retry(first):
 def test_another_contracts_door_is_no_way_round(first):
     rotate(first)
     long_ago()
-    with pytest.raises(InvalidRefreshToken, match="issued by form"):
+    with pytest.raises(InvalidRefreshToken, match="other_contract"):
         sessions.refresh(STEADY, first.refresh)
 
 
 def test_another_contracts_door_spends_nothing(first):
-    with pytest.raises(InvalidRefreshToken, match="issued by form"):
+    with pytest.raises(InvalidRefreshToken, match="other_contract"):
         sessions.refresh(STEADY, first.refresh)
     assert rotate(first).refresh != first.refresh
 

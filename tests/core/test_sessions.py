@@ -59,7 +59,7 @@ def test_an_access_token_says_who_asks(alice):
 
 
 def test_a_wrong_password_opens_nothing(alice):
-    with pytest.raises(InvalidCredentials, match="wrong password"):
+    with pytest.raises(InvalidCredentials, match="wrong_password"):
         sessions.open_session(POLICY, "alice", "wrong")
     assert not Session.objects.exists()
 
@@ -75,8 +75,8 @@ def test_a_password_that_must_be_changed_opens_nothing(alice):
 @pytest.mark.django_db(transaction=True)
 def test_a_login_that_a_deactivation_overtakes_does_not_finish(alice):
     overtaken = passwords.authenticate("alice", PASSWORD)
-    User.objects.get(pk=alice.pk).end_sessions("password set anew")
-    with pytest.raises(InvalidCredentials, match="account changed during login"):
+    User.objects.get(pk=alice.pk).end_sessions("password_set")
+    with pytest.raises(InvalidCredentials, match="account_changed"):
         sessions._open_for(POLICY, overtaken)
     assert not Session.objects.exists()
 
@@ -93,9 +93,9 @@ def test_an_expired_token_opens_nothing_but_may_end_its_session(alice):
 def test_an_expired_session_is_over_whatever_its_tokens_say(alice):
     grant = log_in()
     Session.objects.update(expires_at=now() - timedelta(seconds=1))
-    with pytest.raises(InvalidToken, match="session ended"):
+    with pytest.raises(InvalidToken, match="session_ended"):
         sessions.identify(grant.access)
-    with pytest.raises(InvalidRefreshToken, match="session ended"):
+    with pytest.raises(InvalidRefreshToken, match="session_ended"):
         sessions.refresh(POLICY, grant.refresh)
 
 
@@ -108,9 +108,9 @@ def test_a_token_never_outlives_its_session(alice):
 def test_a_logout_ends_its_session_and_no_other(alice):
     here, there = log_in(), log_in()
     sessions.log_out(sessions.identify(here.access))
-    with pytest.raises(InvalidToken, match="session ended"):
+    with pytest.raises(InvalidToken, match="session_ended"):
         sessions.identify(here.access)
-    with pytest.raises(InvalidRefreshToken, match="session ended"):
+    with pytest.raises(InvalidRefreshToken, match="session_ended"):
         sessions.refresh(POLICY, here.refresh)
     assert sessions.identify(there.access).session_id == there.session_id
     ended = Session.objects.get(pk=here.session_id)
@@ -140,7 +140,7 @@ def test_a_revocation_ends_the_session_of_a_refresh_token(alice):
     sessions.revoke(here.refresh)
     sessions.revoke(here.refresh)
     assert Session.objects.live().get().pk == there.session_id
-    assert Session.objects.get(pk=here.session_id).revoked_why == "token revoked"
+    assert Session.objects.get(pk=here.session_id).revoked_why == "revoked"
 
 
 def test_a_session_that_ended_keeps_its_first_reason(alice):
@@ -148,7 +148,7 @@ def test_a_session_that_ended_keeps_its_first_reason(alice):
     sessions.log_out(sessions.identify(grant.access))
     ended = Session.objects.get()
     sessions.revoke(grant.refresh)
-    assert alice.end_sessions("ended by an operator") == 0
+    assert alice.end_sessions("ended_by_operator") == 0
     again = Session.objects.get()
     assert (again.revoked_why, again.revoked_at) == ("logout", ended.revoked_at)
 
@@ -174,7 +174,7 @@ def test_only_an_access_token_says_who_asks(alice, kind):
 def test_ending_all_sessions_says_how_many_there_were(alice, bob):
     log_in(), log_in(), log_in("bob")
     Session.objects.filter(pk=Session.objects.filter(user=alice).values("pk")[:1]).update(expires_at=now() - timedelta(seconds=1))
-    assert alice.end_sessions("ended by an operator") == 1
+    assert alice.end_sessions("ended_by_operator") == 1
     assert Session.objects.live().get().user == bob
 
 

@@ -122,15 +122,15 @@ def test_an_event_older_than_anybody_looks_back_is_not_counted(alice):
 
 def test_refusals_are_counted_by_reason_and_contract(alice):
     at = hour_of(now()) - 5 * HOUR
-    for reason, contract in (("wrong password", "form"), ("wrong password", "camel"), ("no such account", "form")):
+    for reason, contract in (("wrong_password", "form"), ("wrong_password", "camel"), ("no_such_account", "form")):
         month.event(Kind.LOGIN_FAILED, at, reason=reason, contract=contract)
     month.event(Kind.ACCOUNT_CHANGED, at, reason="what an operator typed")
     statistics.tend()
     kept = Counter({row[:3]: row[3] for row in HourlyCount.objects.filter(hour=at).values_list("kind", "contract", "reason", "count")})
     assert kept == {
-        ("login_failed", "form", "wrong password"): 1,
-        ("login_failed", "camel", "wrong password"): 1,
-        ("login_failed", "form", "no such account"): 1,
+        ("login_failed", "form", "wrong_password"): 1,
+        ("login_failed", "camel", "wrong_password"): 1,
+        ("login_failed", "form", "no_such_account"): 1,
         ("account_changed", "", ""): 1,
     }
 
@@ -140,10 +140,10 @@ def test_reasons_that_somebody_varies_do_not_fill_the_table():
     for number in range(50):
         month.event(Kind.REFRESH_FAILED, at, reason=f"issued by {number}")
     for _ in range(3):
-        month.event(Kind.REFRESH_FAILED, at, reason="session ended")
+        month.event(Kind.REFRESH_FAILED, at, reason="session_ended")
     statistics.tend()
     rows = dict(HourlyCount.objects.filter(kind=Kind.REFRESH_FAILED).values_list("reason", "count"))
-    assert (len(rows), rows["session ended"], rows["other"], sum(rows.values())) == (21, 3, 31, 53)
+    assert (len(rows), rows["session_ended"], rows["other"], sum(rows.values())) == (21, 3, 31, 53)
 
 
 def test_mails_are_counted_by_fate_when_it_is_decided(alice):
@@ -216,7 +216,7 @@ def test_what_is_live_is_counted_every_five_minutes_by_one_of_many(alice):
 def test_a_contract_whose_last_session_ended_is_counted_no_more(alice):
     month.session(alice, "bearer")
     statistics.count_live()
-    alice.end_sessions("ended by an operator")
+    alice.end_sessions("ended_by_operator")
     an_hour_later()
     statistics.count_live()
     live = statistics.look_back().live["live_sessions"]

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts import erasure
+from accounts import erasure, reason_texts
 from accounts.errors import NotPermitted
 from accounts.models import User
 
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         try:
             stand_in = erasure.erase(person, reason=options["reason"])
         except NotPermitted as refusal:
-            raise CommandError(f"Nothing was erased: {refusal.reason}.") from refusal
+            raise CommandError(f"Nothing was erased: {reason_texts.text(refusal.reason, refusal.data)}.") from refusal
         self.stdout.write(f"Erased. In the audit trail this person is called {stand_in}.")
 
     def confirmed(self, person: User) -> bool:

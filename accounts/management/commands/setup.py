@@ -26,7 +26,7 @@ class Command(BaseCommand):
         try:
             keyring.reload()
         except UnusableKeyring as error:
-            raise CommandError(f"{error.reason}.") from error
+            raise CommandError(f"{error}.") from error
         if not User.objects.filter(is_superuser=True).exists():
             self.make_first_admin()
         first_password.forget_if_stale()

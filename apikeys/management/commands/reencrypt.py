@@ -16,5 +16,5 @@ class Command(BaseCommand):
             with transaction.atomic():
                 keys, secrets, sealing = keyring.reencrypt(), providers.reencrypt(), seals.reencrypt()
         except AuthError as error:
-            raise CommandError(f"Nothing was changed: {error.reason}.") from None
+            raise CommandError(f"Nothing was changed: {error}.") from None
         self.stdout.write(f"signing keys: {keys}\nprovider secrets: {secrets}\nkey of the audit log's seals: {sealing}")
