@@ -265,10 +265,9 @@ def refresh(policy: Policy, raw: str, *, holder: str | None = None, identifier: 
         line = _rotate(policy, line, token)
     elif line.now - line.last_used_at >= LAST_USED:
         Session.objects.filter(pk=line.id).update(last_used_at=line.now)
-    times = {"at": line.now, "until": line.expires_at}
-    if not policy.rotates:
-        return replace(_grant(policy, line, line.id, **times), refresh=raw)
-    return _grant(policy, line, line.id, **times, refresh_jti=line.refresh_jti, refreshed_at=line.rotated_at)
+    rotated = line.refresh_jti if policy.rotates else ""
+    grant = _grant(policy, line, line.id, at=line.now, until=line.expires_at, refresh_jti=rotated, refreshed_at=line.rotated_at)
+    return grant if policy.rotates else replace(grant, refresh=raw)
 
 
 def _objection(policy: Policy, line: Line | None, token: RefreshToken, holder: str | None, identifier: str | None) -> Reason | Literal[""]:
@@ -383,8 +382,8 @@ def _grant(
     *,
     at: datetime,
     until: datetime,
-    refresh_jti: str = "",
-    refreshed_at: datetime | None = None,
+    refresh_jti: str,
+    refreshed_at: datetime | None,
 ) -> Grant:
     """Sign the tokens. A refresh token is signed from the row alone, so that signing it again gives the same one."""
     claims = {"sub": str(user.uuid), "sid": str(sid), "contract": policy.name}
