@@ -23,10 +23,13 @@ FIXED = ("id", "at", "kind", "session", "contract", "request_id", "reason")
 COLUMNS = ("at", "kind", "user_id", "actor_id", "name", "session", "contract", "address", "request_id", "reason", "data", "note")
 
 IMPERSONAL = "'login', 'login_failed', 'throttled', 'refresh_failed', 'refresh_reused', 'reset_failed', 'password_changed'"
-# The account is emptied after its events, so its row still has the names that were typed.
 PERSON = f"""EXISTS (SELECT 1 FROM {TABLE} e WHERE e.kind = 'erased' AND e.name = new.name AND (e.user_id = old.user_id
-    OR (old.user_id IS NULL AND EXISTS (SELECT 1 FROM accounts_user u WHERE u.id = e.user_id
-        AND old.name IN (substr(u.username, 1, 150), substr(u.email, 1, 150))))))"""  # noqa: S608
+    OR (old.user_id IS NULL AND TYPED)))"""  # noqa: S608
+# The account is emptied after its events, so its row still has the names that were typed.
+POSTGRESQL_TYPED = """EXISTS (SELECT 1 FROM SCHEMA.accounts_user u WHERE u.id = e.user_id
+        AND old.name IN (substr(u.username, 1, 150), substr(u.email, 1, 150)))"""
+# SQLite lets nobody remake a table that the trigger of another one names, as migrations remake that of accounts.
+SQLITE_TYPED = "EXISTS (SELECT 1 FROM accounts_erasedvalue v WHERE v.event_id = old.id AND v.field = 'name')"
 OPERATOR = f"EXISTS (SELECT 1 FROM {TABLE} e WHERE e.kind = 'erased' AND e.user_id = old.actor_id)"  # noqa: S608
 ERASURE = (
     " AND ".join(f"new.{name} SAME old.{name}" for name in FIXED)
@@ -40,10 +43,9 @@ ERASURE = (
 
 OWNED = f"SCHEMA.{TABLE}"  # PostgreSQL's functions look nothing up by a search path
 POSTGRESQL_ERASURE = (
-    ERASURE.replace("SAME", "IS NOT DISTINCT FROM")
-    .replace(f"FROM {TABLE}", f"FROM {OWNED}")
-    .replace("FROM accounts_", "FROM SCHEMA.accounts_")
+    ERASURE.replace("SAME", "IS NOT DISTINCT FROM").replace("TYPED", POSTGRESQL_TYPED).replace(f"FROM {TABLE}", f"FROM {OWNED}")
 )
+SQLITE_ERASURE = ERASURE.replace("SAME", "IS").replace("TYPED", SQLITE_TYPED)
 
 
 def _sqlite(table: str, event: str, condition: str) -> str:
@@ -52,7 +54,7 @@ def _sqlite(table: str, event: str, condition: str) -> str:
 
 
 SQLITE = [
-    _sqlite(TABLE, "update", f"NOT ({ERASURE.replace('SAME', 'IS')})"),
+    _sqlite(TABLE, "update", f"NOT ({SQLITE_ERASURE})"),
     _sqlite(TABLE, "delete", f"old.at > datetime('now', '-{KEPT}')"),
     _sqlite("accounts_auditseal", "update", "1"),
     _sqlite("accounts_auditseal", "delete", f"old.last_at > datetime('now', '-{KEPT}')"),

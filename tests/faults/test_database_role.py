@@ -39,9 +39,9 @@ def servers():
         web_address = parts._replace(netloc=f"{role}:{password}@{parts.netloc.rpartition('@')[2]}").geturl()
         with Server(address, DATABASE_APP_ROLE=role, DATABASE_APP_PASSWORD=password) as owner:
             owner.set_up()
-            owner.set_up()
+            owner.run("setup")
             with Server(web_address, AUDIT_RETENTION="90d", PUBLIC_URL=f"http://localhost:{owner.port}") as web:
-                web.set_up()
+                web.run("setup")
                 web.start()
                 yield owner, web
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
