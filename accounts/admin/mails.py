@@ -95,7 +95,7 @@ class KindFilter(OneOf):
 
 
 class ClosedFilter(PeriodFilter):
-    title, parameter_name, field = "closed", "closed", "closed_at"
+    title, parameter_name, field = "time of its end", "closed", "closed_at"
 
 
 @admin.register(OutgoingMail)

@@ -140,8 +140,8 @@ acts.register(
         act=operators.CHANGE_IDENTIFIERS,
         label="Change user name or e-mail",
         will=lambda: (
-            "{whom} signs in with what stands here from now on. The password, sessions and API keys stay as they are; links and codes "
-            f"from earlier mails stop working. {_both_are_told()}"
+            "From now on, {whom} signs in with the user name and address below. The password, sessions and API keys stay as they are; "
+            f"links and codes from earlier mails stop working. {_both_are_told()}"
         ),
         did="Changed the user name or e-mail address of {whom}.",
         idle="Is known by this name and address already",

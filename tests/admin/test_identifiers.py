@@ -32,6 +32,9 @@ def test_olga_changes_an_address_and_both_hear_of_it(as_olga, olga, alice, mailo
     assert (event.user, event.actor) == (alice, olga)
     changed = {"username": ["alice", "alice2"], "email": ["alice@example.com", "new@example.com"]}
     assert (event.reason, event.data, event.note) == ("identifiers", changed, "ticket 7")
+    told = as_olga.get(page(alice)).content.decode()
+    assert "olga changed the user name or the address of" in told
+    assert "alice@example.com → new@example.com" in told
     sent = mails(mailoutbox)
     assert set(sent) == {"alice@example.com", "new@example.com"}
     assert "This address is the account's no more" in sent["alice@example.com"].body
