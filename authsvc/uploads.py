@@ -16,7 +16,7 @@ from authsvc.chunked import Application
 class SignedInUploads:
     """WSGI middleware that reads a file to import only from somebody who is signed in, since a thread waits for it.
 
-    Others get the answer to an empty body. Every other body is small, and has arrived before a thread is given the request.
+    Others are led to the login, as by GET. Every other body is small, and has arrived before a thread is given the request.
     """
 
     def __init__(self, application: Application) -> None:
@@ -24,7 +24,7 @@ class SignedInUploads:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"] == settings.UPLOAD_PATH and environ["REQUEST_METHOD"] == "POST" and not signed_in(environ):
-            environ["CONTENT_LENGTH"], environ["wsgi.input"] = "0", BytesIO()
+            environ |= {"REQUEST_METHOD": "GET", "CONTENT_LENGTH": "0", "wsgi.input": BytesIO()}
         return self.application(environ, start_response)
 
 

@@ -20,6 +20,7 @@ LOGIN = b"POST /v1/login" + HOST + b"Content-Type: application/json\r\n"
 UPLOAD = b"POST /admin/accounts/user/import/" + HOST + b"Cookie: authsvc_csrf=" + b"a" * 32 + b"\r\nContent-Type: text/plain\r\n"
 STALLS = {
     "a body that is to be asked for": LOGIN + b"Content-Length: 10\r\nExpect: 100-continue\r\n\r\n",
+    "half a body, its length padded": LOGIN + b"Content-Length: 00000000000000000010\r\n\r\n{",
     "half a chunk": LOGIN + b"Transfer-Encoding: chunked\r\n\r\n5\r\nab",
     "half a request behind a whole one": HEALTH + b"GET /",
     "a head that does not end": b"GET /healthz" + HOST + b"X: " + b"a" * 70_000,
