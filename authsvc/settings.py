@@ -254,7 +254,7 @@ LONGEST_LIFETIME = max(  # of any one token: a session that rotation prolongs ge
 LOGIN_RATE_PER_NAME = rate("LOGIN_RATE_PER_NAME", "10/5m")
 LOGIN_RATE_PER_ADDRESS = rate("LOGIN_RATE_PER_ADDRESS", "100/5m")
 FORGOT_RATE_PER_ADDRESS = rate("FORGOT_RATE_PER_ADDRESS", "100/1h")
-KNOWN_NETWORK_LIFETIME = duration("KNOWN_NETWORK_LIFETIME", timedelta(days=90))
+KNOWN_NETWORK_LIFETIME = duration("KNOWN_NETWORK_LIFETIME", timedelta(days=90), least=timedelta(days=2))
 TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0)
 REDIS_URL = address("REDIS_URL", "", ("redis", "rediss", "unix"), "an address such as redis://host:6379/0")
 WEB_CONCURRENCY = number("WEB_CONCURRENCY", 1, least=1)

@@ -53,6 +53,7 @@ def test_hashes_leave_a_thread_of_gunicorn_to_other_requests(run):
 WRONG = {
     "DEBUG": "perhaps",
     "AUDIT_RETENTION": "89d",
+    "KNOWN_NETWORK_LIFETIME": "47h",
     "PORT": "0",
     "PUBLIC_URL": "ftp://hunter2.example.com",
     "DATABASE_URL": "mysql://root:hunter2@localhost/auth",
