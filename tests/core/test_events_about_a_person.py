@@ -1,0 +1,58 @@
+"""Events about a person are the same ones on their page, in the log's filter, in their export and in an erasure."""
+
+import pytest
+from django.db import connection
+
+from accounts import audit, erasure
+from accounts.models import AuditEvent
+from accounts.origin import Origin, entered
+from accounts.trail import Selection
+from accounts.transfer import person as person_data
+from tests.trail import happened
+
+pytestmark = pytest.mark.django_db
+Kind = AuditEvent.Kind
+SPELLINGS = ("ALICE", " alice ", "ａｌｉｃｅ", "Alice@Example.com", "ALICE@EXAMPLE.COM\t")
+
+
+@pytest.fixture(params=SPELLINGS)
+def locked(request, alice):
+    """Somebody typed Alice's name in some spelling until it was locked, and nobody looked up whose name that is."""
+    with entered(Origin(request_id="r1")):
+        audit.record(Kind.THROTTLED, name=request.param, reason=audit.Reason.GUESSES_BY_NAME, data={"limit": 10, "seconds": 300})
+    happened(Kind.THROTTLED, name="alicent")
+    return AuditEvent.objects.earliest("pk")
+
+
+def test_what_was_typed_in_another_case_or_width_is_hers_everywhere(locked, alice, client, olga):
+    assert list(AuditEvent.objects.about(alice)) == [locked]
+    assert AuditEvent.objects.newest_about(alice, 20) == [locked]
+    for typed in (*SPELLINGS, str(alice.uuid)):
+        assert list(Selection(person=typed).events()) == [locked]
+    assert [event["request_id"] for event in person_data.export(alice)["events"] if event["kind"] == "throttled"] == ["r1"]
+    client.force_login(olga)
+    assert "more than 10 wrong guesses" in client.get(f"/admin/accounts/user/{alice.pk}/change/").content.decode()
+
+
+def test_an_erasure_reaches_it_too(locked, alice):
+    stand_in = erasure.erase(alice)
+    locked.refresh_from_db()
+    assert (locked.name, locked.reason, locked.data) == (stand_in, "guesses_by_name", {"limit": 10, "seconds": 300})
+    assert AuditEvent.objects.filter(name="alicent").exists()
+
+
+def test_names_of_keys_keep_their_case(alice):
+    audit.record(Kind.KEY_DELETED, user=alice, name="key_a1B2c3D4")
+    audit.record(Kind.LOGIN_FAILED, name="Nobody ")
+    assert list(AuditEvent.objects.order_by("pk").values_list("name", flat=True)) == ["key_a1B2c3D4", "nobody"]
+
+
+def test_both_halves_are_ranges_of_an_index(alice):
+    """No function on a column: the index of typed names serves all spellings."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+    plan = AuditEvent.objects.about(alice).explain()
+    assert "event_of_typed_name" in plan
+    assert "SCAN accounts_auditevent" not in plan
+    assert "Seq Scan" not in plan
