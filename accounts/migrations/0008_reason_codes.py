@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from django.db import migrations, transaction
 
 columns = import_module("accounts.migrations.0007_reason_columns")
-BATCH = 2000
+BATCH = 900  # SQLite before 3.32 takes 999 parameters
 
 
 class Told(NamedTuple):
