@@ -90,7 +90,7 @@ def recipient(mail: OutgoingMail) -> User | None:
     What was asked for with an address goes there in any case.
     """
     user = mail.user or User.objects.find(mail.typed)
-    if "to" in mail.data:
+    if mail.given_address:
         return user
     if user is None or not user.is_active or not user.email:
         return None

@@ -424,9 +424,13 @@ class OutgoingMail(models.Model):
         return old and self.fate == self.Fate.FAILED
 
     @property
+    def given_address(self) -> str:
+        """The address that it was asked for with; empty for one that goes to its user's."""
+        return self.data.get("to") or ""
+
+    @property
     def addressee(self) -> str:
-        """Where it goes: the address of its user, unless it was asked for with another one."""
-        return self.data.get("to") or (self.user.email or "" if self.user else "")
+        return self.given_address or (self.user.email or "" if self.user else "")
 
     def claim(self, length: timedelta) -> bool:
         """Take the row for as long as one try may last; False if another worker was first."""

@@ -114,7 +114,7 @@ class OutgoingMailAdmin(ActingPage, OfPeople, Readable):
 
     @admin.display(description="to")
     def to(self, mail: OutgoingMail) -> str:
-        return mail.recipient or mail.typed or str(mail.user or "nobody")
+        return mail.recipient or mail.given_address or mail.typed or str(mail.user or "nobody")
 
     @admin.display(description="next try", empty_value="")
     def next_try(self, mail: OutgoingMail) -> str | None:

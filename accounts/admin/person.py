@@ -117,7 +117,12 @@ panels = [
         link="All mails",
         columns=("Mail", "To", "Asked for", "Fate"),
         rows=_mails_of,
-        cells=lambda mail: (mail.get_kind_display(), mail.recipient or mail.typed or "its address", when(mail.created_at), _fate(mail)),
+        cells=lambda mail: (
+            mail.get_kind_display(),
+            mail.recipient or mail.given_address or mail.typed or "its address",
+            when(mail.created_at),
+            _fate(mail),
+        ),
         all=lambda person: rows_url(OutgoingMail, user__id__exact=person.pk),
         none="No mail was sent in the last weeks.",
         act=mail_act,

@@ -7,9 +7,10 @@ class AddColumn(migrations.AddField):
     """A column without a new table on SQLite, which would refuse it: a trigger of the audit log names the old one."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        if schema_editor.connection.vendor != "sqlite":
-            return super().database_forwards(app_label, schema_editor, from_state, to_state)
-        return schema_editor.execute('ALTER TABLE "accounts_user" ADD COLUMN "password_generated" bool DEFAULT 0 NOT NULL')
+        if schema_editor.connection.vendor == "sqlite":
+            schema_editor.execute('ALTER TABLE "accounts_user" ADD COLUMN "password_generated" bool DEFAULT 0 NOT NULL')
+        else:
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
 
 
 class Migration(migrations.Migration):

@@ -35,6 +35,8 @@ def test_olga_changes_an_address_and_both_hear_of_it(as_olga, olga, alice, mailo
     told = as_olga.get(page(alice)).content.decode()
     assert "olga changed the user name or the address of" in told
     assert "alice@example.com → new@example.com" in told
+    assert '<td data-column="To">alice@example.com</td>' in told
+    assert '<td data-column="To">new@example.com</td>' in told
     sent = mails(mailoutbox)
     assert set(sent) == {"alice@example.com", "new@example.com"}
     assert "This address is the account's no more" in sent["alice@example.com"].body
