@@ -251,7 +251,7 @@ def test_a_sample_is_spread_evenly_and_grows_with_the_accounts(newest):
 def busy(pool, count):
     """So many hashes that run or wait until the event is set."""
     go = threading.Event()
-    threads = [threading.Thread(target=pool.run, args=(go.wait, 10)) for _ in range(count)]
+    threads = [threading.Thread(target=pool.run, args=(go.wait, 60)) for _ in range(count)]
     for thread in threads:
         thread.start()
     while pool._free._value > pool.places - count:
