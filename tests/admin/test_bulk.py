@@ -227,7 +227,7 @@ def test_olga_imports_hashes_with_her_password_and_a_reason(as_olga, olga):
         assert as_olga.post(url, {"confirm": "yes", **lacking}).status_code == 422
     assert not User.objects.filter(username="carol").exists()
     as_olga.post(url, {"confirm": "yes", "password": PASSWORD, "reason": "moving"})
-    reasons = dict(AuditEvent.objects.filter(kind="imported", actor=olga).values_list("name", "reason"))
+    reasons = {event.name: told(event) for event in AuditEvent.objects.filter(kind="imported", actor=olga)}
     assert reasons == {"carol": "from people.csv, with a password hash: moving", "dave": "from people.csv: moving"}
 
 
