@@ -28,10 +28,11 @@ def erase(user: User, stand_in: str, *, actor: User | None = None, note: str = "
         raise ValueError(f"a stand-in begins with {audit.ERASED}")
     own = audit.event(audit.Kind.ERASED, user=user, name=stand_in, actor=actor, note=note)
     change = _change_by_function if connection.vendor == "postgresql" else _change
-    count = 0
+    count, last = 0, 0
     change(own, [], [])
-    while rows := list(_to_erase(user)[:BATCH]):
+    while rows := list(_to_erase(user).filter(pk__gt=last)[:BATCH]):
         count += change(own, rows, _replaced(user, rows))
+        last = rows[-1].pk
     return count
 
 
