@@ -11,7 +11,7 @@ from rest_framework.request import Request
 
 from accounts import errors, parsing
 from accounts.authentication import ExpiredTokenAuthentication
-from accounts.contract import AUTHENTICATION_REQUIRED, Contract
+from accounts.contract import Contract
 from accounts.viewsets import ContractViewSet, OpenViewSet
 from authsvc.contracts import bearer, camel, form
 from authsvc.contracts.fields import Timestamp
@@ -26,7 +26,7 @@ def shared(contract: Contract) -> Contract:
 
 
 def jointly(first: Contract, second: Contract) -> Contract:
-    """``first`` with the words of both, where one answer serves both; a start with two for the same refusal ends here."""
+    """Return ``first`` with the words of both, for answers that serve both. Two words for one refusal end the start."""
     alone = {errors.InvalidRefreshToken}  # of a request that says whose it is
     for refusal in first.phrases.keys() & second.phrases.keys() - alone:
         if first.phrases[refusal] != second.phrases[refusal]:
@@ -44,8 +44,8 @@ class CreatedOut(camel.CreatedOut):
     scopes = serializers.ListField(source="key.scopes")
 
 
-everyone = shared(bearer.contract)  # the words before it is known who is meant
-json_login = jointly(bearer.contract, camel.contract)
+both = jointly(bearer.contract, camel.contract)
+everyone = shared(both)  # the words before it is known who is meant
 
 
 class LoginOut(bearer.LoginOut, camel.LoginOut):  # type: ignore[misc]  # bearer's user has all that camel's has
@@ -75,7 +75,7 @@ class Login(OpenViewSet, Fork):
         if parsing.is_form(request):
             return self.choose(form.Login, form.contract)
         if {"bearer", "camel"} <= self.enabled:
-            return self.choose(bearer.Login, json_login, login_out=LoginOut)
+            return self.choose(bearer.Login, both, login_out=LoginOut)
         if "camel" in self.enabled:
             return self.choose(camel.Login, camel.contract)
         return self.choose(bearer.Login, bearer.contract)
@@ -122,6 +122,5 @@ def urls(enabled: frozenset[str]) -> list[URLPattern]:
     if enabled & {"bearer", "camel", "form"}:
         forks += route("login", Login, {"post": "login"}, everyone, enabled=enabled)
         forks += route("refresh", Refresh, {"post": "refresh"}, everyone, enabled=enabled)
-        words = everyone.saying({errors.InvalidToken: AUTHENTICATION_REQUIRED})
-        forks += route("logout", Logout, {"post": "logout"}, words, enabled=enabled)
+        forks += route("logout", Logout, {"post": "logout"}, everyone, enabled=enabled)
     return forks + own
