@@ -49,10 +49,12 @@ def cost(encoded):
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory):
-    """A server whose accounts came with eight kinds of hashes, each at its limit, and Alice with one of today's."""
+    """A server whose accounts came with eight kinds of hashes, each at its limit, and Alice with one of today's. On PostgreSQL it has
+    fewer connections than threads that wait for a hash: these lend theirs.
+    """
     file = tmp_path_factory.mktemp("import") / "people.jsonl"
     file.write_text("".join(json.dumps({"username": f"p{n}", "password_hash": each}) + "\n" for n, each in enumerate(DEAREST)))
-    with database(os.environ.get("DATABASE_URL", "")) as address, Server(address, THREADS="6") as server:
+    with database(os.environ.get("DATABASE_URL", "")) as address, Server(address, THREADS="6", DATABASE_POOL_SIZE="2") as server:
         server.set_up()
         server.run("import_users", str(file))
         server.run("shell", "-c", "from accounts.models import User; User.objects.create_user('alice', 'correct horse battery')")
