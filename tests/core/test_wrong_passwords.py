@@ -306,6 +306,20 @@ def test_an_import_waits_where_a_login_is_refused():
     thread.join()
 
 
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_who_waits_for_a_hash_lends_the_last_database_connection_to_others(alice):
+    connections = connection.pool
+    taken = [connections.getconn() for _ in range(connections.max_size - 1)]
+    try:
+        assert connections.get_stats()["pool_available"] == 0
+        assert pool.run(lambda: connections.get_stats()["pool_available"]) == 1
+        assert User.objects.count() == 1
+    finally:
+        for each in taken:
+            connections.putconn(each)
+
+
 def test_a_failing_hash_gives_its_place_back():
     pool = HashingPool(1, queue=0)
     for _ in range(3):

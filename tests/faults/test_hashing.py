@@ -49,8 +49,9 @@ def cost(encoded):
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory):
-    """A server whose accounts came with eight kinds of hashes, each at its limit, and Alice with one of today's. On PostgreSQL it has
-    fewer connections than threads that wait for a hash: these lend theirs.
+    """A server whose accounts came with eight kinds of hashes, each at its limit, and Alice with one of today's.
+
+    On PostgreSQL it has fewer connections than threads that wait for a hash.
     """
     file = tmp_path_factory.mktemp("import") / "people.jsonl"
     file.write_text("".join(json.dumps({"username": f"p{n}", "password_hash": each}) + "\n" for n, each in enumerate(DEAREST)))
