@@ -309,7 +309,7 @@ def test_an_import_waits_where_a_login_is_refused():
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
 def test_who_waits_for_a_hash_lends_the_last_database_connection_to_others(alice):
-    connections = connection.pool
+    connections = connection.pool  # type: ignore[attr-defined]
     taken = [connections.getconn() for _ in range(connections.max_size - 1)]
     try:
         assert connections.get_stats()["pool_available"] == 0
