@@ -15,12 +15,12 @@ from tests.pages.people import DESK, PHONE
 def busy(alice):
     """A month of a busy service, and a mail server that has just become difficult."""
     month.fill(alice, scale=0.3)
-    month.count()
     for contract, count in (("bearer", 9), ("camel", 5), ("form", 3)):
         for _ in range(count):
             month.session(alice, contract)
     month.mail(alice, fate="waiting", at=now() + timedelta(minutes=3), error="421 4.7.0 Try again later", tries=3).save()
     month.event(Kind.KEY_LEAKED, now() - timedelta(hours=2), user=alice, contract="camel")
+    month.count()
     statistics.tend()
 
 
