@@ -1,5 +1,6 @@
 """The sentences that releases before stored as reasons are codes now, with nothing lost."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from importlib import import_module
 
@@ -11,7 +12,7 @@ from django.utils.timezone import now
 from accounts.models import AuditEvent, HourlyCount, Session
 from accounts.reasons import Reason
 from tests.month import session
-from tests.trail import happened
+from tests.trail import happened, lifted
 
 pytestmark = pytest.mark.django_db
 Kind = AuditEvent.Kind
@@ -20,9 +21,16 @@ HOUR = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
 def migrate():
+    """Convert what is there, under the triggers that the table had then; those of today stand before and afterwards."""
     editor = connection.SchemaEditorClass(connection, atomic=False)
-    for convert in (migration.convert_events, migration.convert_counts, migration.convert_sessions):
-        convert(apps, editor)
+    with lifted():
+        migration.columns.lay(apps, editor)
+        for convert in (migration.convert_events, migration.convert_counts, migration.convert_sessions):
+            convert(apps, editor)
+        then = list(AuditEvent.objects.values_list("pk", flat=True)[:1])
+        with pytest.raises(IntegrityError, match="append-only") if then else nullcontext(), transaction.atomic():
+            AuditEvent.objects.filter(pk__in=then).update(reason="another")
+        migration.columns.lift(apps, editor)
 
 
 STORED = [
