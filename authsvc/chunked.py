@@ -8,6 +8,8 @@ from typing import Any
 from django.conf import settings
 from gunicorn.http.errors import NoMoreData, ParseException
 
+from authsvc.paths import is_upload
+
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
@@ -60,7 +62,7 @@ class WithLength:
         return self.application(environ, start_response)
 
     def read(self, environ: dict[str, Any]) -> None:
-        largest = settings.LARGEST_UPLOAD if environ["PATH_INFO"] == settings.UPLOAD_PATH else settings.LARGEST_BODY
+        largest = settings.LARGEST_UPLOAD if is_upload(environ) else settings.LARGEST_BODY
         try:
             body = environ["wsgi.input"].read(largest + 1)
         except (ParseException, NoMoreData):

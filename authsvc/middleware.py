@@ -18,6 +18,7 @@ from django.urls import resolve
 from django.utils import translation
 
 from accounts import origin, parsing
+from authsvc.paths import with_one_slash
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -34,8 +35,8 @@ class OriginMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         meta = request.META
-        if request.path_info.startswith("//"):  # of a base URL that ends in a slash
-            request.path = request.path_info = f"/{request.path_info.lstrip('/')}"
+        if request.path_info.startswith("//"):
+            request.path = request.path_info = with_one_slash(request.path_info)
         here = origin.Origin(
             address=client_address(meta),
             user_agent=meta.get("HTTP_USER_AGENT", ""),

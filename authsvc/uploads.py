@@ -11,6 +11,7 @@ from django.db import DatabaseError
 from django.http import parse_cookie
 
 from authsvc.chunked import Application
+from authsvc.paths import is_upload
 
 
 class SignedInUploads:
@@ -23,7 +24,7 @@ class SignedInUploads:
         self.application = application
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if environ["PATH_INFO"] == settings.UPLOAD_PATH and environ["REQUEST_METHOD"] == "POST" and not signed_in(environ):
+        if is_upload(environ) and environ["REQUEST_METHOD"] == "POST" and not signed_in(environ):
             environ |= {"REQUEST_METHOD": "GET", "CONTENT_LENGTH": "0", "wsgi.input": BytesIO()}
         return self.application(environ, start_response)
 

@@ -18,6 +18,7 @@ HEALTH = b"HEAD /healthz" + HOST + b"\r\n"
 SCRIPT = b"/static/admin/js/vendor/xregexp/xregexp.js"  # the largest answer that strangers can ask for
 LOGIN = b"POST /v1/login" + HOST + b"Content-Type: application/json\r\n"
 UPLOAD = b"POST /admin/accounts/user/import/" + HOST + b"Cookie: authsvc_csrf=" + b"a" * 32 + b"\r\nContent-Type: text/plain\r\n"
+FORM = UPLOAD.replace(b"text/plain", b"application/x-www-form-urlencoded")
 STALLS = {
     "a body that is to be asked for": LOGIN + b"Content-Length: 10\r\nExpect: 100-continue\r\n\r\n",
     "half a body, its length padded": LOGIN + b"Content-Length: 00000000000000000010\r\n\r\n{",
@@ -25,6 +26,7 @@ STALLS = {
     "half a request behind a whole one": HEALTH + b"GET /",
     "a head that does not end": b"GET /healthz" + HOST + b"X: " + b"a" * 70_000,
     "a file from a stranger": UPLOAD + b"Content-Length: 1000000\r\n\r\nab",
+    "a file from a stranger, behind two slashes": FORM.replace(b" /", b" //", 1) + b"Content-Length: 1000000\r\n\r\nab",
     "a file in chunks from a stranger": UPLOAD + b"Transfer-Encoding: chunked\r\n\r\n20000\r\n" + b"a" * 70_000,
     "answers that nobody reads": (b"GET " + SCRIPT + HOST + b"\r\n") * 100,
     "an end that nobody reads": b"GET /healthz" + HOST + b"Connection: close\r\n\r\n",
