@@ -292,7 +292,7 @@ REFUSALS: dict[str, tuple[Callable[[Refusal], str], str]] = {
         "Nothing is locked: the client asks again after a second.",
     ),
     "HashingOverloaded": (
-        lambda refusal: "The password was not looked at: too many were being checked at that moment ({_said(refusal)}).",
+        lambda refusal: f"The password was not looked at: too many were being checked at that moment ({_said(refusal)}).",
         "The person tries again. If it happens often, add processors or nodes, or look who floods the logins.",
     ),
     "WeakPassword": (

@@ -3,10 +3,12 @@
 import inspect
 
 import pytest
+from django.utils.timezone import now
 
 from accounts import errors, explanations, reason_texts
 from accounts.models import AuditEvent, User
 from accounts.reasons import Reason
+from accounts.refusals import Refusal
 from apikeys import errors as key_errors
 
 Kind = AuditEvent.Kind
@@ -109,6 +111,13 @@ def test_every_reason_code_has_a_sentence_and_a_label():
 def test_what_an_erasure_leaves_of_a_code_is_a_sentence(code):
     for kind in Kind:
         assert told(kind, name="erased-1f", reason=code, note="erased").endswith(".")
+
+
+@pytest.mark.parametrize("error", explanations.REFUSALS)
+def test_every_refusal_is_a_sentence_without_gaps(error):
+    refusal = Refusal("id", now(), error, Reason.OVERLOADED, "alice", "", "bearer", None, 503, "Busy", None, {"places": 18})
+    told = explanations.of_refusal(refusal)
+    assert "{" not in told.sentence + told.told + told.advice
 
 
 @pytest.mark.parametrize("module", [errors, key_errors])
