@@ -60,7 +60,6 @@ PHRASES: dict[type[BaseException], Phrase] = {
     errors.PasswordChangeRequired: Phrase(403, "Password change required"),
     errors.TooManyAttempts: Phrase(429, "Too many login attempts. Please try again later."),
     errors.HashingOverloaded: Phrase(503, "Service temporarily unavailable"),
-    exceptions.NotAuthenticated: Phrase(401, "Authentication required"),
     exceptions.NotAuthenticated: AUTHENTICATION_REQUIRED,
     exceptions.MethodNotAllowed: Phrase(405, "Method not allowed"),
     exceptions.UnsupportedMediaType: Phrase(415, "Unsupported content type"),
