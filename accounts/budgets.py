@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from typing import NamedTuple
-from zlib import crc32
 
 from django.core.cache import cache
+from django.utils.crypto import salted_hmac
 
 from accounts.errors import AttemptsUnderWay, TooManyAttempts
 from accounts.reasons import Reason
@@ -103,9 +103,14 @@ class Budget:
         return _key(name, self.kind, self.owner, self.network)
 
     def _window(self) -> int:
-        """The end of the present window. Windows of different budgets end at different times."""
+        """The end of the present window, which differs from owner to owner.
+
+        Nobody can compute it without SECRET_KEY: guesses around the end of an unknown name's window
+        would tell that name from an account's.
+        """
         period, now = self.allowed.seconds, int(time.time())
-        return now + period - (now + crc32(self.owner.encode())) % period
+        offset = int.from_bytes(salted_hmac("accounts.budgets", self.owner, algorithm="sha256").digest()[:8])
+        return now + period - (now + offset) % period
 
     def _refusal(self, wait: float) -> TooManyAttempts:
         reason = Reason.GUESSES_BY_ADDRESS if self.kind == "address" else Reason.GUESSES_BY_NAME

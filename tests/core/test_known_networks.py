@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils.timezone import now
 
 from accounts import erasure, limits, operators, passwords, pruning
-from accounts.budgets import Place
+from accounts.budgets import Budget, Place
 from accounts.models import AuditEvent, KnownNetwork, Session, User
 from tests.conftest import PASSWORD
 from tests.contracts.doors import DOORS
@@ -137,6 +137,15 @@ def test_wrong_codes_of_strangers_keep_nobody_out_either(caller, at_home):
 
 
 # How long strangers wait
+
+
+def test_when_a_window_ends_cannot_be_computed_from_a_name(settings):
+    """Guesses around that moment would tell a name that nobody has from an account's."""
+    nobody, ends = Budget("strangers", "name:nobody", "10/24h"), set()
+    for secret in ("a", "b", "c"):
+        settings.SECRET_KEY = secret * 40
+        ends.add(nobody._window())
+    assert len(ends) == 3
 
 
 def the_lock_ends(strangers):
