@@ -1,16 +1,4 @@
-from typing import Any
-
 from django.db import migrations, models
-
-
-class AddColumn(migrations.AddField):
-    """A column without a new table on SQLite, which would refuse it: a trigger of the audit log names the old one."""
-
-    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        if schema_editor.connection.vendor == "sqlite":
-            schema_editor.execute('ALTER TABLE "accounts_user" ADD COLUMN "password_generated" bool DEFAULT 0 NOT NULL')
-        else:
-            super().database_forwards(app_label, schema_editor, from_state, to_state)
 
 
 class Migration(migrations.Migration):
@@ -19,7 +7,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        AddColumn(
+        migrations.AddField(
             model_name="user",
             name="password_generated",
             field=models.BooleanField(
