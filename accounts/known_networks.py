@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from ipaddress import IPv6Address, ip_address
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
 
 WRITTEN = timedelta(days=1)  # how exact ``last_seen_at`` is: who signs in all day costs one write
-
-
-def network(address: str | None) -> str:
-    """What an address is counted as: an IPv4 address is itself, an IPv6 one its /64, of which one subscriber has all."""
-    if address is None:
-        return "unknown"
-    parsed = ip_address(address)
-    if isinstance(parsed, IPv6Address):
-        return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))
-    return str(parsed)
 
 
 class KnownNetwork(models.Model):

@@ -14,8 +14,8 @@ from accounts import audit, origin
 from accounts.budgets import Budget, Place, Rate
 from accounts.errors import AttemptsUnderWay, InvalidCredentials, TooManyAttempts
 from accounts.identifiers import normalise
-from accounts.known_networks import network
 from accounts.models import User
+from accounts.origin import network
 from accounts.reasons import Reason
 
 ON_RECORD = "100/5m"

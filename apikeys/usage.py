@@ -14,7 +14,7 @@ from django.db import Error, connection, transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
-from accounts import audit, known_networks, origin
+from accounts import audit, origin
 from apikeys.models import APIKey, KnownAddress
 
 GATHER = 1.0  # seconds between a use and its writing, in which others join it
@@ -41,7 +41,7 @@ def write_in_background() -> None:
 def note(key_id: str) -> None:
     """The key was used now, from the address of the request under way."""
     here, at = origin.current(), now()
-    use = key_id, known_networks.network(here.address)
+    use = key_id, origin.network(here.address)
     stored = _stored.get(use)
     if stored and at - stored < EVERY:
         return

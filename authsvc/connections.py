@@ -5,11 +5,11 @@ import select
 import socket
 import struct
 import time
-from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from gunicorn.workers.gthread import TConn
 
+from accounts import origin
 from authsvc.chunked import Chunks
 
 PATIENCE = 10.0  # seconds in which a whole request has to arrive, or a client to take some of an answer
@@ -91,13 +91,8 @@ class Connection(TConn):  # type: ignore[misc]
 
 
 def network(client: Any) -> str:
-    """The network that a peer's address counts as: for IPv6 its /64. Empty behind a Unix socket."""
-    if not isinstance(client, tuple):
-        return ""
-    parsed = ip_address(client[0].partition("%")[0])
-    if isinstance(parsed, IPv6Address):
-        return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))
-    return str(parsed)
+    """The network that a peer's address counts as; empty behind a Unix socket."""
+    return origin.network(client[0].partition("%")[0]) if isinstance(client, tuple) else ""
 
 
 def _ready(sock: socket.socket, event: int, seconds: float = 0) -> bool:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import migrations, models
 from django.utils.timezone import now
 
-from accounts.known_networks import network
+from accounts.origin import network
 
 BATCH = 1000
 
