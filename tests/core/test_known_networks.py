@@ -87,6 +87,12 @@ def test_wrong_guesses_at_home_close_home_and_nothing_else(caller, at_home):
     assert (throttled.user, throttled.address) == (User.objects.get(username="alice"), HOME)
 
 
+def test_wrong_guesses_at_home_leave_the_office_open(caller, at_home):
+    assert status(caller, at=OFFICE) == 200
+    guess(caller, 10, at=HOME)
+    assert [status(caller, at=at) for at in (HOME, OFFICE)] == [429, 200]
+
+
 def test_a_subscriber_of_a_64_is_at_home_in_all_of_it(caller, alice):
     assert status(caller, at=OFFICE) == 200
     guess(caller, 10)
@@ -121,6 +127,13 @@ def test_a_network_in_use_is_not_forgotten(caller, at_home):
     (known,) = KnownNetwork.objects.all()
     assert (known.last_seen_at - known.first_seen_at).days == 200
     assert pruning.prune(timedelta(0))["accounts.KnownNetwork"] == 0
+
+
+def test_a_network_is_seen_again_a_day_later(caller, at_home):
+    """Or one in daily use would be forgotten where the operator keeps networks for two days."""
+    KnownNetwork.objects.update(last_seen_at=now() - timedelta(hours=25))
+    assert status(caller) == 200
+    assert now() - KnownNetwork.objects.get().last_seen_at < timedelta(hours=1)
 
 
 def test_a_person_who_is_erased_leaves_no_network(caller, at_home, bob):
@@ -173,6 +186,24 @@ def test_the_longest_wait_is_a_day(settings):
         assert round(strangers.closed_for() / 3600) == expected
 
 
+def test_guesses_of_a_window_that_has_ended_count_no_more(settings):
+    settings.LOGIN_RATE_PER_NAME = "2/1s"
+    strangers = limits._of_strangers("name:nobody")
+    for _ in range(2):
+        strangers.take().spend()
+        time.sleep(1.1)
+    assert cache.get(strangers.key("level")) is None, "it was closed"
+
+
+def test_a_lock_that_has_ended_is_remembered_for_a_day(settings):
+    settings.LOGIN_RATE_PER_NAME = "1/1s"
+    strangers = limits._of_strangers("name:nobody")
+    for locks in (1, 2):
+        strangers.close(int(time.time()) + 1)
+        time.sleep(1.1 if locks == 1 else 0)
+        assert cache.get(strangers.key("level")) == locks
+
+
 def locked(user):
     wait = limits.locked_for(user)
     return wait and round(wait.total_seconds() / 60)
@@ -197,6 +228,21 @@ def test_who_is_unlocked_begins_anew(caller, at_home, olga, by):
     assert (locked(alice), status(caller, at=HOME), status(caller, at=ELSEWHERE)) == (None, 200, 200)
     guess(caller, 10, at="198.51.100.1")
     assert locked(alice) == 5
+
+
+def test_whoever_is_locked_again_after_an_unlock_is_on_record_again(caller, alice, olga):
+    for times in (1, 2):
+        guess(caller, 12)
+        assert AuditEvent.objects.filter(kind="throttled").count() == times
+        assert operators.carry_out(operators.UNLOCK, operator=olga, person=alice)
+
+
+def test_an_address_that_guesses_at_many_names_waits_no_longer_than_its_window(caller, settings):
+    """A day would be too long for whoever is behind it too."""
+    settings.LOGIN_RATE_PER_ADDRESS = "1/1s"
+    for number in range(3):
+        assert status(caller, f"nobody{number}", "wrong") == 401
+        time.sleep(1.1)
 
 
 def test_an_operator_can_unlock_who_mistyped_at_home(caller, at_home, olga):
