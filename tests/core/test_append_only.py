@@ -157,6 +157,32 @@ def test_no_update_dresses_events_up_as_erased(event, alice, bob):
     assert list(AuditEvent.objects.values().order_by("pk")) == before
 
 
+def test_the_stand_in_of_an_erased_person_cannot_be_replaced(event, alice):
+    erased_events.erase(alice, "erased-1f")
+    refused("UPDATE TRAIL SET name = 'bob' WHERE kind <> 'erased'")
+
+
+def test_the_digests_that_an_erasure_keeps_cannot_be_changed(event, alice):
+    erased_events.erase(alice, "erased-1f")
+    refused("UPDATE accounts_erasedvalue SET digest = %s", b"another")
+    refused("DELETE FROM accounts_erasedvalue")
+    row = "INTO accounts_erasedvalue (event_id, field, digest) SELECT event_id, field, %s FROM accounts_erasedvalue WHERE TRUE"
+    other = "ON CONFLICT (event_id, field) DO UPDATE SET digest = EXCLUDED.digest"
+    ways = {"sqlite": f"INSERT OR REPLACE {row}", "postgresql": f"INSERT {row} {other}"}
+    refused(ways[connection.vendor], b"another")
+
+
+def test_no_seal_can_be_written_over(event):
+    seals.seal()
+    refused("UPDATE accounts_auditseal SET up_to = 0")
+    refused("DELETE FROM accounts_auditseal")
+    columns = "number, after, up_to, last_at, previous_at, sealed_at, rows, previous, digest"
+    row = f"INTO accounts_auditseal ({columns}) SELECT {columns} FROM accounts_auditseal WHERE TRUE"  # noqa: S608
+    other = "ON CONFLICT (number) DO UPDATE SET digest = EXCLUDED.digest"
+    ways = {"sqlite": f"INSERT OR REPLACE {row}", "postgresql": f"INSERT {row} {other}"}
+    refused(ways[connection.vendor])
+
+
 def test_an_erasure_that_is_undone_leaves_no_event_of_its_own(event, alice):
     with transaction.atomic():
         erased_events.erase(alice, "erased-1f")

@@ -124,6 +124,34 @@ def test_a_seal_that_was_changed_or_removed_is_named(log):
     found(f"^Events up to {sealed.up_to} were removed together with their seals, although AUDIT_RETENTION is not set")
 
 
+def test_a_seal_that_was_removed_with_its_events_is_named(log):
+    happened(Kind.LOGIN, name="later")
+    seals.seal()
+    tamper("DELETE FROM SEALS WHERE number = 2")
+    tamper("DELETE FROM LOG WHERE id IN (%s, %s)", log[2].pk, log[3].pk)
+    found(f"^Seal 2 was removed: events after {log[1].pk} cannot be compared")
+
+
+def test_an_event_that_was_removed_from_its_seal_too_is_missed(log):
+    kept = bytes(AuditSeal.objects.get(number=1).rows)[seals.ENTRY.size :]
+    tamper("DELETE FROM LOG WHERE id = %s", log[0].pk)
+    tamper("UPDATE SEALS SET rows = %s WHERE number = 1", kept)
+    found("^Seal 1 was changed")
+
+
+@pytest.mark.parametrize("chained", [False, True])
+def test_a_seal_stands_behind_the_one_that_it_was_made_behind_and_no_other(log, chained):
+    """Somebody changes an event, has the service seal it anew, and puts the later seal back."""
+    later = AuditSeal.objects.get(number=2)
+    tamper("DELETE FROM SEALS")
+    tamper("UPDATE LOG SET name = 'bob' WHERE id = %s", log[0].pk)
+    assert seals._seal_next(seals.key(), log[1].pk) == 2
+    if chained:
+        later.previous = AuditSeal.objects.get().digest
+    later.save(force_insert=True)
+    found("^Seal 2 was changed, or was not made by this service")
+
+
 def test_a_log_that_was_cut_off_is_found_by_a_seal_that_was_noted(log):
     noted = verified().split()[-1]
     assert verified(seal=noted)
