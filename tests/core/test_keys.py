@@ -307,6 +307,17 @@ def test_a_second_use_within_a_minute_is_not_even_noted(secret, django_assert_nu
 
 
 @stored
+def test_a_key_in_use_is_written_again_after_a_minute(secret):
+    """Also where no other key is used, whose writing would let the process forget this one."""
+    APIKey.objects.update(last_used_at=now() - timedelta(seconds=58))
+    for pause in (2.1, 0):
+        use(secret)
+        usage.write()
+        time.sleep(pause)
+    assert now() - mine(secret).last_used_at < timedelta(seconds=30)
+
+
+@stored
 def test_a_use_of_before_does_not_turn_back_the_clock(secret):
     """Another process has written a later one."""
     use(secret)

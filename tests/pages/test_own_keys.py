@@ -1,5 +1,7 @@
 """Alice sees and ends her API keys on a page, with her password."""
 
+import time
+
 import pytest
 from django.core import signing
 from django.test import Client
@@ -56,6 +58,13 @@ def test_nothing_chosen_is_said(client, made):
     assert (answer.status_code, "Choose at least one key." in answer.content.decode()) == (422, True)
 
 
+def test_a_sign_in_is_on_record_and_makes_its_network_known(client, alice):
+    sign_in(client)
+    event = AuditEvent.objects.get()
+    assert (event.kind, event.user, event.address) == ("login", alice, "127.0.0.1")
+    assert alice.known_networks.get().network == "127.0.0.1"
+
+
 @pytest.mark.parametrize("identifier", ["alice", "nobody"])
 def test_a_wrong_password_opens_nothing_and_counts(client, made, identifier):
     answers = [sign_in(client, identifier, "wrong") for _ in range(12)]
@@ -98,6 +107,21 @@ def test_a_ticket_that_nobody_signed_is_none(client, alice, settings):
     for ticket in (forged, "", "x", signing.dumps([str(alice.uuid), alice.epoch], salt="another")):
         client.cookies["authsvc_keys"] = ticket
         assert client.get("/keys/yours")["Location"] == "/keys"
+
+
+class Earlier(signing.TimestampSigner):
+    minutes = 0
+
+    def timestamp(self) -> str:
+        return signing.b62_encode(int(time.time()) - 60 * self.minutes)
+
+
+def test_a_ticket_holds_for_ten_minutes(client, alice):
+    signer = Earlier(salt="authsvc_keys")
+    for signer.minutes, status in ((9, 200), (11, 302)):
+        client.cookies["authsvc_keys"] = signer.sign_object([str(alice.uuid), alice.epoch])
+        answer = client.get("/keys/yours")
+        assert (answer.status_code, answer["Cache-Control"]) == (status, "no-store")
 
 
 def test_who_leaves_needs_the_password_again(client, alice):
