@@ -1,6 +1,6 @@
 """Filters of lists that dashboards and users' pages link to."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin
@@ -50,10 +50,14 @@ class PeriodFilter(admin.SimpleListFilter):
 
     def period(self, value: str) -> tuple[datetime, datetime]:
         start, _, end = value.partition("/")
+        return self.moment(start), self.moment(end)
+
+    def moment(self, value: str) -> datetime:
+        """A time with an offset, in UTC: the first and the last of all days have none there at some offsets."""
         try:
-            both = parse_datetime(start), parse_datetime(end)
-        except ValueError as error:
-            raise IncorrectLookupParameters from error
-        if both[0] is None or both[1] is None or None in (both[0].tzinfo, both[1].tzinfo):
-            raise IncorrectLookupParameters
-        return both[0], both[1]
+            found = parse_datetime(value)
+            if found and found.tzinfo:
+                return found.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+        raise IncorrectLookupParameters

@@ -26,7 +26,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -49,7 +49,7 @@ from accounts.trail import Selection
 RANGES = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 RANGE_NAMES = {"1h": "the last hour", "24h": "the last 24 hours", "7d": "the last 7 days", "30d": "the last 30 days"}
 CURES = ("unlock", "send_reset", "reactivate", "invite")
-CONTRACTS = ("bearer", "camel", "form", "challenge", "envelope", "introspection", "admin")
+CONTRACTS = ("bearer", "camel", "form", "challenge", "envelope", "introspection", "admin", "keys")
 
 
 class Kinds(forms.MultipleChoiceField):
@@ -71,7 +71,10 @@ class Moment(forms.DateTimeField):
 
     def to_python(self, value: Any) -> datetime | None:
         found = super().to_python(value.replace(" ", "+") if isinstance(value, str) else value)  # an address bar takes + for a space
-        return found.astimezone(UTC) if found else None
+        try:
+            return found.astimezone(UTC) if found else None
+        except OverflowError as error:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from error
 
 
 class TrailForm(forms.Form):

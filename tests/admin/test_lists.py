@@ -21,6 +21,7 @@ pytestmark = pytest.mark.usefixtures("db")
 ADMINS: dict[Any, Any] = dict(admin.site._registry)
 LOOKUPS = ("", "__exact", "__iexact", "__in", "__gte", "__lt", "__startswith", "__contains", "__regex", "__isnull", "__nonsense")
 ODD = ["x\0", "\ud7ff", "x" * 3000, "1,2,,3", "9" * 40, "-1", "'", "[1]", "%", "2026-01-01T00:00:00Z/2026"]
+ODD += ["0001-01-01T00:00:00+14:00/9999-12-31T23:59:59-14:00"]  # out of range in UTC
 
 
 def path_of(model, page="changelist", *args):

@@ -141,6 +141,8 @@ def test_found_between_two_moments_however_they_are_written(as_stan, a_day):
         ({"address": "10.0.0.0/99"}, "Write an address, as 192.0.2.7"),
         ({"kind": "breakfast"}, "Select a valid choice"),
         ({"at_from": "yesterday"}, "Enter a valid date/time"),
+        ({"at_from": "0001-01-01T00:00:00+14:00"}, "Enter a valid date/time"),
+        ({"at_to": "9999-12-31T23:59:59-14:00"}, "Enter a valid date/time"),
         ({"user": "x"}, "user: Enter a whole number"),
         ({"user": "99999999999999999999"}, "user: Ensure this value is less"),
         ({"session": "x"}, "session: Enter a valid UUID"),
