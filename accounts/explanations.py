@@ -45,7 +45,8 @@ def _plain(words: str) -> Callable[[AuditEvent], str]:
 
 def _login(event: AuditEvent) -> str:
     name = event.name or "Somebody"
-    return f"{name} signed in to the admin." if event.reason == Reason.SIGNED_IN_TO_ADMIN else f"{name} logged in."
+    pages = (Reason.SIGNED_IN_TO_ADMIN, Reason.SIGNED_IN_TO_KEYS)
+    return f"{name} {reason_texts.text(event.reason, event.data)}." if event.reason in pages else f"{name} logged in."
 
 
 def _login_failed(event: AuditEvent) -> str:

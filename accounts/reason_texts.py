@@ -85,6 +85,7 @@ def _unreadable(data: Data) -> str:
 
 TEXTS: dict[Reason, str | Callable[[Data], str]] = {
     Reason.SIGNED_IN_TO_ADMIN: "signed in to the admin",
+    Reason.SIGNED_IN_TO_KEYS: "signed in to the page of API keys",
     Reason.WRONG_PASSWORD: "the password was wrong",
     Reason.NO_SUCH_ACCOUNT: "no account has this name",
     Reason.ACCOUNT_INACTIVE: "the account is deactivated",

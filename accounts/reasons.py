@@ -16,6 +16,7 @@ class Reason(TextChoices):
 
     # Logins
     SIGNED_IN_TO_ADMIN = "signed_in_to_admin", "signed in to the admin"
+    SIGNED_IN_TO_KEYS = "signed_in_to_keys", "signed in to the page of API keys"
     WRONG_PASSWORD = "wrong_password", "wrong password"
     NO_SUCH_ACCOUNT = "no_such_account", "no such account"
     ACCOUNT_INACTIVE = "account_inactive", "account deactivated"

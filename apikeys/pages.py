@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
 
-from accounts import audit, limits, passwords, sign_ins
+from accounts import audit, limits, origin, passwords, sign_ins
 from accounts.errors import PasswordChangeRequired
 from accounts.forms import PageForm
 from accounts.models import User
@@ -18,6 +18,7 @@ from apikeys import keys
 from apikeys.forms import SignInForm
 from apikeys.models import MOST, APIKey
 
+KEYS = "keys"  # in the place of a contract's name in the audit log
 TICKET = "authsvc_keys"  # the cookie's name
 LASTS = timedelta(minutes=10)
 
@@ -31,11 +32,12 @@ class SignIn(FormPage):
     owner: User
 
     def act(self, asked: dict[str, Any]) -> None:
+        origin.current().contract = KEYS
         with limits.login_attempt(asked["identifier"]) as attempt:
             self.owner = passwords.authenticate(asked["identifier"], asked["current"], attempt)
         if self.owner.must_change_password:
             raise PasswordChangeRequired(self.owner)
-        audit.record(audit.Kind.LOGIN, user=self.owner)
+        audit.record(audit.Kind.LOGIN, user=self.owner, reason=audit.Reason.SIGNED_IN_TO_KEYS)
         sign_ins.note(attempt, self.owner)
 
     def form_valid(self, form: PageForm) -> HttpResponse:

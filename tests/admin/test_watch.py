@@ -85,6 +85,7 @@ def test_every_number_of_a_chart_leads_to_its_rows(desk, alice, title, heading):
     month.fill(alice, scale=0.1)
     month.event(Kind.THROTTLED, now() - HOUR, user=alice, reason="guesses_by_name", data={"limit": 10, "seconds": 300}, contract="form")
     month.event(Kind.REFRESH_REUSED, now() - 2 * HOUR, user=alice, reason="token_reused")
+    month.event(Kind.LOGIN, now() - HOUR, user=alice, reason="signed_in_to_keys", contract="keys")
     month.mail(alice, fate="failed", at=now() - HOUR).save()
     month.count()
     shown = chart(desk.get(PAGE), title, heading)

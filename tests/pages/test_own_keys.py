@@ -6,7 +6,7 @@ import pytest
 from django.core import signing
 from django.test import Client
 
-from accounts import passwords
+from accounts import explanations, passwords
 from accounts.models import AuditEvent, User
 from apikeys.models import APIKey
 from tests.conftest import PASSWORD
@@ -42,6 +42,12 @@ def test_alice_sees_her_live_keys_and_ends_one(client, made, caller):
     assert made["CI"].digest not in answer.content.decode()
     event = AuditEvent.objects.get(kind="key_deleted")
     assert (str(event.user), event.name) == ("alice", made["CI"].public_id)
+
+
+def test_that_she_looked_is_on_record(client, made):
+    sign_in(client)
+    event = AuditEvent.objects.get(kind="login")
+    assert (event.contract, explanations.sentence(event)) == ("keys", "alice signed in to the page of API keys.")
 
 
 def test_keys_of_others_and_keys_that_are_none_end_nothing(client, made):
