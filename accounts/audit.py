@@ -31,7 +31,7 @@ insert = CompiledInsert(AuditEvent)
 
 
 class About(TypedDict, total=False):
-    """Whom and what an event is about, as far as that is known; ``name`` is what was typed, else the account's.
+    """The details of an event, as far as they are known; ``name`` is what was typed, else the account's.
 
     ``reason`` is a code, ``data`` its details, and ``note`` what an operator wrote as their reason.
     """

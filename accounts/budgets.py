@@ -82,7 +82,10 @@ class Budget:
         return max(0.0, float(cache.get(self._closed, 0)) - time.time())
 
     def first_refusal(self, wait: timedelta) -> bool:
-        """Whether this is the first that is refused since it was closed: a flood of them would fill the audit log."""
+        """Return whether this refusal is the first since the budget closed.
+
+        Only that one goes on record: a flood of them would fill the audit log.
+        """
         return bool(cache.add(self.key("refused"), 1, timeout=max(1, int(wait.total_seconds()))))
 
     def renew(self) -> None:
@@ -120,7 +123,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Place:
-    """What one attempt holds of a budget while its secret is checked, in the window in which it began.
+    """One attempt's place in a budget while its secret is checked, in the window in which it began.
 
     Held and spent places never exceed the limit: whoever counts too far takes that back. The place of a process that dies is lost
     until the window ends.

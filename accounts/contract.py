@@ -24,7 +24,7 @@ class Phrase(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """What the core needs to know of a contract. ``refresh`` is None where no refresh token is given out.
+    """The part of a contract that the core knows. ``refresh`` is None where no refresh token is given out.
 
     ``longest`` lets each rotation prolong a session, up to that long after login; without it a session ends with its first
     refresh token.

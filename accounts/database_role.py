@@ -24,7 +24,10 @@ class TooPowerful(Exception):
 
 
 def owns_the_tables() -> bool:
-    """Whether this connection may migrate: as the owner of the tables, or where there are none yet. On SQLite it always may."""
+    """Return whether this connection may migrate: as the owner of the tables, or before there are any.
+
+    On SQLite it always may.
+    """
     if connection.vendor != "postgresql":
         return True
     with connection.cursor() as cursor:

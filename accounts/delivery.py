@@ -60,7 +60,9 @@ def deliver(mail: OutgoingMail) -> None:
 
 @transaction.atomic
 def still_there(mail: OutgoingMail) -> bool:
-    """Whether no erasure has deleted the mail since it was claimed. At its first try, what was asked for is put on record.
+    """Return whether the mail is still there: an erasure may have deleted it since it was claimed.
+
+    At the first try, the request for it is put on record.
 
     The account is locked, so that no erasure comes between. A mail that an operator sends again has an error from before.
     """
@@ -85,7 +87,9 @@ def send(mail: OutgoingMail, user: User) -> None:
 
 
 def recipient(mail: OutgoingMail) -> User | None:
-    """Who is meant, if the account is active and has an address; nobody is invited who has a password by now.
+    """Return the account that is meant, if it is active and has an address.
+
+    Nobody is invited who has a password by now.
 
     What was asked for with an address goes there in any case.
     """

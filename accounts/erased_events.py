@@ -74,7 +74,7 @@ def _change_by_function(own: dict[str, Any], events: list[AuditEvent], replaced:
 
 
 def _change(own: dict[str, Any], events: list[AuditEvent], replaced: list[ErasedValue]) -> int:
-    """What the function does on PostgreSQL."""
+    """Do on SQLite what the function does on PostgreSQL; return the number of these events."""
     if not events:
         audit.insert(**own)
         return 0

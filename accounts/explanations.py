@@ -60,7 +60,7 @@ def _throttled(event: AuditEvent) -> str:
 
 
 def throttled(name: str, reason: str, data: Data, note: str = "") -> str:
-    """What was done too often, by whom or for which name."""
+    """Return a sentence that says which limit was exceeded, and for which name."""
     told = reason_texts.told(reason, {**data, "who": f"“{name}”"} if name else data, note)
     if reason not in KNOWN:
         return f"{name or 'Somebody'} was throttled: {told or 'too many attempts'}."

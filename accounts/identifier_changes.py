@@ -16,7 +16,7 @@ Changes = dict[str, tuple[str, str]]  # field → value before and after
 
 
 def fingerprint(person: User) -> str:
-    """What an operator was shown of an account, to be compared when their change arrives."""
+    """Return the identifiers as an operator is shown them, to be compared when their change arrives."""
     return f"{person.username} {person.email or ''}"
 
 

@@ -49,7 +49,7 @@ _shares: tuple[Share, ...] = DEFAULT
 
 @dataclass(frozen=True)
 class Checked:
-    """What became of comparing a password with what is stored."""
+    """The result of comparing a password with the stored hash."""
 
     right: bool = False
     outdated: bool = False
@@ -170,7 +170,9 @@ def _first_behind(text: str) -> str | None:
 
 
 def _counted(found: Sequence[Stored]) -> tuple[Share, ...]:
-    """How many accounts have each kind: all of them, or of many the same sample each time, so that shares do not waver.
+    """Return the number of accounts with each kind.
+
+    Of many accounts, the same sample is counted each time, so that shares do not waver.
 
     A kind that is too rare for the sample counts as half an account of it.
     """

@@ -1,4 +1,4 @@
-"""How often somebody may try: one budget of wrong guesses for every way in, and limits of other kinds, in the cache."""
+"""Limits, counted in the cache: one budget of wrong guesses for every way in, and limits of other kinds."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -115,12 +115,12 @@ def unlock(user: User) -> None:
 
 
 def locked_for(user: User) -> timedelta | None:
-    """How long strangers are refused this account's logins, whatever their password; None if they are not."""
+    """Return how long strangers are refused this account's logins, whatever their password; None if they are not."""
     return _wait(_of_strangers(account(user)))
 
 
 def locked_at_home_for(user: User) -> timedelta | None:
-    """How long a network that the account is known from is refused; None if none is."""
+    """Return how long a network that the account is known from is refused; None if none is."""
     return _wait(_of_network(account(user)))
 
 
@@ -150,7 +150,10 @@ def record_refusal(kind: str, **about: Unpack[audit.About]) -> None:
 
 
 def may_tell_of_network(user: User, network: str) -> bool:
-    """Whether to mail word of a sign-in from a new network: once for each, of sign-ins at the same moment too, and not without end."""
+    """Return whether to tell of a sign-in from a new network by mail.
+
+    Each network is told of once, also for sign-ins at the same moment, within ``MAILS_OF_NETWORKS``.
+    """
     key = f"{account(user)} {network}"
     if _usage("mails of one network", key, "1/1d", increment=True)["should_limit"]:
         return False

@@ -163,7 +163,10 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
             transaction.on_commit(lambda: settings.FIRST_PASSWORD_FILE.unlink(missing_ok=True))
 
     def check_password(self, raw_password: Any) -> bool:
-        """Whether this is the password, at the cost and in the queue of every other check. It upgrades no hash."""
+        """Return whether this is the password, at the cost and in the queue of every other check.
+
+        It upgrades no hash.
+        """
         return kinds.check(raw_password, self.password, str(self.username)).right
 
     def invalidate_credentials(self, why: str, *, keep: UUID | None = None) -> int:

@@ -57,7 +57,7 @@ def may(operator: User, act: Act, person: User) -> bool:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an act did: a code with data and a session for the audit log, and what its operator is shown once and nobody keeps."""
+    """The result of an action: code, data and session for the audit log, and a secret that is shown once."""
 
     reason: Reason | None = None
     data: Data = field(default_factory=dict)

@@ -109,7 +109,7 @@ class FormPage(Page, FormView):  # type: ignore[type-arg]
 
 
 def change_required() -> SafeString:
-    """Where a right password is not enough, because somebody else knows it."""
+    """Return the refusal of a right password that has to be replaced, with a link to the page for that."""
     return format_html('{} <a href="{}">{}</a>', _("Password change required."), reverse("change-password"), _("Choose a new one."))
 
 

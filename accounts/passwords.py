@@ -262,7 +262,10 @@ def _tell(user: User, how: Reason, **outliving: Any) -> None:
 
 
 def _outliving(user: User) -> dict[str, Any]:
-    """What of this account a new password does not end. After a reset a mail of its own says so."""
+    """Return the credentials that a new password does not end, for the mail about it.
+
+    After a reset, a mail of its own tells of them.
+    """
     answers: list[tuple[Any, Any]] = outlives_password.send(User, user=user)
     return {name: value for _, told in answers for name, value in told.items()}
 

@@ -1,4 +1,4 @@
-"""What is stored of the seals of the audit log."""
+"""Models of the audit log's seals."""
 
 from typing import ClassVar
 

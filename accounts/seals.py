@@ -94,7 +94,7 @@ def digest_of_seal(secret: bytes, seal: AuditSeal) -> bytes:
 
 
 def is_erased(field: str, value: Any) -> bool:
-    """Whether a value is one that an erasure leaves."""
+    """Return whether a value is one that an erasure leaves."""
     if field == "name":
         return bool(value.startswith("erased-"))
     return value in ({"data": {}, "note": "erased"}.get(field), None)

@@ -286,7 +286,10 @@ def _objection(policy: Policy, line: Line | None, token: RefreshToken, holder: s
 
 
 def _speaks_for_user(holder: str, line: Line) -> bool:
-    """Whether an access token is of this session, expired or not, or a live one of another session of its user (one query)."""
+    """Return whether an access token speaks for the user of this session.
+
+    One of this session does, expired or not; one of another session of the user has to be live (one query).
+    """
     if _read(AccessToken, holder, expired=True).session_id == line.id:
         return True
     return identify(holder).id == line.user_id

@@ -1,4 +1,4 @@
-"""What a successful sign-in leaves behind beside its session: the network that it came from, and word of a new one."""
+"""Rows that a successful sign-in adds beside its session: its network, and a mail about a new one."""
 
 from datetime import datetime
 from typing import Any
@@ -35,6 +35,9 @@ def note(attempt: LoginAttempt, user: User) -> None:
 
 
 def _is_news(user: User, network: str) -> bool:
-    """Whether the owner gets a mail: not of the first sign-in ever, and not many in a week from networks that change all the time."""
+    """Return whether the owner gets a mail about this network.
+
+    The first sign-in ever is not told, and not many in a week from networks that change all the time.
+    """
     wanted = settings.EMAILS_ENABLED and settings.NEW_NETWORK_MAIL
     return bool(wanted and user.email and user.last_login and limits.may_tell_of_network(user, network))

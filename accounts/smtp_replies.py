@@ -8,7 +8,7 @@ ABOUT_THE_MAIL = (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtp
 
 
 def refused_for_good(error: OSError) -> bool:
-    """Whether the server refused this sender, recipient or message with 5xx, and will refuse it again.
+    """Return whether the server refused this sender, recipient or message with 5xx, and will refuse it again.
 
     A server that is away, or that refuses to let this service in, says nothing of the mail: an operator can mend that.
     """
@@ -17,7 +17,10 @@ def refused_for_good(error: OSError) -> bool:
 
 
 def words(error: OSError) -> str:
-    """What the server said, as in ``550 5.1.1 No such user``, or what became of the connection to it. May quote the mail."""
+    """Return the server's reply, as in ``550 5.1.1 No such user``, or the fault of the connection.
+
+    It may quote the mail.
+    """
     if replies := _replies(error):
         said = "; ".join(dict.fromkeys(f"{code} {_text(reply)}" for code, reply in replies))
         return f"login refused: {said}" if isinstance(error, smtplib.SMTPAuthenticationError) else said

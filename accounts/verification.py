@@ -15,12 +15,12 @@ Seals = Iterable[AuditSeal]
 
 
 class Tampered(Exception):
-    """What does not agree, as a sentence."""
+    """The first disagreement of the log with its seals, as a sentence."""
 
 
 @dataclass
 class Verdict:
-    """What agrees: so many events, up to the last of the last seal. Those since are not sealed yet."""
+    """The events that agree with their seals, up to the last seal. Those since are not sealed yet."""
 
     events: int = 0
     first: int | None = None  # the last event that was deleted before
@@ -80,7 +80,7 @@ def _check_seal(secret: bytes, seal: AuditSeal, before: AuditSeal | None) -> Non
 
 
 def _check_beginning(seal: AuditSeal) -> None:
-    """What stands before the first seal was removed with its seals: by ``AUDIT_RETENTION``, or else by somebody."""
+    """Raise ``Tampered`` if events before the first seal were removed otherwise than by ``AUDIT_RETENTION``."""
     if seal.number == 1 or (seal.previous_at and settings.AUDIT_RETENTION and seal.previous_at < now() - settings.AUDIT_RETENTION):
         return
     kept = "AUDIT_RETENTION is not set" if settings.AUDIT_RETENTION is None else "they were younger than AUDIT_RETENTION"

@@ -1,4 +1,4 @@
-"""What people type into the page of their keys."""
+"""Forms of the page of API keys."""
 
 from django.utils.translation import gettext_lazy as _
 

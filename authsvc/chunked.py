@@ -28,7 +28,7 @@ class Chunks:
         self._ended = False
 
     def complete(self, body: bytes, largest: int) -> bool:
-        """Whether nothing more need arrive: the end is there, or more than ``largest`` bytes, or what is no chunk."""
+        """Return whether the body is complete, or too large, or malformed: nothing more need arrive."""
         while not self._ended:
             found = SIZE.match(body, self._next)
             if not found:

@@ -79,7 +79,7 @@ class Connection(TConn):  # type: ignore[misc]
         return received
 
     def ended(self) -> bool:
-        """Whether the client has said that it sends no more, or is gone."""
+        """Return whether the client has said that it sends no more, or is gone."""
         return _ready(self.sock, select.POLLRDHUP)
 
     def wake_after(self, count: int) -> None:
@@ -96,7 +96,10 @@ def network(client: Any) -> str:
 
 
 def _ready(sock: socket.socket, event: int, seconds: float = 0) -> bool:
-    """Whether this happens, or the connection breaks, within so many seconds. Unlike select(), it knows descriptors above 1,023."""
+    """Return whether this happens, or the connection breaks, within so many seconds.
+
+    Unlike select(), poll() knows descriptors above 1,023.
+    """
     poll = select.poll()
     poll.register(sock, event)
     return bool(poll.poll(seconds * 1000))

@@ -11,5 +11,5 @@ def with_one_slash(path: str) -> str:
 
 
 def is_upload(environ: dict[str, Any]) -> bool:
-    """Whether a WSGI request is for the one page that takes a file."""
+    """Return whether a WSGI request is for the one page that takes a file."""
     return with_one_slash(environ["PATH_INFO"]) == str(settings.UPLOAD_PATH)

@@ -230,7 +230,7 @@ class PatientThreadWorker(ThreadWorker):  # type: ignore[misc]
         return next((conn for conn in waiting if not self.is_asking(conn)), None)
 
     def is_asking(self, conn: Connection) -> bool:
-        """Whether a request has arrived that no event has told of yet."""
+        """Return whether a request has arrived that no event has told of yet."""
         if self.cfg.is_ssl or conn in self.leaving or conn in self.unread:
             return False
         received = conn.received()
@@ -257,7 +257,7 @@ class PatientThreadWorker(ThreadWorker):  # type: ignore[misc]
 
 
 def connections_allowed(wanted: int) -> int:
-    """How many of ``wanted`` connections this process may hold, after raising its limit of open files as far as it may."""
+    """Raise this process's limit of open files; return how many of ``wanted`` connections it may hold."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + RESERVED
     if soft == resource.RLIM_INFINITY or soft >= needed:
@@ -283,7 +283,7 @@ def _arrived(received: bytes, chunks: Chunks) -> bool:
 
 
 def _missing(received: bytes) -> int:
-    """How many bytes must still arrive at least."""
+    """Return how many bytes must still arrive at least."""
     return max(1, _body_length(received) - len(received.partition(b"\r\n\r\n")[2]))
 
 

@@ -99,7 +99,10 @@ def offered(operator: User, person: User) -> list[Button]:
 
 
 def offered_on(operator: User, row: Model, back: str) -> list[Button]:
-    """What this operator may do to a row that belongs to a person, as far as there is anything to do; ``back`` is where it leads then."""
+    """Return the actions that fit a row of a person and that this operator may do.
+
+    Each leads to ``back`` afterwards.
+    """
     person = next(iter(on(type(row)))).person(row)
     rows = type(row)._default_manager.filter(pk=row.pk)
     return [
@@ -110,7 +113,10 @@ def offered_on(operator: User, row: Model, back: str) -> list[Button]:
 
 
 def link(name: str, row: Model, back: str = "") -> str:
-    """Where the act of this name begins for this row: ``link("end_session", session)``; with ``back``, where it leads afterwards."""
+    """Return the address of an action on a row, as in ``link("end_session", session)``.
+
+    With ``back``, the action leads there afterwards.
+    """
     asked = {"ids": row.pk} | ({"next": back} if back else {})
     return f"{address(_offers[type(row), name])}?{urlencode(asked)}"
 

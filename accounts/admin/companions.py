@@ -41,6 +41,6 @@ def accompany(*names: str, companion: Companion) -> None:
 
 
 def find(offer: Offer, people: Sequence[Any]) -> dict[Companion, Sequence[Any]]:
-    """What else the page of this act offers for these people, each with what it would be done to: none where that is nothing."""
+    """Return the companions that fit these people, each with the rows that it would be done to."""
     found = {companion: companion.rows(people) for companion in _companions.get(offer.name, ()) if offer.model is User and people}
     return {companion: rows for companion, rows in found.items() if rows}

@@ -18,7 +18,7 @@ BATCH = 900  # SQLite before 3.32 takes 999 parameters
 
 
 class Told(NamedTuple):
-    """What becomes of a sentence. ``data`` is a list of pairs, so that rows can be grouped by it."""
+    """The code, data and note that replace a sentence. ``data`` is a list of pairs, so that rows can be grouped by it."""
 
     code: str
     data: tuple[tuple[str, Any], ...] = ()
@@ -177,7 +177,7 @@ def read(kind: str, sentence: str) -> Told:
 
 
 def converted(kind: str, reason: str) -> bool:
-    """Whether this is a code already. An act or an operator's words may read like one."""
+    """Return whether this is a code already. An act or an operator's words may read like one."""
     if kind in WRITTEN:
         return reason in ("", "other")
     if kind == "act_refused":

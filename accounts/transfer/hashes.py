@@ -84,7 +84,7 @@ def _check_costs(hash_: Stored) -> None:
 
 
 def _blocks(hash_: Stored) -> int:
-    """How often PBKDF2 does its rounds for a digest of this length (RFC 8018, 5.2)."""
+    """Return how often PBKDF2 does its rounds for a digest of this length (RFC 8018, 5.2)."""
     sizes = {"sha512": 64, "sha256": 32}
     size = next((size for name, size in sizes.items() if name in hash_.kind), 20)
     return -(-len(hash_.digest) // size)
