@@ -296,6 +296,15 @@ def test_a_web_node_deletes_what_retention_lets_go_and_no_more(settings, as_web_
 
 
 @pytest.mark.postgresql
+@pytest.mark.parametrize("call", ["accounts_forget_events(now())", "accounts_erase_events('{}', '{}', '[]')"])
+def test_what_web_nodes_call_is_for_no_other_role(call):
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE reader")
+        with pytest.raises(ProgrammingError, match="permission denied for function"), transaction.atomic():
+            cursor.execute(f"SET LOCAL ROLE reader; SELECT {call}")
+
+
+@pytest.mark.postgresql
 def test_the_role_of_web_nodes_is_no_owner_of_tables():
     with pytest.raises(database_role.TooPowerful):
         database_role.grant("postgres")

@@ -171,6 +171,12 @@ def test_whoever_has_the_database_alone_cannot_seal(log, settings):
     found("^the key of the audit log's seals cannot be decrypted")
 
 
+def test_a_key_that_was_removed_is_missed_and_none_made_in_its_place(log):
+    SealKey.objects.all().delete()
+    found("^The key of the seals was removed")
+    assert not SealKey.objects.exists()
+
+
 def test_another_secret_key_leaves_every_seal_good(log, settings):
     before = settings.SECRET_KEY
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another secret key, of more than 32 letters", [before]
