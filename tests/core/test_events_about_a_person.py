@@ -41,6 +41,15 @@ def test_an_erasure_reaches_it_too(locked, alice):
     assert AuditEvent.objects.filter(name="alicent").exists()
 
 
+def test_whoever_takes_the_name_of_another_account_takes_none_of_its_events(alice, bob):
+    login = happened(Kind.LOGIN, user_id=alice.pk, name="alice")
+    alice.username, bob.username = "alicia", "alice"
+    for person in (alice, bob):
+        person.save()
+    for person, events in ((alice, [login]), (bob, [])):
+        assert list(AuditEvent.objects.about(person)) == AuditEvent.objects.newest_about(person, 20) == events
+
+
 def test_names_of_keys_keep_their_case(alice):
     audit.record(Kind.KEY_DELETED, user=alice, name="key_a1B2c3D4")
     audit.record(Kind.LOGIN_FAILED, name="Nobody ")

@@ -535,8 +535,13 @@ def test_a_key_is_made_without_a_word_where_no_mail_can_be_sent(alice, owner, se
 
 
 @stored
-def test_the_mail_about_a_changed_password_names_the_keys_that_live_on(alice, owner, secret):
-    passwords.change(alice.pk, PASSWORD, "eine Zeile, die keiner kennt")
+@pytest.mark.parametrize("temporary", [False, True])
+def test_the_mail_about_a_changed_password_names_the_keys_that_live_on(alice, owner, secret, temporary):
+    if temporary:
+        passwords.set_temporary(alice, "set by Olga, for once")
+        passwords.answer_challenge(alice, str(alice.epoch), "eine Zeile, die keiner kennt")
+    else:
+        passwords.change(alice.pk, PASSWORD, "eine Zeile, die keiner kennt")
     *_, message = delivered()
     (html, _), *_ = message.alternatives
     for part in (message.body, html):

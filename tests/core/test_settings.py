@@ -131,10 +131,10 @@ GUNICORN = ("-m", "gunicorn", "authsvc.wsgi:application")
 EVERY_START = [("manage.py", "serve"), ("manage.py", "setup"), ("manage.py", "deliver_mail", "--once"), GUNICORN]
 IMPOSSIBLE = [
     {"SECRET_KEY": "hunter2"},
-    {"SECRET_KEY_FALLBACKS": "hunter2"},
+    {"SECRET_KEY_FALLBACKS": "hunter2" * 4 + "abc"},
     {"DATA_DIR": "/proc"},
     {"DATABASE_URL": "sqlite:////proc/db"},
-    {"WEB_CONCURRENCY": "4"},
+    {"WEB_CONCURRENCY": "2"},
 ]
 
 
