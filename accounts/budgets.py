@@ -72,14 +72,18 @@ class Budget:
         """Note that the last place was spent, and until when nobody else gets one."""
         wait = window - time.time()
         if self.escalates:
-            level = cache.get(self.key("level"), 0)
-            wait = min(self.allowed.seconds * WAITS[min(level, len(WAITS) - 1)], max(self.allowed.seconds, DAY))
+            level = min(max(cache.get(self.key("level"), 0), 0), len(WAITS) - 1)
+            wait = min(self.allowed.seconds * WAITS[level], self._longest)
             cache.set(self.key("level"), level + 1, timeout=wait + DAY)
         cache.set(self._closed, int(time.time() + wait), timeout=max(1, int(wait)))
 
     def closed_for(self) -> float:
-        """Seconds until it opens again, 0 if it is open; of a budget with networks, those of the one that was closed last."""
-        return max(0.0, float(cache.get(self._closed, 0)) - time.time())
+        """Seconds until it opens again, 0 if it is open; of a budget with networks, those of the one that was closed last.
+
+        A wait longer than any lock, even between clocks a day apart, is not one that this service wrote.
+        """
+        wait = cache.get(self._closed, 0) - time.time()
+        return wait if 0 < wait <= self._longest + DAY else 0.0
 
     def first_refusal(self, wait: timedelta) -> bool:
         """Return whether this refusal is the first since the budget closed.
@@ -97,6 +101,11 @@ class Budget:
     @property
     def allowed(self) -> Rate:
         return Rate.read(self.rate)
+
+    @property
+    def _longest(self) -> int:
+        """Seconds that a lock can last."""
+        return max(self.allowed.seconds, DAY)
 
     @property
     def _closed(self) -> str:

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError, ResponseError
 
 PAUSE = 5.0  # seconds until a Redis that failed is asked again: meanwhile no request waits for it
 DAY = 86_400
+COUNTABLE = range(-(2**63), 2**63)  # what Redis itself counts in
 UNREADABLE = re.compile("WRONGTYPE|not an integer|would overflow")  # in Redis's words: about a value, not about the server
 
 logger = logging.getLogger(__name__)
@@ -48,12 +49,13 @@ class ResilientRedisCache(RedisCache):
         return self._ask(super().add, "add", *args, **kwargs)
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
-        """Also the default for a value of another type than the default that is given."""
+        """Also the default for a value of another type than the default that is given, or for a number that Redis cannot count to."""
         try:
             value = self._ask(super().get, "get", key, default, version)
         except (ValueError, RecursionError):  # no JSON
             return default
-        return value if default is None or type(value) is type(default) else default
+        readable = default is None or type(value) is type(default)
+        return value if readable and (type(value) is not int or value in COUNTABLE) else default
 
     def set(self, *args: Any, **kwargs: Any) -> Any:
         return self._ask(super().set, "set", *args, **kwargs)

