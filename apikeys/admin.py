@@ -19,7 +19,7 @@ from accounts.admin.lists import MOST, OfPeople, ago
 from accounts.admin.person import Panel, panels
 from accounts.admin.states import Badge, when
 from accounts.models import User
-from apikeys import operators, provider_admin
+from apikeys import operators, provider_admin, reasons
 from apikeys.models import NAMES, APIKey, Scope
 
 __all__ = ["provider_admin"]  # which registers the other half
@@ -104,7 +104,7 @@ panels.insert(
 
 def state(key: APIKey) -> Badge:
     if key.ended_at:
-        return Badge(f"Ended: {key.ended_why}")
+        return Badge(f"Ended: {reasons.text(key.ended_why)}")
     if not key.is_live:
         return Badge("Expired")
     return Badge("Live, until it is ended" if key.expires_at is None else f"Live, until {key.expires_at:%-d %B %Y}", "good")

@@ -11,10 +11,10 @@ class APIKeysConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import search, statistics
-        from apikeys import keys
+        from apikeys import keys, reasons
 
         def end_keys(sender: Any, user: Any, **kwargs: Any) -> None:
-            keys.end_all(user, "account deactivated")
+            keys.end_all(user, reasons.EndReason.OWNER_DEACTIVATED)
 
         def tell(sender: Any, user: Any, **kwargs: Any) -> None:
             keys.tell_they_live(user)

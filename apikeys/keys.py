@@ -20,6 +20,7 @@ from accounts.transfer.person import plain
 from apikeys import text, usage
 from apikeys.errors import InvalidKey, KeyNotFound, ScopeReserved
 from apikeys.models import APIKey, Scope, digest
+from apikeys.reasons import EndReason
 
 Owner = Identity | User
 
@@ -69,7 +70,7 @@ def rotate(owner: Identity, public_id: str, overlap: timedelta) -> tuple[APIKey,
 @transaction.atomic
 def delete(owner: Owner, public_id: str) -> None:
     key = APIKey.objects.owned(owner.id, public_id)
-    if not APIKey.objects.filter(pk=key.pk).end("deleted by its owner"):
+    if not APIKey.objects.filter(pk=key.pk).end(EndReason.DELETED):
         raise KeyNotFound(Reason.NO_SUCH_KEY)
     _record(audit.Kind.KEY_DELETED, key)
 
@@ -91,12 +92,12 @@ def revoke_leaked(secret: str) -> None:
     if key is None or not hmac.compare_digest(key.digest, digest(secret)):
         raise KeyNotFound(Reason.NO_SUCH_KEY)
     with transaction.atomic():
-        if APIKey.objects.filter(pk=key.pk).end("reported as leaked"):
+        if APIKey.objects.filter(pk=key.pk).end(EndReason.LEAKED):
             _record(audit.Kind.KEY_LEAKED, key)
             _mail(outbox.Kind.KEY_LEAKED, key.owner, **_named(key))
 
 
-def end_all(user: User, why: str) -> int:
+def end_all(user: User, why: EndReason) -> int:
     return int(APIKey.objects.filter(owner=user).end(why))
 
 

@@ -19,6 +19,7 @@ from accounts.models import User
 from accounts.reasons import Reason
 from apikeys import text
 from apikeys.errors import AlreadyRotated, KeyNotFound, TooManyKeys, UnreadableSecret
+from apikeys.reasons import EndReason
 
 MOST = 50  # live keys of one owner
 
@@ -33,7 +34,7 @@ class APIKeyQuerySet(models.QuerySet["APIKey"]):
         """Neither ended nor expired, by the database's clock."""
         return self.filter(models.Q(expires_at=None) | models.Q(expires_at__gt=Now()), ended_at=None)
 
-    def end(self, why: str) -> int:
+    def end(self, why: EndReason) -> int:
         """End these keys for good, on every node at once; how many were live until now."""
         return self.live().update(ended_at=Now(), ended_why=why)
 
@@ -103,7 +104,7 @@ class APIKey(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True)
     rotated_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
-    ended_why = models.CharField(max_length=100, blank=True)
+    ended_why = models.CharField(max_length=100, blank=True, help_text="A code: why it ended.")
 
     objects: ClassVar[Any] = APIKeyManager()
 

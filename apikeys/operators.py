@@ -8,8 +8,9 @@ from accounts.operators import Act, Outcome
 from accounts.reasons import Reason
 from apikeys import keys
 from apikeys.models import APIKey, Scope
+from apikeys.reasons import EndReason
 
-WHY = "ended by an operator"
+WHY = EndReason.ENDED_BY_OPERATOR
 
 
 def _with_live_keys(people: QuerySet[User]) -> QuerySet[User]:

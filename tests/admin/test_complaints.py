@@ -12,6 +12,7 @@ from django.utils.timezone import now
 from accounts import passwords, refusals, sessions
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 from apikeys.models import APIKey
+from apikeys.reasons import EndReason
 from authsvc.contracts import bearer
 from tests.conftest import PASSWORD
 from tests.trail import happened
@@ -239,7 +240,7 @@ def key(alice):
 
 
 def test_a_key_that_was_ended(explain, caller, key):
-    APIKey.objects.filter(pk=key[0].pk).end("deleted by its owner")
+    APIKey.objects.filter(pk=key[0].pk).end(EndReason.DELETED)
     page = explain(caller.get("/api/v1/auth/me", key[1]))
     assert why(page).startswith(f"The API key {key[0].public_id} was refused: it was ended")
 
@@ -352,7 +353,7 @@ def test_a_flood_of_dead_refresh_tokens_fills_no_trail(caller, alice):
 def test_no_secret_is_remembered(caller, alice, key):
     body = tokens(caller)
     alice.end_sessions("ended")
-    APIKey.objects.filter(pk=key[0].pk).end("ended")
+    APIKey.objects.filter(pk=key[0].pk).end(EndReason.LEAKED)
     caller.get("/api/v1/auth/me", body["access_token"])
     caller.get("/api/v1/auth/me", key[1])
     caller.json("/c/bearer/api/v1/auth/refresh", {"refresh_token": body["refresh_token"]})

@@ -8,6 +8,7 @@ from django.utils.timezone import now
 from accounts import audit, origin, outbox
 from accounts.models import OutgoingMail, Session, User
 from apikeys.models import APIKey
+from apikeys.reasons import EndReason
 from tests.pages.people import DESK, PHONE
 
 AGENTS = (
@@ -27,7 +28,7 @@ def lived(alice, bob, olga):
             user=alice, contract="form", last_used_at=at, expires_at=now() + timedelta(days=7), user_agent=agent, address="192.0.2.7"
         )
     keys = [APIKey.objects.issue(alice.pk, name)[0] for name in ("Deployment", "Nightly backup", "Old laptop")]
-    APIKey.objects.filter(pk=keys[2].pk).end("reported as leaked")
+    APIKey.objects.filter(pk=keys[2].pk).end(EndReason.LEAKED)
     for error in ("", "550 5.1.1 <alice@example.com>: Recipient address rejected: User unknown in virtual mailbox table"):
         outbox.put(outbox.Kind.RESET, typed="alice", user=alice)
         mail = OutgoingMail.objects.latest("pk")

@@ -10,6 +10,7 @@ from accounts import explanations
 from accounts.models import AuditEvent, User
 from apikeys import keys, usage
 from apikeys.models import APIKey
+from apikeys.reasons import EndReason
 from tests.admin.acting import act, ask, choose
 from tests.conftest import PASSWORD
 from tests.trail import told
@@ -86,7 +87,7 @@ def test_a_filter_for_what_wants_looking_after(as_olga, alice, chosen, expected)
     make(alice, "expiring", expires_at=now() + 29 * DAY)
     APIKey.objects.filter(name="new").update(expires_at=now() + 31 * DAY)
     make(alice, "expired", age=91 * DAY, expires_at=now() - DAY)
-    APIKey.objects.filter(pk=make(alice, "deleted", age=91 * DAY)[0].pk).end("deleted by its owner")
+    APIKey.objects.filter(pk=make(alice, "deleted", age=91 * DAY)[0].pk).end(EndReason.DELETED)
     assert named(as_olga.get(LIST, {"use": chosen} if chosen else {})) == expected
 
 
@@ -104,13 +105,13 @@ def test_a_search_by_id(as_olga, alice):
 
 def test_olga_ends_many_and_it_is_on_record(as_olga, olga, alice, bob, caller):
     (hers, secret), (his, _), (ended, _) = make(alice), make(bob), make(bob)
-    APIKey.objects.filter(pk=ended.pk).end("deleted by its owner")
+    APIKey.objects.filter(pk=ended.pk).end(EndReason.DELETED)
     asked = choose(as_olga, "end_key", hers, his, ended)
     assert asked.context["title"] == "End key: 2 API keys"
     assert [names.heading for names in asked.context["left"]] == ["Has ended or expired already"]
     assert end(as_olga, hers, his, ended).context["title"] == "Ended 2 API keys."
     assert caller.get("/api/v1/auth/me", secret).status_code == 401
-    assert set(APIKey.objects.values_list("ended_why", flat=True)) == {"ended by an operator", "deleted by its owner"}
+    assert set(APIKey.objects.values_list("ended_why", flat=True)) == {"ended_by_operator", "deleted"}
     events = AuditEvent.objects.filter(kind="keys_ended").order_by("pk")
     assert {(event.user, event.actor, told(event)) for event in events} == {
         (alice, olga, f"{hers.public_id} ended: ticket 7"),
@@ -168,7 +169,7 @@ def test_the_tick_asks_for_reason_and_password_first(as_olga, alice, caller):
 
 def test_a_person_without_keys_is_asked_nothing_about_them(as_olga, alice):
     key, _ = make(alice)
-    APIKey.objects.filter(pk=key.pk).end("deleted by its owner")
+    APIKey.objects.filter(pk=key.pk).end(EndReason.DELETED)
     asked = ask(as_olga, "force_change", alice)
     assert (asked.context["also"], "end_keys" in asked.context["form"].fields) == ([], False)
     act(as_olga, "force_change", alice, end_keys="on", reason="", password=None)
@@ -184,7 +185,7 @@ def test_stan_ends_no_keys_of_an_operator_beside_an_act_on_users(as_stan, alice,
 
 def test_a_key_that_ended_is_granted_nothing(as_olga, alice):
     key, _ = make(alice)
-    APIKey.objects.filter(pk=key.pk).end("deleted by its owner")
+    APIKey.objects.filter(pk=key.pk).end(EndReason.DELETED)
     assert act(as_olga, "grant_introspect", key).context["title"] == "Nothing was done."
     assert as_olga.get(page(key)).context["buttons"] == []
     assert APIKey.objects.get().scope == "profile"

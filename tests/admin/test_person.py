@@ -14,6 +14,7 @@ from accounts import audit, operators, origin, outbox
 from accounts.admin import acts
 from accounts.models import OutgoingMail, Session, User
 from apikeys.models import APIKey
+from apikeys.reasons import EndReason
 from tests.admin.acting import lock
 from tests.conftest import PASSWORD
 
@@ -143,7 +144,7 @@ def test_her_live_sessions_the_last_used_first(client, alice, bob):
 def test_her_keys_the_live_ones_first(client, alice, bob):
     old, new = (APIKey.objects.issue(alice.pk, name)[0] for name in ("old", "new"))
     APIKey.objects.issue(bob.pk, "his")
-    APIKey.objects.filter(pk=old.pk).end("reported as leaked")
+    APIKey.objects.filter(pk=old.pk).end(EndReason.LEAKED)
     page = client.get(path_of(alice)).content.decode()
     assert shown(client, alice)["keys"] == [
         ["new", new.public_id, "Live, until it is ended", "profile", "just now", "never"],

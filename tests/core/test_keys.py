@@ -27,6 +27,7 @@ from accounts.origin import Origin, entered
 from apikeys import keys, text, usage
 from apikeys.errors import AlreadyRotated, KeyNotFound, TooManyKeys
 from apikeys.models import APIKey, KnownAddress
+from apikeys.reasons import EndReason
 from tests.conftest import PASSWORD
 from tests.core.test_secrets_at_rest import dump
 from tests.crowd import at_once
@@ -416,7 +417,7 @@ def test_a_key_of_an_inactive_owner_is_refused_at_once_and_not_revived(alice, se
     alice.is_active = True
     alice.save()
     assert not works(secret)
-    assert mine(secret).ended_why == "account deactivated"
+    assert mine(secret).ended_why == "owner_deactivated"
 
 
 @stored
@@ -429,7 +430,7 @@ def test_an_owner_who_is_inactive_in_the_database_is_enough(alice, secret):
 def test_a_password_reset_leaves_keys_alone_and_names_them(alice, secret):
     other, _ = APIKey.objects.issue(alice.pk, "Staging")
     APIKey.objects.issue(alice.pk, expires_at=now())
-    APIKey.objects.filter(pk=APIKey.objects.issue(alice.pk)[0].pk).end("deleted by its owner")
+    APIKey.objects.filter(pk=APIKey.objects.issue(alice.pk)[0].pk).end(EndReason.DELETED)
     passwords.reset_by_token(passwords.make_reset(alice).token, "eine Zeile, die keiner kennt")
     assert works(secret)
     remain = OutgoingMail.objects.get(kind="keys_remain")
@@ -614,7 +615,7 @@ def test_fifty_live_keys_and_no_more(alice, bob):
     with pytest.raises(TooManyKeys):
         APIKey.objects.issue(alice.pk)
     APIKey.objects.issue(bob.pk)
-    APIKey.objects.filter(pk=made[0].pk).end("deleted by its owner")
+    APIKey.objects.filter(pk=made[0].pk).end(EndReason.DELETED)
     APIKey.objects.filter(pk=made[1].pk).update(expires_at=now())
     APIKey.objects.issue(alice.pk), APIKey.objects.issue(alice.pk)
     with pytest.raises(TooManyKeys):

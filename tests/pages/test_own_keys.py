@@ -9,6 +9,7 @@ from django.test import Client
 from accounts import explanations, passwords
 from accounts.models import AuditEvent, User
 from apikeys.models import APIKey
+from apikeys.reasons import EndReason
 from tests.conftest import PASSWORD
 from tests.pages.people import DESK, NARROW, PHONE
 
@@ -28,7 +29,7 @@ def shown(client):
 def made(alice, bob):
     """Two keys of Alice's that live, one that does not, and one of Bob's."""
     keys = {name: APIKey.objects.issue(alice.pk, name)[0] for name in ("CI", "Staging", "ended")}
-    APIKey.objects.filter(name="ended").end("deleted by its owner")
+    APIKey.objects.filter(name="ended").end(EndReason.DELETED)
     return keys | {"his": APIKey.objects.issue(bob.pk, "his")[0]}
 
 

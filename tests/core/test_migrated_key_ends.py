@@ -1,0 +1,52 @@
+"""The sentences that releases before stored as the reason of a key's end are codes now, and read as before."""
+
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django.db import connection
+
+from apikeys.admin import state
+from apikeys.keys import held_about
+from apikeys.models import APIKey
+from apikeys.reasons import EndReason, text
+
+pytestmark = pytest.mark.django_db
+migration = import_module("apikeys.migrations.0003_end_reasons")
+STORED = {
+    "deleted by its owner": "deleted",
+    "reported as leaked": "leaked",
+    "account deactivated": "owner_deactivated",
+    "ended by an operator": "ended_by_operator",
+    "": "",
+    "of another release": "of another release",
+}
+
+
+def ends():
+    return dict(APIKey.objects.values_list("name", "ended_why"))
+
+
+def test_every_stored_sentence_becomes_a_code_and_back(monkeypatch, alice):
+    monkeypatch.setattr(migration, "BATCH", 2)
+    for sentence in STORED:
+        key, _ = APIKey.objects.issue(alice.pk, sentence or "live")
+        APIKey.objects.filter(pk=key.pk).update(ended_why=sentence)
+    before = ends()
+    for _ in range(2):  # whatever stopped it, it can be run again
+        migration.replace(migration.CODES)(apps, connection.schema_editor())
+    assert ends() == {sentence or "live": code for sentence, code in STORED.items()}
+    migration.replace(migration.SENTENCES)(apps, connection.schema_editor())
+    assert ends() == before
+
+
+def test_the_codes_are_those_of_today_and_read_as_the_sentences_did():
+    assert {text(code): code for code in EndReason} == {words: code for words, code in STORED.items() if code in EndReason}
+
+
+def test_an_ended_key_has_a_code_for_its_owners_data_and_a_sentence_for_operators(alice):
+    key, _ = APIKey.objects.issue(alice.pk)
+    APIKey.objects.filter(pk=key.pk).end(EndReason.LEAKED)
+    key.refresh_from_db()
+    assert held_about(alice)[0]["ended_why"] == "leaked"
+    assert state(key).text == "Ended: reported as leaked"
