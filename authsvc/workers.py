@@ -15,6 +15,7 @@ from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any
 
 from django.conf import settings
+from gunicorn.http.errors import NoMoreData, ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
 from authsvc.chunked import CHUNKED, Chunks
@@ -33,7 +34,8 @@ SHARE = 8  # when room is short, nobody may hold more than an eighth of it
 UNREAD = 32 * 1024 * 1024  # bytes of answers that all clients together have not taken
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*0*(\d{1,15})[ \t]*\r\n", re.IGNORECASE)
+LENGTH = re.compile(rb"\r\ncontent-length([ \t]*:[^\r]*)", re.IGNORECASE)
+SMALL_NUMBER = re.compile(rb":[ \t]*0*([0-9]{1,9})[ \t]*")
 WAITS_FOR_US = re.compile(rb"\r\nexpect:[ \t]*100-continue", re.IGNORECASE)
 HTTP_1_0 = re.compile(rb"\A[^\r\n]* HTTP/1\.0\r\n")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -136,13 +138,18 @@ class PatientThreadWorker(ThreadWorker):  # type: ignore[misc]
     def handle_request(self, req: Any, conn: Any) -> Any:
         req._expected_100_continue = req._expected_100_continue and not conn.invited
         conn.invited = False
+        if conn.too_long:  # nobody waits for the rest of a body that nobody wants
+            req.force_close()
         return super().handle_request(req, conn)
 
     # What goes
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
-        """Wait for no rest of a body that nobody wants."""
-        return not conn.too_long and bool(super()._keepalive_after(conn, keepalive))
+        """Close behind malformed chunks that the application did not read: they get no second answer."""
+        try:
+            return bool(super()._keepalive_after(conn, keepalive))
+        except (ParseException, NoMoreData):
+            return False
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Send the rest of an answer from here, since its client takes it slowly; then do what gunicorn does."""
@@ -284,9 +291,18 @@ def _arrived(received: bytes, chunks: Chunks) -> bool:
 
 def _missing(received: bytes) -> int:
     """Return how many bytes must still arrive at least."""
-    return max(1, _body_length(received) - len(received.partition(b"\r\n\r\n")[2]))
+    _, end, body = received.partition(b"\r\n\r\n")
+    return max(1, _body_length(received) - len(body)) if end else 1
 
 
-def _body_length(waiting: bytes) -> int:
-    found = LENGTH.search(waiting.partition(b"\r\n\r\n")[0] + b"\r\n")
-    return int(found[1]) if found else 0
+def _body_length(received: bytes) -> int:
+    """Return the length that the head states.
+
+    One that is not a single small number counts as too long: whether gunicorn reads it or refuses it,
+    the request goes to a thread at once, which waits for no body, and the connection closes then.
+    """
+    stated = LENGTH.findall(received.partition(b"\r\n\r\n")[0])
+    if not stated:
+        return 0
+    found = SMALL_NUMBER.fullmatch(stated[0]) if len(stated) == 1 else None
+    return int(found[1]) if found else LARGEST + 1

@@ -87,6 +87,62 @@ def healthy(server: Server) -> bool:
     return all(server.call("/healthz", timeout=5).status == 200 for _ in range(3))
 
 
+def get(lines: bytes, method: bytes = b"GET", path: bytes = b"/healthz") -> bytes:
+    return method + b" " + path + HOST + lines + b"\r\n\r\n"
+
+
+LENGTH = b"Content-Length: "
+DIGITS = LENGTH + b"9" * 16
+UNREADABLE = {
+    "16 digits": get(DIGITS),
+    "16 digits to HEAD": get(DIGITS, b"HEAD"),
+    "16 digits to OPTIONS": get(DIGITS, b"OPTIONS", b"/v1/login"),
+    "16 digits to a static file": get(DIGITS, path=SCRIPT),
+    "16 digits to a page": get(DIGITS, b"POST", b"/admin/login/"),
+    "16 digits to a contract": get(DIGITS, b"POST", b"/v1/login"),
+    "16 digits to the upload": UPLOAD + DIGITS + b"\r\n\r\nab",
+    "16 digits behind 4,000 zeros": get(LENGTH + b"0" * 4000 + b"9" * 16),
+    "4,000 digits": get(LENGTH + b"9" * 4000),
+    "16 digits, asked for": get(DIGITS + b"\r\nExpect: 100-continue"),
+    "a plus": get(LENGTH + b"+500"),
+    "an underscore": get(LENGTH + b"5_0"),
+    "a comma": get(LENGTH + b"500,"),
+    "a list": get(LENGTH + b"500, 500"),
+    "nothing": get(LENGTH),
+    "superscript": get(LENGTH + b"\xb2"),
+    "two that differ": get(LENGTH + b"0\r\n" + LENGTH + b"500"),
+    "two alike": get(LENGTH + b"500\r\n" + LENGTH + b"500"),
+    "folded": get(b"Content-Length:\r\n 500"),
+    "a space before the colon": get(b"Content-Length : 500"),
+    "as the request line": b"\r\n" + get(LENGTH + b"500", b"Content-Length:"),
+}
+
+
+@pytest.mark.parametrize("sent", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_length_that_is_no_small_number_is_answered_and_the_connection_closed(single, held, sent):
+    """Eight clients keep no thread waiting for a rest that four threads would drain."""
+    clients = [open_to(single, held, sent) for _ in range(8)]
+    assert healthy(single)
+    for client in clients:
+        client.settimeout(3)
+        answer = b"".join(iter(lambda: client.recv(65536), b""))  # noqa: B023 (used at once)
+        assert answer.startswith(b"HTTP/1.1 ")
+        assert b"\r\nconnection: close\r\n" in answer.lower()
+
+
+@pytest.mark.parametrize("stated", [b"2", b"   2  ", b"\t2", b"0" * 4000 + b"2"], ids=["plain", "spaces", "a tab", "zeros"])
+def test_a_small_length_is_read_however_it_is_padded(single, stated):
+    """The request behind its body is answered on the same connection."""
+    answers = single.raw(get(b"Content-Length:" + stated) + b"{}" + HEALTH)
+    assert answers.count(b"HTTP/1.1 ") == 2
+    assert answers.count(b"Connection: keep-alive") == 2
+
+
+def test_malformed_chunks_to_the_upload_get_one_answer(single):
+    sent = UPLOAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"
+    assert single.raw(sent).count(b"HTTP/1.1 ") == 1
+
+
 @pytest.mark.parametrize("sent", STALLS.values(), ids=STALLS)
 def test_a_client_that_stalls_keeps_neither_a_thread_nor_the_loop(single, held, sent):
     for _ in range(8):
