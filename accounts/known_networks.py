@@ -1,4 +1,4 @@
-"""Networks from which accounts have signed in: strangers who guess at a name do not keep its owner out there."""
+"""Networks from which accounts have signed in, or got a new password: strangers who guess at a name do not keep its owner out there."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ WRITTEN = timedelta(days=1)  # how exact ``last_seen_at`` is: who signs in all d
 
 
 class KnownNetwork(models.Model):
-    """A network from which an account has signed in. Sessions and the audit log hold the same address in clear, so a digest here
-    would hide nothing.
+    """A network from which an account has signed in, or got a new password.
+
+    Sessions and the audit log hold the same address in clear, so a digest here would hide nothing.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="known_networks", db_index=False)

@@ -18,7 +18,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from accounts import audit, kinds, limits, outbox
+from accounts import audit, kinds, limits, outbox, sign_ins
 from accounts.errors import (
     HashingOverloaded,
     InvalidChallenge,
@@ -177,6 +177,7 @@ def _finish(reset: PasswordReset, password: str, by: Reason, refusal: type[Inval
         _hold(user.pk)
         if not reset.use(by_code=by == Reason.RESET_BY_CODE) or not _replace(user, hashed, by):
             raise refusal(Reason.LINK_USED, name=user.username)
+        sign_ins.know_network(user)
         _tell(user, by)
         password_reset.send(User, user=user)
     limits.unlock(user)
@@ -213,6 +214,7 @@ def _change(user: User, proposed: str, keep: UUID | None = None) -> User:
     with transaction.atomic():
         if not _replace(user, hashed, Reason.CHANGED, keep):
             raise InvalidCredentials(Reason.ACCOUNT_CHANGED)
+        sign_ins.know_network(user)
         _tell(user, Reason.CHANGED, **_outliving(user))
     return user
 

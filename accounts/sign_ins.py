@@ -1,4 +1,4 @@
-"""Rows that a successful sign-in adds beside its session: its network, and a mail about a new one."""
+"""Rows that a successful sign-in adds beside its session: its network, and a mail about a new one. A new password adds the network."""
 
 from datetime import datetime
 from typing import Any
@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.timezone import now
 
-from accounts import limits, outbox
+from accounts import limits, origin, outbox
 from accounts.compiled import CompiledInsert
 from accounts.known_networks import WRITTEN, KnownNetwork
 from accounts.limits import LoginAttempt
@@ -32,6 +32,16 @@ def note(attempt: LoginAttempt, user: User) -> None:
     """Leave the same where no session of ours is opened: in the admin, whose sessions are Django's."""
     for insert, row in rows(attempt, user, now()):
         insert(**row)
+
+
+def know_network(user: User) -> None:
+    """Make the network of the present request one that the account is known from.
+
+    For whoever has just chosen a new password there: the mail about that names the address, so no other one does.
+    """
+    if address := origin.current().address:
+        at = now()
+        _insert_network(user_id=user.pk, network=origin.network(address), first_seen_at=at, last_seen_at=at)
 
 
 def _is_news(user: User, network: str) -> bool:

@@ -15,7 +15,7 @@ from django.utils.timezone import now
 
 from accounts import erasure, limits, operators, passwords, pruning
 from accounts.budgets import Budget, Place
-from accounts.models import AuditEvent, KnownNetwork, Session, User
+from accounts.models import AuditEvent, KnownNetwork, OutgoingMail, Session, User
 from tests.conftest import PASSWORD
 from tests.contracts.doors import DOORS
 from tests.month import session
@@ -147,6 +147,51 @@ def test_wrong_codes_of_strangers_keep_nobody_out_either(caller, at_home):
     caller.http.defaults["REMOTE_ADDR"] = ELSEWHERE
     assert [caller.json("/v1/forgot-password-confirm", body).status_code for _ in range(11)] == [401] * 10 + [429]
     assert status(caller) == 200
+
+
+# New passwords
+
+
+def by_link(caller, alice):
+    body = {"token": passwords.make_reset(alice).token, "new_password": NEW}
+    return caller.json("/api/v1/auth/reset-password", body).status_code
+
+
+def by_code(caller, alice):
+    body = {"username": "alice", "password": NEW, "confirmation_code": passwords.make_reset(alice).code}
+    return caller.json("/v1/forgot-password-confirm", body).status_code
+
+
+def by_page(caller, alice):
+    caller.http.cookies["authsvc_reset"] = passwords.make_reset(alice).token
+    return caller.http.post("/reset", {"password": NEW, "again": NEW}).status_code
+
+
+def by_change(caller, alice):
+    passwords.set_temporary(alice, "set by Olga, for once")
+    page = {"identifier": "alice", "current": "set by Olga, for once", "password": NEW, "again": NEW}
+    return caller.http.post("/change-password", page).status_code
+
+
+@pytest.mark.parametrize("way", [by_link, by_code, by_page, by_change])
+def test_strangers_who_guess_on_keep_nobody_out_where_a_new_password_was_chosen(caller, at_home, way):
+    """Alice is on a journey; the mail about her new password tells of it, and no other."""
+    if way in (by_link, by_page):
+        guess(caller, 11)
+    caller.http.defaults["REMOTE_ADDR"] = OFFICE
+    assert way(caller, User.objects.get(username="alice")) in (200, 302)
+    assert guess(caller, 12) == [401] * 10 + [429] * 2
+    assert [status(caller, password=NEW, at=at) for at in (OFFICE, HOME, "198.51.100.1")] == [200, 200, 429]
+    assert list(OutgoingMail.objects.values_list("kind", flat=True)) == ["password_changed"]
+
+
+@pytest.mark.parametrize("way", [by_link, by_code])
+def test_a_reset_that_is_refused_makes_no_network_known(caller, alice, way):
+    weak = partial(caller.json, "/api/v1/auth/reset-password", {"token": passwords.make_reset(alice).token, "new_password": "short"})
+    assert weak().status_code == 400
+    User.objects.update(is_active=False)
+    assert way(caller, alice) in (400, 401)
+    assert not KnownNetwork.objects.exists()
 
 
 # How long strangers wait
