@@ -39,6 +39,19 @@ def plain_http(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     return [Warning("PUBLIC_URL is not https: passwords and tokens would cross the network in clear.", id="authsvc.W002")]
 
 
+@register(Tags.security, deploy=True)
+def https_without_proxy(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    if not settings.SECURE_COOKIES or settings.TRUSTED_PROXIES:
+        return []
+    return [
+        Warning(
+            "PUBLIC_URL is https, but TRUSTED_PROXIES is 0: no proxy is believed that a page was asked for by https, and pages are 503.",
+            hint="Set TRUSTED_PROXIES to the number of proxies in front, and let the one that ends TLS send X-Forwarded-Proto.",
+            id="authsvc.W004",
+        )
+    ]
+
+
 @register(Tags.database)
 def search_without_index(databases: Sequence[str] | None = None, **kwargs: Any) -> Sequence[CheckMessage]:
     """With ``check --database default``: what finds people among millions."""

@@ -290,6 +290,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "authsvc.middleware.OriginMiddleware",
     "authsvc.middleware.ProgramMiddleware",  # answers what programs call; what follows is for browsers
+    "authsvc.https.ForwardedProtoMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

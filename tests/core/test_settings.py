@@ -225,6 +225,7 @@ def test_production_settings_pass_the_deployment_checks(run):
     [
         ({"REVEAL_UNKNOWN_USERS": "true"}, "authsvc.W001"),
         ({"PUBLIC_URL": "http://auth.example.com"}, "authsvc.W002"),
+        ({"TRUSTED_PROXIES": "0"}, "authsvc.W004"),
         ({"DEBUG": "true"}, "security.W018"),
     ],
 )
