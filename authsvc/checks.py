@@ -52,6 +52,20 @@ def https_without_proxy(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessag
     ]
 
 
+@register(Tags.security, deploy=True)
+def data_that_others_read(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """New files of ours are their owner's alone; those that were there before, or come from elsewhere, need not be."""
+    if not settings.DATA_DIR.stat().st_mode & 0o077:
+        return []
+    return [
+        Warning(
+            "DATA_DIR can be opened by others than its owner: it holds the database, secrets or mails.",
+            hint="Let its owner run chmod 700 on it.",
+            id="authsvc.W005",
+        )
+    ]
+
+
 @register(Tags.database)
 def search_without_index(databases: Sequence[str] | None = None, **kwargs: Any) -> Sequence[CheckMessage]:
     """With ``check --database default``: what finds people among millions."""

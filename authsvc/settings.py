@@ -137,7 +137,10 @@ FIRST_PASSWORD_FILE = DATA_DIR / "first_admin_password"  # until it is changed; 
 
 
 def check_sqlite(name: str, variable: str) -> None:
-    """Stop where SQLite could not write its file, or those that it puts beside it."""
+    """Stop where SQLite could not write its file, or those that it puts beside it.
+
+    Make the file for its owner only if there is none: SQLite gives its mode to the others.
+    """
     path = Path(name)
     try:
         if name != ":memory:":
@@ -145,6 +148,8 @@ def check_sqlite(name: str, variable: str) -> None:
         kept = [each for suffix in ("", "-wal", "-shm") if (each := Path(f"{name}{suffix}")).exists()]
         if any(each.is_dir() or not os.access(each, os.R_OK | os.W_OK) for each in kept):
             raise PermissionError(name)
+        if name != ":memory:":
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError:
         raise ImproperlyConfigured(
             f"{variable} must lead to a SQLite file that this process may write, in a folder that it may write."
@@ -373,6 +378,10 @@ EMAIL_USE_TLS = flag("EMAIL_USE_TLS", True)
 EMAIL_TIMEOUT = 20
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
 EMAIL_FILE_PATH = str(DATA_DIR / "mail")  # on a laptop, mails are files
+if EMAILS_ENABLED and not EMAIL_HOST:
+    with suppress(OSError):  # the backend says what is wrong there
+        os.makedirs(EMAIL_FILE_PATH, mode=0o700, exist_ok=True)
+        os.chmod(EMAIL_FILE_PATH, 0o700)  # one made by others than us, too: mails hold links that are good
 DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", f"authsvc <no-reply@{_public.hostname}>")
 MAIL_CLAIM = duration("MAIL_CLAIM", timedelta(minutes=2))  # longer than one try can last
 RESET_LIFETIME = duration("RESET_LIFETIME", timedelta(hours=1))
