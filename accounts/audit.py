@@ -1,5 +1,6 @@
 """The trail: one row for each thing that happened, written so that its own refusal cannot undo it."""
 
+from datetime import datetime
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
@@ -33,9 +34,11 @@ insert = CompiledInsert(AuditEvent)
 class About(TypedDict, total=False):
     """The details of an event, as far as they are known; ``name`` is what was typed, else the account's.
 
-    ``reason`` is a code, ``data`` its details, and ``note`` what an operator wrote as their reason.
+    ``reason`` is a code, ``data`` its details, and ``note`` what an operator wrote as their reason; ``at`` is the time of
+    what is recorded later than it happened.
     """
 
+    at: datetime
     user: User | None
     user_id: int | None
     name: str
@@ -69,7 +72,7 @@ def event(kind: str, **about: Unpack[About]) -> dict[str, Any]:
     name = about.get("name") or (user.username if user else "")
     here = origin.current()
     return {
-        "at": now(),
+        "at": about.get("at") or now(),
         "kind": kind,
         "user_id": user.pk if user else about.get("user_id"),
         "actor_id": actor.pk if actor else None,

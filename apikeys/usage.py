@@ -83,10 +83,11 @@ def _write_one(use: Use, at: datetime, here: origin.Origin) -> None:
         older = Q(last_used_at=None) | Q(last_used_at__lte=at - EVERY)
         APIKey.objects.filter(older, pk=key_id).update(last_used_at=at)
         key = APIKey.objects.filter(pk=key_id).first()
-        if key and KnownAddress.objects.get_or_create(key=key, network=network)[1]:
+        if key and _is_another(key, network):
             with origin.entered(here):
                 audit.record(
                     audit.Kind.KEY_USED_FROM_NEW_ADDRESS,
+                    at=at,
                     user_id=key.owner_id,
                     name=key.public_id,
                     reason=audit.Reason.NEW_NETWORK,
@@ -94,6 +95,12 @@ def _write_one(use: Use, at: datetime, here: origin.Origin) -> None:
                 )
     if key:
         _stored[use] = key.last_used_at or at
+
+
+def _is_another(key: APIKey, network: str) -> bool:
+    """Remember the network; return whether it is new beside others. There is nothing to compare a key's first one with."""
+    added = KnownAddress.objects.get_or_create(key=key, network=network)[1]
+    return added and KnownAddress.objects.filter(key=key).exclude(network=network).exists()
 
 
 def _forget_older(moment: datetime) -> None:

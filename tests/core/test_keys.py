@@ -337,7 +337,16 @@ def test_without_a_use_nothing_is_written(secret, django_assert_num_queries):
 
 
 @stored
-def test_the_first_use_from_an_address_is_on_record_and_the_second_is_not(alice, secret):
+def test_the_first_use_of_a_key_is_from_no_new_address(alice, secret):
+    use(secret, "192.0.2.7")
+    usage.write()
+    assert kinds("key_used") == []
+    assert [known["network"] for known in keys.held_about(alice)[0]["networks"]] == ["192.0.2.7"]
+
+
+@stored
+def test_the_first_use_from_another_address_is_on_record_and_the_second_is_not(alice, secret):
+    use(secret, "192.0.2.6")
     for _ in range(2):
         use(secret, "192.0.2.7", request_id="abc", contract="form")
         usage.write()
@@ -351,12 +360,22 @@ def test_the_first_use_from_an_address_is_on_record_and_the_second_is_not(alice,
 
 
 @stored
+def test_a_use_from_another_address_has_the_time_of_the_use_and_not_of_its_writing(alice, secret):
+    """It was written after the key's end, and said to have been made then."""
+    for address in ("192.0.2.6", "192.0.2.7"):
+        use(secret, address)
+    keys.delete(alice, mine(secret).public_id)
+    usage.write()
+    assert AuditEvent.objects.get(kind="key_used_from_new_address").at < mine(secret).ended_at
+
+
+@stored
 def test_an_address_is_the_network_of_one_subscriber(secret):
     for address in ("2001:db8::1", "2001:db8::ffff:1", "::ffff:192.0.2.7", "192.0.2.7", None):
         use(secret, address)
     usage.write()
     assert set(KnownAddress.objects.values_list("network", flat=True)) == {"2001:db8::", "192.0.2.7", "unknown"}
-    assert len(kinds("key_used")) == 3
+    assert len(kinds("key_used")) == 2
 
 
 @stored
@@ -370,7 +389,7 @@ def test_a_use_of_a_key_that_is_gone_by_now(secret, bob):
 
 @crowded
 def test_what_the_database_does_not_take_is_written_later(secret, caplog):
-    use(secret)
+    use(secret), use(secret, "192.0.2.8")
     with missing("apikeys_apikey"):
         usage.write()
     assert "uses of API keys wait to be written" in caplog.text
@@ -382,7 +401,7 @@ def test_what_the_database_does_not_take_is_written_later(secret, caplog):
 
 @crowded
 def test_a_new_address_that_could_not_be_recorded_is_recorded_later(secret):
-    use(secret)
+    use(secret), use(secret, "192.0.2.8")
     with missing("accounts_auditevent"):
         usage.write()
     usage.write()
