@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from django.db import models
 
+from accounts.fields import KindField
 from accounts.identifiers import normalise
 from accounts.origin import printable
 
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
 def identifier(typed: str) -> str:
     """An identifier as events have it: normalised, escaped, and cut to the length of the column."""
     return printable(normalise(typed), 150)
-
-
-def kinds() -> list[tuple[str, str]]:
-    """The choices of ``kind``: a migration names this function, so that a new kind needs none."""
-    return list(AuditEvent.Kind.choices)
 
 
 def typed_as(*identifiers: str | None) -> models.Q:
@@ -116,7 +112,7 @@ class AuditEvent(models.Model):
     )
 
     at = models.DateTimeField(auto_now_add=True)
-    kind = models.CharField(max_length=30, choices=kinds)
+    kind = KindField(max_length=30, choices=Kind.choices)
     user = models.ForeignKey("accounts.User", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     actor = models.ForeignKey("accounts.User", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     name = models.CharField(max_length=150, blank=True, help_text="What was typed, normalised, or the account's name then.")

@@ -22,6 +22,7 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from accounts import kinds
 from accounts.compiled import CompiledQuery
 from accounts.events import AuditEvent as AuditEvent
+from accounts.fields import KindField
 from accounts.hourly import HourlyCount as HourlyCount
 from accounts.identifiers import IdentifierField, is_address, normalise, validate_username
 from accounts.known_networks import KnownNetwork as KnownNetwork
@@ -352,11 +353,6 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
         return self.between_tries().update(next_try_at=now())
 
 
-def mail_kinds() -> list[tuple[str, str]]:
-    """A function, so that another kind needs no migration."""
-    return OutgoingMail.Kind.choices
-
-
 class OutgoingMail(models.Model):
     """A mail that was asked for, and what became of it. It holds no secret: these are made when it is sent."""
 
@@ -379,7 +375,7 @@ class OutgoingMail(models.Model):
         ENOUGH = "enough", "Not sent: enough for this hour"
         FAILED = "failed", "Failed"
 
-    kind = models.CharField(max_length=20, choices=mail_kinds)
+    kind = KindField(max_length=20, choices=Kind.choices)
     typed = models.CharField(max_length=254, blank=True, help_text="The name or address that somebody typed; nobody was looked up then.")
     user = models.ForeignKey(User, null=True, blank=True, on_delete=models.CASCADE, related_name="mails")
     fate = models.CharField(max_length=10, choices=Fate.choices, default=Fate.WAITING)

@@ -2,8 +2,6 @@
 
 from django.db import migrations, models
 
-import accounts.models
-
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -14,6 +12,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="outgoingmail",
             name="kind",
-            field=models.CharField(choices=accounts.models.mail_kinds, max_length=20),
+            field=models.CharField(max_length=20),
         ),
     ]
