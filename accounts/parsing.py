@@ -1,6 +1,7 @@
 """Request bodies, read strictly: what two readers could read in two ways is refused (RFC 8259, 4 and 8)."""
 
 import json
+from codecs import BOM_UTF8
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
@@ -22,9 +23,12 @@ def check_length(stated: str | None, largest: int | None = None) -> None:
 
 
 def read_json(body: bytes) -> Any:
-    """The value of a JSON text in UTF-8: no key twice, no NaN, no number or nesting beyond reason."""
+    """The value of a JSON text in UTF-8: no key twice, no NaN, no number or nesting beyond reason.
+
+    A byte order mark before it is ignored (RFC 8259, 8.1).
+    """
     try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
+        return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_object, parse_constant=_constant)
     except (ValueError, RecursionError) as error:
         raise ParseError("Malformed JSON") from error
 
@@ -40,7 +44,7 @@ def read_form(body: bytes) -> dict[str, str]:
 
 def looks_like_json(body: bytes) -> bool:
     """Whether a body sent as a form is JSON: ``curl -d '{…}'`` without a header labels it so."""
-    return body.lstrip()[:1] == b"{"
+    return body.removeprefix(BOM_UTF8).lstrip()[:1] == b"{"
 
 
 def is_form(request: Request) -> bool:

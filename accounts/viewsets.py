@@ -96,7 +96,8 @@ class ContractViewSet(ViewSet):
         return cast("Identity", self.request.user)
 
     def read(self, shape: ShapeClass) -> dict[str, Any]:
-        return self.check(shape, self.request.data)
+        """Return what the body says; a JSON null says as little as an empty body."""
+        return self.check(shape, {} if self.request.data is None else self.request.data)
 
     def check(self, shape: ShapeClass, data: Any) -> dict[str, Any]:
         asked: dict[str, Any] = shared(shape).run_validation(data)

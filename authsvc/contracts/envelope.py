@@ -114,7 +114,7 @@ class Validate(IdentityViewSet):
     identity_out = ValidateOut
 
     def identity(self, request: Request) -> HttpResponse:
-        """Also says in headers who it is, so that nginx auth_request, Traefik ForwardAuth and Envoy ext_authz can pass it on."""
+        """Also says in headers who it is, so that nginx auth_request, Traefik ForwardAuth and Caddy forward_auth can pass it on."""
         response = super().identity(request)
         response.headers["X-Auth-User"] = quote(self.caller.username, safe="!#$&'*+-.^_`|~ ")
         response.headers["X-Auth-Role"] = self.caller.role

@@ -89,9 +89,9 @@ class Refresh(OpenViewSet, Fork):
     }
 
     def refresh(self, request: Request) -> HttpResponse:
-        """The key says the contract; two keys are one request only if they say the same."""
+        """The key says the contract; two keys are one request only if they say the same. One that is null or empty says nothing."""
         asked = request.data if isinstance(request.data, dict) else {}
-        given = [key for key in self.by_key if key in asked]
+        given = [key for key in self.by_key if asked.get(key) not in (None, "")]
         if not given or any(asked[key] != asked[given[0]] for key in given):
             raise ValidationError("One of refresh_token, refreshToken and token is required.")
         return self.choose(*self.by_key[given[0]])

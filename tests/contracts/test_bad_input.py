@@ -89,7 +89,8 @@ def bad_json(good: dict[str, str]) -> dict[str, bytes]:
         "UTF-16 with a mark": codecs.BOM_UTF16_LE + text.decode().encode("utf-16-le"),
         "UTF-16": text.decode().encode("utf-16-be"),
         "UTF-32": text.decode().encode("utf-32"),
-        "byte order mark": codecs.BOM_UTF8 + text,
+        "two byte order marks": codecs.BOM_UTF8 * 2 + text,
+        "byte order mark alone": codecs.BOM_UTF8,
         "1 MB": (field % json.dumps("a" * 1_000_000)).encode(),
         "1 MB of a key": raw({"a" * 1_000_000: 1}),
         "depth 900": (field % ("[" * 900 + "]" * 900)).encode(),
@@ -113,6 +114,15 @@ def bad_json(good: dict[str, str]) -> dict[str, bytes]:
 def test_bad_json(post, door, content_type):
     answers = {name: problem(post(door.path, body, content_type), door.shape) for name, body in bad_json(door.good).items()}
     assert {name: wrong for name, wrong in answers.items() if wrong} == {}
+
+
+@each(READING)
+@pytest.mark.parametrize("content_type", ["application/json", URLENCODED])
+def test_a_byte_order_mark_is_ignored(post, door, content_type):
+    """PowerShell and .NET write one before their JSON, and a reader may ignore it (RFC 8259, 8.1)."""
+    known = post(door.path, raw(door.good), content_type)
+    marked = post(door.path, codecs.BOM_UTF8 + raw(door.good), content_type)
+    assert (marked.status_code, marked.json().keys()) == (known.status_code, known.json().keys())
 
 
 @each(READING)

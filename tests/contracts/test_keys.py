@@ -385,6 +385,17 @@ def test_optional_fields_may_be_left_out_null_or_empty(caller, token, keys, noth
     assert {(key.scope, key.expires_at is None or key.rotated_at is not None) for key in APIKey.objects.all()} == {("profile", True)}
 
 
+@pytest.mark.parametrize("body", ["", "null"])
+@each_mount
+def test_a_body_of_null_is_like_an_empty_one(caller, token, keys, body):
+    """As programs send that have nothing to say."""
+    sent = {"data": body, "content_type": "application/json", "headers": {"Authorization": f"Bearer {token}"}}
+    made = caller.http.post(keys, **sent)
+    assert (made.status_code, made.json()["name"]) == (201, "API key")
+    rotated = caller.http.post(f"{keys}/{made.json()['keyId']}/rotate", **sent)
+    assert (rotated.status_code, rotated.json()["name"]) == (201, "API key")
+
+
 def test_a_complaint_does_not_repeat_a_long_value(caller, token):
     answer = caller.json(ALONE, {"scopes": ["x" * 50_000]}, token)
     assert (answer.status_code, len(answer.content) < 400) == (400, True)
@@ -412,7 +423,7 @@ def test_a_body_that_is_no_json_of_this_kind(caller, token, make, keys):
     for path, field, value in ((keys, "name", "CI"), (f"{keys}/revoke-leaked", "apiKey", make()["apiKey"])):
         bodies = bad_json({field: value}) | {f"{field}={value!r:.20}": raw({field: value}) for value in WRONG_TYPES}
         for name, body in bodies.items():
-            if (path, name) not in {(keys, "empty"), (keys, "name=None"), (keys, "name=''")}:  # as the document shows it
+            if (path, name) not in {(keys, "empty"), (keys, "null"), (keys, "name=None"), (keys, "name=''")}:  # as the document shows it
                 wrong[path, name] = problem(caller.json(path, body, token), "camel")
     assert {where: what for where, what in wrong.items() if what} == {}
     assert APIKey.objects.live().count() == 1

@@ -96,7 +96,18 @@ def test_two_keys_with_different_values(caller, pair, keys):
     assert seen(answer) == refused(400, WHICH)
 
 
-@pytest.mark.parametrize("body", [{}, [], {"refresh": "token"}, "refresh_token", {"refresh_token": None, "refreshToken": "token"}])
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_key_without_a_value_is_no_second_one(caller, pair, form_pair, nothing):
+    """A typed client sends each field that it knows."""
+    keys = dict.fromkeys(["refresh_token", "refreshToken", "token"], nothing)
+    for key, names in (("refresh_token", {"access_token", "token_type", "expires_in"}), ("refreshToken", {"token", "expires_in"})):
+        answer = caller.json(REFRESH, {**keys, key: pair["refresh_token"]})
+        assert (answer.status_code, answer.json().keys()) == (200, names)
+    access, refresh = form_pair
+    assert caller.json(REFRESH, {**keys, "token": refresh}, access).status_code == 200
+
+
+@pytest.mark.parametrize("body", [{}, [], {"refresh": "token"}, "refresh_token", {"refresh_token": None, "refreshToken": ""}])
 def test_no_key_that_says_which(caller, alice, body):
     assert seen(caller.json(REFRESH, body)) == refused(400, WHICH)
 
