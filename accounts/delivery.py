@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 def deliver_due(stop: Callable[[], bool] = lambda: False) -> int:
     """Work on every row that is due, or until told to stop between two of them; on how many."""
     worked = 0
-    while not stop() and (mail := OutgoingMail.objects.due().select_related("user").first()):
+    while not stop() and (mail := OutgoingMail.objects.next_due()):
         if mail.claim(settings.MAIL_CLAIM):
             deliver(mail)
             worked += 1

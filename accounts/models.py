@@ -328,6 +328,17 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
     def due(self) -> OutgoingMailQuerySet:
         return self.waiting().filter(next_try_at__lte=now()).order_by("next_try_at")
 
+    def next_due(self) -> OutgoingMail | None:
+        """Return the mail to send next: people wait for resets, then for invitations; notices come after both.
+
+        The first of each kind is found in the index, and the next mail is one of those.
+        """
+        due = self.due().values("pk")
+        firsts: list[Any] = [models.Subquery(due.filter(kind=kind)[:1]) for kind in OutgoingMail.Kind]
+        awaited = [models.When(kind=kind, then=place) for place, kind in enumerate([OutgoingMail.Kind.RESET, OutgoingMail.Kind.INVITATION])]
+        precedence = models.Case(*awaited, default=len(awaited))
+        return self.select_related("user").filter(pk__in=firsts).order_by(precedence, "next_try_at").first()
+
     def between_tries(self) -> OutgoingMailQuerySet:
         """Mails that wait for their next try, and that no worker is sending."""
         at = now()
@@ -398,7 +409,7 @@ class OutgoingMail(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["next_try_at"], condition=models.Q(closed_at=None), name="outgoing_mail_due"),
+            models.Index(fields=["kind", "next_try_at"], condition=models.Q(closed_at=None), name="outgoing_mail_due_of_kind"),
             models.Index(fields=["kind", "id"], name="outgoing_mail_of_kind"),
             models.Index(fields=["typed"], name="outgoing_mail_typed"),
             models.Index(fields=["user", "created_at"]),

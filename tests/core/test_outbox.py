@@ -5,7 +5,8 @@ import unicodedata
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from accounts import delivery, outbox, passwords
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.django_db
 NEW = "eine Zeile, die keiner kennt"
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
 Kind, Fate = OutgoingMail.Kind, OutgoingMail.Fate
+LONG_AGO = now() - timedelta(hours=1)
 
 
 def ask(*typed):
@@ -298,6 +300,45 @@ def override(settings, folder, name, text):
     (folder / "emails" / name).write_text(text)
     (ours,) = settings.TEMPLATES
     settings.TEMPLATES = [{**ours, "DIRS": [folder, *ours["DIRS"]]}]
+
+
+# The order
+
+NOTICE = {"kind": Kind.KEY_CREATED, "created_at": LONG_AGO, "next_try_at": LONG_AGO, "give_up_at": LONG_AGO + timedelta(days=1)}
+
+
+def test_resets_and_then_invitations_go_before_any_notice(alice, bob, mailoutbox):
+    """A loop that makes keys keeps nobody waiting who is locked out."""
+    OutgoingMail.objects.bulk_create(OutgoingMail(user=bob, **NOTICE) for _ in range(20))
+    outbox.put(Kind.INVITATION, user=User.objects.create_user("carol", email="carol@example.com"))
+    ask("alice")
+    after_three = iter([False, False, False, True])
+    delivery.deliver_due(stop=lambda: next(after_three))
+    assert recipients(mailoutbox) == ["alice@example.com", "carol@example.com", "bob@example.com"]
+
+
+@pytest.mark.parametrize("waiting", [Kind.RESET, Kind.INVITATION, None])
+def test_the_next_mail_is_found_in_indexes(alice, waiting):
+    """Whatever waits behind it, and whatever has been sent before."""
+    closed = {**NOTICE, "closed_at": now(), "fate": Fate.SENT}
+    OutgoingMail.objects.bulk_create(OutgoingMail(user=alice, **{**closed, "kind": kind}) for kind in Kind for _ in range(200))
+    OutgoingMail.objects.bulk_create(OutgoingMail(user=alice, **NOTICE) for _ in range(2000))
+    if waiting:
+        OutgoingMail.objects.create(user=alice, **{**NOTICE, "kind": waiting, "next_try_at": now()})
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("ANALYZE accounts_outgoingmail")
+        with CaptureQueriesContext(connection) as captured:
+            mail = OutgoingMail.objects.next_due()
+        assert mail
+        assert (mail.kind, len(captured)) == (waiting or Kind.KEY_CREATED, 1)
+        cursor.execute(f"EXPLAIN {'' if connection.vendor == 'postgresql' else 'QUERY PLAN '}{captured.captured_queries[0]['sql']}")
+        plan = "\n".join(str(line) for line in cursor.fetchall())
+    assert (plan.count("outgoing_mail_due_of_kind"), "Seq Scan on accounts_outgoingmail" in plan, "SCAN" in plan) == (
+        len(Kind),
+        False,
+        False,
+    ), plan
 
 
 # Two workers
