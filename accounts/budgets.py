@@ -7,7 +7,7 @@ was guessed wrong is told from what is under way. So these counters are the cach
 import random
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import NamedTuple
@@ -43,7 +43,8 @@ class Budget:
     """The wrong guesses of ``owner`` in windows of time: an account, a name that nobody has, or an address.
 
     ``network`` sets the budget of one of the owner's networks apart. A budget that ``escalates`` stays closed longer each time
-    that it is used up, up to a day, until it has not been for a day.
+    that it is used up, up to a day, until it has not been for a day. One with a ``long_rate`` is also closed by that many wrong
+    guesses in its window, such as a day, however slowly they come.
     """
 
     kind: str
@@ -51,6 +52,7 @@ class Budget:
     rate: str
     network: str = ""
     escalates: bool = False
+    long_rate: str = ""
 
     def take(self) -> "Place":
         """Hold a place for one attempt. ``TooManyAttempts`` once the budget is used up.
@@ -59,12 +61,12 @@ class Budget:
         """
         for _ in range(PAUSES):
             if self.escalates and (wait := self.closed_for()):
-                raise self._refusal(wait)
-            place = Place(self, self._window())
+                raise self._refusal(wait, self.used_up())
+            place = self.place()
             if place.hold():
                 return place
             if place.failures() >= self.allowed.limit:
-                raise self._refusal(place.window - time.time())
+                raise self._refusal(place.window - time.time(), self.allowed)
             time.sleep(random.uniform(0.02, 0.06))  # noqa: S311 (so that not all come back at once)
         raise AttemptsUnderWay(timedelta(seconds=1), Reason.ATTEMPTS_UNDER_WAY)
 
@@ -73,8 +75,24 @@ class Budget:
         wait = window - time.time()
         if self.escalates:
             level = min(max(cache.get(self.key("level"), 0), 0), len(WAITS) - 1)
-            wait = min(self.allowed.seconds * WAITS[level], self._longest)
+            wait = min(self.allowed.seconds * WAITS[level], max(self.allowed.seconds, DAY))
             cache.set(self.key("level"), level + 1, timeout=wait + DAY)
+        self._close_for(wait)
+
+    def count_slow_guess(self) -> None:
+        """Count a wrong guess in the long window, and close until its end when it is one too many."""
+        if not self._long:
+            return
+        place = self._long.place()
+        if place.count_wrong() >= self._long.allowed.limit:  # also later ones, in case another lock was written over this one
+            self._close_for(max(place.window - time.time(), self.closed_for()))
+
+    def used_up(self) -> Rate:
+        """Which of its rates has closed it."""
+        long = self._long
+        return long.allowed if long and long.place().failures() >= long.allowed.limit else self.allowed
+
+    def _close_for(self, wait: float) -> None:
         cache.set(self._closed, int(time.time() + wait), timeout=max(1, int(wait)))
 
     def closed_for(self) -> float:
@@ -94,9 +112,14 @@ class Budget:
 
     def renew(self) -> None:
         """Open it, as if nobody had ever guessed."""
-        place = Place(self, self._window())
-        for key in (place.taken, place.failed, self._closed, self.key("level"), self.key("refused")):
+        place = self.place()
+        long = [self._long.place().failed] if self._long else []
+        for key in (place.taken, place.failed, *long, self._closed, self.key("level"), self.key("refused")):
             cache.delete(key)
+
+    def place(self) -> "Place":
+        """A place in the present window, not yet held."""
+        return Place(self, self._window())
 
     @property
     def allowed(self) -> Rate:
@@ -105,7 +128,12 @@ class Budget:
     @property
     def _longest(self) -> int:
         """Seconds that a lock can last."""
-        return max(self.allowed.seconds, DAY)
+        return max(self.allowed.seconds, DAY, self._long.allowed.seconds if self._long else 0)
+
+    @property
+    def _long(self) -> "Budget | None":
+        """Its guesses in the long window, as a budget that is counted apart."""
+        return replace(self, kind=f"{self.kind}, long", rate=self.long_rate, escalates=False, long_rate="") if self.long_rate else None
 
     @property
     def _closed(self) -> str:
@@ -124,9 +152,9 @@ class Budget:
         offset = int.from_bytes(salted_hmac("accounts.budgets", self.owner, algorithm="sha256").digest()[:8])
         return now + period - (now + offset) % period
 
-    def _refusal(self, wait: float) -> TooManyAttempts:
+    def _refusal(self, wait: float, used_up: Rate) -> TooManyAttempts:
         reason = Reason.GUESSES_BY_ADDRESS if self.kind == "address" else Reason.GUESSES_BY_NAME
-        data = {"limit": self.allowed.limit, "seconds": self.allowed.seconds}
+        data = {"limit": used_up.limit, "seconds": used_up.seconds}
         return TooManyAttempts(timedelta(seconds=max(1.0, wait)), reason, data=data)
 
 
@@ -152,8 +180,12 @@ class Place:
 
     def spend(self) -> None:
         """Keep the place: the guess was wrong."""
-        if self._add(self.failed, 1) == self.budget.allowed.limit:
+        if self.count_wrong() == self.budget.allowed.limit:
             self.budget.close(self.window)
+        self.budget.count_slow_guess()
+
+    def count_wrong(self) -> int:
+        return self._add(self.failed, 1)
 
     def failures(self) -> int:
         return int(cache.get(self.failed, 0))

@@ -60,7 +60,7 @@ def account(user: User) -> str:
 
 
 def _of_strangers(owner: str) -> Budget:
-    return Budget("strangers", owner, settings.LOGIN_RATE_PER_NAME, escalates=True)
+    return Budget("strangers", owner, settings.LOGIN_RATE_PER_NAME, escalates=True, long_rate=settings.LOGIN_RATE_PER_NAME_DAILY)
 
 
 def _of_network(owner: str, known: str = "") -> Budget:
@@ -117,6 +117,11 @@ def unlock(user: User) -> None:
 def locked_for(user: User) -> timedelta | None:
     """Return how long strangers are refused this account's logins, whatever their password; None if they are not."""
     return _wait(_of_strangers(account(user)))
+
+
+def locked_after(user: User) -> int:
+    """Return how many wrong guesses have closed, or would close, this account's logins to strangers."""
+    return _of_strangers(account(user)).used_up().limit
 
 
 def locked_at_home_for(user: User) -> timedelta | None:

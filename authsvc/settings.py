@@ -83,7 +83,7 @@ def duration(name: str, default: timedelta | None, least: timedelta = timedelta(
 
 def rate(name: str, default: str) -> Any:
     """How often something may be done, as django-ratelimit writes it."""
-    return read(name, lambda given: matching(r"[1-9]\d*/[1-9]?\d*[smhd]")(given).group(), default, "a rate, such as 10/5m")
+    return read(name, lambda given: matching(r"[1-9]\d*/([1-9]\d*)?[smhd]")(given).group(), default, "a rate, such as 10/5m")
 
 
 def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
@@ -257,6 +257,7 @@ LONGEST_LIFETIME = max(  # of any one token: a session that rotation prolongs ge
 # Limits
 
 LOGIN_RATE_PER_NAME = rate("LOGIN_RATE_PER_NAME", "10/5m")
+LOGIN_RATE_PER_NAME_DAILY = rate("LOGIN_RATE_PER_NAME_DAILY", "100/1d")
 LOGIN_RATE_PER_ADDRESS = rate("LOGIN_RATE_PER_ADDRESS", "100/5m")
 FORGOT_RATE_PER_ADDRESS = rate("FORGOT_RATE_PER_ADDRESS", "100/1h")
 KNOWN_NETWORK_LIFETIME = duration("KNOWN_NETWORK_LIFETIME", timedelta(days=90), least=timedelta(days=2))

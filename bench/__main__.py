@@ -89,6 +89,7 @@ def authsvc_environment(address: str, redis: str, folder: Path) -> dict[str, str
         "PUBLIC_URL": "http://127.0.0.1:8000",
         "ALLOWED_HOSTS": "127.0.0.1",
         "LOGIN_RATE_PER_NAME": "1000000/1h",
+        "LOGIN_RATE_PER_NAME_DAILY": "1000000/1d",
         "LOGIN_RATE_PER_ADDRESS": "1000000/1h",
         "HASHING_QUEUE": "64",  # so that none of wrk's sixteen connections is refused, even if one process has nearly all of them
     }

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
@@ -34,9 +33,10 @@ def state(person: User) -> list[Badge]:
     if badges == [NO_PASSWORD] and person.mails.filter(kind=OutgoingMail.Kind.INVITATION).exists():
         badges = [Badge("Invited, no password yet", "warn")]
     if wait := limits.locked_for(person):
-        guesses = settings.LOGIN_RATE_PER_NAME.partition("/")[0]
         until = localtime(now() + wait)
-        badges.append(Badge(f"Locked, but for known networks, until {until:%H:%M} UTC because of {guesses} wrong guesses", "bad"))
+        badges.append(
+            Badge(f"Locked, but for known networks, until {until:%H:%M} UTC because of {limits.locked_after(person)} wrong guesses", "bad")
+        )
     if wait := limits.locked_at_home_for(person):
         badges.append(Badge(f"Known network locked until {localtime(now() + wait):%H:%M} UTC because of wrong guesses", "bad"))
     return badges

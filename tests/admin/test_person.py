@@ -94,6 +94,12 @@ def test_an_account_that_must_change_its_password_and_is_locked(client, settings
     assert re.fullmatch(r"Locked, but for known networks, until \d\d:\d\d UTC because of 10 wrong guesses", locked)
 
 
+def test_an_account_that_was_guessed_at_slowly(client, settings, alice):
+    settings.LOGIN_RATE_PER_NAME_DAILY = "5/1d"
+    lock("alice")
+    assert "because of 5 wrong guesses" in " ".join(states(client, alice))
+
+
 # What can be done
 
 

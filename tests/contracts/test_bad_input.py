@@ -42,6 +42,7 @@ FORM_DOORS = [door for door in READING if door.form]
 def plenty(settings):
     """What is refused here is refused for what it is, and not because of how often."""
     settings.LOGIN_RATE_PER_NAME = settings.LOGIN_RATE_PER_ADDRESS = settings.CHALLENGE_REFRESH_RATE = "1000000/5m"
+    settings.LOGIN_RATE_PER_NAME_DAILY = "1000000/1d"
 
 
 @pytest.fixture

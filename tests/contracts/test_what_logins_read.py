@@ -17,6 +17,7 @@ pytestmark = pytest.mark.django_db
 def plenty(settings):
     """What is refused here is refused for what it is, and not because of how often."""
     settings.LOGIN_RATE_PER_NAME = settings.LOGIN_RATE_PER_ADDRESS = settings.CHALLENGE_REFRESH_RATE = "1000000/5m"
+    settings.LOGIN_RATE_PER_NAME_DAILY = "1000000/1d"
 
 
 def signed_in(caller, user: User, password: str) -> set[int]:

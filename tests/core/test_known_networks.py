@@ -260,6 +260,69 @@ def lock_twice(user):
         strangers.close(int(time.time()) + 300)
 
 
+# Guesses too slow for that
+
+
+def slowly(caller, count, name="alice") -> list[Any]:
+    """Nine in each window, from everywhere: what the short window counted is gone before the tenth."""
+    user = User.objects.find(name)
+    strangers = limits._of_strangers(limits.account(user) if user else f"name:{name}")
+    answers = []
+    for number in range(count):
+        if number % 9 == 0:
+            cache.delete_many([strangers.place().taken, strangers.place().failed])
+        answers.append(log_in(caller, name, "wrong", f"198.51.100.{number}"))
+    return answers
+
+
+@pytest.mark.parametrize("name", ["alice", "nobody"])
+def test_who_guesses_slowly_is_refused_after_a_hundred_guesses(caller, at_home, name):
+    """Until the long window ends. A name that nobody has locks alike."""
+    answers = slowly(caller, 103, name)
+    assert [answer.status_code for answer in answers] == [401] * 100 + [429] * 3
+    user = User.objects.find(name)
+    strangers = limits._of_strangers(limits.account(user) if user else f"name:{name}")
+    assert strangers._long
+    assert abs(int(answers[-1]["Retry-After"]) - (strangers._long.place().window - time.time())) < 5
+    throttled = AuditEvent.objects.get(kind="throttled")
+    assert (throttled.user, throttled.name, throttled.data) == (user, name, {"limit": 100, "seconds": 86_400})
+    assert [status(caller, at=HOME), status(caller, name, at=ELSEWHERE)] == [200, 429]
+
+
+@pytest.mark.parametrize("by", ["link", "operator"])
+def test_who_was_guessed_at_slowly_is_unlocked_like_anybody(caller, at_home, settings, olga, by):
+    settings.LOGIN_RATE_PER_NAME_DAILY = "12/1d"
+    for times in (1, 2):
+        assert [answer.status_code for answer in slowly(caller, 14)] == [401] * 12 + [429] * 2
+        alice = User.objects.get(username="alice")
+        assert limits.locked_for(alice)
+        assert limits.locked_after(alice) == 12
+        assert AuditEvent.objects.filter(kind="throttled").count() == times
+        if by == "link":
+            passwords.reset_by_token(passwords.make_reset(alice).token, PASSWORD)
+        else:
+            assert operators.carry_out(operators.UNLOCK, operator=olga, person=alice)
+        assert limits.locked_for(alice) is None
+
+
+def test_guesses_at_home_and_right_ones_do_not_count_for_the_day(caller, at_home, settings):
+    settings.LOGIN_RATE_PER_NAME_DAILY = "3/1d"
+    assert guess(caller, 6, at=HOME) == [401] * 6
+    assert {status(caller, at=f"203.0.113.{number}") for number in range(5)} == {200}
+    assert guess(caller, 4, at="198.51.100.1") == [401] * 3 + [429]
+
+
+def test_a_short_lock_does_not_end_a_long_one(settings):
+    """A guess that began before the lock was the tenth of its window."""
+    settings.LOGIN_RATE_PER_NAME, settings.LOGIN_RATE_PER_NAME_DAILY = "2/1s", "1/28d"
+    strangers = limits._of_strangers("name:nobody")
+    assert strangers._long
+    places = [strangers.take() for _ in range(2)]
+    for place in places:
+        place.spend()
+        assert abs(strangers.closed_for() - (strangers._long.place().window - time.time())) < 2
+
+
 @pytest.mark.parametrize("by", ["link", "operator"])
 def test_who_is_unlocked_begins_anew(caller, at_home, olga, by):
     lock_twice(User.objects.get(username="alice"))

@@ -67,6 +67,7 @@ WRONG = {
     "BEARER_REFRESH_LIFETIME": "-1d",
     "FORM_ROTATE_REFRESH_TOKENS": "sometimes",
     "LOGIN_RATE_PER_NAME": "ten",
+    "LOGIN_RATE_PER_NAME_DAILY": "100/0d",
     "WEB_CONCURRENCY": "several",
     "TRUSTED_PROXIES": "-1",
     "REDIS_URL": "http://:hunter2@localhost",

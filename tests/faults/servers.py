@@ -88,6 +88,7 @@ class Server:
             "PORT": str(self.port),
             "WEB_CONCURRENCY": str(WORKERS),
             "LOGIN_RATE_PER_NAME": "100000/5m",
+            "LOGIN_RATE_PER_NAME_DAILY": "100000/1d",
             "LOGIN_RATE_PER_ADDRESS": "100000/5m",
             **environment,
         }
