@@ -6,6 +6,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db import DatabaseError, InterfaceError
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "authsvc.settings")
@@ -13,3 +14,10 @@ if __name__ == "__main__":
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"authsvc cannot start: {error}")
+    except (DatabaseError, InterfaceError) as error:
+        from authsvc.database_faults import explained  # it needs settings
+
+        sentence = None if "--traceback" in sys.argv else explained(error)
+        if not sentence:
+            raise
+        sys.exit(f"{' '.join(sys.argv[:2])}: {sentence}")

@@ -471,5 +471,6 @@ LOGGING = {
         "django.request": {"level": "ERROR", "filters": ["pages"]},
         "django.security": {"level": "CRITICAL"},
         "django.server": {"level": "WARNING"},
+        "psycopg.pool": {"level": "WARNING" if THREADS else "CRITICAL"},  # a command ends with a sentence of its own
     },
 }
