@@ -69,6 +69,7 @@ class AuditEvent(models.Model):
         KEY_CREATED = "key_created", "API key created"
         KEY_ROTATED = "key_rotated", "API key rotated"
         KEY_GRANTED = "key_granted", "API key granted a scope by an operator"
+        KEY_SCOPE_LOST = "key_scope_lost", "API key lost a scope of operators"
         KEY_DELETED = "key_deleted", "API key ended"
         KEY_LEAKED = "key_leaked", "API key reported as leaked"
         KEY_USED_FROM_NEW_ADDRESS = "key_used_from_new_address", "API key used from a new address"
@@ -100,6 +101,7 @@ class AuditEvent(models.Model):
         {
             Kind.KEY_CREATED,
             Kind.KEY_ROTATED,
+            Kind.KEY_SCOPE_LOST,
             Kind.KEY_DELETED,
             Kind.KEY_LEAKED,
             Kind.KEY_USED_FROM_NEW_ADDRESS,

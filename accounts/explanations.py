@@ -138,6 +138,7 @@ SENTENCES: dict[Kind, Callable[[AuditEvent], str]] = {
     Kind.KEY_CREATED: _plain("{owner} created the API key {name}"),
     Kind.KEY_ROTATED: _plain("{owner} rotated an API key; the new one is {name}"),
     Kind.KEY_GRANTED: _plain("{actor} granted an API key of {name} a scope"),
+    Kind.KEY_SCOPE_LOST: _plain("The API key {name} of {owner} lost a scope"),
     Kind.KEY_DELETED: _plain("The API key {name} of {owner} was ended"),
     Kind.KEY_LEAKED: _plain("The API key {name} of {owner} was reported as leaked, and ended"),
     Kind.KEY_USED_FROM_NEW_ADDRESS: _plain("The API key {name} of {owner} was used from a network where it was not seen before"),

@@ -18,6 +18,7 @@ from accounts import audit, erasure, identifier_changes, limits, outbox, passwor
 from accounts.errors import EmailDisabled, MissingReason, NotPermitted
 from accounts.models import ROLES, OutgoingMail, Session, User
 from accounts.reasons import Data, Reason
+from accounts.signals import role_changed
 
 Kind = audit.Kind
 IDENTIFIERS = ("username", "email")  # given with a new account; changed by an action
@@ -285,6 +286,7 @@ def _change_role(person: User, role: str) -> Outcome | None:
     person.is_staff, person.is_superuser = ROLES[role]
     person.save(update_fields=["is_staff", "is_superuser", "updated_at"])
     person.void_logins()
+    role_changed.send(User, user=person)
     if settings.EMAILS_ENABLED and person.email:
         outbox.put(outbox.Kind.ROLE_CHANGED, user=person, before=before, after=role)
     return Outcome(Reason.ROLE, {"before": before, "after": role})

@@ -73,6 +73,11 @@ def _export(data: Data) -> str:
     return ", ".join(filter(None, (data.get("what") or data.get("filter"), data.get("format"), hashes)))
 
 
+def _lost(data: Data) -> str:
+    end = ", and ended: it had no other" if data.get("ended") else ""
+    return f"{data.get('scope', 'a scope')} is for operators, and nobody granted it{end}"
+
+
 def _stored(data: Data) -> str:
     secret = {True: "new secret", False: "same secret"}.get(data.get("new_secret"), "")  # type: ignore[arg-type]
     return ", ".join(filter(None, (data.get("key_id"), data.get("region"), secret)))
@@ -150,6 +155,7 @@ TEXTS: dict[Reason, str | Callable[[Data], str]] = {
     Reason.MISSING_SCOPE: "the API key has no scope {scope}",
     Reason.SCOPE_RESERVED: "only operators grant the scope {scope}",
     Reason.SCOPE_GRANTED: "{key}, {scope}",
+    Reason.OWNER_NO_OPERATOR: _lost,
     Reason.TOO_MANY_KEYS: "the owner has {limit} live keys",
     Reason.ROTATED_BEFORE: "it was rotated before",
     Reason.SUCCESSOR_OF: "successor of {key}",

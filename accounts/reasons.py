@@ -88,6 +88,7 @@ class Reason(TextChoices):
     MISSING_SCOPE = "missing_scope", "scope missing"  # {"scope"}
     SCOPE_RESERVED = "scope_reserved", "scope for operators to grant"  # {"scope"}
     SCOPE_GRANTED = "scope_granted", "scope granted"  # {"key", "scope"}
+    OWNER_NO_OPERATOR = "owner_no_operator", "owner no operator any more"  # {"scope", "ended": true if no other is left}
     TOO_MANY_KEYS = "too_many_keys", "too many keys"  # {"limit"}
     ROTATED_BEFORE = "rotated_before", "rotated before"
     SUCCESSOR_OF = "successor_of", "successor"  # {"key"}

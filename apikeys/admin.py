@@ -20,7 +20,7 @@ from accounts.admin.person import Panel, panels
 from accounts.admin.states import Badge, when
 from accounts.models import User
 from apikeys import operators, provider_admin, reasons
-from apikeys.models import NAMES, APIKey, Scope
+from apikeys.models import NAMES, APIKey, in_force
 
 __all__ = ["provider_admin"]  # which registers the other half
 
@@ -115,6 +115,11 @@ def _live(keys: Any) -> QuerySet[APIKey]:
     return live
 
 
+def _ungranted(keys: Any) -> QuerySet[APIKey]:
+    found: QuerySet[APIKey] = keys.ungranted()
+    return found
+
+
 def named(key: APIKey) -> str:
     return f"the key {key.public_id} “{key.name}” of {key.owner}"
 
@@ -144,11 +149,11 @@ acts.register(
         label="Grant introspect",
         will="May ask from now on whether anybody's token is good, and whose it is, until it ends; its successors may, too: {whom}.",
         did="May introspect tokens now: {whom}.",
-        idle="Has this scope already, has ended or expired",
+        idle="Was granted this scope already, has ended or expired",
         model=APIKey,
         owner="owner",
         key="key",
-        alive=lambda keys: keys.without(Scope.INTROSPECT),
+        alive=_ungranted,
         named=named,
     ),
 )
@@ -168,5 +173,22 @@ companions.accompany(
         rows=live_keys_of,
         named=named,
         did="Their API keys have ended.",
+    ),
+)
+
+
+def losing_keys_of(people: Sequence[User]) -> list[APIKey]:
+    return list(APIKey.objects.by_role().filter(owner__in=[each.pk for each in people]).select_related("owner").order_by("owner", "pk"))
+
+
+def loss(key: APIKey) -> str:
+    left = in_force(key.scope, granted=False, by_operator=False)
+    return f"{named(key)}: " + (f"keeps {' '.join(left)}" if left else "ends, since it has no other scope")
+
+
+companions.foretell(
+    "change_role",
+    consequence=companions.Consequence(
+        heading="As a user: these API keys lose the scope introspect, which no operator granted them", rows=losing_keys_of, named=loss
     ),
 )

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.apps import AppConfig
 
-from accounts.signals import account_deactivated, account_erased, outlives_password, password_reset, person_asked_for
+from accounts.signals import account_deactivated, account_erased, outlives_password, password_reset, person_asked_for, role_changed
 
 
 class APIKeysConfig(AppConfig):
@@ -22,9 +22,13 @@ class APIKeysConfig(AppConfig):
         def name_them(sender: Any, user: Any, **kwargs: Any) -> dict[str, Any]:
             return keys.named_in_mails(user)
 
+        def take_scopes(sender: Any, user: Any, **kwargs: Any) -> None:
+            keys.take_reserved(user)
+
         account_deactivated.connect(end_keys, weak=False, dispatch_uid="apikeys.end_keys")
         password_reset.connect(tell, weak=False, dispatch_uid="apikeys.tell")
         outlives_password.connect(name_them, weak=False, dispatch_uid="apikeys.name_them")
+        role_changed.connect(take_scopes, weak=False, dispatch_uid="apikeys.take_scopes")
         statistics.LIVE["live_keys"] = keys.count_live
         search.finders.append(keys.owner_of)
 

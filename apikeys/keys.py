@@ -19,7 +19,7 @@ from accounts.sessions import USER_COLUMNS, Identity
 from accounts.transfer.person import plain
 from apikeys import text, usage
 from apikeys.errors import InvalidKey, KeyNotFound, ScopeReserved
-from apikeys.models import APIKey, Scope, digest
+from apikeys.models import RESERVED, APIKey, digest, in_force
 from apikeys.reasons import EndReason
 
 Owner = Identity | User
@@ -28,11 +28,11 @@ _live = CompiledQuery(
     build=lambda key_id: (
         APIKey.objects.live()
         .filter(pk=key_id, owner__is_active=True)
-        .values_list("digest", "scope", *(f"owner__{column}" for column in USER_COLUMNS))
+        .values_list("digest", "granted_at", "scope", *(f"owner__{column}" for column in USER_COLUMNS))
     ),
     field=lambda: APIKey._meta.pk,
     sample="sample__",
-    row=lambda digest, scope, *columns: (digest, Identity._make([*columns, None, "", scope])),
+    row=lambda digest, granted_at, scope, *columns: (digest, granted_at, Identity._make([*columns, None, "", scope])),
 )
 
 
@@ -44,15 +44,17 @@ def identify(secret: str) -> Identity:
     found = _live.get(key_id)
     if found is None or not hmac.compare_digest(found[0], digest(secret)):
         raise InvalidKey(Reason.NO_SUCH_KEY, name=f"key_{key_id}")
+    _, granted_at, identity = found
+    scopes = in_force(identity.scope, granted=granted_at is not None, by_operator=identity.is_staff)
     usage.note(key_id)
-    return found[1]
+    return identity._replace(scope=" ".join(scopes))
 
 
 @transaction.atomic
 def create(owner: Identity, name: str, scopes: list[str], expires_at: datetime | None) -> tuple[APIKey, str]:
     """A new key and its text. ``ScopeReserved``: a scope that shows the tokens of others is an operator's to give."""
-    if Scope.INTROSPECT in scopes and not owner.is_staff:
-        raise ScopeReserved(Reason.SCOPE_RESERVED, data={"scope": str(Scope.INTROSPECT)})
+    if RESERVED in scopes and not owner.is_staff:
+        raise ScopeReserved(Reason.SCOPE_RESERVED, data={"scope": str(RESERVED)})
     key, secret = APIKey.objects.issue(owner.id, name, scopes, expires_at=expires_at)
     _record(audit.Kind.KEY_CREATED, key)
     _mail(outbox.Kind.KEY_CREATED, owner, **_named(key))
@@ -99,6 +101,22 @@ def revoke_leaked(secret: str) -> None:
 
 def end_all(user: User, why: EndReason) -> int:
     return int(APIKey.objects.filter(owner=user).end(why))
+
+
+def take_reserved(user: User) -> None:
+    """Take the reserved scope from the keys of somebody who is no operator any more, unless an operator granted it.
+
+    A key that has no other scope ends. Call it in the transaction of the change of role.
+    """
+    for key in APIKey.objects.by_role().filter(owner=user, owner__is_staff=False):
+        left = in_force(key.scope, granted=False, by_operator=False)
+        row = APIKey.objects.filter(pk=key.pk)
+        if left:
+            row.update(scope=" ".join(left))
+        else:
+            row.end(EndReason.OWNER_NO_OPERATOR)
+        data = {"scope": str(RESERVED)} | ({} if left else {"ended": True})
+        _record(audit.Kind.KEY_SCOPE_LOST, key, reason=Reason.OWNER_NO_OPERATOR, data=data)
 
 
 def count_live() -> Counter[str]:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models, transaction
-from django.db.models import Value
+from django.db.models import Case, F, Value, When
 from django.db.models.functions import Concat, Now
 from django.utils.timezone import now
 
@@ -18,7 +18,7 @@ from accounts.errors import InvalidToken
 from accounts.models import User
 from accounts.reasons import Reason
 from apikeys import text
-from apikeys.errors import AlreadyRotated, KeyNotFound, TooManyKeys, UnreadableSecret
+from apikeys.errors import AlreadyRotated, KeyNotFound, ScopeReserved, TooManyKeys, UnreadableSecret
 from apikeys.reasons import EndReason
 
 MOST = 50  # live keys of one owner
@@ -27,6 +27,15 @@ MOST = 50  # live keys of one owner
 class Scope(models.TextChoices):
     PROFILE = "profile", "Who am I, and is this key good"
     INTROSPECT = "introspect", "Ask about the tokens of others"
+
+
+RESERVED = Scope.INTROSPECT  # a scope that shows the tokens of others: operators grant it
+HAS_RESERVED = rf"(^| ){RESERVED}( |$)"
+
+
+def in_force(scope: str, *, granted: bool, by_operator: bool) -> list[str]:
+    """The scopes that a key has at this moment: the reserved one if it was granted, or while the owner is an operator."""
+    return [each for each in scope.split() if each != RESERVED or granted or by_operator]
 
 
 class APIKeyQuerySet(models.QuerySet["APIKey"]):
@@ -38,13 +47,18 @@ class APIKeyQuerySet(models.QuerySet["APIKey"]):
         """End these keys for good, on every node at once; how many were live until now."""
         return self.live().update(ended_at=Now(), ended_why=why)
 
-    def without(self, scope: Scope) -> APIKeyQuerySet:
-        """Live keys that lack a scope."""
-        return self.live().exclude(scope__regex=rf"(^| ){scope}( |$)")
+    def ungranted(self) -> APIKeyQuerySet:
+        """Live keys to which no operator has granted the reserved scope: they lack it, or an operator made them with it."""
+        return self.live().filter(granted_at=None)
 
-    def grant(self, scope: Scope) -> int:
-        """Give a scope to live keys that lack it; to how many."""
-        return self.without(scope).update(scope=Concat(Value(f"{scope} "), "scope"))
+    def grant(self) -> int:
+        """Give the reserved scope to keys, for as long as they live, whatever becomes of their owners; return how many got it."""
+        added = Case(When(scope__regex=HAS_RESERVED, then=F("scope")), default=Concat(Value(f"{RESERVED} "), "scope"))
+        return self.ungranted().update(scope=added, granted_at=Now())
+
+    def by_role(self) -> APIKeyQuerySet:
+        """Live keys with the reserved scope that have it by the role of their owner alone."""
+        return self.ungranted().filter(scope__regex=HAS_RESERVED)
 
     def owned(self, owner_id: int, public_id: str) -> APIKey:
         """The live key of this id, if it is this owner's: somebody else's is as good as none."""
@@ -62,10 +76,12 @@ class APIKeyManager(models.Manager.from_queryset(APIKeyQuerySet)):  # type: igno
         self._hold(owner_id)
         return self._issue(owner_id, name, scopes, **fields)
 
-    def _hold(self, owner_id: int) -> None:
-        """Let nobody else make keys of this owner, or deactivate them, until this transaction ends."""
-        if not User.objects.select_for_update(no_key=True).filter(pk=owner_id, is_active=True).first():
+    def _hold(self, owner_id: int) -> User:
+        """Let nobody else make keys of this owner, deactivate or demote them, until this transaction ends."""
+        owner: User | None = User.objects.select_for_update(no_key=True).filter(pk=owner_id, is_active=True).first()
+        if owner is None:
             raise InvalidToken(Reason.ACCOUNT_INACTIVE)
+        return owner
 
     def _issue(self, owner_id: int, name: str, scopes: list[str] | None, **fields: Any) -> tuple[APIKey, str]:
         if self.live().filter(owner_id=owner_id).count() >= MOST:
@@ -77,9 +93,15 @@ class APIKeyManager(models.Manager.from_queryset(APIKeyQuerySet)):  # type: igno
 
     @transaction.atomic
     def rotate(self, owner_id: int, public_id: str, overlap: timedelta) -> tuple[APIKey, str]:
-        """A successor with the same name, scopes and length of life; the old key goes on for ``overlap``, if it would live that long."""
-        self._hold(owner_id)
+        """A successor with the same name, scopes and length of life; the old key goes on for ``overlap``, if it would live that long.
+
+        It has the scopes that are in force. ``ScopeReserved`` if none is.
+        """
+        owner = self._hold(owner_id)
         old = self.select_for_update().owned(owner_id, public_id)
+        scopes = in_force(old.scope, granted=old.granted_at is not None, by_operator=owner.is_staff)
+        if not scopes:
+            raise ScopeReserved(Reason.SCOPE_RESERVED, data={"scope": str(RESERVED)})
         until = now() + overlap
         ends = min(until, old.expires_at) if old.expires_at else until
         if not self.live().filter(pk=old.pk, rotated_at=None).update(rotated_at=now(), expires_at=ends):
@@ -87,7 +109,8 @@ class APIKeyManager(models.Manager.from_queryset(APIKeyQuerySet)):  # type: igno
         life = old.expires_at - old.created_at if old.expires_at else None
         at = now()
         longest = datetime.max.replace(tzinfo=UTC) - at
-        return self._issue(owner_id, old.name, old.scope.split(), expires_at=at + min(life, longest) if life else None)
+        ends = at + min(life, longest) if life else None
+        return self._issue(owner_id, old.name, scopes, expires_at=ends, granted_at=old.granted_at)
 
 
 class APIKey(models.Model):
@@ -99,6 +122,9 @@ class APIKey(models.Model):
     digest = models.CharField(max_length=64, editable=False)
     last_four = models.CharField(max_length=4, editable=False)
     scope = models.CharField(max_length=100, help_text="Names of scopes, separated by spaces.")
+    granted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When an operator granted the scope introspect; without it, the scope ends with its owner's role."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)

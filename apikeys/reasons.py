@@ -10,6 +10,7 @@ class EndReason(TextChoices):
     LEAKED = "leaked", "reported as leaked"
     OWNER_DEACTIVATED = "owner_deactivated", "account deactivated"
     ENDED_BY_OPERATOR = "ended_by_operator", "ended by an operator"
+    OWNER_NO_OPERATOR = "owner_no_operator", "its owner is no operator any more"
 
 
 def text(code: str) -> str:

@@ -23,7 +23,7 @@ from accounts import operators, room
 from accounts.admin import acts, companions
 from accounts.admin.acts import Offer
 from accounts.admin.base import operator
-from accounts.admin.companions import Companion
+from accounts.admin.companions import Companion, Consequence
 from accounts.admin.links import rows_url
 from accounts.errors import ChangedMeanwhile, IdentifierTaken, InvalidCredentials, NotPermitted, TooManyAttempts
 from accounts.forms import Password
@@ -90,7 +90,7 @@ class Names:
 
     heading: str
     rows: Sequence[Any]
-    offer: Offer | Companion
+    offer: Offer | Companion | Consequence
 
     @property
     def shown(self) -> list[str]:
@@ -260,7 +260,7 @@ class ActPage(View):
             title=f"{self.offer.label}: {self.offer.whom(plan.fitting or plan.idle or plan.forbidden, self.offer.named)}",
             form=form,
             fitting=Names("For", plan.fitting, self.offer),
-            also=[Names(companion.heading, rows, companion) for companion, rows in also.items()],
+            also=[Names(each.heading, rows, each) for each, rows in (also | companions.foreseen(self.offer, plan.fitting)).items()],
             left=self.left(plan),
             unknown=plan.unknown,
             will=self.offer.says(self.offer.will, plan.fitting),

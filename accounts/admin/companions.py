@@ -31,6 +31,16 @@ class Companion:
         return forms.BooleanField(label=self.label, required=False, help_text=help_text)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Consequence:
+    """What an act also does, without being asked: ``rows`` finds to what of these people, ``heading`` stands above their names."""
+
+    heading: str
+    rows: Callable[[Sequence[User]], Sequence[Any]]
+    named: Callable[[Any], str]
+
+
+_consequences: dict[str, list[Consequence]] = {}
 _companions: dict[str, list[Companion]] = {}
 
 
@@ -44,3 +54,15 @@ def find(offer: Offer, people: Sequence[Any]) -> dict[Companion, Sequence[Any]]:
     """Return the companions that fit these people, each with the rows that it would be done to."""
     found = {companion: companion.rows(people) for companion in _companions.get(offer.name, ()) if offer.model is User and people}
     return {companion: rows for companion, rows in found.items() if rows}
+
+
+def foretell(*names: str, consequence: Consequence) -> None:
+    """Name on the pages of the acts on accounts with these names what else they do."""
+    for name in names:
+        _consequences.setdefault(name, []).append(consequence)
+
+
+def foreseen(offer: Offer, people: Sequence[Any]) -> dict[Consequence, Sequence[Any]]:
+    """Return the consequences for these people, each with its rows."""
+    found = {each: each.rows(people) for each in _consequences.get(offer.name, ()) if offer.model is User and people}
+    return {consequence: rows for consequence, rows in found.items() if rows}

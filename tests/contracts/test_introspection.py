@@ -19,7 +19,7 @@ def token(caller, alice):
 
 @pytest.fixture
 def key(bob):
-    return APIKey.objects.issue(bob.pk, scopes=["introspect"])[1]
+    return APIKey.objects.issue(bob.pk, scopes=["introspect"], granted_at=now())[1]
 
 
 def ask(caller, token, key=""):

@@ -48,7 +48,7 @@ def make(caller, token):
 
     def make(scopes=("profile",), **asked):
         made = caller.json(PLAIN, asked, token).json()
-        APIKey.objects.filter(pk=made["keyId"].removeprefix("key_")).update(scope=" ".join(sorted(scopes)))
+        APIKey.objects.filter(pk=made["keyId"].removeprefix("key_")).update(scope=" ".join(sorted(scopes)), granted_at=now())
         return made
 
     return make
