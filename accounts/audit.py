@@ -10,13 +10,14 @@ from django.utils.timezone import now
 from accounts import origin
 from accounts.compiled import CompiledInsert
 from accounts.events import identifier
+from accounts.identifiers import STAND_IN
 from accounts.models import AuditEvent, User
 from accounts.origin import printable
 from accounts.reasons import Data
 from accounts.reasons import Reason as Reason
 
 Kind = AuditEvent.Kind
-ERASED = "erased-"  # how the name begins that stands in for a person's; the database lets no other in
+ERASED = STAND_IN  # how the name begins that stands in for a person's; the database lets no other in
 TOLD = "erased"  # stands in for a note, which may tell who it was
 # Kinds whose data are limits and names of contracts. Those of other kinds may hold an address, a network or a name.
 IMPERSONAL = (

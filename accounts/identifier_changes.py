@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
@@ -24,12 +25,12 @@ def change(person: User, username: str, email: str, *, shown: str = "") -> Chang
     """Give an account, which the caller has locked, another user name or address, or both; what changed.
 
     Its resets are void, and its owner is told at the old and at the new address. ``IdentifierTaken``
-    where another account has one of them; ``ChangedMeanwhile`` if it is not any more as ``shown``.
+    where another account has one of them; ``ChangedMeanwhile`` if it is not any more as ``shown``;
+    ``ValidationError``, by the name of the field, for what is no user name or no address.
     """
     if shown and shown != fingerprint(person):
         raise ChangedMeanwhile
-    columns: dict[str, Any] = {name: User._meta.get_field(name) for name in ("username", "email")}
-    wanted = {"username": columns["username"].clean(username, person), "email": columns["email"].clean(email, person)}
+    wanted = {"username": _cleaned(person, "username", username), "email": _cleaned(person, "email", email)}
     before = {name: getattr(person, name) for name in wanted if getattr(person, name) != wanted[name]}
     if not before:
         return {}
@@ -38,6 +39,19 @@ def change(person: User, username: str, email: str, *, shown: str = "") -> Chang
     changes = {name: (value or "", wanted[name] or "") for name, value in before.items()}
     tell(person, changes)
     return changes
+
+
+def _cleaned(person: User, name: str, value: str) -> str | None:
+    """A value by the rules of its column; what the account has already stays, whatever the rules are by now."""
+    column: Any = User._meta.get_field(name)
+    wanted: str | None = column.to_python(value)
+    if wanted == getattr(person, name):
+        return wanted
+    try:
+        column.clean(value, person)
+    except ValidationError as error:
+        raise ValidationError({name: error}) from error
+    return wanted
 
 
 def _store(person: User, values: dict[str, str | None]) -> None:

@@ -20,11 +20,24 @@ def is_address(identifier: str) -> bool:
     return "@" in identifier
 
 
+KEPT = "reserved"  # code of the refusal of a new name that is fine for those who have it
+STAND_IN = "erased-"  # how the name begins that stands in for an erased person's
+RESERVED = {STAND_IN: "an erased person", "key_": "an API key"}
+
+
 def validate_username(value: str) -> None:
     if is_address(value):
         raise ValidationError("A user name holds no @: with one it would be an e-mail address.", code="at_sign")
     if any(unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") for character in value):
         raise ValidationError("A user name holds no control or invisible characters.", code="control")
+    if objection := objection_to_new(value):
+        raise ValidationError(objection, code=KEPT)
+
+
+def objection_to_new(username: str) -> str:
+    """A sentence on why no new account gets this name; empty if it may. Accounts that have such a name keep it."""
+    found = (each for each in RESERVED.items() if normalise(username).startswith(each[0]))
+    return next((f"A user name does not begin with {start}: in the audit log it would be taken for {named}." for start, named in found), "")
 
 
 class IdentifierField(models.CharField):  # type: ignore[type-arg]

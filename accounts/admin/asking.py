@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.cache import cache
+from django.core.exceptions import ValidationError
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -229,6 +230,9 @@ class ActPage(View):
             return self.report(self.carry_out(plan, reason, also, **choices), also)
         except IdentifierTaken as refusal:
             form.add_error(refusal.field, "Another account has this one. Nothing was done.")
+            return self.ask(asked, form, self.back())
+        except ValidationError as refusal:
+            form.add_error(None, refusal)
             return self.ask(asked, form, self.back())
         except ChangedMeanwhile:
             return self.refuse("Somebody else changed this account since this page was opened. Nothing was done.", HTTPStatus.CONFLICT)

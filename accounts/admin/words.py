@@ -6,12 +6,14 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.timezone import localtime
 
 from accounts import identifier_changes, operators
 from accounts.admin import acts
 from accounts.admin.acts import Offer
+from accounts.identifiers import KEPT
 from accounts.models import ROLES, OutgoingMail, OutgoingMailQuerySet, Session, User
 
 
@@ -48,14 +50,20 @@ def _role() -> dict[str, forms.Field]:
 
 
 class IdentifierInput(forms.CharField):
-    """A user name or an address, by the rules of its column."""
+    """A user name or an address, by the rules of its column; a reserved one is the act's to judge: the account may have it already."""
 
     def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.column: Any = User._meta.get_field(name)
 
     def clean(self, value: Any) -> str:
-        return self.column.clean(super().clean(value), None) or ""
+        typed = super().clean(value)
+        try:
+            return self.column.clean(typed, None) or ""
+        except ValidationError as error:
+            if {each.code for each in error.error_list} != {KEPT}:
+                raise
+            return str(self.column.to_python(typed))
 
 
 def _identifiers() -> dict[str, forms.Field]:

@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive
 
-from accounts.identifiers import normalise
+from accounts.identifiers import KEPT, normalise
 from accounts.models import ROLES, User
 from accounts.transfer.hashes import RefusedHash, stored
 from accounts.transfer.reading import DATES, FLAGS, PROFILE, Row
@@ -77,10 +77,15 @@ def _read_role(found: Candidate, values: dict[str, Any], roles: bool) -> None:
 
 
 def _check(user: User) -> None:
+    """``Refused`` for values that no account may have. A name that no new one may have is judged where it is known to be new."""
     try:
         user.clean_fields(exclude=NOT_A_FIELD)
     except ValidationError as error:
-        raise Refused("; ".join(f"{name}: {' '.join(said)}" for name, said in error.message_dict.items())) from error
+        found = {
+            name: [said for each in errors if each.code != KEPT for said in each.messages] for name, errors in error.error_dict.items()
+        }
+        if faults := [f"{name}: {' '.join(said)}" for name, said in found.items() if said]:
+            raise Refused("; ".join(faults)) from error
 
 
 def _read_password(found: Candidate, values: dict[str, Any], hashes: bool, accept_weak: bool) -> None:

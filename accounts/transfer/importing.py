@@ -23,6 +23,7 @@ from accounts.audit import Kind
 from accounts.errors import MissingReason, NotPermitted
 from accounts.hashing_pool import PROCESSORS
 from accounts.hashing_pool import pool as hashing_pool
+from accounts.identifiers import objection_to_new
 from accounts.models import AuditEvent, PasswordReset, User
 from accounts.origin import printable
 from accounts.reasons import Reason
@@ -167,6 +168,8 @@ class _Batch:
         account = there.named(each)
         there.check_room(each, account)
         if account is None:
+            if objection := objection_to_new(str(each.user.username)):
+                raise Refused(f"username: {objection}")
             plan.fresh.append(each)
             return self.verdict(each, Fate.IMPORTED, *self.spelt(each), *each.notes)
         differing = [name for name in CHANGEABLE if name in each.given and getattr(account, name) != getattr(each.user, name)]

@@ -69,6 +69,8 @@ def test_it_takes_the_password_and_a_reason(as_olga, alice, sent, wrong):
         ({"username": "ＢＯＢ"}, "username", "Another account has this one"),
         ({"email": "BOB@example.com"}, "email", "Another account has this one"),
         ({"username": "a@b"}, "username", "holds no @"),
+        ({"username": "ＥＲＡＳＥＤ-1f2e3d4c"}, "username", "in the audit log it would be taken for an erased person"),
+        ({"username": "key_a1b2c3d4"}, "username", "in the audit log it would be taken for an API key"),
         ({"username": " "}, "username", "required"),
         ({"username": "x" * 151}, "username", "at most 150"),
         ({"username": "x\0y"}, "username", "Null characters"),
@@ -82,6 +84,14 @@ def test_what_cannot_be_is_said_in_the_form(as_olga, alice, bob, sent, field, co
     alice.refresh_from_db()
     assert (alice.username, alice.email) == ("alice", "alice@example.com")
     assert not AuditEvent.objects.filter(kind="identifiers_changed").exists()
+
+
+def test_who_has_a_name_that_is_reserved_now_keeps_it(as_olga, alice):
+    User.objects.filter(pk=alice.pk).update(username="key_alice")
+    alice.refresh_from_db()
+    assert change(as_olga, alice, email="new@example.com").status_code == 302
+    alice.refresh_from_db()
+    assert (alice.username, alice.email) == ("key_alice", "new@example.com")
 
 
 def test_the_page_shows_what_is_there_and_refuses_what_changed_meanwhile(as_olga, alice):

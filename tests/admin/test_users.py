@@ -97,6 +97,8 @@ def test_olga_makes_an_account_with_a_temporary_password(as_olga, olga, caller):
         (new("ＡＬＩＣＥ"), "already exists"),
         (new("carol", email="ALICE@example.com"), "already exists"),
         (new("carol@example.com"), "holds no @"),
+        (new("Erased-1f2e3d4c"), "begin with erased-"),
+        (new("KEY_a1b2c3d4"), "begin with key_"),
         (new("carol", email="carol"), "valid email"),
         (new("carol", "of my own"), "valid choice"),
         (new("carol", language="xx"), "valid choice"),

@@ -328,6 +328,8 @@ def test_roles_come_in_only_where_that_is_asked_for():
     [
         ({"username": "carol@example.com"}, "username: A user name holds no @"),
         ({"username": "ca\u200brol"}, "username: A user name holds no control"),
+        ({"username": "Erased-1f2e3d4c"}, "username: A user name does not begin with erased-"),
+        ({"username": "key_a1b2c3d4"}, "username: A user name does not begin with key_"),
         ({"username": "x" * 151}, "username: Ensure this value has at most 150"),
         ({"username": "   "}, "username: there is none"),
         ({"email": "a@b.de"}, "username: there is none"),
@@ -682,3 +684,8 @@ def test_an_import_that_is_killed_is_finished_by_running_it_again(tmp_path):
     imported, updated, unchanged, refused = map(int, re.findall(r"\d+", run_elsewhere(*command)))
     assert (imported + unchanged, updated, refused, unchanged % importing.BATCH) == (4000, 0, 0, 0)
     assert User.objects.count() == events.count() == events.values("user").distinct().count() == 4000
+
+
+def test_who_has_a_reserved_name_already_is_updated(alice):
+    User.objects.filter(pk=alice.pk).update(username="key_alice")
+    assert told(take("username,name\nkey_alice,Alice\n", update=True)) == [(2, "key_alice", "updated", "name")]
