@@ -1,10 +1,13 @@
 """Two pages for the owners of keys: one asks for the password, the other shows their live keys for ten minutes and ends them."""
 
+import secrets
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 from django.conf import settings
 from django.core import signing
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
@@ -63,6 +66,7 @@ class OwnKeys(Page):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         if "leave" in request.POST:
+            void_ticket(request.COOKIES[TICKET])
             return take_ticket(redirect("sign-in-to-keys"))
         chosen = request.POST.getlist("key")[:MOST]
         if not chosen:
@@ -75,17 +79,28 @@ class OwnKeys(Page):
 
 
 def give_ticket(response: HttpResponse, owner: User) -> HttpResponse:
-    """It is signed, and void as soon as the account has a new password or is deactivated."""
-    ticket = signing.dumps([str(owner.uuid), owner.epoch], salt=TICKET)
+    """It is signed, and void as soon as its holder leaves, or the account has a new password or is deactivated."""
+    ticket = signing.dumps([str(owner.uuid), owner.epoch, secrets.token_hex(8)], salt=TICKET)
     return _set(response, ticket, LASTS)
 
 
 def read_ticket(ticket: str) -> User | None:
     try:
-        uuid, epoch = signing.loads(ticket, salt=TICKET, max_age=LASTS)
+        uuid, epoch, *_ = signing.loads(ticket, salt=TICKET, max_age=LASTS)
     except signing.BadSignature:
         return None
+    if cache.get(_left(ticket)):
+        return None
     return User.objects.filter(uuid=uuid, epoch=epoch, is_active=True, must_change_password=False).first()
+
+
+def void_ticket(ticket: str) -> None:
+    """Remember for as long as a ticket could live that its holder has left: a copy of it opens nothing."""
+    cache.set(_left(ticket), True, timeout=LASTS.total_seconds())
+
+
+def _left(ticket: str) -> str:
+    return f"{TICKET}:{sha256(ticket.encode()).hexdigest()}"
 
 
 def take_ticket(response: HttpResponse) -> HttpResponse:

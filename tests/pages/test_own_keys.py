@@ -137,6 +137,21 @@ def test_who_leaves_needs_the_password_again(client, alice):
     assert client.get("/keys/yours")["Location"] == "/keys"
 
 
+def test_a_copy_of_the_cookie_opens_nothing_once_she_has_left(client, made):
+    copy, elsewhere = Client(), Client()
+    sign_in(client)
+    sign_in(elsewhere)
+    copy.cookies["authsvc_keys"] = client.cookies["authsvc_keys"].value
+    assert len(shown(copy)) == 2
+    client.post("/keys/yours", {"leave": "yes"})
+    assert copy.get("/keys/yours")["Location"] == "/keys"
+    assert copy.post("/keys/yours", {"key": made["CI"].public_id})["Location"] == "/keys"
+    assert len(shown(elsewhere)) == 2
+    sign_in(client)
+    assert len(shown(client)) == 2
+    assert APIKey.objects.live().filter(name="CI").exists()
+
+
 def test_another_site_ends_no_key(client, made):
     sign_in(client)
     strict = Client(enforce_csrf_checks=True)
