@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Unpack
+from uuid import UUID
 
 from django.conf import settings
 from django.utils.timezone import now
@@ -20,6 +21,7 @@ from accounts.reasons import Reason
 
 ON_RECORD = "100/5m"
 MAILS_OF_NETWORKS = "3/7d"
+MAILS_OF_KEYS = "20/1d"
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,15 @@ def may_tell_of_network(user: User, network: str) -> bool:
     if _usage("mails of one network", key, "1/1d", increment=True)["should_limit"]:
         return False
     return not _usage("mails of new networks", account(user), MAILS_OF_NETWORKS, increment=True)["should_limit"]
+
+
+def mails_of_keys_left(owner: UUID) -> int | None:
+    """Count a mail about a new key against the account with this ``uuid``.
+
+    Return how many more ``MAILS_OF_KEYS`` allows, or None if this one is too many.
+    """
+    usage = _usage("mails of keys", f"account:{owner}", MAILS_OF_KEYS, increment=True)
+    return None if usage["should_limit"] else int(usage["limit"] - usage["count"])
 
 
 def _usage(group: str, value: str, rate: str, *, increment: bool = False) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from accounts import audit, outbox
+from accounts import audit, limits, outbox
 from accounts.compiled import CompiledQuery
 from accounts.models import User
 from accounts.origin import printable
@@ -57,7 +57,7 @@ def create(owner: Identity, name: str, scopes: list[str], expires_at: datetime |
         raise ScopeReserved(Reason.SCOPE_RESERVED, data={"scope": str(RESERVED)})
     key, secret = APIKey.objects.issue(owner.id, name, scopes, expires_at=expires_at)
     _record(audit.Kind.KEY_CREATED, key)
-    _mail(outbox.Kind.KEY_CREATED, owner, **_named(key))
+    _tell(outbox.Kind.KEY_CREATED, owner, **_named(key))
     return key, secret
 
 
@@ -65,7 +65,7 @@ def create(owner: Identity, name: str, scopes: list[str], expires_at: datetime |
 def rotate(owner: Identity, public_id: str, overlap: timedelta) -> tuple[APIKey, str]:
     key, secret = APIKey.objects.rotate(owner.id, public_id, overlap)
     _record(audit.Kind.KEY_ROTATED, key, reason=Reason.SUCCESSOR_OF, data={"key": public_id})
-    _mail(outbox.Kind.KEY_ROTATED, owner, **_named(key), replaced=public_id)
+    _tell(outbox.Kind.KEY_ROTATED, owner, **_named(key), replaced=public_id)
     return key, secret
 
 
@@ -166,8 +166,19 @@ def _named(key: APIKey) -> dict[str, str]:
     return {"name": printable(key.name, 100), "key": key.public_id}
 
 
+def _tell(kind: str, owner: Owner, **data: Any) -> None:
+    """Mail word of a new key: only so many times a day, so that no loop fills a mailbox; the last mail says that it is the last."""
+    if not _reachable(owner) or (left := limits.mails_of_keys_left(owner.uuid)) is None:
+        return
+    _mail(kind, owner, **data, **({} if left else {"last": True}))
+
+
+def _reachable(owner: Owner) -> bool:
+    return bool(settings.EMAILS_ENABLED and owner.email)
+
+
 def _mail(kind: str, owner: Owner, **data: Any) -> None:
-    if settings.EMAILS_ENABLED and owner.email:
+    if _reachable(owner):
         outbox.put(kind, user_id=owner.id, **data)
 
 

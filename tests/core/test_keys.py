@@ -545,6 +545,22 @@ def test_the_mail_that_a_key_was_rotated_names_the_successor(owner, secret):
 
 
 @stored
+@pytest.mark.parametrize(("language", "said"), [("en", "the last mail of this kind"), ("de", "die letzte"), ("fr", "le dernier")])
+def test_a_loop_of_keys_fills_no_mailbox_and_is_all_on_record(alice, owner, language, said):
+    User.objects.update(language=language)
+    for _ in range(12):
+        key, _ = keys.create(owner, "CI", ["profile"], None)
+        keys.delete(owner, keys.rotate(owner, key.public_id, DAY)[0].public_id)
+    messages = delivered()
+    assert len(messages) == 20
+    parts = [(message.body, message.alternatives[0][0]) for message in messages]
+    assert [said in plain and said in html for plain, html in parts] == [False] * 19 + [True]
+    assert AuditEvent.objects.filter(kind__in=["key_created", "key_rotated"]).count() == 24
+    keys.revoke_leaked(keys.create(owner, "CI", ["profile"], None)[1])
+    assert OutgoingMail.objects.filter(kind="key_leaked").exists()
+
+
+@stored
 def test_a_key_is_made_without_a_word_where_no_mail_can_be_sent(alice, owner, settings):
     settings.EMAILS_ENABLED = False
     keys.create(owner, "CI", ["profile"], None)
