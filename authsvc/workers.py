@@ -20,6 +20,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from authsvc.chunked import CHUNKED, Chunks
 from authsvc.connections import LARGEST, MOST_PEEKED, PATIENCE, Connection
+from authsvc.unread import refusal
 
 LINGER = 2.0  # seconds without a byte, in which a client reads the last answer, before its connection is closed
 LONGEST_LINGER = 60.0
@@ -33,7 +34,6 @@ RESERVED = 128  # file descriptors for databases, Redis, logs and static files
 SHARE = 8  # when room is short, nobody may hold more than an eighth of it
 UNREAD = 32 * 1024 * 1024  # bytes of answers that all clients together have not taken
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 LENGTH = re.compile(rb"\r\ncontent-length([ \t]*:[^\r]*)", re.IGNORECASE)
 SMALL_NUMBER = re.compile(rb":[ \t]*0*([0-9]{1,9})[ \t]*")
 WAITS_FOR_US = re.compile(rb"\r\nexpect:[ \t]*100-continue", re.IGNORECASE)
@@ -132,7 +132,7 @@ class PatientThreadWorker(ThreadWorker):  # type: ignore[misc]
         self.arriving.pop(conn, None)
         self.nr_conns -= 1
         with suppress(OSError):
-            conn.sock.sendall(TOO_LARGE)
+            conn.sock.sendall(refusal(431))
         self.linger(conn)
 
     def handle_request(self, req: Any, conn: Any) -> Any:

@@ -1,0 +1,48 @@
+"""Refusals of requests that gunicorn cannot read. No contract is known yet: the JSON has the fields of all of them."""
+
+import json
+import logging
+import secrets
+from http import HTTPStatus
+from typing import Any
+
+from gunicorn import util
+
+from accounts import origin
+
+TEXTS = {
+    400: "Malformed request",
+    403: "Forbidden",
+    414: "The URL is too long",
+    417: "Unknown expectation",
+    431: "The header fields are too large",
+    500: "Internal server error",
+    501: "Unknown transfer encoding",
+}
+
+logger = logging.getLogger(__name__)
+
+
+def refusal(status: int) -> bytes:
+    """Return a whole answer, and log its id. It repeats nothing of the request, and the connection ends with it."""
+    here = origin.Origin(request_id=secrets.token_hex(8))
+    text = TEXTS.get(status, HTTPStatus(status).phrase)
+    with origin.entered(here):
+        logger.warning("refused unread with %d: %s", status, text)
+    body = json.dumps({"detail": text, "error": text, "message": text, "status": status})
+    lines = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        f"Date: {util.http_date()}",
+        "Connection: close",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        "Cache-Control: no-store",
+        "X-Content-Type-Options: nosniff",
+        f"X-Request-ID: {here.request_id}",
+    ]
+    return "\r\n".join([*lines, "", body]).encode("ascii")
+
+
+def write_error(sock: Any, status_int: int, reason: str, mesg: str) -> None:
+    """gunicorn's ``util.write_error``, which writes HTML; gunicorn.conf.py puts this in its place."""
+    util.write_nonblock(sock, refusal(status_int))
