@@ -2,6 +2,7 @@
 
 import gc
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -52,7 +53,14 @@ preload_app = True
 
 
 def on_starting(server):  # type: ignore[no-untyped-def]
-    """Refuse what ``--workers`` says as the settings refuse WEB_CONCURRENCY."""
+    """Refuse what ``--workers`` says as the settings refuse WEB_CONCURRENCY, and an address that is not of this machine."""
+    for host, port in (address for address in server.cfg.address if isinstance(address, tuple)):
+        try:
+            with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+                probe.bind((host, 0 if port < 2**16 else port))
+        except (OSError, OverflowError) as error:
+            wanted = "an address of this machine, such as 127.0.0.1, 0.0.0.0, [::] or unix:/run/authsvc.sock"
+            sys.exit(f"authsvc cannot start: BIND must be {wanted} ({error}).")
     if server.cfg.workers > 1 and not getattr(settings, "REDIS_URL", "none is known of"):
         why = "since each process would count wrong passwords for itself"
         sys.exit(f"authsvc cannot start: --workers (WEB_CONCURRENCY) above 1 needs REDIS_URL, {why}.")
@@ -65,7 +73,9 @@ def nworkers_changed(server, new_value, old_value):  # type: ignore[no-untyped-d
 
 
 def when_ready(server):  # type: ignore[no-untyped-def]
-    """Load what Django would load with the first request, and let no garbage collection touch the memory that workers share."""
+    """Say where, load what Django would load with the first request, and let no garbage collection touch the memory that workers share."""
+    if public := getattr(settings, "PUBLIC_URL", ""):
+        print(f"Serving on {public}", flush=True)  # the port is bound now
     get_resolver()._populate()
     gc.collect()
     gc.freeze()

@@ -54,8 +54,9 @@ def flag(name: str, default: bool | None) -> Any:
     return read(name, lambda given: words[given.lower()], default, "true or false")
 
 
-def number(name: str, default: int, least: int = 0) -> Any:
-    return read(name, lambda given: range(least, 10**9).index(int(given)) + least, default, f"a whole number, {least} or more")
+def number(name: str, default: int, least: int = 0, most: int = 10**9 - 1) -> Any:
+    wanted = f"a whole number, {least} or more" if most == 10**9 - 1 else f"a whole number from {least} to {most}"
+    return read(name, lambda given: range(least, most + 1).index(int(given)) + least, default, wanted)
 
 
 def matching(pattern: str) -> Callable[[str], re.Match[str]]:
@@ -111,7 +112,7 @@ def address(name: str, default: str, schemes: tuple[str, ...], wanted: str) -> A
 
 DEBUG = flag("DEBUG", False)
 DATA_DIR = Path(text("DATA_DIR") or BASE_DIR / "var").resolve()
-PORT = number("PORT", 8000, least=1)
+PORT = number("PORT", 8000, least=1, most=65_535)
 PUBLIC_URL = address(
     "PUBLIC_URL", f"http://localhost:{PORT}", ("https", "http"), "the http or https address at which people reach this service"
 )
@@ -372,7 +373,7 @@ SIMPLE_JWT = {"USER_ID_FIELD": "uuid", "USER_ID_CLAIM": "sub", "ISSUER": PUBLIC_
 EMAILS_ENABLED = flag("EMAILS_ENABLED", True)
 NEW_NETWORK_MAIL = flag("NEW_NETWORK_MAIL", True)
 EMAIL_HOST = text("EMAIL_HOST")
-EMAIL_PORT = number("EMAIL_PORT", 587, least=1)
+EMAIL_PORT = number("EMAIL_PORT", 587, least=1, most=65_535)
 EMAIL_HOST_USER = text("EMAIL_HOST_USER")
 EMAIL_HOST_PASSWORD = text("EMAIL_HOST_PASSWORD")
 EMAIL_USE_TLS = flag("EMAIL_USE_TLS", True)

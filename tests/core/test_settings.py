@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from datetime import timedelta
@@ -136,17 +137,35 @@ IMPOSSIBLE = [
     {"DATA_DIR": "/proc"},
     {"DATABASE_URL": "sqlite:////proc/db"},
     {"WEB_CONCURRENCY": "2"},
+    {"PORT": "99999"},
 ]
 
 
 @pytest.mark.parametrize("start", EVERY_START, ids=" ".join)
 @pytest.mark.parametrize("environment", IMPOSSIBLE, ids=str)
 def test_every_way_to_start_stops_with_one_sentence(run, start, environment):
-    stopped = run(*start, PORT=str(free_port()), **environment)
+    stopped = run(*start, **{"PORT": str(free_port())} | environment)
     said = [line for line in stopped.stderr.splitlines() if not re.match(r"\[\d{4}-.*\[INFO\]", line)]
     assert stopped.returncode != 0
     assert len(said) == 1
     assert said[0].startswith(f"authsvc cannot start: {next(iter(environment))} ")
+
+
+@pytest.mark.parametrize("address", ["foo.invalid", "192.0.2.1", "127.0.0.1:99999", "[2001:db8::1]"])
+def test_an_address_that_is_not_of_this_machine_is_refused_before_anything_is_served(run, address):
+    stopped = run(*GUNICORN, PORT=str(free_port()), BIND=address)
+    assert stopped.returncode != 0
+    assert "authsvc cannot start: BIND must be an address of this machine" in stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    assert "Serving on" not in stopped.stdout
+
+
+def test_serving_is_said_only_of_a_port_that_is_bound(run):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        stopped = run("manage.py", "serve", PORT=str(taken.getsockname()[1]))
+    assert stopped.returncode != 0
+    assert "Connection in use" in stopped.stderr
+    assert "Serving on" not in stopped.stdout
 
 
 @pytest.mark.parametrize(

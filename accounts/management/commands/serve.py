@@ -21,8 +21,6 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: self.stop.set())
         code = self.run(SETUP)
         if not code and not self.stop.is_set():
-            self.stdout.write(f"Serving on {settings.PUBLIC_URL}")
-            self.stdout.flush()
             code = self.run(GUNICORN, *([MAIL_WORKER] if settings.EMAILS_ENABLED else []))
         sys.exit(code)
 
