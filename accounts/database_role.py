@@ -2,19 +2,24 @@
 
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
+from accounts.models import AuditEvent
+
 FUNCTIONS = ("accounts_erase_events(jsonb, bigint[], jsonb)", "accounts_forget_events(timestamptz)")
-ADDED_TO = ("accounts_auditevent", "accounts_auditseal", "accounts_sealkey")  # rows are added, and only functions change them
-READ = ("accounts_erasedvalue", "django_migrations")
+EVENTS = AuditEvent._meta
+COLUMNS = ", ".join(str(field.column) for field in EVENTS.concrete_fields if not field.primary_key)  # the sequence gives the id
+ADDED_TO = ("accounts_auditseal",)  # rows are added, and only functions change them
+READ = (EVENTS.db_table, "accounts_sealkey", "accounts_erasedvalue", "django_migrations")
 GRANTS = (
     "GRANT USAGE ON SCHEMA {schema} TO {role}",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
     "GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
     *(f"REVOKE UPDATE, DELETE ON {table} FROM {{role}}" for table in ADDED_TO),
     *(f"REVOKE INSERT, UPDATE, DELETE ON {table} FROM {{role}}" for table in READ),
+    f"GRANT INSERT ({COLUMNS}) ON {EVENTS.db_table} TO {{role}}",
     *(f"GRANT EXECUTE ON FUNCTION {function} TO {{role}}" for function in FUNCTIONS),
 )
 
@@ -58,7 +63,7 @@ def make(role: str, password: str) -> None:
 
 def grant(role: str) -> None:
     """Give ``role`` the rights of a web node and a mail worker, and take others away. Safe to run again."""
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT current_schema()")
         schema = Identifier(cursor.fetchone()[0])
         cursor.execute("SELECT pg_has_role(%s, relowner, 'MEMBER') FROM pg_class WHERE oid = to_regclass('django_migrations')", [role])

@@ -95,6 +95,7 @@ class AuditEvent(models.Model):
         MAIL_SENT_AGAIN = "mail_sent_again", "Mail sent again by an operator"
         SIGNING_KEY_ROTATED = "signing_key_rotated", "Signing key rotated"
         SIGNING_KEY_RETIRED = "signing_key_retired", "Signing key retired before its time"
+        LOG_CHANGED = "log_changed", "Audit log not as it was sealed"
 
     # Their ``name`` is that of a key, a provider or a file. Every other kind has the name of a person there: an identifier.
     NAMING_THINGS = frozenset(

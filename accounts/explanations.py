@@ -164,6 +164,7 @@ SENTENCES: dict[Kind, Callable[[AuditEvent], str]] = {
     Kind.MAIL_SENT_AGAIN: _plain("{actor} had a mail to {name} sent again"),
     Kind.SIGNING_KEY_ROTATED: _plain("{actor} rotated the signing keys; {name} signs from now on"),
     Kind.SIGNING_KEY_RETIRED: _plain("{actor} retired the signing key {name} before its time"),
+    Kind.LOG_CHANGED: lambda event: f"The audit log was compared with its seals, and is not as it was sealed{_why(event)}",
 }
 
 

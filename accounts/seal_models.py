@@ -17,6 +17,8 @@ class AuditSeal(models.Model):
     rows = models.BinaryField(help_text="Of each event its id and a digest of its columns.")
     previous = models.BinaryField(help_text="The digest of the seal before.")
     digest = models.BinaryField()
+    token = models.BinaryField(help_text="What only the holder of the key knows of this number: the database asks for it.")
+    next_lock = models.BinaryField(help_text="The SHA-256 of the token of the next seal.")
 
     def __str__(self) -> str:
         return f"seal {self.number}, up to event {self.up_to}"
@@ -41,7 +43,11 @@ class SealKey(models.Model):
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     sealed = models.TextField(editable=False)
+    first_lock = models.BinaryField(help_text="The SHA-256 of the token of the first seal.")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [models.CheckConstraint(condition=models.Q(id=1), name="one_key_of_the_seals")]
 
     def __str__(self) -> str:
         return "the key of the seals"

@@ -8,6 +8,7 @@ The columns that may name somebody have digests of their own. An erasure keeps t
 that the event agrees with its seal afterwards; they tell nobody without the key what the values were.
 """
 
+import hashlib
 import hmac
 import json
 import secrets
@@ -20,6 +21,8 @@ from struct import Struct
 from typing import Any, NamedTuple
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Subquery
+from django.db.models.functions import Coalesce
 from django.utils.timezone import now
 
 from accounts import encryption
@@ -49,12 +52,16 @@ class Row(NamedTuple):
 
 
 def key() -> bytes:
-    """Return the key of the seals; the first who asks makes it. ``UnusableSealKey`` if it cannot be decrypted."""
-    stored = SealKey.objects.first()
+    """Return the key of the seals, made now if there is none. ``UnusableSealKey`` if it cannot be decrypted.
+
+    On PostgreSQL ``manage.py setup`` makes it: the role of the web nodes may not.
+    """
+    stored = SealKey.objects.filter(pk=1).first()
     if stored is None:
-        made = SealKey(sealed=encryption.encrypt(secrets.token_bytes(32), CONTEXT))
+        secret = secrets.token_bytes(32)
+        made = SealKey(pk=1, sealed=encryption.encrypt(secret, CONTEXT), first_lock=_lock(secret, 1))
         SealKey.objects.bulk_create([made], ignore_conflicts=True)  # of two who make one at once, one is first
-        stored = SealKey.objects.get()
+        stored = SealKey.objects.get(pk=1)
     return _open(stored)
 
 
@@ -90,7 +97,20 @@ def digest_of_event(secret: bytes, row: Row, erased: dict[str, bytes]) -> bytes:
 
 def digest_of_seal(secret: bytes, seal: AuditSeal) -> bytes:
     said = [seal.number, seal.after, seal.up_to, seal.last_at, seal.previous_at, seal.sealed_at]
-    return hmac.digest(secret, _canonical(said) + bytes(seal.previous) + bytes(seal.rows), "sha256")
+    binary = (seal.token, seal.next_lock, seal.previous, seal.rows)
+    return hmac.digest(secret, _canonical(said) + b"".join(bytes(each) for each in binary), "sha256")
+
+
+def token(secret: bytes, number: int) -> bytes:
+    """Return the token of the seal with this number, which PostgreSQL asks of whoever adds it.
+
+    The database has the token's SHA-256 from the seal before, so that the right to add rows is not enough.
+    """
+    return hmac.digest(secret, _canonical(["token", number]), "sha256")
+
+
+def _lock(secret: bytes, number: int) -> bytes:
+    return hashlib.sha256(token(secret, number)).digest()
 
 
 def is_erased(field: str, value: Any) -> bool:
@@ -109,6 +129,18 @@ def _plain(value: Any) -> str:
 
 
 # Reading
+
+
+def behind(at: datetime) -> timedelta | None:
+    """Return for how long nothing has been sealed although there are events to seal; None if there are none."""
+    last = AuditSeal.objects.order_by("-number")
+    after, sealed_at = Subquery(last.values("up_to")[:1]), Subquery(last.values("sealed_at")[:1])
+    waiting = AuditEvent.objects.filter(pk__gt=Coalesce(after, 0)).order_by("pk").values_list("at", sealed_at)[:100]
+    if not waiting:
+        return None
+    since: datetime = min(happened for happened, _ in waiting)
+    lately: datetime = waiting[0][1] or since
+    return at - max(since, lately)
 
 
 def rows_between(after: int, up_to: int | None = None, most: int | None = None) -> list[Row]:
@@ -191,14 +223,17 @@ def _seal_next(secret: bytes, up_to: int) -> int:
         with transaction.atomic():
             _made(secret, last, rows).save(force_insert=True)
     except IntegrityError:
-        return 0
+        if AuditSeal.objects.filter(number=last.number + 1 if last else 1).exists():
+            return 0
+        raise
     return len(rows)
 
 
 def _made(secret: bytes, last: AuditSeal | None, rows: list[Row]) -> AuditSeal:
     erased = erased_values(rows)
+    number = last.number + 1 if last else 1
     made = AuditSeal(
-        number=last.number + 1 if last else 1,
+        number=number,
         after=last.up_to if last else 0,
         up_to=rows[-1].id,
         last_at=max(row.at for row in rows),
@@ -206,6 +241,8 @@ def _made(secret: bytes, last: AuditSeal | None, rows: list[Row]) -> AuditSeal:
         sealed_at=now(),
         rows=b"".join(ENTRY.pack(row.id, digest_of_event(secret, row, erased[row.id])) for row in rows),
         previous=bytes(last.digest) if last else NOTHING,
+        token=token(secret, number),
+        next_lock=_lock(secret, number + 1),
     )
     made.digest = digest_of_seal(secret, made)
     return made

@@ -9,7 +9,7 @@ from django.core.cache import caches
 from django.db import connection, connections
 from django.test import Client
 
-from accounts import keyring, kinds
+from accounts import database_role, keyring, kinds, seals
 from accounts.models import User
 from apikeys import usage
 from tests.databases import HERE
@@ -78,6 +78,18 @@ def bob(db) -> User:
 @pytest.fixture
 def olga(db) -> User:
     return User.objects.create_superuser("olga", PASSWORD, email="olga@example.com")
+
+
+@pytest.fixture
+def as_web_node(transactional_db):
+    """This connection goes on as the role that ``manage.py setup`` makes."""
+    seals.key()
+    database_role.make("authsvc_web", "whatever it is")
+    database_role.grant("authsvc_web")
+    with connection.cursor() as cursor:
+        cursor.execute("SET ROLE authsvc_web")
+        yield
+        cursor.execute("RESET ROLE; DROP OWNED BY authsvc_web; DROP ROLE authsvc_web")
 
 
 class Caller:

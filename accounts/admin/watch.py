@@ -10,14 +10,14 @@ from django.db.models import Count, Min, Q, Subquery
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 
-from accounts import charts, first_password, operators, reasons, statistics
+from accounts import charts, first_password, operators, reasons, seals, statistics
 from accounts.admin.links import events_url, rows_url
 from accounts.models import AuditEvent, OutgoingMail, Session, SigningKey, User
 from accounts.reasons import Reason
 from accounts.statistics import DAY, HOUR, MAILS, OTHER, Past, Thing
 
 Kind = AuditEvent.Kind
-OVERDUE = timedelta(minutes=5)  # a mail that waits longer than this for its turn has no worker
+OVERDUE = timedelta(minutes=5)  # a mail or an event that waits longer than this for its turn or its seal has no worker
 STALE = timedelta(hours=2)  # what is live is counted more often than this wherever a worker runs
 ROTATE_EVERY = timedelta(days=90)
 MOST_LINES = 6  # colours that can be told apart
@@ -25,6 +25,7 @@ LOGINS, MANY_REFUSED = (Kind.LOGIN_FAILED, Kind.LOGIN), 10
 ALARMS = {
     Kind.KEY_LEAKED: "An API key was reported as leaked, and ended: {} in the last 24 hours.",
     Kind.REFRESH_REUSED: "A spent refresh token was used again, and its session ended: {} in the last 24 hours.",
+    Kind.LOG_CHANGED: "The audit log is not as it was sealed (manage.py verify_audit_log): found {} in the last 24 hours.",
     Kind.ACT_REFUSED: "An operator tried what their role does not allow: {} in the last 24 hours.",
 }
 JOBS = (  # label, name of the page, whether for super admins alone
@@ -180,7 +181,8 @@ def context(operator: User) -> dict[str, Any]:
     """All that the first page shows to this operator, in a fixed number of queries."""
     past, mail = statistics.look_back(), Mail()
     keys = SigningKeys(past.at) if operators.may_run(operator) else None
-    notices = [*_about_first_password(operator), *_about_mail(mail, past), *_about_logins(past), *_about_keys(keys), *_about_counting(past)]
+    about_rows = [*_about_mail(mail, past), *_about_logins(past), *_about_keys(keys), *_about_counting(past)]
+    notices = [*_about_first_password(operator), *about_rows, *_about_seals(past)]
     return {
         "past": past,
         "notices": notices,
@@ -354,6 +356,13 @@ def _about_counting(past: Past) -> Iterable[Notice]:
     counted = past.live.get("live_sessions")
     if counted and past.at - counted.at > STALE:
         yield Notice(f"Sessions and keys were last counted {_length(past.at - counted.at)} ago. Is the mail worker running?")
+
+
+def _about_seals(past: Past) -> Iterable[Notice]:
+    behind = seals.behind(past.at)
+    if behind and behind > OVERDUE:
+        text = f"No event of the audit log has been sealed for {_length(behind)}, although there are some to seal."
+        yield Notice(f"{text} Is the mail worker running (manage.py deliver_mail)? Its log says what it cannot do.")
 
 
 def _lately(past: Past, kind: str) -> Number | None:

@@ -41,6 +41,14 @@ ERASURE = (
 )
 
 
+# A seal begins where the last one ends, and the first one where the log begins.
+FOLLOWS = """new.up_to > new.after AND EXISTS (SELECT 1 FROM OWNED WHERE id = new.up_to)
+    AND CASE WHEN EXISTS (SELECT 1 FROM SCHEMA.accounts_auditseal) THEN EXISTS (SELECT 1 FROM SCHEMA.accounts_auditseal s
+        WHERE s.number = (SELECT max(number) FROM SCHEMA.accounts_auditseal) AND new.number = s.number + 1
+        AND new.after = s.up_to AND new.previous = s.digest AND new.previous_at SAME s.last_at)
+    ELSE new.number = 1 AND new.after = 0 AND new.previous_at IS NULL END"""
+# Python reads every time, number and depth within these bounds, so no event keeps the next seal from being made.
+LONGEST, DEEPEST, EARLIEST = 4000, 10, "2000-01-01Z"
 OWNED = f"SCHEMA.{TABLE}"  # PostgreSQL's functions look nothing up by a search path
 POSTGRESQL_ERASURE = (
     ERASURE.replace("SAME", "IS NOT DISTINCT FROM").replace("TYPED", POSTGRESQL_TYPED).replace(f"FROM {TABLE}", f"FROM {OWNED}")
@@ -62,7 +70,7 @@ SQLITE = [
     _sqlite("accounts_erasedvalue", "delete", f"EXISTS (SELECT 1 FROM {TABLE} WHERE id = old.event_id)"),  # noqa: S608
     # INSERT OR REPLACE deletes without a word to the triggers above.
     _sqlite(TABLE, "insert", f"EXISTS (SELECT 1 FROM {TABLE} WHERE id = new.id)"),  # noqa: S608
-    _sqlite("accounts_auditseal", "insert", "EXISTS (SELECT 1 FROM accounts_auditseal WHERE number = new.number)"),
+    _sqlite("accounts_auditseal", "insert", f"NOT ({FOLLOWS.replace('SAME', 'IS').replace('OWNED', TABLE).replace('SCHEMA.', '')})"),
     _sqlite(
         "accounts_erasedvalue",
         "insert",
@@ -72,16 +80,19 @@ SQLITE = [
 
 _raise = f"RAISE EXCEPTION '{REFUSAL}' USING ERRCODE = 'integrity_constraint_violation'"
 _recent = f"now() - interval '{KEPT}'"
+_timely = f"new.at BETWEEN '{EARLIEST}' AND clock_timestamp() + interval '1 day'"
+_too_much = f"(length(new.data::text) > {LONGEST} OR jsonb_path_exists(new.data, '$.**{{{DEEPEST} to last}}'))"
 
 
 def _function(name: str, body: str) -> str:
-    return f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$"
+    path = "SET search_path = pg_catalog, pg_temp"  # so that whoever fires the trigger lends it no function
+    return f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql {path} AS $$ BEGIN {body} END $$"
 
 
-def _trigger(table: str, event: str, condition: str, function: str) -> str:
+def _trigger(table: str, event: str, condition: str, function: str, name: str = "") -> str:
     each = "STATEMENT" if event == "truncate" else "ROW"
     when = f"WHEN ({condition})" if condition else ""
-    return f"CREATE TRIGGER {table}_{event} BEFORE {event.upper()} ON {table} FOR EACH {each} {when} EXECUTE FUNCTION {function}()"
+    return f"CREATE TRIGGER {table}_{name or event} BEFORE {event.upper()} ON {table} FOR EACH {each} {when} EXECUTE FUNCTION {function}()"
 
 
 POSTGRESQL = [
@@ -93,17 +104,38 @@ POSTGRESQL = [
         f"""IF NOT pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = tg_relid), 'USAGE') THEN {_raise}; END IF;
         RETURN new;""",  # noqa: S608
     ),
+    # Whoever adds a seal shows its token, which the key makes; the seal before has the digest of that token.
+    _function(
+        "accounts_auditseal_follow",
+        f"""IF NOT ({FOLLOWS.replace("SAME", "IS NOT DISTINCT FROM").replace("OWNED", OWNED)}) OR sha256(new.token) IS DISTINCT FROM COALESCE(
+            (SELECT next_lock FROM SCHEMA.accounts_auditseal WHERE number = new.number - 1),
+            (SELECT first_lock FROM SCHEMA.accounts_sealkey WHERE id = 1 AND new.number = 1)) THEN {_raise}; END IF; RETURN new;""",  # noqa: S608
+    ),
+    _function(
+        f"{TABLE}_bound",
+        f"IF {_too_much} THEN {_raise}; END IF; new.at := clock_timestamp(); RETURN new;",
+    ),
     _function("accounts_erasedvalue_keep", f"IF EXISTS (SELECT 1 FROM {OWNED} WHERE id = old.event_id) THEN {_raise}; END IF; RETURN old;"),  # noqa: S608
     _trigger(TABLE, "update", "", f"{TABLE}_erase"),
     _trigger(TABLE, "delete", f"old.at > {_recent}", f"{TABLE}_refuse"),
     _trigger(TABLE, "insert", "new.kind = 'erased'", f"{TABLE}_erased"),
+    _trigger(TABLE, "insert", f"NOT ({_timely}) OR {_too_much}", f"{TABLE}_bound", "bound"),
+    _trigger("accounts_auditseal", "insert", "", "accounts_auditseal_follow"),
     _trigger("accounts_auditseal", "update", "", f"{TABLE}_refuse"),
     _trigger("accounts_auditseal", "delete", f"old.last_at > {_recent}", f"{TABLE}_refuse"),
     _trigger("accounts_erasedvalue", "update", "", f"{TABLE}_refuse"),
     _trigger("accounts_erasedvalue", "delete", "", "accounts_erasedvalue_keep"),
     *(_trigger(table, "truncate", "", f"{TABLE}_refuse") for table in TABLES),
 ]
+TRIGGER_FUNCTIONS = (
+    *(f"{TABLE}_{name}" for name in ("refuse", "erase", "erased", "bound")),
+    "accounts_auditseal_follow",
+    "accounts_erasedvalue_keep",
+)
 _row = ", ".join(COLUMNS)
+# Rows that an erasure may change, by what they are about and by who acted.
+_about = """NOT (kind = 'erased' AND user_id IS NOT DISTINCT FROM person)
+                AND (user_id = person OR (user_id IS NULL AND name = ANY(names)))"""
 # Called with the rights of their owner, so nothing that a caller may create is found by what they name.
 FUNCTIONS = [
     f"""CREATE OR REPLACE FUNCTION accounts_erase_events(event jsonb, ids bigint[], replaced jsonb) RETURNS integer
@@ -113,20 +145,23 @@ FUNCTIONS = [
         stand_in text := event->>'name';
         names text[];
     BEGIN
-        IF person IS NULL OR stand_in NOT LIKE 'erased-%' THEN {_raise}; END IF;
+        IF person IS NULL OR stand_in IS NULL OR stand_in NOT LIKE 'erased-%' THEN {_raise}; END IF;
         SELECT ARRAY[left(username, 150), left(email, 150)] INTO STRICT names FROM SCHEMA.accounts_user WHERE id = person FOR NO KEY UPDATE;
-        IF NOT EXISTS (SELECT 1 FROM {OWNED} WHERE kind = 'erased' AND user_id = person AND name = stand_in) THEN
-            INSERT INTO {OWNED} ({_row}) SELECT {_row} FROM jsonb_populate_record(NULL::{OWNED},
-                event || jsonb_build_object('kind', 'erased', 'at', clock_timestamp()));
-        END IF;
+        -- An account is erased once, under a name of its own, in one transaction: its events have the time at which that began.
+        IF EXISTS (SELECT 1 FROM {OWNED} WHERE kind = 'erased' AND (user_id = person OR name = stand_in)
+            AND NOT (user_id = person AND name = stand_in AND at = transaction_timestamp())) THEN {_raise}; END IF;
+        INSERT INTO {OWNED} ({_row}) SELECT {_row} FROM jsonb_populate_record(NULL::{OWNED},
+            event || jsonb_build_object('kind', 'erased', 'at', transaction_timestamp()));
         INSERT INTO SCHEMA.accounts_erasedvalue (event_id, field, digest)
-            SELECT (value->>'event_id')::bigint, value->>'field', decode(value->>'digest', 'hex') FROM jsonb_array_elements(replaced)
+            SELECT e.id, value->>'field', decode(value->>'digest', 'hex') FROM jsonb_array_elements(replaced)
+            JOIN {OWNED} e ON e.id = (value->>'event_id')::bigint AND e.id = ANY(ids)
+            WHERE length(value->>'digest') = 64 AND value->>'field' IN ('user_id', 'actor_id', 'name', 'address', 'data', 'note')
+            AND (actor_id = person OR {_about})
             ON CONFLICT DO NOTHING;
         UPDATE {OWNED} SET actor_id = NULL, address = NULL WHERE id = ANY(ids) AND actor_id = person;
         UPDATE {OWNED} SET user_id = NULL, name = stand_in, address = CASE WHEN actor_id IS NULL THEN NULL ELSE address END,
             data = CASE WHEN kind IN ({IMPERSONAL}) THEN data ELSE '{{}}' END, note = CASE WHEN note = '' THEN note ELSE 'erased' END
-            WHERE id = ANY(ids) AND NOT (kind = 'erased' AND user_id IS NOT DISTINCT FROM person)
-            AND (user_id = person OR (user_id IS NULL AND name = ANY(names)));
+            WHERE id = ANY(ids) AND {_about};
         RETURN cardinality(ids);
     END $$""",  # noqa: S608
     f"""CREATE OR REPLACE FUNCTION accounts_forget_events(before timestamptz) RETURNS integer
@@ -168,7 +203,7 @@ def _execute(schema_editor: Any, statements: list[str]) -> None:
 def lift(apps: Any, schema_editor: Any) -> None:
     """Let everything through."""
     if schema_editor.connection.vendor == "postgresql":
-        for name in (f"{TABLE}_refuse", f"{TABLE}_erase", f"{TABLE}_erased", "accounts_erasedvalue_keep"):
+        for name in TRIGGER_FUNCTIONS:
             schema_editor.execute(f"DROP FUNCTION IF EXISTS {name}() CASCADE")
     else:
         for table in TABLES:
@@ -207,6 +242,8 @@ class Migration(migrations.Migration):
                 ("rows", models.BinaryField(help_text="Of each event its id and a digest of its columns.")),
                 ("previous", models.BinaryField(help_text="The digest of the seal before.")),
                 ("digest", models.BinaryField()),
+                ("token", models.BinaryField(help_text="What only the holder of the key knows of this number: the database asks for it.")),
+                ("next_lock", models.BinaryField(help_text="The SHA-256 of the token of the next seal.")),
             ],
         ),
         migrations.CreateModel(
@@ -224,8 +261,10 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
                 ("sealed", models.TextField(editable=False)),
+                ("first_lock", models.BinaryField(help_text="The SHA-256 of the token of the first seal.")),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
+            options={"constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="one_key_of_the_seals")]},
         ),
         migrations.AlterField(
             model_name="auditevent",

@@ -7,7 +7,7 @@ from html import unescape
 import pytest
 from django.utils.timezone import now
 
-from accounts import keyring, statistics
+from accounts import keyring, seals, statistics
 from accounts.admin import watch
 from accounts.models import HourlyCount, SigningKey, User
 from accounts.statistics import Kind
@@ -122,6 +122,7 @@ def test_failing_mail_is_shown_with_the_mail_servers_words(desk, alice):
     month.mail(alice, fate="waiting", at=now() + HOUR, tries=0).save()
     month.mail(alice, fate="failed", at=now() - HOUR, error="550 no such mailbox").save()
     month.event(Kind.RESET_ASKED, now() - HOUR, user=alice)
+    seals.seal(None)
     page = desk.get(PAGE)
     mail = page.context["mail"]
     assert "421 try <later>" in text(page)
@@ -161,12 +162,14 @@ def test_it_is_noticed_when_nobody_can_log_in(alice, refused, logins, noticed):
     [
         (Kind.KEY_LEAKED, "An API key was reported as leaked, and ended: 1 time in the last 24 hours."),
         (Kind.REFRESH_REUSED, "A spent refresh token was used again, and its session ended: 1 time in the last 24 hours."),
+        (Kind.LOG_CHANGED, "The audit log is not as it was sealed (manage.py verify_audit_log): found 1 time in the last 24 hours."),
         (Kind.ACT_REFUSED, "An operator tried what their role does not allow: 1 time in the last 24 hours."),
     ],
 )
 def test_what_smells_of_an_attack_is_noticed_for_a_day(desk, alice, kind, notice):
     month.event(kind, now() - 2 * HOUR, user=alice)
     month.event(kind, now() - timedelta(days=3), user=alice)
+    seals.seal(None)
     page = desk.get(PAGE)
     assert notices(page) == [notice]
     assert desk.get(page.context["notices"][0].url).context["cl"].queryset.count() == 1
@@ -192,11 +195,23 @@ def test_sessions_that_nobody_counts_any_more_are_announced(desk, alice):
     assert notices(desk.get(PAGE)) == ["Sessions and keys were last counted 5 hours ago. Is the mail worker running?"]
 
 
+def test_events_that_nobody_seals_are_announced(desk, alice):
+    month.event(Kind.LOGIN, now() - timedelta(minutes=3), user=alice)
+    assert notices(desk.get(PAGE)) == []
+    month.event(Kind.LOGIN, now() - timedelta(minutes=12), user=alice)
+    assert notices(desk.get(PAGE))[0].startswith("No event of the audit log has been sealed for 12 minutes, although there are some")
+    seals.seal()
+    assert notices(desk.get(PAGE)) == []
+    month.event(Kind.LOGIN, now() - timedelta(minutes=12), user=alice)
+    assert notices(desk.get(PAGE)) == [], "what was written lately is sealed within the minute, whatever time it has"
+
+
 def test_a_signing_key_is_as_old_as_its_work(desk):
     keyring.current()
     SigningKey.objects.update(created_at=now() - timedelta(days=200))
     assert notices(desk.get(PAGE)) == ["The same key has signed for 200 days; it is time to rotate it."]
     month.event(Kind.SIGNING_KEY_ROTATED, now() - timedelta(days=12))
+    seals.seal(None)
     page = desk.get(PAGE)
     assert notices(page) == []
     assert ": 12 days. Rotation is not due." in text(page)
@@ -233,5 +248,5 @@ def test_the_page_costs_the_same_whatever_happened(desk, alice, scale, django_as
     month.count()
     statistics.tend()
     desk.get(PAGE)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         desk.get(PAGE)

@@ -220,17 +220,6 @@ def test_no_event_of_the_last_ninety_days_can_be_deleted_whatever_is_set(setting
 # The role of the web nodes
 
 
-@pytest.fixture
-def as_web_node(transactional_db):
-    """This connection goes on as the role that ``manage.py setup`` makes."""
-    database_role.make("authsvc_web", "whatever it is")
-    database_role.grant("authsvc_web")
-    with connection.cursor() as cursor:
-        cursor.execute("SET ROLE authsvc_web")
-        yield
-        cursor.execute("RESET ROLE; DROP OWNED BY authsvc_web; DROP ROLE authsvc_web")
-
-
 def forbidden(act):
     with pytest.raises(ProgrammingError, match="permission denied for table accounts_auditevent"), transaction.atomic():
         act()

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
-from accounts import audit, erased_events, erasure, seals, verification
+from accounts import audit, erased_events, erasure, explanations, seals, verification
 from accounts.models import AuditEvent, AuditSeal, ErasedValue, SealKey, User
 from accounts.origin import Origin, entered
 from tests.crowd import at_once
@@ -51,6 +51,14 @@ def log(alice, olga):
         audit.record(Kind.LOGIN_FAILED, name="alcie", session=UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8"))
         seals.seal()
     return list(AuditEvent.objects.order_by("pk"))
+
+
+def test_whoever_finds_a_change_leaves_an_event_of_it(log):
+    tamper("UPDATE LOG SET name = 'bob' WHERE id = %s", log[0].pk)
+    found("was changed")
+    event = AuditEvent.objects.get(kind=Kind.LOG_CHANGED)
+    assert event.note.startswith(f"Event {log[0].pk} (login, ")
+    assert "is not as it was sealed: Event" in explanations.sentence(event)
 
 
 def test_what_was_sealed_and_left_alone_is_as_it_was_written(log):
@@ -107,8 +115,8 @@ def test_an_event_that_was_removed_or_put_in_is_named(log):
     number = log[1].pk
     tamper("DELETE FROM LOG WHERE id = %s", number)
     found(f"^Event {number} was removed after")
-    happened(Kind.LOGIN)
-    tamper("UPDATE LOG SET id = %s WHERE id > %s", number, log[-1].pk)
+    later = happened(Kind.LOGIN)
+    tamper("UPDATE LOG SET id = %s WHERE id = %s", number, later.pk)
     found(rf"^Event {number} \(login, .*\) was changed")
     tamper("UPDATE LOG SET id = %s WHERE id = %s", log[0].pk - 1, number)
     found(rf"^Event {log[0].pk - 1} \(login, .*\) was put in")
@@ -148,7 +156,8 @@ def test_a_seal_stands_behind_the_one_that_it_was_made_behind_and_no_other(log, 
     assert seals._seal_next(seals.key(), log[1].pk) == 2
     if chained:
         later.previous = AuditSeal.objects.get().digest
-    later.save(force_insert=True)
+    with lifted():
+        later.save(force_insert=True)
     found("^Seal 2 was changed, or was not made by this service")
 
 
@@ -243,7 +252,7 @@ def test_an_erasure_in_many_batches(alice, monkeypatch):
         happened(Kind.LOGIN, user_id=alice.pk, name="alice", address="192.0.2.7")
     seals.seal()
     assert erased_events.erase(alice, "erased-1f") == 5
-    assert AuditEvent.objects.filter(kind=Kind.ERASED).count() == 1
+    assert AuditEvent.objects.filter(kind=Kind.ERASED).count() == 3
     assert ": 5 events" in verified()
 
 
@@ -328,6 +337,18 @@ def test_seals_are_small_and_end_with_the_day(monkeypatch):
     assert seals.seal(None) == 8
     assert [len(bytes(seal.rows)) // 24 for seal in AuditSeal.objects.order_by("pk")] == [2, 3, 3]
     assert ": 8 events" in verified()
+
+
+@pytest.mark.parametrize("wrong", [{"number": 9}, {"after": 0}, {"up_to": 2**62}, {"previous": b"x"}, {"previous_at": now()}])
+def test_the_database_takes_no_seal_but_the_next(log, wrong):
+    happened(Kind.LOGIN, name="later")
+    last = AuditSeal.objects.get(number=2)
+    made = seals._made(seals.key(), last, seals.rows_between(last.up_to))
+    for field, value in wrong.items():
+        setattr(made, field, value)
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+        made.save(force_insert=True)
+    assert (seals.seal(), verification.verify().events) == (1, 5)
 
 
 def test_a_seal_cannot_be_changed_or_removed_by_the_product(log):

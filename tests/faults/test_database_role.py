@@ -24,6 +24,10 @@ FORBIDDEN = [
     "UPDATE accounts_auditseal SET up_to = 0",
     "DELETE FROM accounts_auditseal",
     "DELETE FROM accounts_sealkey",
+    OLD.replace("(at", "(id, at").replace("(now()", "(9223372036854775807, now()"),
+    "INSERT INTO accounts_sealkey (id, sealed, first_lock, created_at) VALUES (0, 'x', '', now())",
+    """INSERT INTO accounts_auditseal (number, after, up_to, last_at, sealed_at, rows, previous, digest, token, next_lock)
+        VALUES (9223372036854775806, 0, 1, now(), now(), '', '', '', '', '')""",
     "INSERT INTO accounts_erasedvalue (event_id, field, digest) VALUES (1, 'name', '')",
     "UPDATE django_migrations SET name = 'x'",
     "CREATE OR REPLACE FUNCTION accounts_forget_events(before timestamptz) RETURNS integer LANGUAGE sql AS 'SELECT 1'",

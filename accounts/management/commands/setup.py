@@ -7,8 +7,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError, connection, transaction
 
-from accounts import database_role, first_password, keyring
-from accounts.errors import UnusableKeyring
+from accounts import database_role, first_password, keyring, seals
+from accounts.errors import UnusableKeyring, UnusableSealKey
 from accounts.models import User
 
 
@@ -20,6 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if database_role.owns_the_tables():
             call_command("migrate", verbosity=0, interactive=False)
+            self.make_key_of_seals()
             self.grant()
         elif database_role.pending():
             raise CommandError("Tables have to be made or changed: run manage.py setup as the role that owns them, then start again.")
@@ -30,6 +31,13 @@ class Command(BaseCommand):
         if not User.objects.filter(is_superuser=True).exists():
             self.make_first_admin()
         first_password.forget_if_stale()
+
+    def make_key_of_seals(self) -> None:
+        """Make it as the owner of the tables: the role of the web nodes may not."""
+        try:
+            seals.key()
+        except UnusableSealKey as error:
+            raise CommandError(f"{error}.") from error
 
     def grant(self) -> None:
         """Let the role of the web nodes in, where the owner of the tables is another."""

@@ -2,9 +2,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error, transaction
 from tqdm import tqdm
 
-from accounts import verification
+from accounts import audit, verification
 from accounts.errors import UnusableSealKey
 from accounts.models import AuditSeal
 
@@ -25,8 +26,17 @@ class Command(BaseCommand):
         try:
             verdict = verification.verify(progress, noted=options["seal"])
         except (verification.Tampered, UnusableSealKey) as refusal:
+            self.record(str(refusal))
             raise CommandError(str(refusal)) from refusal
         self.stdout.write(self.told(verdict))
+
+    def record(self, found: str) -> None:
+        """Add an event, which the first page of the admin tells of for a day."""
+        try:
+            with transaction.atomic():
+                audit.record(audit.Kind.LOG_CHANGED, note=found)
+        except Error as error:
+            self.stderr.write(f"The audit log takes no event of it ({type(error).__name__}).")
 
     def told(self, verdict: verification.Verdict) -> str:
         told = "Nothing is sealed yet."
