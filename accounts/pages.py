@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.generic import FormView, TemplateView, View
 
-from accounts import limits, passwords, refusals
+from accounts import limits, misrouted, passwords, refusals
 from accounts.errors import (
     EmailDisabled,
     HashingOverloaded,
@@ -178,7 +178,8 @@ class ChangePassword(FormPage):
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form that was open for too long, or a browser that keeps no cookies."""
+    """A form that was open for too long, a browser that keeps no cookies, or a proxy that changes Host or Origin."""
+    misrouted.foreign_origin(request)
     return keep_private(render(request, "accounts/csrf_failure.html", status=403))
 
 

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.sessions.exceptions import SessionInterrupted
+from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from accounts import misrouted
 from accounts.errors import HashingOverloaded
 from accounts.pages import keep_private
 from authsvc import contracts, health
@@ -50,6 +52,7 @@ def _reads_html(request: HttpRequest) -> bool:
 
 
 _unreadable, _broken = _answer(400, "Bad request"), _answer(500, "Internal server error")
+_elsewhere = _answer(400, "This service does not answer for this Host", "host.html")
 _unavailable, _busy = (_answer(503, "Service temporarily unavailable", page) for page in ("503.html", "busy.html"))
 handler403 = _answer(403, "Forbidden")
 handler404 = _answer(404, "Not found")
@@ -59,6 +62,9 @@ def handler400(request: HttpRequest, exception: Exception | None = None) -> Http
     """Also for a browser whose session somebody ended while it was asking: it has sent nothing wrong, and signs in anew."""
     if isinstance(exception, SessionInterrupted) and _reads_html(request):
         return redirect("admin:login")
+    if isinstance(exception, DisallowedHost):
+        misrouted.foreign_host(request)
+        return _elsewhere(request)
     return _unreadable(request)
 
 
