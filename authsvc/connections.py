@@ -3,7 +3,6 @@
 import errno
 import select
 import socket
-import struct
 import time
 from typing import Any
 
@@ -13,18 +12,33 @@ from accounts import origin
 from authsvc.chunked import Chunks
 
 PATIENCE = 10.0  # seconds in which a whole request has to arrive, or a client to take some of an answer
+LONGEST_UPLOAD = 60.0  # seconds in which an operator's file has to arrive, which a thread waits for
 LARGEST = 64 * 1024  # bytes of a head, or of a body: a longer body is refused by its head, and never read
 MOST_PEEKED = 2 * LARGEST
 LARGEST_UNSENT = 1024 * 1024  # bytes of one answer that are kept for a client who reads slowly
 
 
 class PatientSocket(socket.socket):
-    """A socket whose ``sendall`` waits for nobody: what the client does not take now is kept for the event loop."""
+    """A socket on which no thread waits for a client for long.
+
+    ``recv`` waits until ``read_until`` and no longer, however often it is called; ``sendall`` keeps
+    what the client does not take at once for the event loop.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock.family, sock.type, sock.proto, sock.detach())
-        self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", int(PATIENCE), 0))
         self.unsent = bytearray()
+        self.read_until = 0.0
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        try:
+            return super().recv(size, flags | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            if flags & socket.MSG_DONTWAIT:
+                raise
+        if not _ready(self, select.POLLIN, max(0.0, self.read_until - time.monotonic())):
+            raise TimeoutError(errno.ETIMEDOUT, "the client does not send the rest of its request")
+        return super().recv(size, flags | socket.MSG_DONTWAIT)
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         self.unsent += data

@@ -1,5 +1,6 @@
 """Large bodies, which only operators may send."""
 
+import time
 from collections.abc import Iterable
 from importlib import import_module
 from io import BytesIO
@@ -11,6 +12,7 @@ from django.db import DatabaseError
 from django.http import parse_cookie
 
 from authsvc.chunked import Application
+from authsvc.connections import LONGEST_UPLOAD, PatientSocket
 from authsvc.paths import is_upload
 
 
@@ -24,9 +26,18 @@ class SignedInUploads:
         self.application = application
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if is_upload(environ) and environ["REQUEST_METHOD"] == "POST" and not signed_in(environ):
-            environ |= {"REQUEST_METHOD": "GET", "CONTENT_LENGTH": "0", "wsgi.input": BytesIO()}
+        if is_upload(environ) and environ["REQUEST_METHOD"] == "POST":
+            if signed_in(environ):
+                wait_longer(environ.get("gunicorn.socket"))
+            else:
+                environ |= {"REQUEST_METHOD": "GET", "CONTENT_LENGTH": "0", "wsgi.input": BytesIO()}
         return self.application(environ, start_response)
+
+
+def wait_longer(connection: Any) -> None:
+    """Give a file a minute from now, where the threads' worker listens; sync workers have no such limit."""
+    if isinstance(connection, PatientSocket):
+        connection.read_until = time.monotonic() + LONGEST_UPLOAD
 
 
 def signed_in(environ: dict[str, Any]) -> bool:

@@ -103,6 +103,7 @@ class PatientThreadWorker(ThreadWorker):  # type: ignore[misc]
         conn.wake_after(1)
         conn.begin_again()
         conn.data_ready = True
+        conn.sock.read_until = time.monotonic() + PATIENCE
         super().enqueue_req(conn)
 
     def wait_for_more(self, conn: Connection, received: bytes) -> None:
@@ -195,7 +196,7 @@ class PatientThreadWorker(ThreadWorker):  # type: ignore[misc]
 
     def drain(self, conn: Connection, sock: socket.socket) -> None:
         try:
-            more = len(sock.recv(LARGEST))
+            more = len(sock.recv(LARGEST, socket.MSG_DONTWAIT))
         except BlockingIOError:
             return
         except OSError:

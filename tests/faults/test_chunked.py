@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from types import SimpleNamespace
@@ -141,6 +142,17 @@ def test_the_import_page_keeps_its_own_size(server):
         assert b"Location: /admin/login/?next=" in stranger
 
 
+def test_a_file_that_comes_in_pieces_is_read_to_its_end(server):
+    cookie = server.run("shell", "-v", "0", "-c", SIGN_IN).strip()
+    head = request("/admin/accounts/user/import/", "Content-Length: 100000", b"", FORM, f"Cookie: authsvc_session={cookie}\r\n")
+    with socket.create_connection(("127.0.0.1", server.port), 15) as connection:
+        connection.sendall(head)
+        for _ in range(10):
+            time.sleep(0.1)
+            connection.sendall(b"a" * 10_000)
+        assert statuses(connection.recv(65536)) == [403]  # its token is looked for in all of it
+
+
 @pytest.fixture(scope="module")
 def sync(address):
     """A gunicorn with sync workers, on the same database."""
@@ -154,6 +166,13 @@ def test_sync_workers_read_chunks(sync, door):
     for body, kind in bodies(door):
         known, read = (answered(sync.raw(send(door.path, body, kind))) for send in (measured, chunked))
         assert (read, read[0]) == (known, [401])
+
+
+@pytest.mark.parametrize(("path", "status"), [("/healthz", 405), ("/v1/login", 413)])
+def test_sync_workers_read_nothing_of_a_length_that_is_too_long_to_be_read(sync, path, status):
+    received = sync.raw(request(path, "Content-Length: 9999999999999999", b""))
+    assert statuses(received) == [status]
+    assert b"\r\nConnection: close\r\n" in received
 
 
 def test_sync_workers_refuse_what_is_too_large_or_malformed(sync):

@@ -3,12 +3,16 @@
 import inspect
 import resource
 import socket
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from threading import Event
 
 import pytest
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from authsvc.connections import PatientSocket
 from authsvc.workers import PatientThreadWorker
 from tests.conftest import lacking
 from tests.faults.servers import Server
@@ -257,6 +261,27 @@ def test_a_thousand_long_heads_that_drip_keep_nobody_out(single, held):
         for connection in slow:
             connection.sendall(b"a")
     assert healthy(single)
+
+
+def drip(client: socket.socket, ended: Event) -> None:
+    while not ended.wait(0.01):
+        client.sendall(b"a")
+
+
+def test_reading_ends_with_the_request_s_time_however_steadily_the_client_drips():
+    """Whatever gunicorn or the application would still want to read in a thread."""
+    ours, client = socket.socketpair()
+    with client, PatientSocket(ours) as patient, ThreadPoolExecutor() as threads:
+        ended = Event()
+        client.sendall(b"here")
+        assert patient.recv(100) == b"here"  # though no time was given: what has arrived is read at any time
+        patient.read_until = time.monotonic() + 0.2
+        threads.submit(drip, client, ended)
+        try:
+            with pytest.raises(TimeoutError):
+                [patient.recv(1) for _ in range(1000)]
+        finally:
+            ended.set()
 
 
 OVERRIDDEN = {
