@@ -9,7 +9,6 @@ import re
 import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from hashlib import sha256
 from typing import NamedTuple
 
 from django.core.cache import cache
@@ -209,5 +208,8 @@ class Place:
 
 
 def _key(*parts: str) -> str:
-    """Names are long and hold anything; keys are short and hold letters."""
-    return "limits:" + sha256("\0".join(parts).encode()).hexdigest()
+    """Names are long and hold anything; keys are short and hold letters.
+
+    Keyed, so that whoever sees the cache's keys cannot tell whose name is behind one by trying names.
+    """
+    return "limits:" + salted_hmac("accounts.budgets.key", "\0".join(parts), algorithm="sha256").hexdigest()

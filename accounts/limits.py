@@ -8,6 +8,7 @@ from typing import Any, Unpack
 from uuid import UUID
 
 from django.conf import settings
+from django.utils.crypto import salted_hmac
 from django.utils.timezone import now
 from django_ratelimit.core import get_usage
 
@@ -177,7 +178,9 @@ def mails_of_keys_left(owner: UUID) -> int | None:
 
 
 def _usage(group: str, value: str, rate: str, *, increment: bool = False) -> dict[str, Any]:
-    usage: dict[str, Any] = get_usage(None, group=group, key=lambda *_: value, rate=rate, increment=increment)
+    """The count of ``value``. Its key, and when its window ends, follow from SECRET_KEY too, so nobody else can compute them."""
+    keyed = salted_hmac("accounts.limits", value, algorithm="sha256").hexdigest()
+    usage: dict[str, Any] = get_usage(None, group=group, key=lambda *_: keyed, rate=rate, increment=increment)
     return usage
 
 

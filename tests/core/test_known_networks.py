@@ -206,6 +206,17 @@ def test_when_a_window_ends_cannot_be_computed_from_a_name(settings):
     assert len(ends) == 3
 
 
+def test_what_a_count_is_called_cannot_be_computed_from_a_name(settings):
+    """Whoever sees the keys in Redis would find out by trying which names were typed, passwords among them."""
+    seen = set()
+    for secret in ("a", "b", "c"):
+        settings.SECRET_KEY = secret * 40
+        nobody = Budget("strangers", "name:nobody", "10/5m")
+        seen |= {nobody._closed, nobody.key("level"), nobody.place().taken, nobody.place().failed}
+        seen.add(limits._usage("mails", "203.0.113.9", "1/28d")["time_left"])
+    assert len(seen) == 3 * 5
+
+
 def the_lock_ends(strangers):
     """As its keys do in the cache when their time has come."""
     place = Place(strangers, strangers._window())
