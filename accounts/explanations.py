@@ -139,7 +139,7 @@ SENTENCES: dict[Kind, Callable[[AuditEvent], str]] = {
     Kind.KEY_ROTATED: _plain("{owner} rotated an API key; the new one is {name}"),
     Kind.KEY_GRANTED: _plain("{actor} granted an API key of {name} a scope"),
     Kind.KEY_SCOPE_LOST: _plain("The API key {name} of {owner} lost a scope"),
-    Kind.KEY_DELETED: _plain("The API key {name} of {owner} was ended"),
+    Kind.KEY_DELETED: _plain("The API key {name} was ended by {owner}"),
     Kind.KEY_LEAKED: _plain("The API key {name} of {owner} was reported as leaked, and ended"),
     Kind.KEY_USED_FROM_NEW_ADDRESS: _plain("The API key {name} of {owner} was used from a network where it was not seen before"),
     Kind.CREDENTIALS_VIEWED: _plain("{name} looked at the masked credentials of {reason}"),
@@ -190,7 +190,7 @@ def of_refusal(refusal: Refusal) -> Explanation:
 
 
 def of_event(event: AuditEvent) -> Explanation:
-    """What an event tells of its request: the words of the answer are not on the trail, but what they can have said is known."""
+    """What an event tells of its request: the words of the answer are not in the audit log, but what they can have said is known."""
     told, advice = TOLD.get(Kind(event.kind), ("", ""))
     if event.kind == Kind.LOGIN_FAILED:
         advice = LOGIN_ADVICE.get(event.reason, advice)
@@ -263,7 +263,7 @@ def _too_many(refusal: Refusal) -> str:
 
 
 def _reset(refusal: Refusal) -> str:
-    return f"{_by(refusal)}password reset was refused because {_said(refusal, 'the proof was wrong')}."
+    return f"{_by(refusal)}password reset was refused because {_said(refusal, 'the reset token or the reset code was wrong')}."
 
 
 def _other(refusal: Refusal) -> str:

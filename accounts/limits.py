@@ -152,7 +152,7 @@ def asking_for_mail() -> None:
 
 
 def record_refusal(kind: str, **about: Unpack[audit.About]) -> None:
-    """Put on the trail what anybody can cause at will: of one address no more than ``ON_RECORD``, or a flood would fill it."""
+    """Record what anybody can cause at will: of one address no more than ``ON_RECORD``, or a flood would fill it."""
     if not _usage("refusals on record", network(origin.current().address), ON_RECORD, increment=True)["should_limit"]:
         audit.record(kind, **about)
 

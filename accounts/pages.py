@@ -139,18 +139,22 @@ class Reset(FormPage):
 
     form_class = NewPasswordForm
     template_name = "accounts/reset.html"
-    success_url = reverse_lazy("reset-done")
     reset: PasswordReset
+    first: bool  # nobody has signed in with the account yet
 
     def guard(self) -> None:
         self.token = self.request.COOKIES.get(TOKEN, "")
         self.reset = passwords.find_reset(self.token)
+        self.first = not self.reset.user.has_usable_password()
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return super().get_form_kwargs() | {"username": self.reset.user.username}
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        return super().get_context_data(first=not self.reset.user.has_usable_password(), **context)
+        return super().get_context_data(first=self.first, **context)
+
+    def get_success_url(self) -> str:
+        return reverse("first-password-done" if self.first else "reset-done")
 
     def act(self, asked: dict[str, Any]) -> None:
         passwords.reset_by_token(self.token, asked["password"])

@@ -172,13 +172,13 @@ def _case_of_code(user: User | None, code: str) -> PasswordReset | None:
 
 def _finish(reset: PasswordReset, password: str, by: Reason, refusal: type[InvalidReset | InvalidCode]) -> User:
     user = reset.user
-    hashed = hash_new(user, password)
+    hashed, first = hash_new(user, password), not user.has_usable_password()
     with transaction.atomic():
         _hold(user.pk)
         if not reset.use(by_code=by == Reason.RESET_BY_CODE) or not _replace(user, hashed, by):
             raise refusal(Reason.LINK_USED, name=user.username)
         sign_ins.know_network(user)
-        _tell(user, by)
+        _tell(user, by, **({"first": True} if first else {}))
         password_reset.send(User, user=user)
     limits.unlock(user)
     return user
@@ -256,11 +256,11 @@ def _replace(user: User, hashed: str, why: str, keep: UUID | None = None) -> boo
     return True
 
 
-def _tell(user: User, how: Reason, **outliving: Any) -> None:
-    """The trail, and the owner."""
+def _tell(user: User, how: Reason, **data: Any) -> None:
+    """Record it, and mail it to the owner; ``data`` is for the mail."""
     audit.record(Kind.PASSWORD_CHANGED, user=user, reason=how)
     if settings.EMAILS_ENABLED and user.email:
-        outbox.put(outbox.Kind.PASSWORD_CHANGED, user=user, **outliving)
+        outbox.put(outbox.Kind.PASSWORD_CHANGED, user=user, **data)
 
 
 def _outliving(user: User) -> dict[str, Any]:

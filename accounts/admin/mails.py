@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
@@ -69,12 +70,18 @@ def _outcome(mail: OutgoingMail) -> Iterator[SafeString | str]:
 
 def _closed(mail: OutgoingMail, at: datetime) -> str:
     ends = {
-        Fate.SENT: f"The mail server took it for {mail.recipient}",
+        Fate.SENT: _sent(mail),
         Fate.FAILED: "It failed, and is not tried again by itself",
         Fate.NOBODY: "Nobody got it: no active account with an address has this name, or it was not needed any more",
         Fate.ENOUGH: "It was not sent, because this account had been sent as many resets as anybody gets in an hour",
     }
     return f"{ends[Fate(mail.fate)]} ({_at(at)})."
+
+
+def _sent(mail: OutgoingMail) -> str:
+    if settings.EMAIL_HOST:
+        return f"The mail server took it for {mail.recipient}"
+    return f"It was written to a file in {settings.EMAIL_FILE_PATH} for {mail.recipient}, since EMAIL_HOST names no mail server"
 
 
 def _at(moment: datetime) -> str:

@@ -218,7 +218,7 @@ def test_a_weak_password(explain, caller, alice):
 def test_a_challenge_that_no_longer_counts(explain, caller, alice):
     body = {"session": "abc", "username": "alice", "new_password": "four small green lamps"}
     page = explain(caller.json("/v1/new-password-required", body))
-    assert "the proof of the temporary password is none of ours" in why(page)
+    assert "the challenge token is none of ours" in why(page)
     assert page.context["complaint"].person == alice
 
 

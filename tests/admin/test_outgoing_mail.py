@@ -72,7 +72,8 @@ def put_off(alice):
     return mail
 
 
-def test_a_mails_page_tells_its_story_and_sends_it_now(desk, alice, put_off):
+def test_a_mails_page_tells_its_story_and_sends_it_now(desk, alice, put_off, settings):
+    settings.EMAIL_HOST = "mail.example.com"
     page = desk.get(f"{LIST}{put_off.pk}/change/")
     story = " ".join(strip_tags(sentence) for sentence in page.context["story"])
     assert re.search(
@@ -86,6 +87,14 @@ def test_a_mails_page_tells_its_story_and_sends_it_now(desk, alice, put_off):
     assert done["Location"] == f"{LIST}{put_off.pk}/change/"
     assert delivery.deliver_due() == 1
     assert "The mail server took it for alice@example.com" in desk.get(done["Location"]).content.decode()
+
+
+def test_a_mail_where_no_mail_server_is_set_is_a_file(desk, put_off, settings):
+    OutgoingMail.objects.filter(pk=put_off.pk).update(next_try_at=now())
+    assert delivery.deliver_due() == 1
+    page = desk.get(f"{LIST}{put_off.pk}/change/").content.decode()
+    assert f"It was written to a file in {settings.EMAIL_FILE_PATH} for alice@example.com" in page
+    assert "mail server took" not in page
 
 
 def test_what_waits_is_sent_now_from_the_list(desk, put_off):

@@ -34,6 +34,11 @@ def test_every_kind_of_event_is_a_sentence(kind, reason):
     assert told(kind, name="", user=None, reason=reason).endswith(".")
 
 
+def test_the_end_of_a_key_says_by_whom():
+    assert told(Kind.KEY_DELETED, "key_a1B2c3D4") == "The API key key_a1B2c3D4 was ended by alice."
+    assert told(Kind.KEY_DELETED, "key_a1B2c3D4", user=None) == "The API key key_a1B2c3D4 was ended by its owner."
+
+
 def test_no_kind_is_left_out_and_none_is_told_twice():
     assert set(explanations.SENTENCES) == set(Kind)
     sentences = [told(kind, actor=OLGA) for kind in Kind]

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from accounts import delivery, mails
+from accounts import delivery, mails, passwords
 from accounts.models import OutgoingMail
+from accounts.pages import TOKEN
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -173,3 +174,33 @@ def test_the_address_is_only_ever_the_stored_one(client, mailoutbox, alice):
     client.post("/forgot", {"identifier": " ALICE@Example.com "})
     delivery.deliver_due()
     assert [mail.to for mail in mailoutbox] == [["alice@example.com"]]
+
+
+@pytest.mark.parametrize(
+    ("language", "heading", "subject", "sentence"),
+    [
+        ("en", "Your password is saved", "You have chosen your password for authsvc", "the first password of your account"),
+        ("de", "Ihr Passwort ist gespeichert", "Sie haben Ihr Passwort für authsvc gewählt", "wurde das erste Passwort gewählt"),
+        ("fr", "Votre mot de passe est enregistré", "Vous avez choisi votre mot de passe pour authsvc", "a été choisi"),
+    ],
+)
+def test_a_first_password_is_chosen_and_not_changed(client, mailoutbox, alice, language, heading, subject, sentence):
+    """There was nothing to change, and nobody was signed in anywhere."""
+    alice.set_unusable_password()
+    alice.save()
+    client.cookies[TOKEN] = passwords.make_reset(alice).token
+    headers = {"Accept-Language": language}
+    done = client.post("/reset", {"password": "four small green lamps"}, headers=headers)
+    page = client.get(done["Location"], headers=headers).content.decode()
+    delivery.deliver_due()
+    assert heading in page
+    assert not re.search("signed out|abgemeldet|sessions", page)
+    assert mailoutbox[-1].subject == subject
+    assert all(sentence.lower() in text.lower() for text in both(mailoutbox[-1]))
+
+
+def test_a_later_password_is_changed(client, mailoutbox, alice):
+    client.cookies[TOKEN] = passwords.make_reset(alice).token
+    assert client.post("/reset", {"password": "four small green lamps"})["Location"] == "/reset/done"
+    delivery.deliver_due()
+    assert mailoutbox[-1].subject == "Your password for authsvc was changed"
