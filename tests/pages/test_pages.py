@@ -223,7 +223,9 @@ def test_the_admins_own_ways_lead_to_the_pages(client, olga):
     assert "/admin/password_reset/" in Client().get("/admin/login/").content.decode()
 
 
-@pytest.mark.parametrize("path", ["/forgot", "/forgot/sent", "/reset", "/reset/done", "/reset/some-token", "/change-password", "/nowhere"])
+@pytest.mark.parametrize(
+    "path", ["/forgot", "/forgot/sent", "/reset", "/reset/done", "/reset/first/done", "/reset/some-token", "/change-password", "/nowhere"]
+)
 def test_headers_of_every_page(client, path):
     answer = client.get(path, headers=BROWSER)
     assert sorted(answer["Content-Security-Policy"].split("; ")) == [
