@@ -154,9 +154,9 @@ def test_a_file_that_comes_in_pieces_is_read_to_its_end(server):
 
 
 @pytest.fixture(scope="module")
-def sync(address):
+def sync(running):
     """A gunicorn with sync workers, on the same database."""
-    with Server(address, THREADS="1") as server:
+    with Server(running.database, THREADS="1") as server:
         server.start()
         yield server
 
