@@ -12,7 +12,7 @@ RIGHTS = (
     "run this as the role that owns the tables. If that role serves and lacks rights, run manage.py setup as the owner, with "
     "DATABASE_APP_ROLE naming it"
 )
-SETUP = "the tables are missing: run manage.py setup first"
+SETUP = "tables are missing, or of an earlier version: run manage.py setup first"
 
 
 def explained(error: Exception) -> str | None:
@@ -20,7 +20,7 @@ def explained(error: Exception) -> str | None:
     cause = error.__cause__
     if isinstance(cause, errors.InsufficientPrivilege) or isinstance(error, MigrationSchemaMissing):
         return f"the role of DATABASE_URL may not do that ({_line(error)}): {RIGHTS}."
-    if isinstance(cause, errors.UndefinedTable) or str(error).startswith("no such table"):
+    if isinstance(cause, errors.UndefinedTable | errors.UndefinedColumn) or str(error).startswith(("no such table", "no such column")):
         return f"{SETUP} ({_line(error)})."
     if isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError:  # the last: SQLite, of a file of another kind
         where = "DATABASE_URL" if connection.vendor == "postgresql" else "DATABASE_URL, or DATA_DIR without it,"
