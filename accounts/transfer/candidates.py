@@ -72,7 +72,7 @@ def _read_role(found: Candidate, values: dict[str, Any], roles: bool) -> None:
     if role not in ROLES:
         raise Refused(f"role: none of {', '.join(ROLES)}")
     if role != "user" and not roles:
-        raise Refused(f"role: {role}s are not imported unless that is asked for")
+        raise Refused(f"role: {role}s are not imported unless that is asked for (--roles)")
     found.user.is_staff, found.user.is_superuser = ROLES[role]
 
 

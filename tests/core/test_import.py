@@ -315,8 +315,8 @@ def test_a_weak_password_is_refused_or_has_to_be_changed():
 def test_roles_come_in_only_where_that_is_asked_for():
     people = "username,role\ncarol,super_admin\ndave,admin\nerin,user\nfay,root\n"
     assert refused(people) == {
-        2: "role: super_admins are not imported unless that is asked for",
-        3: "role: admins are not imported unless that is asked for",
+        2: "role: super_admins are not imported unless that is asked for (--roles)",
+        3: "role: admins are not imported unless that is asked for (--roles)",
         5: "role: none of user, admin, super_admin",
     }
     take(people, roles=True)
