@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import lacking
 from tests.faults.servers import PROJECT, end, free_port
 
 AROUND = """
@@ -56,7 +57,7 @@ def program():
 def nginx(server, program, folder):
     """The port of an nginx with the block of docs/clients.md, its addresses replaced."""
     if not (command := shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")):
-        pytest.skip("nginx is not installed")
+        lacking("nginx is not installed")
     (block,) = re.findall(r"```nginx\n(.*?)```", Path(PROJECT, "docs/clients.md").read_text(), re.DOTALL)
     port = free_port()
     here = {"listen 80;": f"listen 127.0.0.1:{port};", "authsvc:8000": f"127.0.0.1:{server.port}", "program:9000": f"127.0.0.1:{program}"}
