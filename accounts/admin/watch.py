@@ -20,7 +20,7 @@ Kind = AuditEvent.Kind
 OVERDUE = timedelta(minutes=5)  # a mail or an event that waits longer than this for its turn or its seal has no worker
 STALE = timedelta(hours=2)  # what is live is counted more often than this wherever a worker runs
 ROTATE_EVERY = timedelta(days=90)
-MOST_LINES = 6  # colours that can be told apart
+MOST_LINES = 7  # colours that can be told apart
 LOGINS, MANY_REFUSED = (Kind.LOGIN_FAILED, Kind.LOGIN), 10
 ALARMS = {
     Kind.KEY_LEAKED: "An API key was reported as leaked, and ended: {} in the last 24 hours.",
