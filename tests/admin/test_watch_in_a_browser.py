@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from accounts import statistics
+from accounts import seals, statistics
 from accounts.statistics import Kind
 from tests import month
 from tests.pages.people import DESK, PHONE
@@ -22,6 +22,7 @@ def busy(alice):
     month.event(Kind.KEY_LEAKED, now() - timedelta(hours=2), user=alice, contract="camel")
     month.count()
     statistics.tend()
+    seals.seal()
 
 
 @pytest.mark.parametrize(("screen", "viewport"), [("desk", DESK), ("phone", PHONE)])

@@ -395,7 +395,7 @@ def test_nobody_is_invited_who_has_a_password_by_the_time_of_sending(carol, olga
     passwords.reset_by_token(token_in(mailoutbox[0]), "three blue lamps")
     mailoutbox.clear()
     delivery.deliver_due()
-    assert [mail.subject for mail in mailoutbox] == ["Your password for authsvc was changed"]
+    assert [mail.subject for mail in mailoutbox] == ["You have chosen your password for authsvc"]
     assert OutgoingMail.objects.filter(kind="invitation", fate="nobody").count() == 1
 
 

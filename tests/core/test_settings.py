@@ -12,6 +12,8 @@ import pytest
 
 from tests.faults.servers import free_port
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = {
     "PUBLIC_URL": "https://auth.example.com",
@@ -126,7 +128,7 @@ def test_nodes_that_share_a_database_need_a_secret_key(run):
 def test_what_gunicorn_loads_stops_in_the_same_way(run):
     stopped = run("-c", "import authsvc.wsgi", PORT="many")
     assert stopped.returncode != 0
-    assert stopped.stderr.strip() == "authsvc cannot start: PORT must be a whole number, 1 or more."
+    assert stopped.stderr.strip() == "authsvc cannot start: PORT must be a whole number from 1 to 65535."
 
 
 GUNICORN = ("-m", "gunicorn", "authsvc.wsgi:application")

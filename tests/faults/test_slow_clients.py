@@ -17,6 +17,8 @@ from authsvc.workers import PatientThreadWorker
 from tests.conftest import lacking
 from tests.faults.servers import Server
 
+pytestmark = pytest.mark.once
+
 HOST = b" HTTP/1.1\r\nHost: localhost\r\n"
 HEALTH = b"HEAD /healthz" + HOST + b"\r\n"
 SCRIPT = b"/static/admin/js/vendor/xregexp/xregexp.js"  # the largest answer that strangers can ask for
