@@ -33,6 +33,7 @@ from accounts.seal_models import ErasedValue as ErasedValue
 from accounts.seal_models import SealKey as SealKey
 from accounts.signals import account_deactivated
 from accounts.transfer.waiting import WaitingImport as WaitingImport
+from accounts.validators import validate_region
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
@@ -92,7 +93,7 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
     password = models.CharField(_("password"), max_length=255)  # some hashes from elsewhere are longer than Django's
     name = models.CharField(_("name"), max_length=200, blank=True)
     organization = models.CharField(max_length=200, blank=True)
-    aws_region = models.CharField("AWS region", max_length=50, blank=True)
+    aws_region = models.CharField("AWS region", max_length=50, blank=True, validators=[validate_region])
     language = models.CharField(max_length=10, blank=True, choices=settings.LANGUAGES, help_text="Of mails; empty: that of whoever asked.")
     is_active = models.BooleanField("active", default=True, help_text="Switching this off ends every session at once.")
     is_staff = models.BooleanField("admin", default=False, help_text="May work in this admin.")

@@ -25,11 +25,18 @@ from accounts.reasons import Reason
 
 REMEMBERED = timedelta(minutes=5)  # for how long the password is not asked again
 OVERLOADED = "overloaded"  # the code of a form's error
+REFUSED = "Wrong user name or password, or the account may not work here. Capital letters count in the password only."
 ENTERED, SEEN, PASSWORD_GIVEN = "entered_at", "seen_at", "password_given_at"  # keys of the browser's session
 
 
 class LoginForm(AdminAuthenticationForm):
     """The admin's way in: the same budget of guesses as every other."""
+
+    error_messages = AdminAuthenticationForm.error_messages | {"invalid_login": REFUSED}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = "User name"
 
     def clean(self) -> dict[str, Any]:
         try:
@@ -74,6 +81,7 @@ first_page: list[Callable[[User], dict[str, Any]]] = []  # what it shows to an o
 
 class OperatorsSite(admin.AdminSite):
     site_header = site_title = "authsvc"
+    site_url = None  # no "View site": there is no other page to lead to
     index_title = "Accounts and sessions"
     login_form = LoginForm
 

@@ -28,6 +28,7 @@ HOURS, DAYS = 24, 30  # how far back one can look, in either
 CLOSING = timedelta(minutes=10)
 PATIENCE = timedelta(seconds=1)  # how long one call goes on catching up with hours that nobody counted
 PAUSE = timedelta(minutes=5)  # between two countings of what is live
+FEW, SOON = 1000, timedelta(seconds=50)  # so few are counted at every look of the mail worker, which is one a minute
 SHARE = 100  # counting what is live takes at most this part of the time, however many there are
 MOST_REASONS, OTHER = 20, "other"  # of one kind in one hour: a reason that somebody can vary must not fill the table
 
@@ -165,12 +166,15 @@ def count_live() -> bool:
     """Count what is live, unless somebody did so a short while ago: that reads whole tables, and so is nothing for a page to wait for."""
     if not _claim_counting():
         return False
-    began = time.monotonic()
+    began, total = time.monotonic(), 0
     for kind, count in LIVE.items():
-        _keep(kind, count())
+        counts = count()
+        total += counts.total()
+        _keep(kind, counts)
     took = timedelta(seconds=time.monotonic() - began)
-    if took * SHARE > PAUSE:
-        HourlyCount.objects.filter(kind=DUE).update(counted_at=Now() + took * SHARE)
+    pause = max(SOON if total < FEW else PAUSE, took * SHARE)
+    if pause != PAUSE:
+        HourlyCount.objects.filter(kind=DUE).update(counted_at=Now() + pause)
     return True
 
 

@@ -1,9 +1,14 @@
-"""Rules for new passwords that Django does not bring."""
+"""Rules for new passwords that Django does not bring, and for regions of AWS."""
 
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.utils.translation import gettext as _
+
+# It ends up in examples that are pasted into shells: no character that means anything there can come in.
+REGION = r"\A[a-z]{2}(-[a-z]+)+-[0-9]\Z"
+validate_region = RegexValidator(REGION, "A region is written like eu-north-1.")
 
 
 class MaximumLengthValidator:

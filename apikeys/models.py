@@ -17,6 +17,7 @@ from accounts import encryption, trigrams
 from accounts.errors import InvalidToken
 from accounts.models import User
 from accounts.reasons import Reason
+from accounts.validators import validate_region
 from apikeys import text
 from apikeys.errors import AlreadyRotated, KeyNotFound, ScopeReserved, TooManyKeys, UnreadableSecret
 from apikeys.reasons import EndReason
@@ -182,9 +183,7 @@ def digest(secret: str) -> str:
 
 
 # What is stored ends up in examples that are pasted into shells: no character that means anything there can come in.
-REGION = r"\A[a-z]{2}(-[a-z]+)+-[0-9]\Z"
 validate_key_id = RegexValidator(r"\A[A-Z0-9]{16,128}\Z", "An access key id is 16 to 128 capital letters and digits.")
-validate_region = RegexValidator(REGION, "A region is written like eu-north-1.")
 validate_secret = RegexValidator(r"\A[!-~]{1,4096}\Z", "A secret is one line of ASCII letters, digits and signs, without a space.")
 
 

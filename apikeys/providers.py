@@ -13,8 +13,9 @@ from accounts.errors import AuthError
 from accounts.models import User
 from accounts.reasons import Data, Reason
 from accounts.sessions import Identity
+from accounts.validators import REGION
 from apikeys.errors import AdminRequired, NothingStored, UnreadableSecret
-from apikeys.models import REGION, ProviderCredential
+from apikeys.models import ProviderCredential
 
 Provider = ProviderCredential.Provider
 logger = logging.getLogger(__name__)

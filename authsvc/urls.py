@@ -10,7 +10,7 @@ from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.urls import include, path
+from django.urls import include, path, reverse
 from django.views.generic import RedirectView
 
 from accounts import misrouted
@@ -39,7 +39,8 @@ def _answer(status: int, text: str, page: str = "") -> Callable[..., HttpRespons
 
     def handler(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
         if _reads_html(request):
-            return keep_private(render(request, page or f"{status}.html", status=status))
+            context = {"in_admin": request.path_info.startswith(reverse("admin:index"))}
+            return keep_private(render(request, page or f"{status}.html", context, status=status))
         return JsonResponse({"detail": text}, status=status)
 
     return handler

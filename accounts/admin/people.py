@@ -1,6 +1,6 @@
 """People: found, made, edited, and acted on."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
@@ -45,6 +45,7 @@ class NewUserForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = User
         fields = NEW
+        labels: ClassVar = {"username": "User name"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

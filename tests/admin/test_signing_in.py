@@ -61,7 +61,7 @@ def test_a_wrong_sign_in_says_the_same_of_everybody(client, olga, username, pass
     answer = sign_in(client, username, password)
     said = re.search(r'class="errornote">\s*(.*?)\s*</p>', answer.content.decode(), re.DOTALL)
     assert said
-    assert said.group(1).startswith("Please enter the correct username and password for a staff account.")
+    assert said.group(1).startswith("Wrong user name or password, or the account may not work here.")
     assert not signed_in(client)
 
 
@@ -252,3 +252,28 @@ def test_a_role_that_was_taken_by_hand_counts_at_once(client, olga):
     sign_in(client)
     User.objects.update(is_staff=False)
     assert not signed_in(client)
+
+
+def test_a_refused_sign_in_says_what_is_true_of_user_names(client, olga):
+    said = sign_in(client, "olga", "wrong").content.decode()
+    assert "Wrong user name or password" in said
+    assert "case-sensitive" not in said
+    assert "User name:" in said
+    assert sign_in(client, "OLGA").status_code == 302
+    for page in (LIST, f"{LIST}add/"):
+        shown = client.get(page).content.decode()
+        assert "User name" in shown
+        assert "Username" not in shown
+
+
+def test_no_page_of_the_admin_leads_to_a_site_that_is_not_there(client, olga):
+    client.force_login(olga)
+    assert "View site" not in client.get(INDEX).content.decode()
+
+
+@pytest.mark.parametrize(("path", "leads_back"), [("/admin/nothing/", True), ("/nothing/", False)])
+def test_an_address_that_leads_nowhere_leads_back_to_the_admin_from_below_it(client, olga, path, leads_back):
+    client.force_login(olga)
+    page = client.get(path, headers={"Accept": "text/html"})
+    assert page.status_code == 404
+    assert (f'<a href="{INDEX}">Back to the admin</a>' in page.content.decode()) is leads_back

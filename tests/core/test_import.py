@@ -689,3 +689,9 @@ def test_an_import_that_is_killed_is_finished_by_running_it_again(tmp_path):
 def test_who_has_a_reserved_name_already_is_updated(alice):
     User.objects.filter(pk=alice.pk).update(username="key_alice")
     assert told(take("username,name\nkey_alice,Alice\n", update=True)) == [(2, "key_alice", "updated", "name")]
+
+
+def test_a_region_that_is_none_is_refused_like_that_of_the_credentials():
+    taken = take("username,aws_region\ncarol,Stockholm; rm -rf\ndave,eu-north-1\nerin,\n")
+    assert [(name, verdict) for _, name, verdict, _ in told(taken)] == [("carol", "refused"), ("dave", "imported"), ("erin", "imported")]
+    assert told(taken)[0][3] == "aws_region: A region is written like eu-north-1."

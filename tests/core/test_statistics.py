@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import F
 from django.utils.timezone import now
 
 from accounts import audit, erasure, pruning, statistics
@@ -255,3 +256,14 @@ def test_mails_go_out_whatever_is_wrong_with_the_counting(alice, mailbox_of_file
 @pytest.fixture
 def mailbox_of_files(settings, tmp_path):
     settings.EMAIL_FILE_PATH = str(tmp_path)
+
+
+@pytest.mark.parametrize(("few", "sessions"), [(2, 1), (0, 0)])
+def test_what_is_live_is_counted_every_minute_while_there_is_little(alice, monkeypatch, few, sessions):
+    """So that the first logins show soon on a service that has just started."""
+    monkeypatch.setattr(statistics, "FEW", few)
+    statistics.count_live()
+    month.session(alice, "bearer")
+    HourlyCount.objects.filter(kind=statistics.DUE).update(counted_at=F("counted_at") - timedelta(minutes=1))
+    statistics.tend()
+    assert statistics.look_back().live["live_sessions"].total == sessions

@@ -335,3 +335,8 @@ def test_an_operators_own_templates_come_first(tmp_path):
         [sys.executable, "-c", script], env=environment, cwd=settings.BASE_DIR, capture_output=True, text=True, check=True
     )
     assert said.stdout.splitlines() == ["Hello from Acme", "Your password for Acme was changed"]
+
+
+def test_a_french_title_has_a_narrow_space_before_its_colon(client):
+    page = client.post("/forgot", {"identifier": ""}, headers={"Accept-Language": "fr"}).content.decode()
+    assert "<title>Erreur\u202f: " in page
