@@ -57,7 +57,7 @@ ORDER: dict[str, list[Any]] = {
 
 @admin.register(APIKey)
 class APIKeyAdmin(ActingPage, OfPeople, Readable):
-    list_display = ("public_id", "name", "owner", "state", "scope", ago("last_used_at", "last used"), ago("created_at", "created"))
+    list_display = ("public_id", "state", "name", "owner", "scope", ago("last_used_at", "last used"), ago("created_at", "created"))
     list_select_related = ("owner",)
     list_filter = (UseFilter, KeyOwnerFilter)
     owner = "owner"

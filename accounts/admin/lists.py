@@ -65,6 +65,7 @@ class Quick(admin.ModelAdmin):  # type: ignore[type-arg]
     paginator = CappedPaginator
     list_per_page = 50
     show_full_result_count = False
+    empty_value_display = "—"
     show_facets = admin.ShowFacets.NEVER
     sortable_by: ClassVar[Any] = ()
 
@@ -202,7 +203,7 @@ class OfPeople(Quick):
 class People(Quick):
     """The list of people, and ``find/``, where the box on every page leads: to the person, if there is only one, else to this list."""
 
-    list_display: Any = ("username", "name", "email", "access", ago("last_login", "last login"))
+    list_display: Any = ("called", "access", "name", "email", ago("last_login", "last login"))
     list_filter: ClassVar[Any] = (StateFilter, RoleFilter)
     search_fields: ClassVar[Any] = ("username",)  # or there would be no box
     search_help_text = (
@@ -216,6 +217,10 @@ class People(Quick):
         if request.method == "GET":
             self.tell(request, search_term, found)
         return found.people if ORDER_VAR not in request.GET else found.people.order_by(*queryset.query.order_by), False
+
+    @admin.display(description="user name", ordering="username")
+    def called(self, person: User) -> str:
+        return str(person.username)
 
     @admin.display(description="state")
     def access(self, person: User) -> SafeString:

@@ -107,7 +107,7 @@ class ClosedFilter(PeriodFilter):
 
 @admin.register(OutgoingMail)
 class OutgoingMailAdmin(ActingPage, OfPeople, Readable):
-    list_display = ("kind", "to", ago("created_at", "asked for"), "became", "tries", "error", "next_try")
+    list_display = ("kind", "became", "to", ago("created_at", "asked for"), "tries", "error", "next_try")
     list_filter = (FateFilter, KindFilter, OwnerFilter, ClosedFilter)
     list_select_related = ("user",)
     ordering = ("-pk",)
@@ -123,7 +123,7 @@ class OutgoingMailAdmin(ActingPage, OfPeople, Readable):
     def to(self, mail: OutgoingMail) -> str:
         return mail.recipient or mail.given_address or mail.typed or str(mail.user or "nobody")
 
-    @admin.display(description="next try", empty_value="")
+    @admin.display(description="next try")
     def next_try(self, mail: OutgoingMail) -> str | None:
         return None if mail.closed_at else when(mail.next_try_at)
 
@@ -131,10 +131,10 @@ class OutgoingMailAdmin(ActingPage, OfPeople, Readable):
     def became(self, mail: OutgoingMail) -> Badge:
         return fate(mail)
 
-    @admin.display(description="request", empty_value="")
-    def request(self, mail: OutgoingMail) -> SafeString | None:
+    @admin.display(description="request")
+    def request(self, mail: OutgoingMail) -> SafeString | str:
         if not mail.request_id:
-            return None
+            return "—"
         return format_html('<a href="{}">{}</a>', request_url(mail.request_id), mail.request_id)
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:

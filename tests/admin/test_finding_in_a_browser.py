@@ -9,7 +9,7 @@ from accounts import audit, origin, outbox
 from accounts.models import OutgoingMail, Session, User
 from apikeys.models import APIKey
 from apikeys.reasons import EndReason
-from tests.pages.people import DESK, PHONE
+from tests.pages.people import DESK, NARROW, PHONE
 
 AGENTS = (
     "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
@@ -46,6 +46,14 @@ def lived(alice, bob, olga):
     return alice
 
 
+SCREENS = [
+    ("desk", DESK, "light"),
+    ("tablet", {"width": 820, "height": 1100}, "light"),
+    ("phone", PHONE, "dark"),
+    ("narrow", NARROW, "light"),
+]
+
+
 def find(browser, typed):
     box = browser.page.get_by_role("searchbox", name="Find anyone")
     box.fill(typed)
@@ -72,13 +80,14 @@ def test_one_person_whole(lived, enter, screen, viewport, scheme):
     browser.keep(f"find-person-{screen}-{scheme}")
 
 
-@pytest.mark.parametrize(("screen", "viewport", "scheme"), [("desk", DESK, "light"), ("phone", PHONE, "dark")])
-@pytest.mark.parametrize("path", ["accounts/user", "accounts/session", "accounts/outgoingmail", "apikeys/apikey"])
+@pytest.mark.parametrize(("screen", "viewport", "scheme"), SCREENS)
+@pytest.mark.parametrize("path", ["accounts/user", "accounts/session", "accounts/outgoingmail", "apikeys/apikey", "accounts/auditevent"])
 def test_lists(lived, enter, path, screen, viewport, scheme):
     browser = enter(viewport=viewport, color_scheme=scheme)
-    browser.open(f"/admin/{path}/?q=alice")
+    browser.open(f"/admin/{path}/" + ("?q=alice" if path != "accounts/auditevent" else ""))
     assert browser.page.locator("#result_list tbody tr").count() >= 1
     assert not browser.scrolls_sideways()
+    assert browser.inner_scrolls() == []
     assert browser.barriers() == []
     browser.keep(f"find-{path.rpartition('/')[2]}s-{screen}-{scheme}")
 
@@ -100,3 +109,30 @@ def test_the_id_is_copied(lived, enter):
     browser.page.get_by_role("button", name="Copy").click()
     browser.page.get_by_role("button", name="Copied").wait_for()
     assert browser.page.evaluate("navigator.clipboard.readText()") == str(lived.uuid)
+
+
+def test_a_card_says_its_state_first_and_labels_the_rest(lived, enter):
+    browser = enter(viewport=PHONE)
+    browser.open("/admin/accounts/outgoingmail/?q=alice")
+    cards = browser.page.locator("#result_list tbody tr")
+    assert [cards.nth(n).locator("td").nth(1).get_attribute("data-label") for n in range(2)] == ["Fate", "Fate"]
+    assert "Failed" in cards.nth(0).inner_text()
+    assert not cards.nth(1).locator("td.field-error").is_visible()
+
+
+@pytest.mark.parametrize("viewport", [PHONE, NARROW])
+def test_a_mails_page_shows_all_of_a_long_user_agent(lived, enter, viewport):
+    mail = OutgoingMail.objects.latest("pk")
+    OutgoingMail.objects.filter(pk=mail.pk).update(user_agent=f"{AGENTS[1]} {'x' * 120}")
+    browser = enter(viewport=viewport)
+    browser.open(f"/admin/accounts/outgoingmail/{mail.pk}/change/")
+    agent = browser.page.locator(".field-user_agent .readonly")
+    script = """found => {
+        const text = document.createRange();
+        text.selectNodeContents(found);
+        return text.getBoundingClientRect().right - found.closest(".form-row").getBoundingClientRect().right;
+    }"""
+    assert agent.evaluate(script) <= 0
+    assert browser.page.inner_text(".field-request .readonly") == "—"
+    assert browser.inner_scrolls() == []
+    browser.keep(f"find-one-mail-{viewport['width']}")

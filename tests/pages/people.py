@@ -70,6 +70,14 @@ class Visitor:
     def scrolls_sideways(self) -> bool:
         return bool(self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
+    def inner_scrolls(self) -> list[str]:
+        """The lists, and all else, that hide a part of themselves behind a scroll of their own."""
+        script = """[...document.querySelectorAll("main *")]
+            .filter(found => ["auto", "scroll"].includes(getComputedStyle(found).overflowX))
+            .filter(found => found.scrollWidth > found.clientWidth && !found.matches("input, select, textarea, pre"))
+            .map(found => `${found.tagName}.${found.className}`)"""
+        return list(self.page.evaluate(script))
+
     def look(self, name: str) -> None:
         """Nobody is kept out of this page, on any screen. A picture of it, where SCREENSHOTS names a folder."""
         assert not self.scrolls_sideways()
