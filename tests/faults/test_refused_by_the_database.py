@@ -39,7 +39,6 @@ def test_tables_that_are_missing():
         assert "tables are missing, or of an earlier version: run manage.py setup first" in refused(address, "prune")
 
 
-@pytest.mark.skipif("DATABASE_URL" in os.environ, reason="a file is SQLite's")
 def test_a_file_that_is_no_database(tmp_path):
     (tmp_path / "db").write_text("four small green lamps " * 100)
     assert "does not serve: file is not a database." in refused(f"sqlite:///{tmp_path}/db", "setup")
