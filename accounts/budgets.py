@@ -87,7 +87,7 @@ class Budget:
             self._close_for(max(place.window - time.time(), self.closed_for()))
 
     def used_up(self) -> Rate:
-        """Which of its rates has closed it."""
+        """Return the rate that has closed it."""
         long = self._long
         return long.allowed if long and long.place().failures() >= long.allowed.limit else self.allowed
 

@@ -33,7 +33,10 @@ class Companion:
 
 @dataclass(frozen=True, kw_only=True)
 class Consequence:
-    """What an act also does, without being asked: ``rows`` finds to what of these people, ``heading`` stands above their names."""
+    """A further effect of an action, which comes without being asked for.
+
+    ``rows`` finds to what of these people, ``heading`` stands above their names.
+    """
 
     heading: str
     rows: Callable[[Sequence[User]], Sequence[Any]]
