@@ -20,7 +20,9 @@ bind = _address if _whole else f"{_address}:{os.environ.get('PORT', '8000')}"
 # One process with threads by default: several need REDIS_URL, or each would count attempts for itself.
 # THREADS=1 makes sync workers: faster, but without keep-alive, and only fit to stand behind a proxy that buffers requests.
 _processes = os.environ.get("WEB_CONCURRENCY", "")
-workers = int(_processes) if _processes.isdecimal() and int(_processes) else 1  # the settings refuse anything else
+workers = (
+    int(_processes) if _processes.isdecimal() and int(_processes) else 1
+)  # the settings refuse anything else
 # A login waits in its thread for its hash, of which as many are computed at once as there are processors (accounts/hashing_pool.py):
 # sixteen threads are enough for a burst of logins to wait in, and always leave one for everything else.
 threads = int(os.environ.setdefault("THREADS", "16"))  # and the settings read it there
@@ -63,13 +65,17 @@ def on_starting(server):  # type: ignore[no-untyped-def]
             sys.exit(f"authsvc cannot start: BIND must be {wanted} ({error}).")
     if server.cfg.workers > 1 and not getattr(settings, "REDIS_URL", "none is known of"):
         why = "since each process would count wrong passwords for itself"
-        sys.exit(f"authsvc cannot start: --workers (WEB_CONCURRENCY) above 1 needs REDIS_URL, {why}.")
+        sys.exit(
+            f"authsvc cannot start: --workers (WEB_CONCURRENCY) above 1 needs REDIS_URL, {why}."
+        )
 
 
 def nworkers_changed(server, new_value, old_value):  # type: ignore[no-untyped-def]
     """A signal asked for another process (TTIN)."""
     if old_value and new_value > 1 and not getattr(settings, "REDIS_URL", "none is known of"):
-        server.log.error("REDIS_URL is not set: %d processes count wrong passwords each for itself", new_value)
+        server.log.error(
+            "REDIS_URL is not set: %d processes count wrong passwords each for itself", new_value
+        )
 
 
 def when_ready(server):  # type: ignore[no-untyped-def]
@@ -79,4 +85,6 @@ def when_ready(server):  # type: ignore[no-untyped-def]
     get_resolver()._populate()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 20)  # a request makes thousands of objects and hardly a cycle: look for those less often
+    gc.set_threshold(
+        10_000, 20, 20
+    )  # a request makes thousands of objects and hardly a cycle: look for those less often

@@ -22,7 +22,9 @@ class AccountsConfig(AppConfig):
 
         def teach(sender: Any, connection: Any, **kwargs: Any) -> None:
             if connection.vendor == "sqlite":
-                connection.connection.create_function("address_in_network", 2, trail.address_in_network, deterministic=True)
+                connection.connection.create_function(
+                    "address_in_network", 2, trail.address_in_network, deterministic=True
+                )
 
         connection_created.connect(teach, weak=False, dispatch_uid="accounts.teach")
         user_logged_in.connect(signed_in, weak=False, dispatch_uid="accounts.signed_in")

@@ -17,7 +17,9 @@ from accounts.reasons import Data
 from accounts.reasons import Reason as Reason
 
 Kind = AuditEvent.Kind
-ERASED = STAND_IN  # how the name begins that stands in for a person's; the database lets no other in
+ERASED = (
+    STAND_IN  # how the name begins that stands in for a person's; the database lets no other in
+)
 TOLD = "erased"  # stands in for a note, which may tell who it was
 # Kinds whose data are limits and names of contracts. Those of other kinds may hold an address, a network or a name.
 IMPERSONAL = (

@@ -37,7 +37,9 @@ class SessionStore(db.SessionStore):
     """Django's store with a digest of the cookie's value for a primary key, and data encrypted for its row."""
 
     def encode(self, session_dict: dict[str, Any]) -> str:
-        return encryption.encrypt(json.dumps(session_dict).encode(), _context(digest(self.session_key or "")))
+        return encryption.encrypt(
+            json.dumps(session_dict).encode(), _context(digest(self.session_key or ""))
+        )
 
     def decode(self, session_data: str) -> dict[str, Any]:  # type: ignore[override]  # bytes are of older Djangos
         return opened(digest(self.session_key), session_data) if self.session_key else {}
@@ -48,7 +50,9 @@ class SessionStore(db.SessionStore):
         return row
 
     def _get_session_from_db(self) -> AbstractBaseSession | None:
-        row = Session.objects.filter(session_key=digest(self.session_key or ""), expire_date__gt=now()).first()
+        row = Session.objects.filter(
+            session_key=digest(self.session_key or ""), expire_date__gt=now()
+        ).first()
         if row is None:
             self._session_key = None
         return row

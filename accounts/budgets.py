@@ -83,13 +83,17 @@ class Budget:
         if not self._long:
             return
         place = self._long.place()
-        if place.count_wrong() >= self._long.allowed.limit:  # also later ones, in case another lock was written over this one
+        if (
+            place.count_wrong() >= self._long.allowed.limit
+        ):  # also later ones, in case another lock was written over this one
             self._close_for(max(place.window - time.time(), self.closed_for()))
 
     def used_up(self) -> Rate:
         """Return the rate that has closed it."""
         long = self._long
-        return long.allowed if long and long.place().failures() >= long.allowed.limit else self.allowed
+        return (
+            long.allowed if long and long.place().failures() >= long.allowed.limit else self.allowed
+        )
 
     def _close_for(self, wait: float) -> None:
         cache.set(self._closed, int(time.time() + wait), timeout=max(1, int(wait)))
@@ -113,7 +117,14 @@ class Budget:
         """Open it, as if nobody had ever guessed."""
         place = self.place()
         long = [self._long.place().failed] if self._long else []
-        for key in (place.taken, place.failed, *long, self._closed, self.key("level"), self.key("refused")):
+        for key in (
+            place.taken,
+            place.failed,
+            *long,
+            self._closed,
+            self.key("level"),
+            self.key("refused"),
+        ):
             cache.delete(key)
 
     def place(self) -> "Place":
@@ -132,7 +143,13 @@ class Budget:
     @property
     def _long(self) -> "Budget | None":
         """Its guesses in the long window, as a budget that is counted apart."""
-        return replace(self, kind=f"{self.kind}, long", rate=self.long_rate, escalates=False, long_rate="") if self.long_rate else None
+        return (
+            replace(
+                self, kind=f"{self.kind}, long", rate=self.long_rate, escalates=False, long_rate=""
+            )
+            if self.long_rate
+            else None
+        )
 
     @property
     def _closed(self) -> str:
@@ -205,7 +222,9 @@ class Place:
 
     def _add(self, key: str, change: int) -> int:
         """The count after the change. A count that is gone stays gone: its window ended, or somebody renewed the budget."""
-        if change > 0 and cache.add(key, change, timeout=max(1, int(self.window - time.time())) + LATE):
+        if change > 0 and cache.add(
+            key, change, timeout=max(1, int(self.window - time.time())) + LATE
+        ):
             return change
         try:
             return int(cache.incr(key, change))
@@ -218,4 +237,7 @@ def _key(*parts: str) -> str:
 
     Keyed, so that whoever sees the cache's keys cannot tell whose name is behind one by trying names.
     """
-    return "limits:" + salted_hmac("accounts.budgets.key", "\0".join(parts), algorithm="sha256").hexdigest()
+    return (
+        "limits:"
+        + salted_hmac("accounts.budgets.key", "\0".join(parts), algorithm="sha256").hexdigest()
+    )

@@ -4,7 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-HEIGHT, HEAD, FOOT = 180, 16, 24  # in pixels: the whole, and what is kept free for the highest number and for the names below
+HEIGHT, HEAD, FOOT = (
+    180,
+    16,
+    24,
+)  # in pixels: the whole, and what is kept free for the highest number and for the names below
 LEFT = 10.0  # in percent: what is kept free for the numbers of the scale
 FLOOR = HEIGHT - FOOT
 THINNEST = 1.5  # pixels: what happened once is seen beside what happened a million times
@@ -56,9 +60,17 @@ def draw(columns: Sequence[Sequence[int]], labels: Sequence[str], every: int) ->
     top = ceiling(max((sum(column) for column in columns), default=0))
     slot, last = (100 - LEFT) / max(len(columns), 1), len(columns) - 1
     return Drawing(
-        bars=[Bar(_percent(LEFT + slot * (i + 0.1)), _percent(slot * 0.8), _stack(column, top)) for i, column in enumerate(columns)],
-        ticks=[Tick(f"{_y(value, top):.1f}", short(value)) for value in ((0, top // 2, top) if top % 2 == 0 else (0, top))],
-        marks=[_mark(label, slot, i, last) for i, label in enumerate(labels) if (last - i) % every == 0],
+        bars=[
+            Bar(_percent(LEFT + slot * (i + 0.1)), _percent(slot * 0.8), _stack(column, top))
+            for i, column in enumerate(columns)
+        ],
+        ticks=[
+            Tick(f"{_y(value, top):.1f}", short(value))
+            for value in ((0, top // 2, top) if top % 2 == 0 else (0, top))
+        ],
+        marks=[
+            _mark(label, slot, i, last) for i, label in enumerate(labels) if (last - i) % every == 0
+        ],
         slot=_percent(slot),
     )
 
@@ -98,7 +110,11 @@ def _stack(column: Sequence[int], top: int) -> list[Part]:
 
 def _mark(label: str, slot: float, i: int, last: int) -> Mark:
     """Below the middle of its bar; the last one ends where the drawing does, so that nothing of it is cut off."""
-    return Mark("100%", label, "end") if i == last else Mark(_percent(LEFT + slot * (i + 0.5)), label, "middle")
+    return (
+        Mark("100%", label, "end")
+        if i == last
+        else Mark(_percent(LEFT + slot * (i + 0.5)), label, "middle")
+    )
 
 
 def _y(value: int, top: int) -> float:

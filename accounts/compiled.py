@@ -14,7 +14,9 @@ from django.db.models import AutoField, Field, Model, QuerySet
 Row = TypeVar("Row")
 
 
-Parameter = tuple[Callable[[], Any], Any]  # the field that a key is compared with, and a sample of that key
+Parameter = tuple[
+    Callable[[], Any], Any
+]  # the field that a key is compared with, and a sample of that key
 
 
 class _Compiled(NamedTuple):
@@ -58,10 +60,15 @@ class CompiledQuery(Generic[Row]):
 
     @cached_property
     def _compiled(self) -> _Compiled:
-        compiler = self._build(*(sample for _, sample in self._keys)).query.get_compiler(connection=connection)
+        compiler = self._build(*(sample for _, sample in self._keys)).query.get_compiler(
+            connection=connection
+        )
         sql, found = compiler.as_sql()
         parameters = list(found)
-        positions = [parameters.index(field().get_db_prep_value(sample, connection)) for field, sample in self._keys]
+        positions = [
+            parameters.index(field().get_db_prep_value(sample, connection))
+            for field, sample in self._keys
+        ]
         converters = compiler.get_converters([expression for expression, *_ in compiler.select])
         return _Compiled(sql, parameters, positions, converters, compiler.apply_converters)
 
@@ -74,10 +81,22 @@ class CompiledInsert:
     """
 
     def __init__(
-        self, model: type[Model], *, ignore_conflicts: bool = False, unique: tuple[str, ...] = (), update: tuple[str, ...] = ()
+        self,
+        model: type[Model],
+        *,
+        ignore_conflicts: bool = False,
+        unique: tuple[str, ...] = (),
+        update: tuple[str, ...] = (),
     ) -> None:
-        self._table, self._ignore, self._unique, self._update = model._meta.db_table, ignore_conflicts, unique, update
-        self._fields: list[Field[Any, Any]] = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
+        self._table, self._ignore, self._unique, self._update = (
+            model._meta.db_table,
+            ignore_conflicts,
+            unique,
+            update,
+        )
+        self._fields: list[Field[Any, Any]] = [
+            field for field in model._meta.concrete_fields if not isinstance(field, AutoField)
+        ]
 
     def __call__(self, **values: Any) -> None:
         _execute(self.sql("VALUES ({})"), self.parameters(values))
@@ -91,12 +110,17 @@ class CompiledInsert:
     @property
     def _conflict(self) -> str:
         if self._update:
-            changes = ", ".join(f"{_quoted(name)} = EXCLUDED.{_quoted(name)}" for name in self._update)
+            changes = ", ".join(
+                f"{_quoted(name)} = EXCLUDED.{_quoted(name)}" for name in self._update
+            )
             return f" ON CONFLICT ({', '.join(map(_quoted, self._unique))}) DO UPDATE SET {changes}"
         return " ON CONFLICT DO NOTHING" if self._ignore else ""
 
     def parameters(self, values: dict[str, Any]) -> list[Any]:
-        given = [values[field.attname] if field.attname in values else field.get_default() for field in self._fields]
+        given = [
+            values[field.attname] if field.attname in values else field.get_default()
+            for field in self._fields
+        ]
         if unknown := values.keys() - {field.attname for field in self._fields}:
             raise TypeError(f"{self._table} has no {', '.join(unknown)}")
         return _prepared(self._fields, given)
@@ -107,12 +131,21 @@ class CompiledChange:
     and only then adds other rows. All of it happens or nothing does: on PostgreSQL it is one statement, and so one round trip.
     """
 
-    def __init__(self, model: type[Model], *, set: tuple[str, ...], where: tuple[str, ...], null: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        model: type[Model],
+        *,
+        set: tuple[str, ...],
+        where: tuple[str, ...],
+        null: tuple[str, ...] = (),
+    ) -> None:
         self._table, self._get = model._meta.db_table, model._meta.get_field
         self._set, self._where, self._null = set, where, null
         self._together: dict[tuple[CompiledInsert, ...], str] = {}
 
-    def __call__(self, changes: dict[str, Any], *rows: tuple[CompiledInsert, dict[str, Any]], **where: Any) -> bool:
+    def __call__(
+        self, changes: dict[str, Any], *rows: tuple[CompiledInsert, dict[str, Any]], **where: Any
+    ) -> bool:
         """Whether the row was there."""
         values = [*(changes[name] for name in self._set), *(where[name] for name in self._where)]
         parameters = _prepared(self._fields, values)
@@ -123,7 +156,9 @@ class CompiledChange:
         return _execute(self._in_one(tuple(insert for insert, _ in rows)), parameters)
 
     @transaction.atomic(savepoint=False)
-    def _one_by_one(self, parameters: list[Any], rows: tuple[tuple[CompiledInsert, dict[str, Any]], ...]) -> bool:
+    def _one_by_one(
+        self, parameters: list[Any], rows: tuple[tuple[CompiledInsert, dict[str, Any]], ...]
+    ) -> bool:
         if not _execute(self._sql, parameters):
             return False
         for insert, row in rows:
@@ -133,7 +168,10 @@ class CompiledChange:
     def _in_one(self, inserts: tuple[CompiledInsert, ...]) -> str:
         if inserts not in self._together:
             steps = [f"changed AS ({self._sql} RETURNING 1)"]
-            steps += [f"added{number} AS ({insert.sql('SELECT {} FROM changed')})" for number, insert in enumerate(inserts)]  # noqa: S608
+            steps += [
+                f"added{number} AS ({insert.sql('SELECT {} FROM changed')})"
+                for number, insert in enumerate(inserts)
+            ]  # noqa: S608
             self._together[inserts] = f"WITH {', '.join(steps)} SELECT 1 FROM changed"  # noqa: S608
         return self._together[inserts]
 
@@ -143,15 +181,24 @@ class CompiledChange:
 
     @cached_property
     def _sql(self) -> str:
-        columns = {name: _quoted(getattr(self._get(name), "column", name)) for name in (*self._set, *self._where, *self._null)}
+        columns = {
+            name: _quoted(getattr(self._get(name), "column", name))
+            for name in (*self._set, *self._where, *self._null)
+        }
         changes = ", ".join(f"{columns[name]} = %s" for name in self._set)
-        conditions = [f"{columns[name]} = %s" for name in self._where] + [f"{columns[name]} IS NULL" for name in self._null]
+        conditions = [f"{columns[name]} = %s" for name in self._where] + [
+            f"{columns[name]} IS NULL" for name in self._null
+        ]
         return f"UPDATE {_quoted(self._table)} SET {changes} WHERE {' AND '.join(conditions)}"  # noqa: S608 (the model's own names)
 
 
 def _prepared(fields: list[Any], values: list[Any]) -> list[Any]:
-    database = connections[DEFAULT_DB_ALIAS]  # looked up once: Django's proxy for it does so at every touch
-    return [field.get_db_prep_save(value, database) for field, value in zip(fields, values, strict=True)]
+    database = connections[
+        DEFAULT_DB_ALIAS
+    ]  # looked up once: Django's proxy for it does so at every touch
+    return [
+        field.get_db_prep_save(value, database) for field, value in zip(fields, values, strict=True)
+    ]
 
 
 def _execute(sql: str, parameters: list[Any]) -> bool:

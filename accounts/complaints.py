@@ -43,7 +43,9 @@ class Complaint:
 
 def read_id(pasted: str) -> str:
     """The id in what was pasted, such as a whole header; empty where there is none."""
-    found = re.search(r"([A-Za-z0-9._-]{1,64})\W*$", re.sub(r"(?i)x-request-id", "", pasted), re.ASCII)
+    found = re.search(
+        r"([A-Za-z0-9._-]{1,64})\W*$", re.sub(r"(?i)x-request-id", "", pasted), re.ASCII
+    )
     return found[1] if found else ""
 
 
@@ -58,7 +60,9 @@ def look_into(request_id: str) -> Complaint | None:
     complaint.person = _person(events, refusal, complaint.session)
     if complaint.session and complaint.explanation.advice:
         story = session_story(complaint.session)
-        complaint.explanation = replace(complaint.explanation, sentence=f"{complaint.explanation.sentence} {story}".strip())
+        complaint.explanation = replace(
+            complaint.explanation, sentence=f"{complaint.explanation.sentence} {story}".strip()
+        )
     complaint.around = _around(complaint)
     return complaint
 
@@ -66,7 +70,9 @@ def look_into(request_id: str) -> Complaint | None:
 def _complaint(request_id: str, events: list[AuditEvent], refusal: Refusal | None) -> Complaint:
     if refusal is None:
         first = events[0]
-        return Complaint(request_id, _told_by(events), first.at, first.address, first.contract, events)
+        return Complaint(
+            request_id, _told_by(events), first.at, first.address, first.contract, events
+        )
     told = explanations.of_refusal(refusal)
     if (telling := _telling(events)) and not refusal.ends_at:
         told = replace(explanations.of_event(telling), told=told.told)
@@ -81,7 +87,9 @@ def _telling(events: list[AuditEvent]) -> AuditEvent | None:
 def _told_by(events: list[AuditEvent]) -> Explanation:
     if telling := _telling(events):
         return explanations.of_event(telling)
-    return Explanation(f"As far as is known this request was not refused. {explanations.sentence(events[-1])}")
+    return Explanation(
+        f"As far as is known this request was not refused. {explanations.sentence(events[-1])}"
+    )
 
 
 def _session(events: list[AuditEvent], refusal: Refusal | None) -> Session | None:
@@ -90,7 +98,9 @@ def _session(events: list[AuditEvent], refusal: Refusal | None) -> Session | Non
     return Session.objects.select_related("user").filter(pk=wanted).first() if wanted else None
 
 
-def _person(events: list[AuditEvent], refusal: Refusal | None, session: Session | None) -> User | None:
+def _person(
+    events: list[AuditEvent], refusal: Refusal | None, session: Session | None
+) -> User | None:
     people = [event.user for event in events if event.user]
     if people or session:
         return people[0] if people else session.user if session else None
@@ -102,9 +112,7 @@ def session_story(session: Session) -> str:
     """How a session ended; empty while it lives."""
     owner = session.user.username
     if session.revoked_at:
-        return (
-            f"It is the session of {owner}, ended at {session.revoked_at:%Y-%m-%d %H:%M} UTC: {reason_texts.text(session.revoked_why, {})}."
-        )
+        return f"It is the session of {owner}, ended at {session.revoked_at:%Y-%m-%d %H:%M} UTC: {reason_texts.text(session.revoked_why, {})}."
     if not Session.objects.live().filter(pk=session.pk).exists():
         return f"It is the session of {owner}, which expired at {session.expires_at:%Y-%m-%d %H:%M} UTC."
     return "" if session.user.is_active else f"The account {owner} is deactivated."
@@ -119,7 +127,15 @@ def _around(complaint: Complaint) -> list[AuditEvent]:
         same |= Q(address=complaint.address)
     if not same:
         return []
-    near: QuerySet[AuditEvent] = AuditEvent.objects.filter(same).exclude(request_id=complaint.request_id).select_related("user", "actor")
-    before = near.filter(at__gt=complaint.at - AROUND, at__lte=complaint.at).order_by("-at", "-pk")[:MOST]
-    after = near.filter(at__gt=complaint.at, at__lt=complaint.at + AROUND).order_by("at", "pk")[:MOST]
+    near: QuerySet[AuditEvent] = (
+        AuditEvent.objects.filter(same)
+        .exclude(request_id=complaint.request_id)
+        .select_related("user", "actor")
+    )
+    before = near.filter(at__gt=complaint.at - AROUND, at__lte=complaint.at).order_by("-at", "-pk")[
+        :MOST
+    ]
+    after = near.filter(at__gt=complaint.at, at__lt=complaint.at + AROUND).order_by("at", "pk")[
+        :MOST
+    ]
     return [*reversed(after), *before]

@@ -10,7 +10,9 @@ from accounts.models import AuditEvent
 
 FUNCTIONS = ("accounts_erase_events(jsonb, bigint[], jsonb)", "accounts_forget_events(timestamptz)")
 EVENTS = AuditEvent._meta
-COLUMNS = ", ".join(str(field.column) for field in EVENTS.concrete_fields if not field.primary_key)  # the sequence gives the id
+COLUMNS = ", ".join(
+    str(field.column) for field in EVENTS.concrete_fields if not field.primary_key
+)  # the sequence gives the id
 ADDED_TO = ("accounts_auditseal",)  # rows are added, and only functions change them
 READ = (EVENTS.db_table, "accounts_sealkey", "accounts_erasedvalue", "django_migrations")
 GRANTS = (
@@ -36,7 +38,9 @@ def owns_the_tables() -> bool:
     if connection.vendor != "postgresql":
         return True
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('django_migrations')")
+        cursor.execute(
+            "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('django_migrations')"
+        )
         found = cursor.fetchone()
     return found is None or bool(found[0])
 
@@ -44,7 +48,10 @@ def owns_the_tables() -> bool:
 def pending() -> list[str]:
     """The migrations that have not run."""
     executor = MigrationExecutor(connection)
-    return [str(migration) for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
+    return [
+        str(migration)
+        for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())
+    ]
 
 
 def exists(role: str) -> bool:
@@ -56,8 +63,14 @@ def exists(role: str) -> bool:
 def make(role: str, password: str) -> None:
     """Let ``role`` log in with this password, which the server gets as the verifier that it would store."""
     with connection.cursor() as cursor:
-        verifier = connection.connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
-        command = SQL("ALTER ROLE {} LOGIN PASSWORD {}" if exists(role) else "CREATE ROLE {} LOGIN PASSWORD {}")
+        verifier = connection.connection.pgconn.encrypt_password(
+            password.encode(), role.encode(), b"scram-sha-256"
+        ).decode()
+        command = SQL(
+            "ALTER ROLE {} LOGIN PASSWORD {}"
+            if exists(role)
+            else "CREATE ROLE {} LOGIN PASSWORD {}"
+        )
         _run(cursor, command.format(Identifier(role), Literal(verifier)))
 
 
@@ -66,7 +79,10 @@ def grant(role: str) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT current_schema()")
         schema = Identifier(cursor.fetchone()[0])
-        cursor.execute("SELECT pg_has_role(%s, relowner, 'MEMBER') FROM pg_class WHERE oid = to_regclass('django_migrations')", [role])
+        cursor.execute(
+            "SELECT pg_has_role(%s, relowner, 'MEMBER') FROM pg_class WHERE oid = to_regclass('django_migrations')",
+            [role],
+        )
         if cursor.fetchone()[0]:
             raise TooPowerful(role)
         for statement in GRANTS:

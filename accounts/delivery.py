@@ -103,9 +103,13 @@ def recipient(mail: OutgoingMail) -> User | None:
 
 def discreet(said: str) -> str:
     """What a mail server said, for operators to read, without what it may have repeated of the mail: a link's token or a code."""
-    return origin.printable(re.sub(rf"[\w-]{{20,}}|\b[{passwords.CODE_LETTERS}]{{8}}\b", mask, said), 500)
+    return origin.printable(
+        re.sub(rf"[\w-]{{20,}}|\b[{passwords.CODE_LETTERS}]{{8}}\b", mask, said), 500
+    )
 
 
 def mask(found: re.Match[str]) -> str:
     """Words in small letters stay readable, since a code hardly ever is one, and so does the command that replies name most."""
-    return found[0] if (found[0].isalpha() and found[0].islower()) or found[0] == "STARTTLS" else "…"
+    return (
+        found[0] if (found[0].isalpha() and found[0].islower()) or found[0] == "STARTTLS" else "…"
+    )

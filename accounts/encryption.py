@@ -33,7 +33,9 @@ def _label(context: str) -> bytes:
 
 
 def _current() -> MultiFernet:
-    return _fernet(*(settings.ENCRYPTION_KEYS or [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]))
+    return _fernet(
+        *(settings.ENCRYPTION_KEYS or [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS])
+    )
 
 
 @lru_cache(maxsize=4)
@@ -42,4 +44,6 @@ def _fernet(*secrets: str) -> MultiFernet:
 
 
 def _derive(secret: str) -> bytes:
-    return urlsafe_b64encode(HKDF(SHA256(), length=32, salt=None, info=b"authsvc encryption").derive(secret.encode()))
+    return urlsafe_b64encode(
+        HKDF(SHA256(), length=32, salt=None, info=b"authsvc encryption").derive(secret.encode())
+    )

@@ -46,7 +46,11 @@ def _replaced(user: User, events: list[AuditEvent]) -> list[ErasedValue]:
     """The digests of all values that these events are about to lose."""
     secret = seals.key()
     return [
-        ErasedValue(event_id=event.pk, field=field, digest=seals.digest_of_value(secret, event.pk, field, getattr(event, field)))
+        ErasedValue(
+            event_id=event.pk,
+            field=field,
+            digest=seals.digest_of_value(secret, event.pk, field, getattr(event, field)),
+        )
         for event in events
         for field in _lost(user, event)
         if getattr(event, field) not in (None, "", {})
@@ -65,11 +69,18 @@ def _lost(user: User, event: AuditEvent) -> list[str]:
     return lost + (["data"] if told and event.kind not in audit.IMPERSONAL else [])
 
 
-def _change_by_function(own: dict[str, Any], events: list[AuditEvent], replaced: list[ErasedValue]) -> int:
-    values = [{"event_id": value.event_id, "field": value.field, "digest": bytes(value.digest).hex()} for value in replaced]
+def _change_by_function(
+    own: dict[str, Any], events: list[AuditEvent], replaced: list[ErasedValue]
+) -> int:
+    values = [
+        {"event_id": value.event_id, "field": value.field, "digest": bytes(value.digest).hex()}
+        for value in replaced
+    ]
     with connection.cursor() as cursor:
         sql = "SELECT accounts_erase_events(%s::jsonb, %s::bigint[], %s::jsonb)"
-        cursor.execute(sql, [json.dumps(own, default=str), [event.pk for event in events], json.dumps(values)])
+        cursor.execute(
+            sql, [json.dumps(own, default=str), [event.pk for event in events], json.dumps(values)]
+        )
         return int(cursor.fetchone()[0])
 
 
@@ -77,8 +88,14 @@ def _change(own: dict[str, Any], events: list[AuditEvent], replaced: list[Erased
     """Do on SQLite what the function does on PostgreSQL; return the number of these events."""
     audit.insert(**own)
     user = User.objects.get(pk=own["user_id"])
-    kept = set(ErasedValue.objects.filter(event_id__in={value.event_id for value in replaced}).values_list("event_id", "field"))
-    ErasedValue.objects.bulk_create(value for value in replaced if (value.event_id, value.field) not in kept)
+    kept = set(
+        ErasedValue.objects.filter(event_id__in={value.event_id for value in replaced}).values_list(
+            "event_id", "field"
+        )
+    )
+    ErasedValue.objects.bulk_create(
+        value for value in replaced if (value.event_id, value.field) not in kept
+    )
     rows = AuditEvent.objects.filter(pk__in=[event.pk for event in events])
     rows.filter(actor=user).update(actor=None, address=None)
     rows.filter(about(user)).exclude(kind=audit.Kind.ERASED, user=user).update(

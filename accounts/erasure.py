@@ -59,7 +59,9 @@ def _forget_rows(person: User) -> None:
     OutgoingMail.objects.filter(Q(user=person) | _typed(person.username, person.email)).delete()
     OutstandingToken.objects.filter(user=person).update(user=None)
     WaitingImport.objects.filter(operator=person).delete()
-    LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User), object_id=str(person.pk)).delete()
+    LogEntry.objects.filter(
+        content_type=ContentType.objects.get_for_model(User), object_id=str(person.pk)
+    ).delete()
     BrowserSession.objects.filter(pk__in=list(_browser_sessions(person))).delete()
 
 
@@ -74,7 +76,9 @@ def _typed(*names: str | None) -> Q:
 def _browser_sessions(person: User) -> Iterable[str]:
     """Sessions of the admin: Django's rows tell whose they are only when they are opened."""
     for session in BrowserSession.objects.filter(expire_date__gt=now()).iterator():
-        if browser_sessions.opened(session.pk, session.session_data).get(SESSION_KEY) == str(person.pk):
+        if browser_sessions.opened(session.pk, session.session_data).get(SESSION_KEY) == str(
+            person.pk
+        ):
             yield session.session_key
 
 

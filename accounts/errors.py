@@ -18,7 +18,14 @@ class AuthError(Exception):
     for operators, never for the client.
     """
 
-    def __init__(self, reason: str = "", *, name: str = "", session: "UUID | None" = None, data: Data | None = None) -> None:
+    def __init__(
+        self,
+        reason: str = "",
+        *,
+        name: str = "",
+        session: "UUID | None" = None,
+        data: Data | None = None,
+    ) -> None:
         super().__init__(reason)
         self.reason, self.name, self.session, self.data = reason, name, session, data or {}
 
@@ -87,7 +94,9 @@ class EmailDisabled(AuthError):
 class TooManyAttempts(AuthError):
     """A budget is used up; it is renewed after ``retry_after``."""
 
-    def __init__(self, retry_after: timedelta, reason: str = "", *, name: str = "", data: Data | None = None) -> None:
+    def __init__(
+        self, retry_after: timedelta, reason: str = "", *, name: str = "", data: Data | None = None
+    ) -> None:
         super().__init__(reason, name=name, data=data)
         self.retry_after = retry_after
 

@@ -46,7 +46,10 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     def newest_about(self, user: User, most: int) -> list[AuditEvent]:
         """The last events of ``about``, the newest first: ``most`` rows at most are read from either index."""
         events = self.order_by("-at", "-pk")
-        found = [*events.filter(user=user)[:most], *events.typed_as(user.username, user.email)[:most]]
+        found = [
+            *events.filter(user=user)[:most],
+            *events.typed_as(user.username, user.email)[:most],
+        ]
         return sorted(found, key=lambda event: (event.at, event.pk), reverse=True)[:most]
 
 
@@ -116,26 +119,63 @@ class AuditEvent(models.Model):
 
     at = models.DateTimeField(auto_now_add=True)
     kind = KindField(max_length=30, choices=Kind.choices)
-    user = models.ForeignKey("accounts.User", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
-    actor = models.ForeignKey("accounts.User", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
-    name = models.CharField(max_length=150, blank=True, help_text="What was typed, normalised, or the account's name then.")
+    user = models.ForeignKey(
+        "accounts.User", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    actor = models.ForeignKey(
+        "accounts.User", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    name = models.CharField(
+        max_length=150,
+        blank=True,
+        help_text="What was typed, normalised, or the account's name then.",
+    )
     session = models.UUIDField(null=True)
     contract = models.CharField(max_length=20, blank=True)
     address = models.GenericIPAddressField(null=True)
     request_id = models.CharField(max_length=64, blank=True)
     # As long as the sentences that the release before writes here while it runs beside this one.
-    reason = models.CharField(max_length=200, blank=True, help_text="A reason code: the true reason; the client was told less.")
-    data = models.JSONField(default=dict, db_default={}, blank=True, help_text="What the reason code is about.")
-    note = models.CharField(max_length=200, db_default="", default="", blank=True, help_text="What an operator wrote as a reason.")
+    reason = models.CharField(
+        max_length=200,
+        blank=True,
+        help_text="A reason code: the true reason; the client was told less.",
+    )
+    data = models.JSONField(
+        default=dict, db_default={}, blank=True, help_text="What the reason code is about."
+    )
+    note = models.CharField(
+        max_length=200,
+        db_default="",
+        default="",
+        blank=True,
+        help_text="What an operator wrote as a reason.",
+    )
 
     objects = AuditEventQuerySet.as_manager()
 
     class Meta:
         indexes: ClassVar = [
-            *(models.Index(fields=[*fields]) for fields in (["user", "at"], ["request_id"], ["at"], ["kind", "at"], ["address", "at"])),
-            models.Index(fields=["actor", "at"], condition=models.Q(actor__isnull=False), name="event_of_operator"),
-            models.Index(fields=["name", "at"], condition=models.Q(user=None), name="event_of_typed_name"),
-            models.Index(fields=["user"], condition=models.Q(kind="erased"), name="event_of_erasure"),
+            *(
+                models.Index(fields=[*fields])
+                for fields in (
+                    ["user", "at"],
+                    ["request_id"],
+                    ["at"],
+                    ["kind", "at"],
+                    ["address", "at"],
+                )
+            ),
+            models.Index(
+                fields=["actor", "at"],
+                condition=models.Q(actor__isnull=False),
+                name="event_of_operator",
+            ),
+            models.Index(
+                fields=["name", "at"], condition=models.Q(user=None), name="event_of_typed_name"
+            ),
+            models.Index(
+                fields=["user"], condition=models.Q(kind="erased"), name="event_of_erasure"
+            ),
         ]
 
     def __str__(self) -> str:

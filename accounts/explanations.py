@@ -25,7 +25,11 @@ def _why(event: AuditEvent) -> str:
 
 def _because(event: AuditEvent) -> str:
     """The reason of a refusal; the whole note where no code says it."""
-    return f" because {reason_texts.text(event.reason, event.data)}." if event.reason in KNOWN else _why(event)
+    return (
+        f" because {reason_texts.text(event.reason, event.data)}."
+        if event.reason in KNOWN
+        else _why(event)
+    )
 
 
 KNOWN = frozenset(set(Reason) - {Reason.OTHER})
@@ -36,7 +40,11 @@ def _plain(words: str) -> Callable[[AuditEvent], str]:
 
     def told(event: AuditEvent) -> str:
         owner = str(event.user) if event.user else ""
-        parts = {"name": event.name or owner or "Somebody", "owner": owner or "its owner", "actor": str(event.actor or "An operator")}
+        parts = {
+            "name": event.name or owner or "Somebody",
+            "owner": owner or "its owner",
+            "actor": str(event.actor or "An operator"),
+        }
         text = words.format(**parts, reason=reason_texts.told(event.reason, event.data, event.note))
         return text + ("." if "{reason}" in words else _why(event))
 
@@ -46,7 +54,11 @@ def _plain(words: str) -> Callable[[AuditEvent], str]:
 def _login(event: AuditEvent) -> str:
     name = event.name or "Somebody"
     pages = (Reason.SIGNED_IN_TO_ADMIN, Reason.SIGNED_IN_TO_KEYS)
-    return f"{name} {reason_texts.text(event.reason, event.data)}." if event.reason in pages else f"{name} logged in."
+    return (
+        f"{name} {reason_texts.text(event.reason, event.data)}."
+        if event.reason in pages
+        else f"{name} logged in."
+    )
 
 
 def _login_failed(event: AuditEvent) -> str:
@@ -74,7 +86,11 @@ def _refresh_failed(event: AuditEvent) -> str:
 
 def _refresh_reused(event: AuditEvent) -> str:
     """The code says no more than the kind; a note is that of a stored sentence."""
-    ended = ": its session ended, since one of two holders is not its owner." if event.reason == Reason.TOKEN_REUSED else _why(event)
+    ended = (
+        ": its session ended, since one of two holders is not its owner."
+        if event.reason == Reason.TOKEN_REUSED
+        else _why(event)
+    )
     return f"{_whose(event.name)} spent refresh token was used again{ended}"
 
 
@@ -141,7 +157,9 @@ SENTENCES: dict[Kind, Callable[[AuditEvent], str]] = {
     Kind.KEY_SCOPE_LOST: _plain("The API key {name} of {owner} lost a scope"),
     Kind.KEY_DELETED: _plain("The API key {name} was ended by {owner}"),
     Kind.KEY_LEAKED: _plain("The API key {name} of {owner} was reported as leaked, and ended"),
-    Kind.KEY_USED_FROM_NEW_ADDRESS: _plain("The API key {name} of {owner} was used from a network where it was not seen before"),
+    Kind.KEY_USED_FROM_NEW_ADDRESS: _plain(
+        "The API key {name} of {owner} was used from a network where it was not seen before"
+    ),
     Kind.CREDENTIALS_VIEWED: _plain("{name} looked at the masked credentials of {reason}"),
     Kind.CREDENTIALS_REFUSED: _credentials_refused,
     Kind.CREDENTIALS_CHANGED: _plain("{actor} stored the credentials of {name}"),
@@ -164,7 +182,9 @@ SENTENCES: dict[Kind, Callable[[AuditEvent], str]] = {
     Kind.MAIL_SENT_AGAIN: _plain("{actor} had a mail to {name} sent again"),
     Kind.SIGNING_KEY_ROTATED: _plain("{actor} rotated the signing keys; {name} signs from now on"),
     Kind.SIGNING_KEY_RETIRED: _plain("{actor} retired the signing key {name} before its time"),
-    Kind.LOG_CHANGED: lambda event: f"The audit log was compared with its seals, and is not as it was sealed{_why(event)}",
+    Kind.LOG_CHANGED: lambda event: (
+        f"The audit log was compared with its seals, and is not as it was sealed{_why(event)}"
+    ),
 }
 
 
@@ -182,7 +202,11 @@ class Explanation:
 
 def of_refusal(refusal: Refusal) -> Explanation:
     """What the request's own refusal tells."""
-    words = f"“{refusal.told}” (status {refusal.status})" if refusal.told else f"Status {refusal.status}."
+    words = (
+        f"“{refusal.told}” (status {refusal.status})"
+        if refusal.told
+        else f"Status {refusal.status}."
+    )
     say, advice = REFUSALS.get(refusal.error, (_other, ""))
     if advice == UNLOCK and refusal.reason != Reason.GUESSES_BY_NAME:
         advice = "It ends by itself. If many people share the address, such as behind a proxy, look at TRUSTED_PROXIES and the limits."
@@ -201,8 +225,12 @@ UNLOCK = (
     "Unlocking the account renews its budgets at once; so does a reset mail that is used. Otherwise it ends by itself. "
     "From a network where the account has signed in lately, it does so all the while."
 )
-LOG_IN = "The person has to log in again. Nothing else is needed, unless it happens again and again."
-NEW_MAIL = "Send a reset mail: only its newest link and code are good, once, and for a limited time."
+LOG_IN = (
+    "The person has to log in again. Nothing else is needed, unless it happens again and again."
+)
+NEW_MAIL = (
+    "Send a reset mail: only its newest link and code are good, once, and for a limited time."
+)
 LOGIN_ADVICE: dict[str, str] = {
     Reason.WRONG_PASSWORD: "Send a reset mail if the person has forgotten the password.",
     Reason.NO_SUCH_ACCOUNT: "Ask how the person writes the name, look for it among the accounts, or invite them.",
@@ -223,7 +251,10 @@ TOLD = {
     ),
     Kind.RESET_FAILED: ("Only that the link or the code is invalid or expired.", NEW_MAIL),
     Kind.CREDENTIALS_REFUSED: ("That this is for admins, or that nothing is stored.", ""),
-    Kind.ACT_REFUSED: ("That the role does not allow it.", "A super admin can do it, or change the role."),
+    Kind.ACT_REFUSED: (
+        "That the role does not allow it.",
+        "A super admin can do it, or change the role.",
+    ),
 }
 
 
@@ -275,10 +306,19 @@ def _other(refusal: Refusal) -> str:
 ASK_AGAIN = "The client program has to send its request as the document of its contract says."
 REFUSALS: dict[str, tuple[Callable[[Refusal], str], str]] = {
     "InvalidCredentials": (_invalid_credentials, "The person has to try again."),
-    "UnknownAccount": (lambda refusal: "The login was refused because no account has this name.", LOGIN_ADVICE[Reason.NO_SUCH_ACCOUNT]),
-    "InvalidToken": (_invalid_token, "The client refreshes its token, or the person logs in again."),
+    "UnknownAccount": (
+        lambda refusal: "The login was refused because no account has this name.",
+        LOGIN_ADVICE[Reason.NO_SUCH_ACCOUNT],
+    ),
+    "InvalidToken": (
+        _invalid_token,
+        "The client refreshes its token, or the person logs in again.",
+    ),
     "InvalidRefreshToken": (_invalid_refresh_token, LOG_IN),
-    "InvalidKey": (_invalid_key, "Look the key up by its id; its owner can create another, or rotate it."),
+    "InvalidKey": (
+        _invalid_key,
+        "Look the key up by its id; its owner can create another, or rotate it.",
+    ),
     "InvalidReset": (_reset, NEW_MAIL),
     "InvalidCode": (_reset, NEW_MAIL),
     "InvalidChallenge": (
@@ -291,31 +331,58 @@ REFUSALS: dict[str, tuple[Callable[[Refusal], str], str]] = {
     ),
     "TooManyAttempts": (_too_many, UNLOCK),
     "AttemptsUnderWay": (
-        lambda refusal: f"As many logins of {refusal.name or 'the account'} were being checked at this moment as may still be wrong.",
+        lambda refusal: (
+            f"As many logins of {refusal.name or 'the account'} were being checked at this moment as may still be wrong."
+        ),
         "Nothing is locked: the client asks again after a second.",
     ),
     "HashingOverloaded": (
-        lambda refusal: f"The password was not looked at: too many were being checked at that moment ({_said(refusal)}).",
+        lambda refusal: (
+            f"The password was not looked at: too many were being checked at that moment ({_said(refusal)})."
+        ),
         "The person tries again. If it happens often, add processors or nodes, or look who floods the logins.",
     ),
     "WeakPassword": (
-        lambda refusal: f"The new password was refused: {' '.join(refusal.data.get('rules', ['it breaks a rule.']))}",
+        lambda refusal: (
+            f"The new password was refused: {' '.join(refusal.data.get('rules', ['it breaks a rule.']))}"
+        ),
         "The person chooses another password.",
     ),
-    "EmailDisabled": (lambda refusal: "A mail was asked for, but none is sent here.", "Set EMAILS_ENABLED, or give a temporary password."),
+    "EmailDisabled": (
+        lambda refusal: "A mail was asked for, but none is sent here.",
+        "Set EMAILS_ENABLED, or give a temporary password.",
+    ),
     "NotAuthenticated": (lambda refusal: "The request came without a token or key.", ASK_AGAIN),
-    "ValidationError": (lambda refusal: "The request lacked something, or had it in the wrong form.", ASK_AGAIN),
+    "ValidationError": (
+        lambda refusal: "The request lacked something, or had it in the wrong form.",
+        ASK_AGAIN,
+    ),
     "ParseError": (lambda refusal: "The body of the request could not be read.", ASK_AGAIN),
-    "UnsupportedMediaType": (lambda refusal: "The body of the request was in a format that is not read here.", ASK_AGAIN),
+    "UnsupportedMediaType": (
+        lambda refusal: "The body of the request was in a format that is not read here.",
+        ASK_AGAIN,
+    ),
     "MethodNotAllowed": (lambda refusal: "This address does not take this method.", ASK_AGAIN),
     "Http404": (lambda refusal: "There is nothing at this address.", ASK_AGAIN),
-    "MissingScope": (lambda refusal: f"The request was refused: {_said(refusal)}.", "Its owner makes another key, with this scope."),
-    "KeyNotFound": (lambda refusal: f"There is no such API key: {_said(refusal)}.", "Look the key up by its id."),
-    "TooManyKeys": (lambda refusal: f"No further API key: {_said(refusal)}.", "The owner deletes a key first."),
+    "MissingScope": (
+        lambda refusal: f"The request was refused: {_said(refusal)}.",
+        "Its owner makes another key, with this scope.",
+    ),
+    "KeyNotFound": (
+        lambda refusal: f"There is no such API key: {_said(refusal)}.",
+        "Look the key up by its id.",
+    ),
+    "TooManyKeys": (
+        lambda refusal: f"No further API key: {_said(refusal)}.",
+        "The owner deletes a key first.",
+    ),
     "ScopeReserved": (
         lambda refusal: f"No API key was made: {_said(refusal)}.",
         "The owner makes a key without this scope, and an operator grants it on the key's page.",
     ),
-    "AlreadyRotated": (lambda refusal: "The API key has a successor already.", "The owner rotates the newest key."),
+    "AlreadyRotated": (
+        lambda refusal: "The API key has a successor already.",
+        "The owner rotates the newest key.",
+    ),
     "AdminRequired": (lambda refusal: f"Only admins may do this: {_said(refusal)}.", ""),
 }

@@ -17,7 +17,9 @@ class Identifier(forms.CharField):
     widget = forms.TextInput(attrs={"autocomplete": "username", **AS_TYPED})
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{"label": _("User name or e-mail address"), "max_length": 254, **options})
+        super().__init__(
+            **{"label": _("User name or e-mail address"), "max_length": 254, **options}
+        )
 
 
 class Password(forms.CharField):
@@ -25,7 +27,14 @@ class Password(forms.CharField):
 
     def __init__(self, *, autocomplete: str, **options: Any) -> None:
         widget = forms.PasswordInput(attrs={"autocomplete": autocomplete, **AS_TYPED})
-        super().__init__(**{"strip": False, "validators": [MaximumLengthValidator().validate], "widget": widget, **options})
+        super().__init__(
+            **{
+                "strip": False,
+                "validators": [MaximumLengthValidator().validate],
+                "widget": widget,
+                **options,
+            }
+        )
 
 
 class PageForm(forms.Form):
@@ -82,4 +91,7 @@ class ChangePasswordForm(NewPasswordForm):
 
 def rules() -> SafeString:
     """What a new password has to be like, said before the first try."""
-    return format_html("<ul>{}</ul>", format_html_join("", "<li>{}</li>", ((text,) for text in password_validators_help_texts())))
+    return format_html(
+        "<ul>{}</ul>",
+        format_html_join("", "<li>{}</li>", ((text,) for text in password_validators_help_texts())),
+    )

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.hashers import Argon2PasswordHasher, BasePasswordHasher, BCryptPasswordHasher
+from django.contrib.auth.hashers import (
+    Argon2PasswordHasher,
+    BasePasswordHasher,
+    BCryptPasswordHasher,
+)
 from django.utils.crypto import constant_time_compare
 
 from accounts.hashing_pool import pool
@@ -47,7 +51,9 @@ class ImportedPHCPasswordHasher(BasePasswordHasher):
 
     def verify(self, password: str, encoded: str) -> bool:
         stored = read(encoded)
-        return constant_time_compare(b64encode(_derived(password.encode(), stored)), b64encode(stored.digest))
+        return constant_time_compare(
+            b64encode(_derived(password.encode(), stored)), b64encode(stored.digest)
+        )
 
     def must_update(self, encoded: str) -> bool:
         return True
@@ -152,7 +158,13 @@ def _decoded(text: str) -> bytes:
 def _derived(password: bytes, stored: Stored) -> bytes:
     costs, length = stored.costs, len(stored.digest)
     if "i" in costs:
-        return hashlib.pbkdf2_hmac(stored.kind.split("$")[1].removeprefix("pbkdf2-"), password, stored.salt, costs["i"], length)
+        return hashlib.pbkdf2_hmac(
+            stored.kind.split("$")[1].removeprefix("pbkdf2-"),
+            password,
+            stored.salt,
+            costs["i"],
+            length,
+        )
     n, r, p = 1 << costs["ln"], costs["r"], costs["p"]
     room = 128 * r * (n + p + 2) + 2**20  # OpenSSL's own limit is 32 MiB
     return hashlib.scrypt(password, salt=stored.salt, n=n, r=r, p=p, maxmem=room, dklen=length)

@@ -14,7 +14,9 @@ from django.db import connection
 from accounts.errors import HashingOverloaded
 from accounts.reasons import Reason
 
-PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+PROCESSORS = (
+    len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+)
 PAUSE = 60.0  # seconds between two lines of the log about refused attempts
 
 R = TypeVar("R")
@@ -65,7 +67,9 @@ class HashingPool:
         self._refused += 1
         if time.monotonic() >= self._next_line:
             self._next_line, refused, self._refused = time.monotonic() + PAUSE, self._refused, 0
-            logger.warning("%s attempts refused: the hashing queue is full (HASHING_QUEUE, THREADS)", refused)
+            logger.warning(
+                "%s attempts refused: the hashing queue is full (HASHING_QUEUE, THREADS)", refused
+            )
 
 
 def _lend_connection() -> None:

@@ -9,7 +9,9 @@ class HourlyCount(models.Model):
     """How often something happened in one hour (UTC), or how many there were when they were last counted in it."""
 
     hour = models.DateTimeField()
-    kind = models.CharField(max_length=30, help_text="An audit event's, or one of those that accounts.statistics names.")
+    kind = models.CharField(
+        max_length=30, help_text="An audit event's, or one of those that accounts.statistics names."
+    )
     contract = models.CharField(max_length=20, blank=True)
     reason = models.CharField(max_length=200, blank=True)
     count = models.PositiveBigIntegerField(default=0)
@@ -17,7 +19,9 @@ class HourlyCount(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["hour", "kind", "contract", "reason"], name="one_count_per_hour_and_thing"),
+            models.UniqueConstraint(
+                fields=["hour", "kind", "contract", "reason"], name="one_count_per_hour_and_thing"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -30,8 +30,13 @@ def change(person: User, username: str, email: str, *, shown: str = "") -> Chang
     """
     if shown and shown != fingerprint(person):
         raise ChangedMeanwhile
-    wanted = {"username": _cleaned(person, "username", username), "email": _cleaned(person, "email", email)}
-    before = {name: getattr(person, name) for name in wanted if getattr(person, name) != wanted[name]}
+    wanted = {
+        "username": _cleaned(person, "username", username),
+        "email": _cleaned(person, "email", email),
+    }
+    before = {
+        name: getattr(person, name) for name in wanted if getattr(person, name) != wanted[name]
+    }
     if not before:
         return {}
     _store(person, {name: wanted[name] for name in before})
@@ -61,7 +66,14 @@ def _store(person: User, values: dict[str, str | None]) -> None:
             User.objects.filter(pk=person.pk).update(**values, updated_at=now())
     except IntegrityError as error:
         others = User.objects.exclude(pk=person.pk)
-        taken = next((name for name, value in values.items() if value and others.filter(**{name: value}).exists()), "username")
+        taken = next(
+            (
+                name
+                for name, value in values.items()
+                if value and others.filter(**{name: value}).exists()
+            ),
+            "username",
+        )
         raise IdentifierTaken(taken) from error
     person.refresh_from_db(fields=[*values])
 
@@ -71,4 +83,10 @@ def tell(person: User, changes: Changes) -> None:
     old, new = changes.get("email", (person.email or "",) * 2)
     if settings.EMAILS_ENABLED:
         for address in sorted({old, new} - {""}):
-            outbox.put(outbox.Kind.IDENTIFIERS_CHANGED, user=person, to=address, replaced=address != new, changes=changes)
+            outbox.put(
+                outbox.Kind.IDENTIFIERS_CHANGED,
+                user=person,
+                to=address,
+                replaced=address != new,
+                changes=changes,
+            )

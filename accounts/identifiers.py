@@ -27,9 +27,13 @@ RESERVED = {STAND_IN: "an erased person", "key_": "an API key"}
 
 def validate_username(value: str) -> None:
     if is_address(value):
-        raise ValidationError("A user name holds no @: with one it would be an e-mail address.", code="at_sign")
+        raise ValidationError(
+            "A user name holds no @: with one it would be an e-mail address.", code="at_sign"
+        )
     if any(unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") for character in value):
-        raise ValidationError("A user name holds no control or invisible characters.", code="control")
+        raise ValidationError(
+            "A user name holds no control or invisible characters.", code="control"
+        )
     if objection := objection_to_new(value):
         raise ValidationError(objection, code=KEPT)
 
@@ -37,7 +41,13 @@ def validate_username(value: str) -> None:
 def objection_to_new(username: str) -> str:
     """A sentence on why no new account gets this name; empty if it may. Accounts that have such a name keep it."""
     found = (each for each in RESERVED.items() if normalise(username).startswith(each[0]))
-    return next((f"A user name does not begin with {start}: in the audit log it would be taken for {named}." for start, named in found), "")
+    return next(
+        (
+            f"A user name does not begin with {start}: in the audit log it would be taken for {named}."
+            for start, named in found
+        ),
+        "",
+    )
 
 
 class IdentifierField(models.CharField):  # type: ignore[type-arg]

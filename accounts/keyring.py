@@ -41,7 +41,9 @@ class DeterministicES256(ECAlgorithm):
         super().__init__(ECAlgorithm.SHA256, ec.SECP256R1)
 
     def sign(self, msg: bytes, key: Any) -> bytes:
-        r, s = decode_dss_signature(key.sign(msg, ec.ECDSA(hashes.SHA256(), deterministic_signing=True)))
+        r, s = decode_dss_signature(
+            key.sign(msg, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+        )
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
@@ -76,7 +78,9 @@ class Key:
     def sign(self, payload: dict[str, Any], typ: str = "JWT") -> str:
         """Return a JWS of ``payload`` in its compact form (RFC 7515, 3.1)."""
         message = _header(self.algorithm, self.kid, typ) + b"." + _encoded(payload)
-        return (message + b"." + base64url_encode(self._algorithm.sign(message, self.private))).decode()
+        return (
+            message + b"." + base64url_encode(self._algorithm.sign(message, self.private))
+        ).decode()
 
     @cached_property
     def unpublished(self) -> Key:
@@ -84,7 +88,9 @@ class Key:
 
         A verifier that knows the published keys refuses what it signed (RFC 8725, 3.11).
         """
-        secret = HKDF(hashes.SHA256(), 32, salt=None, info=b"authsvc unpublished key").derive(_pack(self.private))
+        secret = HKDF(hashes.SHA256(), 32, salt=None, info=b"authsvc unpublished key").derive(
+            _pack(self.private)
+        )
         return Key(f"{self.kid}-unpublished", "HS256", secret, published=False)
 
     def jwk(self) -> dict[str, Any] | None:
@@ -159,7 +165,9 @@ def rotate(*, actor: User | None = None, reason: str = "") -> SigningKey:
     """The next key signs from now on; the current one only verifies, until what it signed has expired; a new next is published."""
     reload()
     with transaction.atomic():
-        rows = {row.use: row for row in SigningKey.objects.select_for_update().exclude(use=Use.PREVIOUS)}
+        rows = {
+            row.use: row for row in SigningKey.objects.select_for_update().exclude(use=Use.PREVIOUS)
+        }
         rows[Use.CURRENT].use = Use.PREVIOUS
         rows[Use.CURRENT].retires_at = now() + settings.LONGEST_LIFETIME
         rows[Use.CURRENT].save()
@@ -167,7 +175,9 @@ def rotate(*, actor: User | None = None, reason: str = "") -> SigningKey:
         rows[Use.NEXT].save()
         _create(Use.NEXT)
         SigningKey.objects.filter(use=Use.PREVIOUS, retires_at__lt=now()).delete()
-        audit.record(audit.Kind.SIGNING_KEY_ROTATED, name=rows[Use.NEXT].kid, actor=actor, note=reason)
+        audit.record(
+            audit.Kind.SIGNING_KEY_ROTATED, name=rows[Use.NEXT].kid, actor=actor, note=reason
+        )
     reload()
     return rows[Use.NEXT]
 
@@ -185,7 +195,9 @@ def retire(kid: str, *, actor: User | None = None, reason: str = "") -> bool:
 @transaction.atomic
 def reencrypt() -> int:
     """Seal every key that counts under the first encryption key; how many."""
-    rows = SigningKey.objects.select_for_update().filter(Q(retires_at=None) | Q(retires_at__gt=now()))
+    rows = SigningKey.objects.select_for_update().filter(
+        Q(retires_at=None) | Q(retires_at__gt=now())
+    )
     for row in rows:
         row.private = encryption.encrypt(_decrypt(row), _context(row.kid))
         row.save(update_fields=["private"])
@@ -231,13 +243,19 @@ def _create(use: str) -> SigningKey:
 def _pack(private: Any) -> bytes:
     if isinstance(private, bytes):
         return private
-    packed: bytes = private.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    packed: bytes = private.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     return packed
 
 
 def _open(row: SigningKey) -> Key:
     packed = _decrypt(row)
-    private = packed if row.algorithm == "HS256" else serialization.load_der_private_key(packed, password=None)
+    private = (
+        packed
+        if row.algorithm == "HS256"
+        else serialization.load_der_private_key(packed, password=None)
+    )
     return Key(row.kid, row.algorithm, private)
 
 

@@ -28,7 +28,9 @@ KEY = 40  # characters of a hash that the index has
 LOOKS = 100  # so that no crowd of damaged hashes holds up a login
 ALL = 10_000  # accounts that are all counted; of more only a sample is
 SAMPLE = 2048
-GOLDEN = 0.6180339887498949  # the fractional parts of its multiples are spread evenly (Knuth, TAOCP 6.4)
+GOLDEN = (
+    0.6180339887498949  # the fractional parts of its multiples are spread evenly (Knuth, TAOCP 6.4)
+)
 BEHIND = "\x7f"  # no hash contains it, so that a kind followed by it stands behind all hashes of that kind
 
 logger = logging.getLogger(__name__)
@@ -67,13 +69,18 @@ def check(password: str, encoded: str, identifier: str) -> Checked:
     except DamagedHash:
         stored, right = None, False
     if not right:
-        kinds = ranked(identifier, shares())  # also where they are not needed: that time tells nothing of the name either
+        kinds = ranked(
+            identifier, shares()
+        )  # also where they are not needed: that time tells nothing of the name either
         if stored is None:
             _verify_blank(password, kinds)
     if stored is None:
         return Checked(damaged=bool(encoded) and not encoded.startswith("!"))
     today = get_hasher("default")
-    return Checked(right, outdated=right and (stored.algorithm != today.algorithm or today.must_update(encoded)))
+    return Checked(
+        right,
+        outdated=right and (stored.algorithm != today.algorithm or today.must_update(encoded)),
+    )
 
 
 def _readable(encoded: str) -> Stored | None:
@@ -107,7 +114,12 @@ def ranked(identifier: str, among: Iterable[Share]) -> list[Stored]:
     or to one that has gained some, as accounts themselves do when their hashes are upgraded.
     """
     name = normalise(identifier)
-    return [share.hash for share in sorted(among, key=lambda share: -log(_unit(name, share.hash.kind)) / share.weight)]
+    return [
+        share.hash
+        for share in sorted(
+            among, key=lambda share: -log(_unit(name, share.hash.kind)) / share.weight
+        )
+    ]
 
 
 def _unit(name: str, kind: str) -> float:
@@ -122,7 +134,9 @@ def shares() -> tuple[Share, ...]:
     with _lock:
         due = time.monotonic() >= _next_look
         if due:
-            _next_look = time.monotonic() + LOOKED_UP  # before the look, so that nobody else takes one meanwhile
+            _next_look = (
+                time.monotonic() + LOOKED_UP
+            )  # before the look, so that nobody else takes one meanwhile
     if due:
         try:
             _shares = _counted(_look_up()) or DEFAULT
@@ -150,13 +164,18 @@ def _look_up() -> list[Stored]:
             stored = read(example)
         except DamagedHash:
             algorithm = example.partition("$")[0]
-            behind = example[:KEY] if algorithm in ALGORITHMS else algorithm + BEHIND  # behind it there may be whole ones
+            behind = (
+                example[:KEY] if algorithm in ALGORITHMS else algorithm + BEHIND
+            )  # behind it there may be whole ones
             continue
         behind = stored.kind + BEHIND
         found.append(stored)
         if len(found) == MOST:
             break
-    logger.warning("accounts have hashes of %s kinds or more, or many damaged ones: unknown names cost none of the others", MOST)
+    logger.warning(
+        "accounts have hashes of %s kinds or more, or many damaged ones: unknown names cost none of the others",
+        MOST,
+    )
     return found
 
 
@@ -164,7 +183,9 @@ def _first_behind(text: str) -> str | None:
     collation = '"C"' if connection.vendor == "postgresql" else "BINARY"
     key = f"substr(password, 1, {KEY}) COLLATE {collation}"
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT password FROM accounts_user WHERE {key} > %s ORDER BY {key} LIMIT 1", [text])  # noqa: S608 (our own words)
+        cursor.execute(
+            f"SELECT password FROM accounts_user WHERE {key} > %s ORDER BY {key} LIMIT 1", [text]
+        )  # noqa: S608 (our own words)
         row = cursor.fetchone()
     return str(row[0]) if row else None
 
@@ -178,18 +199,27 @@ def _counted(found: Sequence[Stored]) -> tuple[Share, ...]:
     """
     if not found:
         return ()
-    sums = ", ".join(f"sum(CASE WHEN substr(password, 1, {len(each.kind)}) = %s THEN 1 ELSE 0 END)" for each in found)
+    sums = ", ".join(
+        f"sum(CASE WHEN substr(password, 1, {len(each.kind)}) = %s THEN 1 ELSE 0 END)"
+        for each in found
+    )
     which, ids = _sample()
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {sums} FROM accounts_user {which}", [*(each.kind for each in found), *ids])  # noqa: S608 (our own words)
+        cursor.execute(
+            f"SELECT {sums} FROM accounts_user {which}", [*(each.kind for each in found), *ids]
+        )  # noqa: S608 (our own words)
         counts: Iterable[int | None] = cursor.fetchone()
-    return tuple(Share(each, max(float(count or 0), 0.5)) for each, count in zip(found, counts, strict=True))
+    return tuple(
+        Share(each, max(float(count or 0), 0.5)) for each, count in zip(found, counts, strict=True)
+    )
 
 
 def _sample() -> tuple[str, list[Any]]:
     """The condition for the accounts that are counted, and its parameters. Ids may have gaps, so the rows say how many there are."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM (SELECT 1 FROM accounts_user LIMIT %s) AS counted", [ALL + 1])
+        cursor.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM accounts_user LIMIT %s) AS counted", [ALL + 1]
+        )
         if int(cursor.fetchone()[0]) <= ALL:
             return "", []
         cursor.execute("SELECT max(id) FROM accounts_user")

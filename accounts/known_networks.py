@@ -17,13 +17,22 @@ class KnownNetwork(models.Model):
     Sessions and the audit log hold the same address in clear, so a digest here would hide nothing.
     """
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="known_networks", db_index=False)
-    network = models.GenericIPAddressField(help_text="An IPv4 address, or the first address of an IPv6 /64.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="known_networks",
+        db_index=False,
+    )
+    network = models.GenericIPAddressField(
+        help_text="An IPv4 address, or the first address of an IPv6 /64."
+    )
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField(db_index=True)
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["user", "network"], name="one_row_per_user_and_network")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "network"], name="one_row_per_user_and_network")
+        ]
 
     def __str__(self) -> str:
         return str(self.network)

@@ -43,7 +43,10 @@ class LoginAttempt:
 
     @property
     def from_known_network(self) -> bool:
-        return self.last_seen_at is not None and now() - self.last_seen_at < settings.KNOWN_NETWORK_LIFETIME
+        return (
+            self.last_seen_at is not None
+            and now() - self.last_seen_at < settings.KNOWN_NETWORK_LIFETIME
+        )
 
     def budgets(self) -> list[Budget]:
         """An account's budget for the network it is known from; else that of all strangers together, and that of the address.
@@ -54,7 +57,11 @@ class LoginAttempt:
         if self.from_known_network:
             return [_of_network(owner, str(self.network))]
         strangers = _of_strangers(owner)
-        return [strangers, Budget("address", self.network, settings.LOGIN_RATE_PER_ADDRESS)] if self.network else [strangers]
+        return (
+            [strangers, Budget("address", self.network, settings.LOGIN_RATE_PER_ADDRESS)]
+            if self.network
+            else [strangers]
+        )
 
 
 def account(user: User) -> str:
@@ -63,7 +70,13 @@ def account(user: User) -> str:
 
 
 def _of_strangers(owner: str) -> Budget:
-    return Budget("strangers", owner, settings.LOGIN_RATE_PER_NAME, escalates=True, long_rate=settings.LOGIN_RATE_PER_NAME_DAILY)
+    return Budget(
+        "strangers",
+        owner,
+        settings.LOGIN_RATE_PER_NAME,
+        escalates=True,
+        long_rate=settings.LOGIN_RATE_PER_NAME_DAILY,
+    )
 
 
 def _of_network(owner: str, known: str = "") -> Budget:
@@ -100,7 +113,13 @@ def _take(budget: Budget, attempt: LoginAttempt) -> Place:
     except TooManyAttempts as refusal:
         refusal.name = attempt.identifier
         if not isinstance(refusal, AttemptsUnderWay) and budget.first_refusal(refusal.retry_after):
-            audit.record(audit.Kind.THROTTLED, user=attempt.user, name=attempt.identifier, reason=refusal.reason, data=refusal.data)
+            audit.record(
+                audit.Kind.THROTTLED,
+                user=attempt.user,
+                name=attempt.identifier,
+                reason=refusal.reason,
+                data=refusal.data,
+            )
         raise
 
 
@@ -146,14 +165,18 @@ def count(budget: Reason, value: str, rate: str) -> None:
 
 def asking_for_mail() -> None:
     """Count a request for a reset mail against the address that it comes from, where that is known."""
-    if origin.current().address is None:  # a budget that all of these share would let one client shut out the others
+    if (
+        origin.current().address is None
+    ):  # a budget that all of these share would let one client shut out the others
         return
     count(Reason.RESET_MAILS, network(origin.current().address), settings.FORGOT_RATE_PER_ADDRESS)
 
 
 def record_refusal(kind: str, **about: Unpack[audit.About]) -> None:
     """Record what anybody can cause at will: of one address no more than ``ON_RECORD``, or a flood would fill it."""
-    if not _usage("refusals on record", network(origin.current().address), ON_RECORD, increment=True)["should_limit"]:
+    if not _usage(
+        "refusals on record", network(origin.current().address), ON_RECORD, increment=True
+    )["should_limit"]:
         audit.record(kind, **about)
 
 
@@ -165,7 +188,9 @@ def may_tell_of_network(user: User, network: str) -> bool:
     key = f"{account(user)} {network}"
     if _usage("mails of one network", key, "1/1d", increment=True)["should_limit"]:
         return False
-    return not _usage("mails of new networks", account(user), MAILS_OF_NETWORKS, increment=True)["should_limit"]
+    return not _usage("mails of new networks", account(user), MAILS_OF_NETWORKS, increment=True)[
+        "should_limit"
+    ]
 
 
 def mails_of_keys_left(owner: UUID) -> int | None:
@@ -180,7 +205,9 @@ def mails_of_keys_left(owner: UUID) -> int | None:
 def _usage(group: str, value: str, rate: str, *, increment: bool = False) -> dict[str, Any]:
     """The count of ``value``. Its key, and when its window ends, follow from SECRET_KEY too, so nobody else can compute them."""
     keyed = salted_hmac("accounts.limits", value, algorithm="sha256").hexdigest()
-    usage: dict[str, Any] = get_usage(None, group=group, key=lambda *_: keyed, rate=rate, increment=increment)
+    usage: dict[str, Any] = get_usage(
+        None, group=group, key=lambda *_: keyed, rate=rate, increment=increment
+    )
     return usage
 
 

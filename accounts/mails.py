@@ -44,7 +44,9 @@ def public_link(page: str, *args: str) -> str:
     return f"{settings.PUBLIC_URL}{reverse(page, args=args)}"
 
 
-def _message(name: str, mail: OutgoingMail, user: User, /, **context: Any) -> EmailMultiAlternatives:
+def _message(
+    name: str, mail: OutgoingMail, user: User, /, **context: Any
+) -> EmailMultiAlternatives:
     # Of what an operator did, their own device and address are nothing that the mail's receiver could recognise.
     by_operator = mail.contract == origin.ADMIN and mail.kind != mail.Kind.NEW_NETWORK
     context |= {
@@ -56,9 +58,13 @@ def _message(name: str, mail: OutgoingMail, user: User, /, **context: Any) -> Em
         "site_name": settings.SITE_NAME,
     }
     subject = " ".join(render_to_string(f"emails/{name}_subject.txt", context).split())
-    message = EmailMultiAlternatives(subject, render_to_string(f"emails/{name}.txt", context), to=[mail.addressee])
+    message = EmailMultiAlternatives(
+        subject, render_to_string(f"emails/{name}.txt", context), to=[mail.addressee]
+    )
     message.attach_alternative(render_to_string(f"emails/{name}.html", context), "text/html")
-    message.extra_headers["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation notice answers it
+    message.extra_headers["Auto-Submitted"] = (
+        "auto-generated"  # RFC 3834: no vacation notice answers it
+    )
     return message
 
 
@@ -67,7 +73,11 @@ def device(user_agent: str) -> str:
     found = parse(user_agent)
     browser = _known(BROWSERS, found.user_agent.family if found.user_agent else "")
     system = _known(SYSTEMS, found.os.family if found.os else "")
-    return _("%(browser)s on %(system)s") % {"browser": browser, "system": system} if browser and system else browser or system
+    return (
+        _("%(browser)s on %(system)s") % {"browser": browser, "system": system}
+        if browser and system
+        else browser or system
+    )
 
 
 def _known(names: tuple[str, ...], family: str) -> str:

@@ -39,7 +39,11 @@ if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
 
 
-ROLES = {"user": (False, False), "admin": (True, False), "super_admin": (True, True)}  # is_staff, is_superuser
+ROLES = {
+    "user": (False, False),
+    "admin": (True, False),
+    "super_admin": (True, True),
+}  # is_staff, is_superuser
 
 
 class Role:
@@ -78,26 +82,53 @@ class UserManager(BaseUserManager["User"]):
         typed = normalise(identifier)
         return (_by_email if is_address(typed) else _by_username).get(typed)
 
-    def find_from(self, identifier: str, network: str | None) -> tuple[User | None, datetime | None]:
+    def find_from(
+        self, identifier: str, network: str | None
+    ) -> tuple[User | None, datetime | None]:
         """As ``find``, and when the account was last seen on this network, in the same query."""
         typed = normalise(identifier)
-        return (_by_email_from if is_address(typed) else _by_username_from).get(typed, network) or (None, None)
+        return (_by_email_from if is_address(typed) else _by_username_from).get(typed, network) or (
+            None,
+            None,
+        )
 
 
 class User(Role, AbstractBaseUser, PermissionsMixin):
     """One person, with one name in one spelling and at most one e-mail address."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    username = IdentifierField(_("username"), max_length=150, unique=True, validators=[validate_username])
-    email = IdentifierField(_("e-mail address"), max_length=254, unique=True, null=True, blank=True, validators=[validate_email])
-    password = models.CharField(_("password"), max_length=255)  # some hashes from elsewhere are longer than Django's
+    username = IdentifierField(
+        _("username"), max_length=150, unique=True, validators=[validate_username]
+    )
+    email = IdentifierField(
+        _("e-mail address"),
+        max_length=254,
+        unique=True,
+        null=True,
+        blank=True,
+        validators=[validate_email],
+    )
+    password = models.CharField(
+        _("password"), max_length=255
+    )  # some hashes from elsewhere are longer than Django's
     name = models.CharField(_("name"), max_length=200, blank=True)
     organization = models.CharField(max_length=200, blank=True)
-    aws_region = models.CharField("AWS region", max_length=50, blank=True, validators=[validate_region])
-    language = models.CharField(max_length=10, blank=True, choices=settings.LANGUAGES, help_text="Of mails; empty: that of whoever asked.")
-    is_active = models.BooleanField("active", default=True, help_text="Switching this off ends every session at once.")
+    aws_region = models.CharField(
+        "AWS region", max_length=50, blank=True, validators=[validate_region]
+    )
+    language = models.CharField(
+        max_length=10,
+        blank=True,
+        choices=settings.LANGUAGES,
+        help_text="Of mails; empty: that of whoever asked.",
+    )
+    is_active = models.BooleanField(
+        "active", default=True, help_text="Switching this off ends every session at once."
+    )
     is_staff = models.BooleanField("admin", default=False, help_text="May work in this admin.")
-    must_change_password = models.BooleanField(default=False, help_text="No tokens until a new password was chosen.")
+    must_change_password = models.BooleanField(
+        default=False, help_text="No tokens until a new password was chosen."
+    )
     password_generated = models.BooleanField(
         default=False,
         db_default=False,  # for nodes of the release before, which do not know the column
@@ -109,7 +140,11 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
         editable=False,
         help_text="Counts what voids earlier proofs: a new password, a deactivation. A login begun before it moved does not finish.",
     )
-    erased_at = models.DateTimeField(null=True, editable=False, help_text="What is left then is an empty account that nobody can use.")
+    erased_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="What is left then is an empty account that nobody can use.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -126,16 +161,39 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         constraints: ClassVar = [
-            models.CheckConstraint(condition=models.Q(username=Lower("username")), name="user_username_lower"),
-            models.CheckConstraint(condition=~models.Q(username__contains="@") & ~models.Q(username=""), name="user_username_no_at_sign"),
-            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_lower"),
-            models.CheckConstraint(condition=models.Q(email__contains="@"), name="user_email_at_sign"),
+            models.CheckConstraint(
+                condition=models.Q(username=Lower("username")), name="user_username_lower"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(username__contains="@") & ~models.Q(username=""),
+                name="user_username_no_at_sign",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(email=Lower("email")), name="user_email_lower"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(email__contains="@"), name="user_email_at_sign"
+            ),
         ]
         indexes: ClassVar = [  # for lists of the few among the many; that of parts of names is in accounts.search
-            models.Index(fields=["username"], condition=models.Q(is_active=False), name="user_deactivated"),
-            models.Index(fields=["username"], condition=models.Q(must_change_password=True), name="user_must_change"),
-            models.Index(fields=["username"], condition=models.Q(password__startswith=UNUSABLE_PASSWORD_PREFIX), name="user_no_password"),
-            models.Index(fields=["username"], condition=models.Q(is_staff=True) | models.Q(is_superuser=True), name="user_operators"),
+            models.Index(
+                fields=["username"], condition=models.Q(is_active=False), name="user_deactivated"
+            ),
+            models.Index(
+                fields=["username"],
+                condition=models.Q(must_change_password=True),
+                name="user_must_change",
+            ),
+            models.Index(
+                fields=["username"],
+                condition=models.Q(password__startswith=UNUSABLE_PASSWORD_PREFIX),
+                name="user_no_password",
+            ),
+            models.Index(
+                fields=["username"],
+                condition=models.Q(is_staff=True) | models.Q(is_superuser=True),
+                name="user_operators",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -176,7 +234,9 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
 
         Returns how many sessions were live. Callers hold the account's row locked, as by an update in the same transaction.
         """
-        PasswordReset.objects.filter(user=self).void()  # whoever can read old mail does not get in with it
+        PasswordReset.objects.filter(
+            user=self
+        ).void()  # whoever can read old mail does not get in with it
         return self.end_sessions(why, keep=keep)
 
     def end_sessions(self, why: str, *, keep: UUID | None = None) -> int:
@@ -192,7 +252,14 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """Django's sessions, those of the admin, end with the epoch: hashing a password anew at today's cost ends none."""
-        return str(salted_hmac("accounts.User.epoch", f"{self.uuid}:{self.epoch}", secret=secret, algorithm="sha256").hexdigest())
+        return str(
+            salted_hmac(
+                "accounts.User.epoch",
+                f"{self.uuid}:{self.epoch}",
+                secret=secret,
+                algorithm="sha256",
+            ).hexdigest()
+        )
 
 
 _fields = [field.attname for field in User._meta.concrete_fields]
@@ -212,8 +279,14 @@ def _finder_from(column: str) -> CompiledQuery[tuple[User, datetime | None]]:
     """An account by a unique column, and when it was last seen on a network."""
 
     def build(typed: str, network: str) -> models.QuerySet[User, tuple[object, ...]]:
-        seen = KnownNetwork.objects.filter(user=models.OuterRef("pk"), network=network).values("last_seen_at")
-        return User.objects.filter(**{column: typed}).annotate(seen=models.Subquery(seen[:1])).values_list(*_fields, "seen")
+        seen = KnownNetwork.objects.filter(user=models.OuterRef("pk"), network=network).values(
+            "last_seen_at"
+        )
+        return (
+            User.objects.filter(**{column: typed})
+            .annotate(seen=models.Subquery(seen[:1]))
+            .values_list(*_fields, "seen")
+        )
 
     return CompiledQuery(
         build=build,
@@ -239,7 +312,9 @@ class SessionQuerySet(models.QuerySet["Session"]):
         """End these sessions and blacklist the refresh tokens that are out for them; how many were live until now."""
         live = Session.objects.filter(pk__in=list(self.live().values_list("pk", flat=True)))
         ended = live.filter(revoked_at=None).update(revoked_at=Now(), revoked_why=why)
-        blacklist(live.exclude(refresh_jti="").values("refresh_jti"))  # read last: until now a rotation may have replaced them
+        blacklist(
+            live.exclude(refresh_jti="").values("refresh_jti")
+        )  # read last: until now a rotation may have replaced them
         return ended
 
 
@@ -255,9 +330,13 @@ class Session(models.Model):
     address = models.GenericIPAddressField(null=True)
     user_agent = models.CharField(max_length=255, blank=True)
     refresh_jti = models.CharField(
-        max_length=32, blank=True, help_text="The one refresh token that is good now; empty where none was given out."
+        max_length=32,
+        blank=True,
+        help_text="The one refresh token that is good now; empty where none was given out.",
     )
-    previous_jti = models.CharField(max_length=32, blank=True, help_text="The one that rotation replaced by it.")
+    previous_jti = models.CharField(
+        max_length=32, blank=True, help_text="The one that rotation replaced by it."
+    )
     rotated_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
     revoked_why = models.CharField(max_length=100, blank=True)
@@ -277,7 +356,9 @@ class Session(models.Model):
 def blacklist(tokens: models.QuerySet[Any, Any]) -> None:
     """Put the refresh tokens with these ids on SimpleJWT's blacklist; twice is once."""
     outstanding = OutstandingToken.objects.filter(jti__in=tokens).values_list("pk", flat=True)
-    BlacklistedToken.objects.bulk_create([BlacklistedToken(token_id=pk) for pk in outstanding], ignore_conflicts=True)
+    BlacklistedToken.objects.bulk_create(
+        [BlacklistedToken(token_id=pk) for pk in outstanding], ignore_conflicts=True
+    )
 
 
 class PasswordResetQuerySet(models.QuerySet["PasswordReset"]):
@@ -299,13 +380,21 @@ class PasswordReset(models.Model):
     TRIES = 5
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="resets")
-    mail = models.ForeignKey("OutgoingMail", null=True, on_delete=models.SET_NULL, related_name="+", help_text="What it was sent with.")
+    mail = models.ForeignKey(
+        "OutgoingMail",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="What it was sent with.",
+    )
     token_digest = models.CharField(max_length=64, unique=True)
     code_digest = models.CharField(max_length=64)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(db_index=True)
     used_at = models.DateTimeField(null=True)
-    wrong_tries = models.PositiveSmallIntegerField(default=0, help_text="Wrong codes; the fifth ends the code, never the link.")
+    wrong_tries = models.PositiveSmallIntegerField(
+        default=0, help_text="Wrong codes; the fifth ends the code, never the link."
+    )
 
     objects = PasswordResetQuerySet.as_manager()
 
@@ -314,7 +403,9 @@ class PasswordReset(models.Model):
 
     def use(self, *, by_code: bool = False) -> bool:
         """Use it up, link and code; False if somebody else did so first, or it ended."""
-        usable = PasswordReset.objects.open_to_codes() if by_code else PasswordReset.objects.usable()
+        usable = (
+            PasswordReset.objects.open_to_codes() if by_code else PasswordReset.objects.usable()
+        )
         return bool(usable.filter(pk=self.pk).update(used_at=Now()))
 
 
@@ -335,15 +426,27 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
         The first of each kind is found in the index, and the next mail is one of those.
         """
         due = self.due().values("pk")
-        firsts: list[Any] = [models.Subquery(due.filter(kind=kind)[:1]) for kind in OutgoingMail.Kind]
-        awaited = [models.When(kind=kind, then=place) for place, kind in enumerate([OutgoingMail.Kind.RESET, OutgoingMail.Kind.INVITATION])]
+        firsts: list[Any] = [
+            models.Subquery(due.filter(kind=kind)[:1]) for kind in OutgoingMail.Kind
+        ]
+        awaited = [
+            models.When(kind=kind, then=place)
+            for place, kind in enumerate([OutgoingMail.Kind.RESET, OutgoingMail.Kind.INVITATION])
+        ]
         precedence = models.Case(*awaited, default=len(awaited))
-        return self.select_related("user").filter(pk__in=firsts).order_by(precedence, "next_try_at").first()
+        return (
+            self.select_related("user")
+            .filter(pk__in=firsts)
+            .order_by(precedence, "next_try_at")
+            .first()
+        )
 
     def between_tries(self) -> OutgoingMailQuerySet:
         """Mails that wait for their next try, and that no worker is sending."""
         at = now()
-        return self.waiting().filter(models.Q(claimed_until=None) | models.Q(claimed_until__lte=at), next_try_at__gt=at)
+        return self.waiting().filter(
+            models.Q(claimed_until=None) | models.Q(claimed_until__lte=at), next_try_at__gt=at
+        )
 
     def outdated(self) -> OutgoingMailQuerySet:
         """Failed resets so old that their link would have expired: whoever asked for one expects it no more."""
@@ -357,7 +460,11 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
         """Put what failed back into the queue, for another day."""
         at = now()
         return self.repeatable().update(
-            fate=OutgoingMail.Fate.WAITING, closed_at=None, next_try_at=at, give_up_at=at + timedelta(days=1), tries=0
+            fate=OutgoingMail.Fate.WAITING,
+            closed_at=None,
+            next_try_at=at,
+            give_up_at=at + timedelta(days=1),
+            tries=0,
         )
 
     def send_now(self) -> int:
@@ -388,8 +495,14 @@ class OutgoingMail(models.Model):
         FAILED = "failed", "Failed"
 
     kind = KindField(max_length=20, choices=Kind.choices)
-    typed = models.CharField(max_length=254, blank=True, help_text="The name or address that somebody typed; nobody was looked up then.")
-    user = models.ForeignKey(User, null=True, blank=True, on_delete=models.CASCADE, related_name="mails")
+    typed = models.CharField(
+        max_length=254,
+        blank=True,
+        help_text="The name or address that somebody typed; nobody was looked up then.",
+    )
+    user = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.CASCADE, related_name="mails"
+    )
     fate = models.CharField(max_length=10, choices=Fate.choices, default=Fate.WAITING)
     recipient = models.CharField(max_length=254, blank=True)
     language = models.CharField(max_length=10, blank=True)
@@ -400,17 +513,25 @@ class OutgoingMail(models.Model):
     created_at = models.DateTimeField()
     next_try_at = models.DateTimeField()
     give_up_at = models.DateTimeField()
-    claimed_until = models.DateTimeField(null=True, blank=True, help_text="Until then a worker is sending it, unless it died.")
+    claimed_until = models.DateTimeField(
+        null=True, blank=True, help_text="Until then a worker is sending it, unless it died."
+    )
     tries = models.PositiveIntegerField(default=0)
     closed_at = models.DateTimeField(null=True, blank=True)
-    error = models.CharField(max_length=500, blank=True, help_text="What the mail server said last.")
+    error = models.CharField(
+        max_length=500, blank=True, help_text="What the mail server said last."
+    )
     data = models.JSONField(default=dict, blank=True)
 
     objects = OutgoingMailQuerySet.as_manager()
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["kind", "next_try_at"], condition=models.Q(closed_at=None), name="outgoing_mail_due_of_kind"),
+            models.Index(
+                fields=["kind", "next_try_at"],
+                condition=models.Q(closed_at=None),
+                name="outgoing_mail_due_of_kind",
+            ),
             models.Index(fields=["kind", "id"], name="outgoing_mail_of_kind"),
             models.Index(fields=["typed"], name="outgoing_mail_typed"),
             models.Index(fields=["user", "created_at"]),
@@ -422,12 +543,21 @@ class OutgoingMail(models.Model):
 
     def origin(self) -> Origin:
         """Where it was asked for."""
-        return Origin(address=self.address, user_agent=self.user_agent, request_id=self.request_id, contract=self.contract)
+        return Origin(
+            address=self.address,
+            user_agent=self.user_agent,
+            request_id=self.request_id,
+            contract=self.contract,
+        )
 
     @property
     def is_between_tries(self) -> bool:
         at = now()
-        return self.closed_at is None and self.next_try_at > at and not (self.claimed_until and self.claimed_until > at)
+        return (
+            self.closed_at is None
+            and self.next_try_at > at
+            and not (self.claimed_until and self.claimed_until > at)
+        )
 
     @property
     def is_outdated(self) -> bool:
@@ -454,7 +584,9 @@ class OutgoingMail(models.Model):
         self.fate, self.closed_at, self.recipient = fate, now(), self.addressee
         self.error = self.error if fate == self.Fate.FAILED else ""
         self.claimed_until = None
-        self.save(update_fields=["fate", "closed_at", "claimed_until", "recipient", "error", "user"])
+        self.save(
+            update_fields=["fate", "closed_at", "claimed_until", "recipient", "error", "user"]
+        )
 
     def fail(self, error: str) -> None:
         self.error = error
@@ -463,7 +595,9 @@ class OutgoingMail(models.Model):
     def put_off(self, error: str) -> None:
         """Try again after twice the last pause, from 15 s up to an hour; give up after a day."""
         self.error = error
-        self.next_try_at = now() + min(timedelta(seconds=15 * 2 ** min(self.tries - 1, 10)), timedelta(hours=1))
+        self.next_try_at = now() + min(
+            timedelta(seconds=15 * 2 ** min(self.tries - 1, 10)), timedelta(hours=1)
+        )
         if self.next_try_at > self.give_up_at:
             return self.close(self.Fate.FAILED)
         self.claimed_until = None
@@ -483,11 +617,17 @@ class SigningKey(models.Model):
     private = models.TextField(help_text="PKCS #8 or raw secret, encrypted.", editable=False)
     use = models.CharField(max_length=10, choices=Use.choices)
     created_at = models.DateTimeField(auto_now_add=True)
-    retires_at = models.DateTimeField(null=True, help_text="When the last token that it signed has expired.")
+    retires_at = models.DateTimeField(
+        null=True, help_text="When the last token that it signed has expired."
+    )
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["use"], condition=models.Q(use__in=["next", "current"]), name="one_signing_key_per_use"),
+            models.UniqueConstraint(
+                fields=["use"],
+                condition=models.Q(use__in=["next", "current"]),
+                name="one_signing_key_per_use",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -41,7 +41,9 @@ def may_run(operator: User) -> bool:
 
 def may_edit(operator: User, person: User) -> bool:
     """Admins work with users; super admins also with admins; nobody with what is left of a person who was erased."""
-    return person.erased_at is None and (may_run(operator) or (may_enter(operator) and not person.is_admin))
+    return person.erased_at is None and (
+        may_run(operator) or (may_enter(operator) and not person.is_admin)
+    )
 
 
 def may(operator: User, act: Act, person: User) -> bool:
@@ -84,7 +86,9 @@ class Act:
     dangerous: bool = False
     super_only: bool = False
     on_oneself: bool = False
-    records: bool = False  # ``perform`` takes the operator and the reason too, and itself puts it on record
+    records: bool = (
+        False  # ``perform`` takes the operator and the reason too, and itself puts it on record
+    )
 
 
 @dataclass(frozen=True)
@@ -112,10 +116,14 @@ def judge(act: Act, *, operator: User, people: QuerySet[User]) -> Verdict:
 
 def fits(act: Act, person: User) -> bool:
     """Whether there is anything to do to this account, as it was read; who may do it is another question."""
-    return act.fits(person) and (act.among is None or act.among(User.objects.filter(pk=person.pk)).exists())
+    return act.fits(person) and (
+        act.among is None or act.among(User.objects.filter(pk=person.pk)).exists()
+    )
 
 
-def carry_out(act: Act, *, operator: User, person: User, reason: str = "", **choices: str) -> Outcome | None:
+def carry_out(
+    act: Act, *, operator: User, person: User, reason: str = "", **choices: str
+) -> Outcome | None:
     """Do it and put it on record, by what the database says of both accounts at this moment; None if there was nothing to do.
 
     ``NotPermitted``, itself an event of the trail; ``MissingReason`` where a dangerous act comes without.
@@ -128,10 +136,20 @@ def carry_out(act: Act, *, operator: User, person: User, reason: str = "", **cho
             raise MissingReason(act.name)
         if not fits(act, person):
             return None
-        outcome = act.perform(person, **choices, **({"actor": operator, "reason": reason} if act.records else {}))
+        outcome = act.perform(
+            person, **choices, **({"actor": operator, "reason": reason} if act.records else {})
+        )
         if outcome and not act.records:
             code, data, session = outcome.reason or "", outcome.data, outcome.session
-            audit.record(act.kind, user=person, actor=operator, session=session, reason=code, data=data, note=reason)
+            audit.record(
+                act.kind,
+                user=person,
+                actor=operator,
+                session=session,
+                reason=code,
+                data=data,
+                note=reason,
+            )
         return outcome
 
 
@@ -141,7 +159,9 @@ def refusals_on_record(operator: User, person: User | None = None) -> Iterator[N
     try:
         yield
     except NotPermitted as refusal:
-        audit.record_as_called_now(Kind.ACT_REFUSED, user=person, actor=operator, reason=refusal.reason, data=refusal.data)
+        audit.record_as_called_now(
+            Kind.ACT_REFUSED, user=person, actor=operator, reason=refusal.reason, data=refusal.data
+        )
         raise
 
 
@@ -149,7 +169,9 @@ def _hold(operator: User, person: User, others: Q = NOBODY) -> tuple[User, User]
     """Both accounts as they are now, locked in one order, and at once with all others: of two super admins who demote each other, one
     comes second, and nobody who has locked some waits for one that stands before them.
     """
-    concerned = User.objects.select_for_update(no_key=True).filter(Q(pk__in={operator.pk, person.pk}) | others)
+    concerned = User.objects.select_for_update(no_key=True).filter(
+        Q(pk__in={operator.pk, person.pk}) | others
+    )
     held = {user.pk: user for user in concerned.order_by("pk")}
     if not {operator.pk, person.pk} <= held.keys():
         raise NotPermitted(reason=Reason.NO_SUCH_ACCOUNT)
@@ -197,12 +219,20 @@ def edit(person: User, *, operator: User, changed: list[str]) -> None:
         if not values:
             return
         User.objects.filter(pk=person.pk).update(**values, updated_at=now())
-        audit.record(Kind.ACCOUNT_CHANGED, user=person, actor=held, reason=Reason.FIELDS, data={"fields": list(values)})
+        audit.record(
+            Kind.ACCOUNT_CHANGED,
+            user=person,
+            actor=held,
+            reason=Reason.FIELDS,
+            data={"fields": list(values)},
+        )
 
 
 def end_session(session: Session, *, operator: User, reason: str = "") -> Outcome | None:
     """End one session of somebody's; None if it had ended already."""
-    return carry_out(END_SESSION, operator=operator, person=session.user, reason=reason, session=str(session.pk))
+    return carry_out(
+        END_SESSION, operator=operator, person=session.user, reason=reason, session=str(session.pk)
+    )
 
 
 def _invite(person: User) -> Outcome:
@@ -217,18 +247,29 @@ def _send_reset(person: User) -> Outcome:
 
 def _send_mail_again(person: User, mail: str) -> Outcome | None:
     found = OutgoingMail.objects.filter(pk=int(mail), user=person)
-    return Outcome(Reason.MAIL, {"mail": int(mail), "kind": found.get().kind}) if found.send_again() else None
+    return (
+        Outcome(Reason.MAIL, {"mail": int(mail), "kind": found.get().kind})
+        if found.send_again()
+        else None
+    )
 
 
 def _send_mail_now(person: User, mail: str) -> Outcome | None:
     found = OutgoingMail.objects.filter(pk=int(mail), user=person)
-    return Outcome(Reason.MAIL, {"mail": int(mail), "kind": found.get().kind}) if found.send_now() else None
+    return (
+        Outcome(Reason.MAIL, {"mail": int(mail), "kind": found.get().kind})
+        if found.send_now()
+        else None
+    )
 
 
 def _send_fresh_reset(person: User, mail: str) -> Outcome | None:
     """In place of one that was asked for long ago and failed; none if another one is on its way."""
     mails = OutgoingMail.objects.filter(user=person)
-    if not mails.outdated().filter(pk=int(mail)).exists() or mails.waiting().filter(kind=outbox.Kind.RESET).exists():
+    if (
+        not mails.outdated().filter(pk=int(mail)).exists()
+        or mails.waiting().filter(kind=outbox.Kind.RESET).exists()
+    ):
         return None
     return _send_reset(person)
 
@@ -295,7 +336,11 @@ def _change_role(person: User, role: str) -> Outcome | None:
 def _change_identifiers(person: User, username: str, email: str, shown: str = "") -> Outcome | None:
     """Sessions, keys and the password go on: it is the same person."""
     changes = identifier_changes.change(person, username, email, shown=shown)
-    return Outcome(Reason.IDENTIFIERS, {name: list(change) for name, change in changes.items()}) if changes else None
+    return (
+        Outcome(Reason.IDENTIFIERS, {name: list(change) for name, change in changes.items()})
+        if changes
+        else None
+    )
 
 
 def _erase(person: User, *, actor: User, reason: str) -> Outcome:
@@ -313,14 +358,27 @@ def _locked(person: User) -> bool:
 
 def _logged_in(people: QuerySet[User]) -> QuerySet[User]:
     """Whoever has a live session, or may have one of the admin, which no row of ours tells of."""
-    return people.filter(Q(is_staff=True) | Exists(Session.objects.live().filter(user=OuterRef("pk"))))
+    return people.filter(
+        Q(is_staff=True) | Exists(Session.objects.live().filter(user=OuterRef("pk")))
+    )
 
 
-INVITE = Act(name="invite", kind=Kind.INVITED, perform=_invite, fits=lambda person: _reachable(person) and not person.has_usable_password())
+INVITE = Act(
+    name="invite",
+    kind=Kind.INVITED,
+    perform=_invite,
+    fits=lambda person: _reachable(person) and not person.has_usable_password(),
+)
 SEND_RESET = Act(name="send_reset", kind=Kind.RESET_SENT, perform=_send_reset, fits=_reachable)
-SEND_MAIL_AGAIN = Act(name="send_again", kind=Kind.MAIL_SENT_AGAIN, perform=_send_mail_again, on_oneself=True)
-SEND_MAIL_NOW = Act(name="send_now", kind=Kind.MAIL_SENT_AGAIN, perform=_send_mail_now, on_oneself=True)
-SEND_FRESH_RESET = Act(name="send_fresh_reset", kind=Kind.RESET_SENT, perform=_send_fresh_reset, fits=_reachable)
+SEND_MAIL_AGAIN = Act(
+    name="send_again", kind=Kind.MAIL_SENT_AGAIN, perform=_send_mail_again, on_oneself=True
+)
+SEND_MAIL_NOW = Act(
+    name="send_now", kind=Kind.MAIL_SENT_AGAIN, perform=_send_mail_now, on_oneself=True
+)
+SEND_FRESH_RESET = Act(
+    name="send_fresh_reset", kind=Kind.RESET_SENT, perform=_send_fresh_reset, fits=_reachable
+)
 GIVE_TEMPORARY_PASSWORD = Act(
     name="temporary_password",
     kind=Kind.TEMPORARY_PASSWORD,
@@ -335,10 +393,30 @@ FORCE_CHANGE = Act(
     fits=lambda person: person.has_usable_password() and not person.must_change_password,
 )
 UNLOCK = Act(name="unlock", kind=Kind.UNLOCKED, perform=_unlock, fits=_locked)
-END_SESSIONS = Act(name="end_sessions", kind=Kind.SESSIONS_ENDED, perform=_end_sessions, among=_logged_in, on_oneself=True)
-END_SESSION = Act(name="end_session", kind=Kind.SESSIONS_ENDED, perform=_end_session, on_oneself=True)
-DEACTIVATE = Act(name="deactivate", kind=Kind.DEACTIVATED, perform=_deactivate, fits=lambda person: person.is_active, dangerous=True)
-REACTIVATE = Act(name="reactivate", kind=Kind.REACTIVATED, perform=_reactivate, fits=lambda person: not person.is_active, dangerous=True)
+END_SESSIONS = Act(
+    name="end_sessions",
+    kind=Kind.SESSIONS_ENDED,
+    perform=_end_sessions,
+    among=_logged_in,
+    on_oneself=True,
+)
+END_SESSION = Act(
+    name="end_session", kind=Kind.SESSIONS_ENDED, perform=_end_session, on_oneself=True
+)
+DEACTIVATE = Act(
+    name="deactivate",
+    kind=Kind.DEACTIVATED,
+    perform=_deactivate,
+    fits=lambda person: person.is_active,
+    dangerous=True,
+)
+REACTIVATE = Act(
+    name="reactivate",
+    kind=Kind.REACTIVATED,
+    perform=_reactivate,
+    fits=lambda person: not person.is_active,
+    dangerous=True,
+)
 CHANGE_IDENTIFIERS = Act(
     name="change_identifiers",
     kind=Kind.IDENTIFIERS_CHANGED,
@@ -346,7 +424,13 @@ CHANGE_IDENTIFIERS = Act(
     dangerous=True,
     on_oneself=True,
 )
-CHANGE_ROLE = Act(name="change_role", kind=Kind.ROLE_CHANGED, perform=_change_role, dangerous=True, super_only=True)
+CHANGE_ROLE = Act(
+    name="change_role",
+    kind=Kind.ROLE_CHANGED,
+    perform=_change_role,
+    dangerous=True,
+    super_only=True,
+)
 ERASE = Act(
     name="erase",
     kind=Kind.ERASED,

@@ -17,7 +17,9 @@ Kind = OutgoingMail.Kind
 insert = CompiledInsert(OutgoingMail)
 
 
-def put(kind: str, *, typed: str = "", user: User | None = None, user_id: int | None = None, **data: Any) -> None:
+def put(
+    kind: str, *, typed: str = "", user: User | None = None, user_id: int | None = None, **data: Any
+) -> None:
     """Ask for a mail, to ``user`` (or ``user_id``), or to whoever ``typed`` will turn out to name; ``EmailDisabled`` where none is sent.
 
     ``data`` is for its template, and no place for secrets.
@@ -27,7 +29,9 @@ def put(kind: str, *, typed: str = "", user: User | None = None, user_id: int | 
     insert(**row(kind, typed=typed, user=user, user_id=user_id, **data))
 
 
-def row(kind: str, *, typed: str = "", user: User | None = None, user_id: int | None = None, **data: Any) -> dict[str, Any]:
+def row(
+    kind: str, *, typed: str = "", user: User | None = None, user_id: int | None = None, **data: Any
+) -> dict[str, Any]:
     """The row of a mail, for ``insert``, with what is known of the request under way."""
     here, at = origin.current(), now()
     return {
@@ -49,5 +53,7 @@ def row(kind: str, *, typed: str = "", user: User | None = None, user_id: int | 
 def _preferred(languages: str) -> str:
     """The first language of an Accept-Language header that mails are written in; empty if there is none."""
     offered = dict(settings.LANGUAGES)
-    codes = (code.partition("-")[0] for code, quality in parse_accept_lang_header(languages) if quality)
+    codes = (
+        code.partition("-")[0] for code, quality in parse_accept_lang_header(languages) if quality
+    )
     return next((code for code in codes if code in offered), "")

@@ -102,7 +102,12 @@ class FormPage(Page, FormView):  # type: ignore[type-arg]
 
     def refuse_while_busy(self, form: PageForm, refusal: HashingOverloaded) -> HttpResponse:
         refusals.remember(refusal, 503, "to try again in a moment")
-        form.refuse(None, _("Too many people are signing in just now. Nothing was changed. Please send the form again in a moment."))
+        form.refuse(
+            None,
+            _(
+                "Too many people are signing in just now. Nothing was changed. Please send the form again in a moment."
+            ),
+        )
         response = self.form_invalid(form, status=503)
         response.headers["Retry-After"] = "1"
         return response
@@ -110,7 +115,12 @@ class FormPage(Page, FormView):  # type: ignore[type-arg]
 
 def change_required() -> SafeString:
     """Return the refusal of a right password that has to be replaced, with a link to the page for that."""
-    return format_html('{} <a href="{}">{}</a>', _("Password change required."), reverse("change-password"), _("Choose a new one."))
+    return format_html(
+        '{} <a href="{}">{}</a>',
+        _("Password change required."),
+        reverse("change-password"),
+        _("Choose a new one."),
+    )
 
 
 class Forgot(FormPage):
@@ -176,7 +186,9 @@ class ChangePassword(FormPage):
 
     def act(self, asked: dict[str, Any]) -> None:
         with limits.login_attempt(asked["identifier"]):
-            user = passwords.change_with_password(asked["identifier"], asked["current"], asked["password"])
+            user = passwords.change_with_password(
+                asked["identifier"], asked["current"], asked["password"]
+            )
         if self.request.user == user:
             update_session_auth_hash(self.request, user)
 
@@ -196,7 +208,13 @@ def keep_private(response: Response) -> Response:
 def remember_token(response: HttpResponse, token: str) -> HttpResponse:
     lifetime = settings.RESET_LIFETIME if token else 0
     response.set_cookie(
-        TOKEN, token, max_age=lifetime, path=reverse("reset"), secure=settings.SECURE_COOKIES, httponly=True, samesite="Lax"
+        TOKEN,
+        token,
+        max_age=lifetime,
+        path=reverse("reset"),
+        secure=settings.SECURE_COOKIES,
+        httponly=True,
+        samesite="Lax",
     )
     return response
 

@@ -28,7 +28,9 @@ def read_json(body: bytes) -> Any:
     A byte order mark before it is ignored (RFC 8259, 8.1).
     """
     try:
-        return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_object, parse_constant=_constant)
+        return json.loads(
+            body.decode("utf-8-sig"), object_pairs_hook=_object, parse_constant=_constant
+        )
     except (ValueError, RecursionError) as error:
         raise ParseError("Malformed JSON") from error
 
@@ -36,7 +38,12 @@ def read_json(body: bytes) -> Any:
 def read_form(body: bytes) -> dict[str, str]:
     """The fields of a urlencoded form in UTF-8, each of them once (RFC 6749, 3.2)."""
     try:
-        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+        pairs = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=MOST_FIELDS,
+        )
         return _object(pairs)
     except ValueError as error:
         raise ParseError("Malformed form data") from error
@@ -51,7 +58,9 @@ def is_form(request: Request) -> bool:
     """Whether a request's body, read already, was a form."""
     if request.content_type.lower().startswith("multipart/"):
         return True
-    return request.content_type.lower().startswith("application/x-www-form-urlencoded") and not looks_like_json(request.body)
+    return request.content_type.lower().startswith(
+        "application/x-www-form-urlencoded"
+    ) and not looks_like_json(request.body)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

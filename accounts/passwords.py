@@ -49,7 +49,11 @@ def authenticate(identifier: str, password: str, attempt: LoginAttempt | None = 
         return user
     if user is None:
         raise _recorded(UnknownAccount(Reason.NO_SUCH_ACCOUNT), identifier)
-    raise _recorded(InvalidCredentials(Reason.ACCOUNT_INACTIVE if checked.right else _objection(checked)), identifier, user)
+    raise _recorded(
+        InvalidCredentials(Reason.ACCOUNT_INACTIVE if checked.right else _objection(checked)),
+        identifier,
+        user,
+    )
 
 
 def _objection(checked: kinds.Checked) -> Reason:
@@ -90,9 +94,15 @@ def make_reset(user: User, mail: OutgoingMail | None = None) -> Proof:
     An invitation lasts longer, is nothing that anybody may ask for, and has no code: nobody can use it up by guessing.
     """
     _hold(user.pk)
-    user.refresh_from_db(fields=["email"])  # an operator may have changed it since: what is made from now on goes to the new one
+    user.refresh_from_db(
+        fields=["email"]
+    )  # an operator may have changed it since: what is made from now on goes to the new one
     invited = mail is not None and mail.kind == outbox.Kind.INVITATION
-    others = user.resets.filter(created_at__gt=now() - timedelta(hours=1)).exclude(mail=mail).exclude(code_digest="")
+    others = (
+        user.resets.filter(created_at__gt=now() - timedelta(hours=1))
+        .exclude(mail=mail)
+        .exclude(code_digest="")
+    )
     if mail and not invited and others.values("mail").distinct().count() >= PER_HOUR:
         raise TooManyResets(Reason.RESET_MAILS, data={"limit": PER_HOUR, "seconds": 3600})
     token = secrets.token_urlsafe(32)
@@ -117,7 +127,12 @@ def replace_resets(reset: PasswordReset) -> None:
 
 def find_reset(token: str) -> PasswordReset:
     """The usable case of this token; asking uses nothing up, since mail scanners open links."""
-    reset = PasswordReset.objects.usable().select_related("user").filter(token_digest=_token_digest(token), user__is_active=True).first()
+    reset = (
+        PasswordReset.objects.usable()
+        .select_related("user")
+        .filter(token_digest=_token_digest(token), user__is_active=True)
+        .first()
+    )
     if reset is None:
         raise _refused_reset(token)
     return reset
@@ -125,7 +140,11 @@ def find_reset(token: str) -> PasswordReset:
 
 def _refused_reset(token: str) -> InvalidReset:
     """What is wrong with a token that opens nothing."""
-    reset = PasswordReset.objects.select_related("user").filter(token_digest=_token_digest(token)).first()
+    reset = (
+        PasswordReset.objects.select_related("user")
+        .filter(token_digest=_token_digest(token))
+        .first()
+    )
     if reset is None:
         return InvalidReset(Reason.NO_SUCH_LINK)
     objections = {
@@ -133,7 +152,9 @@ def _refused_reset(token: str) -> InvalidReset:
         Reason.LINK_USED: reset.used_at is not None,
         Reason.LINK_EXPIRED: True,
     }
-    return InvalidReset(next(why for why, holds in objections.items() if holds), name=reset.user.username)
+    return InvalidReset(
+        next(why for why, holds in objections.items() if holds), name=reset.user.username
+    )
 
 
 def reset_by_token(token: str, password: str) -> User:
@@ -152,7 +173,12 @@ def reset_by_code(identifier: str, code: str, password: str) -> User:
     user = User.objects.find(identifier)
     reset = _case_of_code(user if user and user.is_active else None, code)
     if reset is None:
-        audit.record(Kind.RESET_FAILED, user=user, name=identifier, reason=Reason.NO_SUCH_CODE if user else Reason.NO_SUCH_ACCOUNT)
+        audit.record(
+            Kind.RESET_FAILED,
+            user=user,
+            name=identifier,
+            reason=Reason.NO_SUCH_CODE if user else Reason.NO_SUCH_ACCOUNT,
+        )
         raise InvalidCode(Reason.NO_SUCH_CODE)
     return _finish(reset, password, Reason.RESET_BY_CODE, InvalidCode)
 
@@ -163,14 +189,26 @@ def _case_of_code(user: User | None, code: str) -> PasswordReset | None:
     pk, uuid = (user.pk, user.uuid) if user else (0, UUID(int=0))
     _hold(pk)
     cases = PasswordReset.objects.open_to_codes().select_related("user").filter(user_id=pk)
-    right = [_code_digest(uuid, code, secret) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
-    reset = next((case for case in cases if any(hmac.compare_digest(case.code_digest, digest) for digest in right)), None)
+    right = [
+        _code_digest(uuid, code, secret)
+        for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    ]
+    reset = next(
+        (
+            case
+            for case in cases
+            if any(hmac.compare_digest(case.code_digest, digest) for digest in right)
+        ),
+        None,
+    )
     if reset is None:
         cases.update(wrong_tries=F("wrong_tries") + 1)
     return reset
 
 
-def _finish(reset: PasswordReset, password: str, by: Reason, refusal: type[InvalidReset | InvalidCode]) -> User:
+def _finish(
+    reset: PasswordReset, password: str, by: Reason, refusal: type[InvalidReset | InvalidCode]
+) -> User:
     user = reset.user
     hashed, first = hash_new(user, password), not user.has_usable_password()
     with transaction.atomic():
@@ -288,9 +326,13 @@ def _token_digest(token: str) -> str:
 
 def _code_digest(owner: UUID, code: str, secret: str | None = None) -> str:
     """Of a secret this short a plain digest would give it away: this one needs SECRET_KEY too, or ``secret`` in its place."""
-    return salted_hmac("accounts.passwords.code", f"{owner}:{code}", secret=secret, algorithm="sha256").hexdigest()
+    return salted_hmac(
+        "accounts.passwords.code", f"{owner}:{code}", secret=secret, algorithm="sha256"
+    ).hexdigest()
 
 
-def _recorded(refusal: InvalidCredentials, identifier: str, user: User | None = None) -> InvalidCredentials:
+def _recorded(
+    refusal: InvalidCredentials, identifier: str, user: User | None = None
+) -> InvalidCredentials:
     audit.record(Kind.LOGIN_FAILED, user=user, name=identifier, reason=refusal.reason)
     return refusal

@@ -10,7 +10,15 @@ from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from accounts import seals
-from accounts.models import AuditEvent, KnownNetwork, OutgoingMail, PasswordReset, Session, SigningKey, WaitingImport
+from accounts.models import (
+    AuditEvent,
+    KnownNetwork,
+    OutgoingMail,
+    PasswordReset,
+    Session,
+    SigningKey,
+    WaitingImport,
+)
 
 BATCH = 1000  # rows of one transaction, so that no login waits long for a lock
 
@@ -31,11 +39,15 @@ def forgettable(keep: timedelta) -> list[QuerySet[Model]]:
     ]
 
 
-def prune(keep: timedelta, progress: Callable[[Iterator[int]], Iterator[int]] = iter) -> dict[str, int]:
+def prune(
+    keep: timedelta, progress: Callable[[Iterator[int]], Iterator[int]] = iter
+) -> dict[str, int]:
     """Delete what is forgettable, in batches; how many rows of each model went."""
     counts = {rows.model._meta.label: sum(progress(_delete(rows))) for rows in forgettable(keep)}
     if settings.AUDIT_RETENTION is not None:
-        counts[AuditEvent._meta.label] = sum(progress(seals.forget(now() - settings.AUDIT_RETENTION)))
+        counts[AuditEvent._meta.label] = sum(
+            progress(seals.forget(now() - settings.AUDIT_RETENTION))
+        )
     return counts
 
 

@@ -33,14 +33,19 @@ def told(code: str, data: Data, note: str = "") -> str:
 
 def length(seconds: int) -> str:
     """A length of time in words: ``a minute``, ``5 minutes``, ``24 hours``; days begin at two."""
-    unit, size = next((unit, size) for unit, size in UNITS if seconds % size == 0 and (unit != "day" or seconds > size))
+    unit, size = next(
+        (unit, size)
+        for unit, size in UNITS
+        if seconds % size == 0 and (unit != "day" or seconds > size)
+    )
     article = "an" if unit == "hour" else "a"
     return f"{seconds // size} {unit}s" if seconds != size else f"{article} {unit}"
 
 
 def _readable(data: Data) -> dict[str, Any]:
     values = {"who": "one name"} | {
-        name: ", ".join(map(str, value)) if isinstance(value, list | tuple) else value for name, value in data.items()
+        name: ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        for name, value in data.items()
     }
     return {**values, "window": length(data["seconds"])} if "seconds" in data else values
 
@@ -48,7 +53,11 @@ def _readable(data: Data) -> dict[str, Any]:
 def _ended(noun: str) -> Callable[[Data], str]:
     def clause(data: Data) -> str:
         count = data.get("count")
-        return f"{noun}s ended" if count is None else f"{count} {noun}{'' if count == 1 else 's'} ended"
+        return (
+            f"{noun}s ended"
+            if count is None
+            else f"{count} {noun}{'' if count == 1 else 's'} ended"
+        )
 
     return clause
 
@@ -59,7 +68,9 @@ def _fields(data: Data) -> str:
 
 
 def _imported(data: Data) -> str:
-    return f"from {data.get('source', 'a file')}" + (", with a password hash" if data.get("hashed") else "")
+    return f"from {data.get('source', 'a file')}" + (
+        ", with a password hash" if data.get("hashed") else ""
+    )
 
 
 def _identifiers(data: Data) -> str:
@@ -70,7 +81,9 @@ def _identifiers(data: Data) -> str:
 
 def _export(data: Data) -> str:
     hashes = "with password hashes" if data.get("hashes") else ""
-    return ", ".join(filter(None, (data.get("what") or data.get("filter"), data.get("format"), hashes)))
+    return ", ".join(
+        filter(None, (data.get("what") or data.get("filter"), data.get("format"), hashes))
+    )
 
 
 def _lost(data: Data) -> str:

@@ -73,7 +73,10 @@ class Reason(TextChoices):
     EVERY_SESSION_ENDED = "every_session_ended", "every session ended"
     MAILED_TO = "mailed_to", "mailed"  # {"address"}
     MAIL = "mail", "mail"  # {"mail": its id, "kind"}
-    IDENTIFIERS = "identifiers", "user name or address changed"  # {"username": [before, after], "email": [before, after]}
+    IDENTIFIERS = (
+        "identifiers",
+        "user name or address changed",
+    )  # {"username": [before, after], "email": [before, after]}
     ROLE = "role", "role changed"  # {"before", "after"}
     EXPORT = "export", "export"  # {"what" or "filter", "format", "hashes": true}
     NOT_PERMITTED = "not_permitted", "not permitted"  # {"act"}
@@ -88,7 +91,10 @@ class Reason(TextChoices):
     MISSING_SCOPE = "missing_scope", "scope missing"  # {"scope"}
     SCOPE_RESERVED = "scope_reserved", "scope for operators to grant"  # {"scope"}
     SCOPE_GRANTED = "scope_granted", "scope granted"  # {"key", "scope"}
-    OWNER_NO_OPERATOR = "owner_no_operator", "owner no operator any more"  # {"scope", "ended": true if no other is left}
+    OWNER_NO_OPERATOR = (
+        "owner_no_operator",
+        "owner no operator any more",
+    )  # {"scope", "ended": true if no other is left}
     TOO_MANY_KEYS = "too_many_keys", "too many keys"  # {"limit"}
     ROTATED_BEFORE = "rotated_before", "rotated before"
     SUCCESSOR_OF = "successor_of", "successor"  # {"key"}
@@ -99,7 +105,10 @@ class Reason(TextChoices):
     ADMIN_REQUIRED = "admin_required", "no admin"  # {"role", "provider"}
     NOTHING_STORED = "nothing_stored", "nothing stored"  # {"provider"}
     UNREADABLE = "unreadable", "cannot be decrypted"  # {"what", "provider"}
-    CREDENTIALS_STORED = "credentials_stored", "stored"  # {"key_id", "region", "new_secret": true or false}
+    CREDENTIALS_STORED = (
+        "credentials_stored",
+        "stored",
+    )  # {"key_id", "region", "new_secret": true or false}
     # What no other code says: the event's note has it in full
     OTHER = "other", "other"
 

@@ -19,7 +19,10 @@ from accounts.reasons import Data
 
 KEPT = timedelta(days=7)
 PLACES = 10_000  # of each of two rings; all of them together take less than ten megabytes
-ROUTINE, DOORS = "routine", "doors"  # what access tokens are refused for comes in numbers, and shall not drive out the rest
+ROUTINE, DOORS = (
+    "routine",
+    "doors",
+)  # what access tokens are refused for comes in numbers, and shall not drive out the rest
 
 
 class Refusal(NamedTuple):
@@ -81,7 +84,16 @@ def _restored(kept: Any) -> Refusal | None:
     """The refusal that is kept; None for anything else that somebody left in the cache."""
     try:
         refusal = Refusal(*kept)
-        if not all(isinstance(text, str) for text in (refusal.error, refusal.reason, refusal.name, refusal.contract, refusal.told)):
+        if not all(
+            isinstance(text, str)
+            for text in (
+                refusal.error,
+                refusal.reason,
+                refusal.name,
+                refusal.contract,
+                refusal.told,
+            )
+        ):
             return None
         return refusal._replace(
             at=datetime.fromisoformat(str(refusal.at)),

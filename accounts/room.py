@@ -26,7 +26,11 @@ from accounts.reasons import Reason
 REMEMBERED = timedelta(minutes=5)  # for how long the password is not asked again
 OVERLOADED = "overloaded"  # the code of a form's error
 REFUSED = "Wrong user name or password, or the account may not work here. Capital letters count in the password only."
-ENTERED, SEEN, PASSWORD_GIVEN = "entered_at", "seen_at", "password_given_at"  # keys of the browser's session
+ENTERED, SEEN, PASSWORD_GIVEN = (
+    "entered_at",
+    "seen_at",
+    "password_given_at",
+)  # keys of the browser's session
 
 
 class LoginForm(AdminAuthenticationForm):
@@ -46,9 +50,14 @@ class LoginForm(AdminAuthenticationForm):
                     sign_ins.note(attempt, self.user_cache)
                 return cleaned
         except TooManyAttempts as refusal:
-            raise ValidationError(f"Too many login attempts. {try_again(refusal)}", code="throttled") from refusal
+            raise ValidationError(
+                f"Too many login attempts. {try_again(refusal)}", code="throttled"
+            ) from refusal
         except HashingOverloaded as refusal:
-            raise ValidationError("Too many people are signing in just now. Please try again in a moment.", code=OVERLOADED) from refusal
+            raise ValidationError(
+                "Too many people are signing in just now. Please try again in a moment.",
+                code=OVERLOADED,
+            ) from refusal
         except InvalidCredentials as refusal:
             raise self.get_invalid_login_error() from refusal
 
@@ -63,12 +72,24 @@ class LoginForm(AdminAuthenticationForm):
     def confirm_login_allowed(self, user: Any) -> None:
         """Whoever gave the right password and is not let in all the same is on record like a wrong one."""
         if not operators.may_enter(user):
-            reason = Reason.NOT_AN_OPERATOR if not user.is_staff else Reason.PASSWORD_CHANGE_REQUIRED
-            audit.record(audit.Kind.LOGIN_FAILED, user=user, name=self.cleaned_data["username"], reason=reason)
+            reason = (
+                Reason.NOT_AN_OPERATOR if not user.is_staff else Reason.PASSWORD_CHANGE_REQUIRED
+            )
+            audit.record(
+                audit.Kind.LOGIN_FAILED,
+                user=user,
+                name=self.cleaned_data["username"],
+                reason=reason,
+            )
         super().confirm_login_allowed(user)
         if user.must_change_password:
-            change = format_html('<a href="{}">{}</a>', reverse("change-password"), _("Choose a new one."))
-            raise ValidationError(format_html("{} {}", _("Password change required."), change), code="password_change_required")
+            change = format_html(
+                '<a href="{}">{}</a>', reverse("change-password"), _("Choose a new one.")
+            )
+            raise ValidationError(
+                format_html("{} {}", _("Password change required."), change),
+                code="password_change_required",
+            )
 
 
 def try_again(refusal: TooManyAttempts) -> str:
@@ -76,7 +97,9 @@ def try_again(refusal: TooManyAttempts) -> str:
     return f"Please try again in {minutes} min."
 
 
-first_page: list[Callable[[User], dict[str, Any]]] = []  # what it shows to an operator; those who know register it
+first_page: list[
+    Callable[[User], dict[str, Any]]
+] = []  # what it shows to an operator; those who know register it
 
 
 class OperatorsSite(admin.AdminSite):
@@ -88,9 +111,14 @@ class OperatorsSite(admin.AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         return isinstance(request.user, User) and operators.may_enter(request.user)
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
         shown = [part(request.user) for part in first_page if isinstance(request.user, User)]
-        return super().index(request, {name: value for part in shown for name, value in part.items()} | (extra_context or {}))
+        return super().index(
+            request,
+            {name: value for part in shown for name, value in part.items()} | (extra_context or {}),
+        )
 
     def app_index(  # type: ignore[override]  # of the stubs
         self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
@@ -99,7 +127,10 @@ class OperatorsSite(admin.AdminSite):
         return redirect("admin:index")
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        return [{**app, "app_url": reverse("admin:index")} for app in super().get_app_list(request, app_label)]
+        return [
+            {**app, "app_url": reverse("admin:index")}
+            for app in super().get_app_list(request, app_label)
+        ]
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         guarded = super().admin_view(view, cacheable)
@@ -112,7 +143,9 @@ class OperatorsSite(admin.AdminSite):
 
         return entered
 
-    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         origin.current().contract = origin.ADMIN
         keep_session(request)
         response = super().login(request, extra_context)
@@ -142,7 +175,11 @@ def keep_session(request: HttpRequest) -> None:
 def end_session(request: HttpRequest, why: Reason) -> None:
     if isinstance(request.user, User):
         audit.record(audit.Kind.LOGOUT, user=request.user, reason=why)
-        messages.info(request, f"You were {reason_texts.text(why, {})}. Please sign in again.", fail_silently=True)
+        messages.info(
+            request,
+            f"You were {reason_texts.text(why, {})}. Please sign in again.",
+            fail_silently=True,
+        )
     request.session.flush()
     request.user = AnonymousUser()
 

@@ -17,7 +17,9 @@ class AuditSeal(models.Model):
     rows = models.BinaryField(help_text="Of each event its id and a digest of its columns.")
     previous = models.BinaryField(help_text="The digest of the seal before.")
     digest = models.BinaryField()
-    token = models.BinaryField(help_text="What only the holder of the key knows of this number: the database asks for it.")
+    token = models.BinaryField(
+        help_text="What only the holder of the key knows of this number: the database asks for it."
+    )
     next_lock = models.BinaryField(help_text="The SHA-256 of the token of the next seal.")
 
     def __str__(self) -> str:
@@ -32,7 +34,9 @@ class ErasedValue(models.Model):
     digest = models.BinaryField()
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["event_id", "field"], name="one_erased_value_per_field")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["event_id", "field"], name="one_erased_value_per_field")
+        ]
 
     def __str__(self) -> str:
         return f"{self.field} of event {self.event_id}"
@@ -47,7 +51,9 @@ class SealKey(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints: ClassVar = [models.CheckConstraint(condition=models.Q(id=1), name="one_key_of_the_seals")]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(id=1), name="one_key_of_the_seals")
+        ]
 
     def __str__(self) -> str:
         return "the key of the seals"

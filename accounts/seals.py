@@ -33,7 +33,9 @@ from accounts.reasons import Reason
 FIXED = ("at", "kind", "session", "contract", "request_id", "reason")
 PERSONAL = ("user_id", "actor_id", "name", "address", "data", "note")  # what an erasure may replace
 MOST = 1000  # events of one seal
-PATIENCE = timedelta(seconds=1)  # for which one call goes on sealing, and waits for transactions under way
+PATIENCE = timedelta(
+    seconds=1
+)  # for which one call goes on sealing, and waits for transactions under way
 KEPT = timedelta(days=90)  # the database refuses to delete an event earlier
 NOTHING = b"\0" * 32  # what the first seal is chained to
 CONTEXT = "key of the seals of the audit log"
@@ -59,8 +61,12 @@ def key() -> bytes:
     stored = SealKey.objects.filter(pk=1).first()
     if stored is None:
         secret = secrets.token_bytes(32)
-        made = SealKey(pk=1, sealed=encryption.encrypt(secret, CONTEXT), first_lock=_lock(secret, 1))
-        SealKey.objects.bulk_create([made], ignore_conflicts=True)  # of two who make one at once, one is first
+        made = SealKey(
+            pk=1, sealed=encryption.encrypt(secret, CONTEXT), first_lock=_lock(secret, 1)
+        )
+        SealKey.objects.bulk_create(
+            [made], ignore_conflicts=True
+        )  # of two who make one at once, one is first
         stored = SealKey.objects.get(pk=1)
     return _open(stored)
 
@@ -69,7 +75,9 @@ def _open(stored: SealKey) -> bytes:
     try:
         return encryption.decrypt(stored.sealed, CONTEXT)
     except encryption.InvalidToken:
-        raise UnusableSealKey(Reason.UNREADABLE, data={"what": "the key of the audit log's seals"}) from None
+        raise UnusableSealKey(
+            Reason.UNREADABLE, data={"what": "the key of the audit log's seals"}
+        ) from None
 
 
 def reencrypt() -> int:
@@ -98,7 +106,9 @@ def digest_of_event(secret: bytes, row: Row, erased: dict[str, bytes]) -> bytes:
 def digest_of_seal(secret: bytes, seal: AuditSeal) -> bytes:
     said = [seal.number, seal.after, seal.up_to, seal.last_at, seal.previous_at, seal.sealed_at]
     binary = (seal.token, seal.next_lock, seal.previous, seal.rows)
-    return hmac.digest(secret, _canonical(said) + b"".join(bytes(each) for each in binary), "sha256")
+    return hmac.digest(
+        secret, _canonical(said) + b"".join(bytes(each) for each in binary), "sha256"
+    )
 
 
 def token(secret: bytes, number: int) -> bytes:
@@ -135,7 +145,11 @@ def behind(at: datetime) -> timedelta | None:
     """Return for how long nothing has been sealed although there are events to seal; None if there are none."""
     last = AuditSeal.objects.order_by("-number")
     after, sealed_at = Subquery(last.values("up_to")[:1]), Subquery(last.values("sealed_at")[:1])
-    waiting = AuditEvent.objects.filter(pk__gt=Coalesce(after, 0)).order_by("pk").values_list("at", sealed_at)[:100]
+    waiting = (
+        AuditEvent.objects.filter(pk__gt=Coalesce(after, 0))
+        .order_by("pk")
+        .values_list("at", sealed_at)[:100]
+    )
     if not waiting:
         return None
     since: datetime = min(happened for happened, _ in waiting)
@@ -145,9 +159,14 @@ def behind(at: datetime) -> timedelta | None:
 
 def rows_between(after: int, up_to: int | None = None, most: int | None = None) -> list[Row]:
     """Return the events after one and up to another, in the order of their ids."""
-    found = AuditEvent.objects.filter(pk__gt=after, **({"pk__lte": up_to} if up_to is not None else {}))
+    found = AuditEvent.objects.filter(
+        pk__gt=after, **({"pk__lte": up_to} if up_to is not None else {})
+    )
     names = ("id", *FIXED, *PERSONAL)
-    return [Row(values[0], values[1], dict(zip(names, values, strict=True))) for values in found.order_by("pk").values_list(*names)[:most]]
+    return [
+        Row(values[0], values[1], dict(zip(names, values, strict=True)))
+        for values in found.order_by("pk").values_list(*names)[:most]
+    ]
 
 
 def erased_values(rows: Iterable[Row]) -> dict[int, dict[str, bytes]]:
@@ -239,7 +258,9 @@ def _made(secret: bytes, last: AuditSeal | None, rows: list[Row]) -> AuditSeal:
         last_at=max(row.at for row in rows),
         previous_at=last.last_at if last else None,
         sealed_at=now(),
-        rows=b"".join(ENTRY.pack(row.id, digest_of_event(secret, row, erased[row.id])) for row in rows),
+        rows=b"".join(
+            ENTRY.pack(row.id, digest_of_event(secret, row, erased[row.id])) for row in rows
+        ),
         previous=bytes(last.digest) if last else NOTHING,
         token=token(secret, number),
         next_lock=_lock(secret, number + 1),

@@ -33,11 +33,18 @@ def find(typed: str, among: QuerySet[User] | None = None) -> Found:
 
     A word shorter than three letters has to begin one of these.
     """
-    among, typed = User.objects.all() if among is None else among, typed.replace("\0", "")[:LONGEST].strip()
+    among, typed = (
+        User.objects.all() if among is None else among,
+        typed.replace("\0", "")[:LONGEST].strip(),
+    )
     events = _events(typed)
     meant = {pk for finder in finders for pk in finder(typed)}.union(_named_in(events))
     matching = trigrams.matching(PEOPLE, among, typed, MOST + 1)
-    people = among.filter(pk__in=meant.union(matching[:MOST])).alias(rank=_rank(normalise(typed))).order_by("rank", "username")
+    people = (
+        among.filter(pk__in=meant.union(matching[:MOST]))
+        .alias(rank=_rank(normalise(typed)))
+        .order_by("rank", "username")
+    )
     return Found(people, len(matching) > MOST, typed if events or refusals.recall(typed) else "")
 
 
@@ -59,8 +66,16 @@ def people(typed: str) -> QuerySet[User]:
 
 
 def _rank(identifier: str) -> Case:
-    whole, beginning = (Q(**{f"username{how}": identifier}) | Q(**{f"email{how}": identifier}) for how in ("", "__startswith"))
-    return Case(When(whole, then=0), When(beginning, then=1), default=2, output_field=models.SmallIntegerField())
+    whole, beginning = (
+        Q(**{f"username{how}": identifier}) | Q(**{f"email{how}": identifier})
+        for how in ("", "__startswith")
+    )
+    return Case(
+        When(whole, then=0),
+        When(beginning, then=1),
+        default=2,
+        output_field=models.SmallIntegerField(),
+    )
 
 
 # Ids
@@ -80,14 +95,24 @@ def by_uuid(typed: str) -> Iterable[int]:
 
 def _events(request_id: str) -> list[AuditEvent]:
     """What is on record of the request with this id, as far as it could be one."""
-    return list(AuditEvent.objects.filter(request_id=request_id)[:100]) if REQUEST_ID.fullmatch(request_id) else []
+    return (
+        list(AuditEvent.objects.filter(request_id=request_id)[:100])
+        if REQUEST_ID.fullmatch(request_id)
+        else []
+    )
 
 
 def _named_in(events: list[AuditEvent]) -> set[int]:
     """To whom these happened, who did them, and whose name or address was typed."""
     typed = {normalise(event.name) for event in events if event.name}
-    named = User.objects.filter(Q(username__in=typed) | Q(email__in=typed)).values_list("pk", flat=True) if typed else []
+    named = (
+        User.objects.filter(Q(username__in=typed) | Q(email__in=typed)).values_list("pk", flat=True)
+        if typed
+        else []
+    )
     return {pk for event in events for pk in (event.user_id, event.actor_id) if pk}.union(named)
 
 
-finders: list[Callable[[str], Iterable[int]]] = [by_uuid]  # what was typed → the keys of accounts; other apps add theirs
+finders: list[Callable[[str], Iterable[int]]] = [
+    by_uuid
+]  # what was typed → the keys of accounts; other apps add theirs

@@ -13,16 +13,33 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from accounts import audit, limits, origin, passwords, sign_ins
 from accounts.compiled import CompiledChange, CompiledInsert, CompiledQuery
 from accounts.contract import Policy
-from accounts.errors import InvalidChallenge, InvalidCredentials, InvalidRefreshToken, InvalidToken, PasswordChangeRequired
+from accounts.errors import (
+    InvalidChallenge,
+    InvalidCredentials,
+    InvalidRefreshToken,
+    InvalidToken,
+    PasswordChangeRequired,
+)
 from accounts.identifiers import normalise
 from accounts.limits import LoginAttempt
 from accounts.models import Role, Session, User
 from accounts.reasons import Data, Reason
-from accounts.tokens import AccessToken, ChallengeToken, ExpiredTokenError, IdToken, RefreshToken, TokenError
+from accounts.tokens import (
+    AccessToken,
+    ChallengeToken,
+    ExpiredTokenError,
+    IdToken,
+    RefreshToken,
+    TokenError,
+)
 
-GRACE = timedelta(seconds=10)  # in which a spent refresh token gets its successor again: a lost answer, a second tab
+GRACE = timedelta(
+    seconds=10
+)  # in which a spent refresh token gets its successor again: a lost answer, a second tab
 CHALLENGE = timedelta(minutes=15)
-LAST_USED = timedelta(minutes=1)  # how exact ``last_used_at`` is: a client that refreshes all the time costs no write
+LAST_USED = timedelta(
+    minutes=1
+)  # how exact ``last_used_at`` is: a client that refreshes all the time costs no write
 
 _insert_session = CompiledInsert(Session)
 _insert_outstanding = CompiledInsert(OutstandingToken)
@@ -130,7 +147,12 @@ def _lines(sid: UUID) -> QuerySet[Session, tuple[object, ...]]:
             outstanding=Subquery(outstanding.values("pk")[:1]),
             blacklisted=Subquery(outstanding.values("blacklistedtoken__pk")[:1]),
         )
-        .values_list(*(f"user__{field}" if field in ("uuid", "username", "email") else field for field in Line._fields))
+        .values_list(
+            *(
+                f"user__{field}" if field in ("uuid", "username", "email") else field
+                for field in Line._fields
+            )
+        )
     )
 
 
@@ -175,7 +197,9 @@ class Grant:
         return IdToken.issue(at=self.at, expires=self.access_expires, jti=uuid4().hex, **claims)
 
 
-def open_session(policy: Policy, identifier: str, password: str, attempt: LoginAttempt | None = None) -> Grant:
+def open_session(
+    policy: Policy, identifier: str, password: str, attempt: LoginAttempt | None = None
+) -> Grant:
     """A new session for whoever has this name, or address, and password. ``attempt`` has looked the account up already."""
     attempt = attempt or LoginAttempt.find(identifier)
     user = passwords.authenticate(identifier, password, attempt)
@@ -201,7 +225,10 @@ def _open_for(policy: Policy, user: User, attempt: LoginAttempt | None = None) -
         "user_agent": origin.printable(here.user_agent, 255),
         "refresh_jti": jti,
     }
-    rows = [(_insert_session, session), (audit.insert, audit.event(audit.Kind.LOGIN, user=user, session=sid))]
+    rows = [
+        (_insert_session, session),
+        (audit.insert, audit.event(audit.Kind.LOGIN, user=user, session=sid)),
+    ]
     if jti:
         rows.append(_outstanding(jti, user.pk, at, until))
     if attempt:
@@ -219,16 +246,22 @@ def _open_for(policy: Policy, user: User, attempt: LoginAttempt | None = None) -
 def challenge(user: User) -> str:
     """A string that proves the right password, to be answered with a new one; void when the password or the account changes."""
     at = now()
-    return ChallengeToken.issue(at=at, expires=at + CHALLENGE, jti=uuid4().hex, sub=str(user.uuid), epoch=str(user.epoch))
+    return ChallengeToken.issue(
+        at=at, expires=at + CHALLENGE, jti=uuid4().hex, sub=str(user.uuid), epoch=str(user.epoch)
+    )
 
 
-def answer_challenge(policy: Policy, raw: str, identifier: str, password: str, attempt: LoginAttempt | None = None) -> Grant:
+def answer_challenge(
+    policy: Policy, raw: str, identifier: str, password: str, attempt: LoginAttempt | None = None
+) -> Grant:
     """A session for whoever proves with a challenge's string that they knew the temporary password, and chooses another."""
     try:
         user, epoch = _challenged(raw, identifier)
         user = passwords.answer_challenge(user, epoch, password)
     except InvalidChallenge as refusal:
-        audit.record(audit.Kind.LOGIN_FAILED, name=identifier, reason=refusal.reason, data=refusal.data)
+        audit.record(
+            audit.Kind.LOGIN_FAILED, name=identifier, reason=refusal.reason, data=refusal.data
+        )
         raise
     return _open_for(policy, user, attempt)
 
@@ -247,7 +280,9 @@ def _challenged(raw: str, identifier: str) -> tuple[User, str]:
     return user, token["epoch"]
 
 
-def refresh(policy: Policy, raw: str, *, holder: str | None = None, identifier: str | None = None) -> Grant:
+def refresh(
+    policy: Policy, raw: str, *, holder: str | None = None, identifier: str | None = None
+) -> Grant:
     """New tokens for a live session of this policy's contract, to whom its refresh token was given.
 
     ``holder`` is an access token that must speak for the same user; ``identifier`` must name them. A rotating policy spends
@@ -258,19 +293,42 @@ def refresh(policy: Policy, raw: str, *, holder: str | None = None, identifier: 
     refusal = _objection(policy, line, token, holder, identifier)
     if line is None or refusal:
         user_id, name = (line.user_id, line.username) if line else (None, "")
-        data: Data = {"contract": line.contract} if line and refusal == Reason.OTHER_CONTRACT else {}
-        limits.record_refusal(audit.Kind.REFRESH_FAILED, user_id=user_id, name=name, session=token.session_id, reason=refusal, data=data)
+        data: Data = (
+            {"contract": line.contract} if line and refusal == Reason.OTHER_CONTRACT else {}
+        )
+        limits.record_refusal(
+            audit.Kind.REFRESH_FAILED,
+            user_id=user_id,
+            name=name,
+            session=token.session_id,
+            reason=refusal,
+            data=data,
+        )
         raise InvalidRefreshToken(refusal, name=name, session=token.session_id, data=data)
     if policy.rotates:
         line = _rotate(policy, line, token)
     elif line.now - line.last_used_at >= LAST_USED:
         Session.objects.filter(pk=line.id).update(last_used_at=line.now)
     rotated = line.refresh_jti if policy.rotates else ""
-    grant = _grant(policy, line, line.id, at=line.now, until=line.expires_at, refresh_jti=rotated, refreshed_at=line.rotated_at)
+    grant = _grant(
+        policy,
+        line,
+        line.id,
+        at=line.now,
+        until=line.expires_at,
+        refresh_jti=rotated,
+        refreshed_at=line.rotated_at,
+    )
     return grant if policy.rotates else replace(grant, refresh=raw)
 
 
-def _objection(policy: Policy, line: Line | None, token: RefreshToken, holder: str | None, identifier: str | None) -> Reason | Literal[""]:
+def _objection(
+    policy: Policy,
+    line: Line | None,
+    token: RefreshToken,
+    holder: str | None,
+    identifier: str | None,
+) -> Reason | Literal[""]:
     """The reason why this token may not be refreshed here; empty if it may."""
     if line is None or (policy.longest and line.created_at + policy.longest <= line.now):
         return Reason.SESSION_ENDED
@@ -298,25 +356,43 @@ def _speaks_for_user(holder: str, line: Line) -> bool:
 def _rotate(policy: Policy, line: Line, token: RefreshToken) -> Line:
     """The line with a successor to ``token``: its new one, or the one it got a moment ago."""
     if token.jti == line.refresh_jti:
-        until = policy.session_end(opened=line.created_at, used=line.now) if policy.longest else line.expires_at
-        rotated = line._replace(refresh_jti=uuid4().hex, previous_jti=token.jti, rotated_at=line.now, expires_at=until)
+        until = (
+            policy.session_end(opened=line.created_at, used=line.now)
+            if policy.longest
+            else line.expires_at
+        )
+        rotated = line._replace(
+            refresh_jti=uuid4().hex, previous_jti=token.jti, rotated_at=line.now, expires_at=until
+        )
         if _exchange(line, rotated):
             return rotated
         line = _line.get(line.id) or _refuse_ended()
     if token.jti == line.previous_jti and line.rotated_at and line.now - line.rotated_at <= GRACE:
         return line
     Session.objects.filter(pk=line.id).revoke(Reason.TOKEN_REUSED)
-    audit.record(audit.Kind.REFRESH_REUSED, user_id=line.user_id, name=line.username, session=line.id, reason=Reason.TOKEN_REUSED)
+    audit.record(
+        audit.Kind.REFRESH_REUSED,
+        user_id=line.user_id,
+        name=line.username,
+        session=line.id,
+        reason=Reason.TOKEN_REUSED,
+    )
     raise InvalidRefreshToken(Reason.TOKEN_REUSED, name=line.username, session=line.id)
 
 
 def _exchange(line: Line, rotated: Line) -> bool:
     """Put the successor in the place of the token it replaces; False if somebody else did so first. The database decides."""
-    successor = {"refresh_jti": rotated.refresh_jti, "previous_jti": line.refresh_jti, "expires_at": rotated.expires_at}
+    successor = {
+        "refresh_jti": rotated.refresh_jti,
+        "previous_jti": line.refresh_jti,
+        "expires_at": rotated.expires_at,
+    }
     successor |= {"rotated_at": line.now, "last_used_at": line.now}
     rows = [_outstanding(rotated.refresh_jti, line.user_id, line.now, rotated.expires_at)]
     if line.outstanding:
-        rows.append((_insert_blacklisted, {"token_id": line.outstanding, "blacklisted_at": line.now}))
+        rows.append(
+            (_insert_blacklisted, {"token_id": line.outstanding, "blacklisted_at": line.now})
+        )
     return _exchange_token(successor, *rows, id=line.id, refresh_jti=line.refresh_jti)
 
 
@@ -342,7 +418,9 @@ def log_out(identity: Identity, refresh: str | None = None) -> None:
     """End the session, and that of a refresh token which the same person brings along."""
     sessions = [sid for sid in (identity.session_id, _session_of(refresh)) if sid]
     Session.objects.filter(pk__in=sessions, user_id=identity.id).revoke(Reason.LOGOUT)
-    audit.record(audit.Kind.LOGOUT, user_id=identity.id, name=identity.username, session=identity.session_id)
+    audit.record(
+        audit.Kind.LOGOUT, user_id=identity.id, name=identity.username, session=identity.session_id
+    )
 
 
 def _session_of(raw: str | None) -> UUID | None:
@@ -366,16 +444,26 @@ def _read_refresh(raw: str, *, expired: bool = False) -> RefreshToken:
         raise _refused(InvalidRefreshToken, error) from error
 
 
-def _refused(refusal: type[InvalidToken | InvalidRefreshToken], error: TokenError) -> InvalidToken | InvalidRefreshToken:
+def _refused(
+    refusal: type[InvalidToken | InvalidRefreshToken], error: TokenError
+) -> InvalidToken | InvalidRefreshToken:
     """The refusal of a token that could not be read, with what is wrong with it."""
     if isinstance(error, ExpiredTokenError):
         return refusal(Reason.TOKEN_EXPIRED)
     return refusal(Reason.TOKEN_INVALID, data={"detail": str(error)})
 
 
-def _outstanding(jti: str, user_id: int, at: datetime, expires_at: datetime) -> tuple[CompiledInsert, dict[str, Any]]:
+def _outstanding(
+    jti: str, user_id: int, at: datetime, expires_at: datetime
+) -> tuple[CompiledInsert, dict[str, Any]]:
     """A refresh token's row in SimpleJWT's list of those that are out: its id and dates, and nothing that opens anything."""
-    return _insert_outstanding, {"jti": jti, "user_id": user_id, "token": "", "created_at": at, "expires_at": expires_at}
+    return _insert_outstanding, {
+        "jti": jti,
+        "user_id": user_id,
+        "token": "",
+        "created_at": at,
+        "expires_at": expires_at,
+    }
 
 
 def _grant(
@@ -398,6 +486,8 @@ def _grant(
         at=at,
         access=AccessToken.issue(at=at, expires=access_expires, jti=uuid4().hex, **claims),
         access_expires=access_expires,
-        refresh=RefreshToken.issue(at=refreshed_at or at, expires=until, jti=refresh_jti, **claims) if refresh_jti else "",
+        refresh=RefreshToken.issue(at=refreshed_at or at, expires=until, jti=refresh_jti, **claims)
+        if refresh_jti
+        else "",
         refresh_expires=until,
     )

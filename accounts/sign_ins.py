@@ -13,10 +13,14 @@ from accounts.known_networks import WRITTEN, KnownNetwork
 from accounts.limits import LoginAttempt
 from accounts.models import User
 
-_insert_network = CompiledInsert(KnownNetwork, unique=("user_id", "network"), update=("last_seen_at",))
+_insert_network = CompiledInsert(
+    KnownNetwork, unique=("user_id", "network"), update=("last_seen_at",)
+)
 
 
-def rows(attempt: LoginAttempt, user: User, at: datetime) -> list[tuple[CompiledInsert, dict[str, Any]]]:
+def rows(
+    attempt: LoginAttempt, user: User, at: datetime
+) -> list[tuple[CompiledInsert, dict[str, Any]]]:
     """Rows to add with the session: none if the account was seen on this network within a day, as nearly always."""
     if attempt.network is None or (attempt.last_seen_at and at - attempt.last_seen_at < WRITTEN):
         return []
@@ -41,7 +45,9 @@ def know_network(user: User) -> None:
     """
     if address := origin.current().address:
         at = now()
-        _insert_network(user_id=user.pk, network=origin.network(address), first_seen_at=at, last_seen_at=at)
+        _insert_network(
+            user_id=user.pk, network=origin.network(address), first_seen_at=at, last_seen_at=at
+        )
 
 
 def _is_news(user: User, network: str) -> bool:
@@ -50,4 +56,6 @@ def _is_news(user: User, network: str) -> bool:
     The first sign-in ever is not told, and not many in a week from networks that change all the time.
     """
     wanted = settings.EMAILS_ENABLED and settings.NEW_NETWORK_MAIL
-    return bool(wanted and user.email and user.last_login and limits.may_tell_of_network(user, network))
+    return bool(
+        wanted and user.email and user.last_login and limits.may_tell_of_network(user, network)
+    )

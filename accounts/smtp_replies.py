@@ -23,7 +23,9 @@ def words(error: OSError) -> str:
     """
     if replies := _replies(error):
         said = "; ".join(dict.fromkeys(f"{code} {_text(reply)}" for code, reply in replies))
-        return f"login refused: {said}" if isinstance(error, smtplib.SMTPAuthenticationError) else said
+        return (
+            f"login refused: {said}" if isinstance(error, smtplib.SMTPAuthenticationError) else said
+        )
     if isinstance(error, smtplib.SMTPException):
         return str(error)
     return f"no connection: {error.strerror or error}"
@@ -32,7 +34,11 @@ def words(error: OSError) -> str:
 def _replies(error: OSError) -> list[tuple[int, bytes | str]]:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return list(error.recipients.values())
-    return [(error.smtp_code, error.smtp_error)] if isinstance(error, smtplib.SMTPResponseException) else []
+    return (
+        [(error.smtp_code, error.smtp_error)]
+        if isinstance(error, smtplib.SMTPResponseException)
+        else []
+    )
 
 
 def _text(reply: bytes | str) -> str:

@@ -26,17 +26,28 @@ from accounts.models import AuditEvent, HourlyCount, OutgoingMail, Session
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 HOURS, DAYS = 24, 30  # how far back one can look, in either
 CLOSING = timedelta(minutes=10)
-PATIENCE = timedelta(seconds=1)  # how long one call goes on catching up with hours that nobody counted
+PATIENCE = timedelta(
+    seconds=1
+)  # how long one call goes on catching up with hours that nobody counted
 PAUSE = timedelta(minutes=5)  # between two countings of what is live
-FEW, SOON = 1000, timedelta(seconds=50)  # so few are counted at every look of the mail worker, which is one a minute
+FEW, SOON = (
+    1000,
+    timedelta(seconds=50),
+)  # so few are counted at every look of the mail worker, which is one a minute
 SHARE = 100  # counting what is live takes at most this part of the time, however many there are
-MOST_REASONS, OTHER = 20, "other"  # of one kind in one hour: a reason that somebody can vary must not fill the table
+MOST_REASONS, OTHER = (
+    20,
+    "other",
+)  # of one kind in one hour: a reason that somebody can vary must not fill the table
 
 Kind, Fate = AuditEvent.Kind, OutgoingMail.Fate
 EXPLAINED = tuple(kind for kind in audit.IMPERSONAL if kind != Kind.LOGIN)  # counted by reason
 MAILS = {f"mail_{fate}": fate for fate in Fate if fate != Fate.WAITING}
 FLOWS = (*Kind.values, *MAILS)
-COUNTED, DUE = "counted", "live_due"  # rows of our own: until when hours are closed, and when what is live is to be counted next
+COUNTED, DUE = (
+    "counted",
+    "live_due",
+)  # rows of our own: until when hours are closed, and when what is live is to be counted next
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 logger = logging.getLogger(__name__)
@@ -84,7 +95,10 @@ def tend() -> None:
 def close_hours() -> tuple[datetime, datetime]:
     """Count the hours that have ended; the database's time, and until when all is counted: less than that where ``PATIENCE`` ran out."""
     at, start = _position()
-    last, deadline = (at - CLOSING).replace(minute=0, second=0, microsecond=0), time.monotonic() + PATIENCE.total_seconds()
+    last, deadline = (
+        (at - CLOSING).replace(minute=0, second=0, microsecond=0),
+        time.monotonic() + PATIENCE.total_seconds(),
+    )
     while start < last and time.monotonic() < deadline:
         end = min(start + DAY, last)
         _close(start, end, at)
@@ -94,7 +108,13 @@ def close_hours() -> tuple[datetime, datetime]:
 
 def _position() -> tuple[datetime, datetime]:
     """The database's time, and where counting has to go on: where it ended, or at the first event that anybody can look back to."""
-    closed = HourlyCount.objects.filter(kind=COUNTED).order_by("-hour").annotate(now=Now()).values_list("now", "hour").first()
+    closed = (
+        HourlyCount.objects.filter(kind=COUNTED)
+        .order_by("-hour")
+        .annotate(now=Now())
+        .values_list("now", "hour")
+        .first()
+    )
     if closed:
         return closed
     first = AuditEvent.objects.order_by("at").annotate(now=Now()).values_list("now", "at").first()
@@ -108,7 +128,9 @@ def _close(start: datetime, end: datetime, at: datetime) -> None:
     counts = _happened(start, end)
     counts[Thing(end, COUNTED, "", "")] = 1
     rows = [
-        HourlyCount(hour=start, kind=kind, contract=contract, reason=reason, count=count, counted_at=at)
+        HourlyCount(
+            hour=start, kind=kind, contract=contract, reason=reason, count=count, counted_at=at
+        )
         for (start, kind, contract, reason), count in counts.items()
     ]
     HourlyCount.objects.bulk_create(rows, ignore_conflicts=True)
@@ -118,7 +140,10 @@ def _happened(start: datetime, end: datetime | None = None) -> Counter[Thing]:
     """Events and decided mails by the hour, as their tables have them now."""
     events = (
         AuditEvent.objects.filter(_within("at", start, end))
-        .annotate(start=TruncHour("at", tzinfo=UTC), why=Case(When(kind__in=EXPLAINED, then=F("reason")), default=Value("")))
+        .annotate(
+            start=TruncHour("at", tzinfo=UTC),
+            why=Case(When(kind__in=EXPLAINED, then=F("reason")), default=Value("")),
+        )
         .values_list("start", "kind", "contract", "why")
         .annotate(count=Count("pk"))
         .order_by("-count", "why")
@@ -156,10 +181,14 @@ def _capped(rows: Iterable[tuple[datetime, str, str, str, int]]) -> Counter[Thin
 
 
 def _live_sessions() -> Counter[str]:
-    return Counter(dict(Session.objects.live().values_list("contract").annotate(count=Count("pk")).order_by()))
+    return Counter(
+        dict(Session.objects.live().values_list("contract").annotate(count=Count("pk")).order_by())
+    )
 
 
-LIVE: dict[str, Callable[[], Counter[str]]] = {"live_sessions": _live_sessions}  # by contract; other apps add theirs
+LIVE: dict[str, Callable[[], Counter[str]]] = {
+    "live_sessions": _live_sessions
+}  # by contract; other apps add theirs
 
 
 def count_live() -> bool:
@@ -180,8 +209,14 @@ def count_live() -> bool:
 
 def _claim_counting() -> bool:
     """Whether it is due, and ours to do: the database lets one of many move the time at which it is due next."""
-    HourlyCount.objects.bulk_create([HourlyCount(hour=LONG_AGO, kind=DUE, counted_at=LONG_AGO)], ignore_conflicts=True)
-    return bool(HourlyCount.objects.filter(kind=DUE, hour=LONG_AGO, counted_at__lte=Now()).update(counted_at=Now() + PAUSE))
+    HourlyCount.objects.bulk_create(
+        [HourlyCount(hour=LONG_AGO, kind=DUE, counted_at=LONG_AGO)], ignore_conflicts=True
+    )
+    return bool(
+        HourlyCount.objects.filter(kind=DUE, hour=LONG_AGO, counted_at__lte=Now()).update(
+            counted_at=Now() + PAUSE
+        )
+    )
 
 
 @transaction.atomic
@@ -195,7 +230,10 @@ def _keep(kind: str, counts: Counter[str]) -> None:
         for contract, count in {**counts, "": counts.total()}.items()
     ]
     HourlyCount.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["hour", "kind", "contract", "reason"], update_fields=["count", "counted_at"]
+        rows,
+        update_conflicts=True,
+        unique_fields=["hour", "kind", "contract", "reason"],
+        update_fields=["count", "counted_at"],
     )
 
 
@@ -221,13 +259,26 @@ def look_back() -> Past:
 def _kept(since: datetime, until: datetime) -> Counter[Thing]:
     rows = HourlyCount.objects.filter(hour__gte=since, hour__lt=until, kind__in=FLOWS)
     counts = rows.values_list("hour", "kind", "contract", "reason", "count")
-    return Counter({Thing(hour, kind, contract, reason): count for hour, kind, contract, reason, count in counts})
+    return Counter(
+        {
+            Thing(hour, kind, contract, reason): count
+            for hour, kind, contract, reason, count in counts
+        }
+    )
 
 
 def _kept_days(since: datetime, until: datetime) -> Counter[Thing]:
-    rows = HourlyCount.objects.filter(hour__gte=since, hour__lt=until, kind__in=FLOWS).annotate(start=TruncDay("hour", tzinfo=UTC))
-    sums = rows.values_list("start", "kind", "contract", "reason").annotate(sum=Sum("count")).order_by()
-    return Counter({Thing(day, kind, contract, reason): count for day, kind, contract, reason, count in sums})
+    rows = HourlyCount.objects.filter(hour__gte=since, hour__lt=until, kind__in=FLOWS).annotate(
+        start=TruncDay("hour", tzinfo=UTC)
+    )
+    sums = (
+        rows.values_list("start", "kind", "contract", "reason")
+        .annotate(sum=Sum("count"))
+        .order_by()
+    )
+    return Counter(
+        {Thing(day, kind, contract, reason): count for day, kind, contract, reason, count in sums}
+    )
 
 
 def _last_live(since: datetime) -> dict[str, Live]:

@@ -40,7 +40,11 @@ class KeyringBackend(TokenBackend):
     def encode(self, payload: dict[str, Any]) -> str:
         claims = {"iss": self.issuer, **payload}
         key = keyring.current()
-        token = key.sign(claims, settings.ACCESS_TOKEN_TYP) if self.published else key.unpublished.sign(claims)
+        token = (
+            key.sign(claims, settings.ACCESS_TOKEN_TYP)
+            if self.published
+            else key.unpublished.sign(claims)
+        )
         _seen.keep(token, claims)
         return token
 
@@ -63,7 +67,11 @@ def _kid(header: str) -> str:
         parsed = json.loads(urlsafe_b64decode(header + "=" * (-len(header) % 4)))
     except (Base64Error, ValueError, RecursionError) as error:
         raise jwt.DecodeError("not a JOSE header") from error
-    if not isinstance(parsed, dict) or not parsed.keys() <= OUR_HEADER or not isinstance(parsed.get("kid"), str):
+    if (
+        not isinstance(parsed, dict)
+        or not parsed.keys() <= OUR_HEADER
+        or not isinstance(parsed.get("kid"), str)
+    ):
         raise jwt.DecodeError("not a header of ours")
     kid: str = parsed["kid"]
     return kid
@@ -172,4 +180,11 @@ class ChallengeToken(SessionToken):
     token_type = "challenge"  # noqa: S105
 
 
-__all__ = ["AccessToken", "ChallengeToken", "ExpiredTokenError", "IdToken", "RefreshToken", "TokenError"]
+__all__ = [
+    "AccessToken",
+    "ChallengeToken",
+    "ExpiredTokenError",
+    "IdToken",
+    "RefreshToken",
+    "TokenError",
+]

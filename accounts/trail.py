@@ -30,7 +30,11 @@ class InNetwork(Lookup):
         network = ip_network(str(self.rhs), strict=False)
         if connection.vendor == "sqlite":
             return f"address_in_network({column}, %s)", (*parameters, str(network))
-        return f"{column} BETWEEN %s::inet AND %s::inet", (*parameters, str(network[0]), str(network[-1]))
+        return f"{column} BETWEEN %s::inet AND %s::inet", (
+            *parameters,
+            str(network[0]),
+            str(network[-1]),
+        )
 
 
 def address_in_network(address: str | None, network: str) -> bool:
@@ -41,7 +45,9 @@ def address_in_network(address: str | None, network: str) -> bool:
 class Selection:
     """What to look for. All that is given has to hold."""
 
-    person: str = ""  # user name, address or uuid: to whom it happened, who did it, or what was typed so
+    person: str = (
+        ""  # user name, address or uuid: to whom it happened, who did it, or what was typed so
+    )
     user: int | None = None
     actor: int | None = None
     kinds: tuple[str, ...] = ()
@@ -65,14 +71,20 @@ class Selection:
             "at__gte": self.since,
             "at__lt": self.until,
         }
-        events = AuditEvent.objects.filter(**{column: value for column, value in exact.items() if value not in (None, "")})
+        events = AuditEvent.objects.filter(
+            **{column: value for column, value in exact.items() if value not in (None, "")}
+        )
         if self.kinds:
             events = events.filter(kind__in=self.kinds)
         if self.address:
-            events = events.filter(**{"address__in_network" if "/" in self.address else "address": self.address})
+            events = events.filter(
+                **{"address__in_network" if "/" in self.address else "address": self.address}
+            )
         if self.person:
             events = events.filter(of_person(self.person))
-        if self.session and (owner := Session.objects.filter(pk=self.session).values_list("user", flat=True).first()):
+        if self.session and (
+            owner := Session.objects.filter(pk=self.session).values_list("user", flat=True).first()
+        ):
             events = events.filter(user=owner)  # whose events are indexed
         return events.select_related("user", "actor").order_by("-at", "-pk")
 
@@ -98,7 +110,9 @@ def validate_address(typed: str) -> None:
     try:
         ip_network(typed, strict=False)
     except ValueError as error:
-        raise ValidationError("Write an address, as 192.0.2.7, or a network, as 10.0.0.0/8 or 2001:db8::/64.") from error
+        raise ValidationError(
+            "Write an address, as 192.0.2.7, or a network, as 10.0.0.0/8 or 2001:db8::/64."
+        ) from error
 
 
 def in_batches(events: QuerySet[AuditEvent], size: int = BATCH) -> Iterator[AuditEvent]:
@@ -113,4 +127,6 @@ def after(events: QuerySet[AuditEvent], last: AuditEvent | None) -> QuerySet[Aud
     """Those that come next when ``last`` was the last that somebody saw."""
     if last is None:
         return events
-    return events.filter(~Q(at=last.at, pk__gte=last.pk), at__lte=last.at)  # an OR would keep SQLite from using the order of an index
+    return events.filter(
+        ~Q(at=last.at, pk__gte=last.pk), at__lte=last.at
+    )  # an OR would keep SQLite from using the order of an index

@@ -34,7 +34,11 @@ def as_csv(events: Iterable[AuditEvent]) -> Iterator[str]:
     buffer = StringIO(csv_line(COLUMNS))
     buffer.seek(0, 2)
     for number, event in enumerate(events, 1):
-        buffer.write(csv_line(json.dumps(cell) if isinstance(cell, dict) else cell for cell in row(event).values()))
+        buffer.write(
+            csv_line(
+                json.dumps(cell) if isinstance(cell, dict) else cell for cell in row(event).values()
+            )
+        )
         if number % PIECE == 0:
             yield _taken(buffer)
     yield _taken(buffer)
@@ -50,7 +54,10 @@ def as_jsonl(events: Iterable[AuditEvent]) -> Iterator[str]:
     yield _taken(buffer)
 
 
-FORMATS: dict[str, Callable[[Iterable[AuditEvent]], Iterator[str]]] = {"csv": as_csv, "jsonl": as_jsonl}
+FORMATS: dict[str, Callable[[Iterable[AuditEvent]], Iterator[str]]] = {
+    "csv": as_csv,
+    "jsonl": as_jsonl,
+}
 
 
 def row(event: AuditEvent) -> dict[str, Any]:

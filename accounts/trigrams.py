@@ -28,13 +28,24 @@ class Index(NamedTuple):
     def text(self) -> Func:
         """What is searched in, in small letters, each word after a space: literally the same in the index and in every query."""
         empty = Func(template="''", output_field=models.TextField())
-        columns = [Coalesce(Lower(F(column)), empty, output_field=models.TextField()) for column in self.columns]
-        return Func(*columns, template="(' ' || %(expressions)s)", arg_joiner=" || ' ' || ", output_field=models.TextField())
+        columns = [
+            Coalesce(Lower(F(column)), empty, output_field=models.TextField())
+            for column in self.columns
+        ]
+        return Func(
+            *columns,
+            template="(' ' || %(expressions)s)",
+            arg_joiner=" || ' ' || ",
+            output_field=models.TextField(),
+        )
 
     @property
     def is_there(self) -> bool:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass(%s) AND indisvalid)", [self.name])
+            cursor.execute(
+                "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass(%s) AND indisvalid)",
+                [self.name],
+            )
             return bool(cursor.fetchone()[0])
 
 
@@ -73,7 +84,11 @@ def _holds(word: str) -> Q:
 
 def missing() -> list[Index]:
     """The indexes that this database could have and has not."""
-    return [index for index in indexes if not index.is_there] if connection.vendor == "postgresql" else []
+    return (
+        [index for index in indexes if not index.is_there]
+        if connection.vendor == "postgresql"
+        else []
+    )
 
 
 def make(**_: Any) -> None:
@@ -81,15 +96,24 @@ def make(**_: Any) -> None:
 
     Runs after every migration. Of two nodes that do so at once, one does; what an interrupted one has left is of no use.
     """
-    if connection.vendor != "postgresql" or connection.in_atomic_block or not missing() or not _has_trigrams():
+    if (
+        connection.vendor != "postgresql"
+        or connection.in_atomic_block
+        or not missing()
+        or not _has_trigrams()
+    ):
         return
     with connection.cursor() as cursor, _alone(cursor) as alone, patience(cursor):
         tables = connection.introspection.table_names(cursor)
         for index in missing() if alone else []:
             if (table := index.model._meta.db_table) in tables:
                 cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {index.name}")
-                cursor.execute(f"CREATE INDEX CONCURRENTLY {index.name} ON {table} USING gin ({_expression(index)} gin_trgm_ops)")
-                cursor.execute(f"ANALYZE {table}")  # or the planner would not know how common a part is
+                cursor.execute(
+                    f"CREATE INDEX CONCURRENTLY {index.name} ON {table} USING gin ({_expression(index)} gin_trgm_ops)"
+                )
+                cursor.execute(
+                    f"ANALYZE {table}"
+                )  # or the planner would not know how common a part is
 
 
 @contextmanager
@@ -106,7 +130,9 @@ def _alone(cursor: Any) -> Iterator[bool]:
 def _has_trigrams() -> bool:
     """Whether the extension is there, or is now: PostgreSQL lets every role make it that may create in the database."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT installed_version IS NOT NULL FROM pg_available_extensions WHERE name = 'pg_trgm'")
+        cursor.execute(
+            "SELECT installed_version IS NOT NULL FROM pg_available_extensions WHERE name = 'pg_trgm'"
+        )
         available = cursor.fetchone()
         try:
             if available == (False,):
@@ -118,4 +144,6 @@ def _has_trigrams() -> bool:
 
 def _expression(index: Index) -> str:
     query = Query(index.model, alias_cols=False)
-    return str(query.get_compiler(connection=connection).compile(index.text.resolve_expression(query))[0])
+    return str(
+        query.get_compiler(connection=connection).compile(index.text.resolve_expression(query))[0]
+    )

@@ -6,11 +6,25 @@ from accounts.pages import ChangePassword, Forgot, OpenLink, PlainPage, Reset
 
 urlpatterns = [
     path("forgot", Forgot.as_view(), name="forgot"),
-    path("forgot/sent", PlainPage.as_view(template_name="accounts/forgot_sent.html"), name="forgot-sent"),
+    path(
+        "forgot/sent",
+        PlainPage.as_view(template_name="accounts/forgot_sent.html"),
+        name="forgot-sent",
+    ),
     path("reset", Reset.as_view(), name="reset"),
-    path("reset/done", PlainPage.as_view(template_name="accounts/reset_done.html"), name="reset-done"),
-    path("reset/first/done", PlainPage.as_view(template_name="accounts/first_password_done.html"), name="first-password-done"),
+    path(
+        "reset/done", PlainPage.as_view(template_name="accounts/reset_done.html"), name="reset-done"
+    ),
+    path(
+        "reset/first/done",
+        PlainPage.as_view(template_name="accounts/first_password_done.html"),
+        name="first-password-done",
+    ),
     path("reset/<slug:token>", OpenLink.as_view(), name="open-link"),
     path("change-password", ChangePassword.as_view(), name="change-password"),
-    path("change-password/done", PlainPage.as_view(template_name="accounts/change_password_done.html"), name="change-password-done"),
+    path(
+        "change-password/done",
+        PlainPage.as_view(template_name="accounts/change_password_done.html"),
+        name="change-password-done",
+    ),
 ]

@@ -19,8 +19,11 @@ class MaximumLengthValidator:
     def validate(self, password: str, user: Any = None) -> None:
         if len(password) > self.longest:
             raise ValidationError(
-                _("This password is too long. It must contain at most %(longest)d characters.") % {"longest": self.longest}
+                _("This password is too long. It must contain at most %(longest)d characters.")
+                % {"longest": self.longest}
             )
 
     def get_help_text(self) -> str:
-        return _("Your password must contain at most %(longest)d characters.") % {"longest": self.longest}
+        return _("Your password must contain at most %(longest)d characters.") % {
+            "longest": self.longest
+        }

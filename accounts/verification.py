@@ -46,9 +46,14 @@ def verify(progress: Callable[[Seals], Seals] = iter, noted: str = "") -> Verdic
         verdict.last = seal
         noted = "" if noted == name(seal) else noted
     if noted:
-        raise Tampered(f"The seal {noted[:80]} is not there, or not any more: the log was cut off behind an earlier one, or made anew.")
+        raise Tampered(
+            f"The seal {noted[:80]} is not there, or not any more: the log was cut off behind an earlier one, or made anew."
+        )
     since = AuditEvent.objects.filter(pk__gt=verdict.last.up_to if verdict.last else 0)
-    verdict.unsealed, verdict.unsealed_since = since.count(), since.order_by("pk").values_list("at", flat=True).first()
+    verdict.unsealed, verdict.unsealed_since = (
+        since.count(),
+        since.order_by("pk").values_list("at", flat=True).first(),
+    )
     return verdict
 
 
@@ -66,32 +71,60 @@ def _seals() -> Iterator[AuditSeal]:
 
 
 def _stand_ins() -> set[str]:
-    return set(AuditEvent.objects.filter(kind=AuditEvent.Kind.ERASED).values_list("name", flat=True))
+    return set(
+        AuditEvent.objects.filter(kind=AuditEvent.Kind.ERASED).values_list("name", flat=True)
+    )
 
 
 def _check_seal(secret: bytes, seal: AuditSeal, before: AuditSeal | None) -> None:
     if before is None:
         _check_beginning(seal)
     elif seal.number != before.number + 1:
-        raise Tampered(f"Seal {before.number + 1} was removed: events after {before.up_to} cannot be compared.")
-    chained = before is None or (bytes(seal.previous), seal.after) == (bytes(before.digest), before.up_to)
+        raise Tampered(
+            f"Seal {before.number + 1} was removed: events after {before.up_to} cannot be compared."
+        )
+    chained = before is None or (bytes(seal.previous), seal.after) == (
+        bytes(before.digest),
+        before.up_to,
+    )
     if not chained or bytes(seal.digest) != seals.digest_of_seal(secret, seal):
-        raise Tampered(f"Seal {seal.number} was changed, or was not made by this service: events {seal.after + 1} to {seal.up_to}.")
+        raise Tampered(
+            f"Seal {seal.number} was changed, or was not made by this service: events {seal.after + 1} to {seal.up_to}."
+        )
 
 
 def _check_beginning(seal: AuditSeal) -> None:
     """Raise ``Tampered`` if events before the first seal were removed otherwise than by ``AUDIT_RETENTION``."""
-    if seal.number == 1 or (seal.previous_at and settings.AUDIT_RETENTION and seal.previous_at < now() - settings.AUDIT_RETENTION):
+    if seal.number == 1 or (
+        seal.previous_at
+        and settings.AUDIT_RETENTION
+        and seal.previous_at < now() - settings.AUDIT_RETENTION
+    ):
         return
-    kept = "AUDIT_RETENTION is not set" if settings.AUDIT_RETENTION is None else "they were younger than AUDIT_RETENTION"
-    raise Tampered(f"Events up to {seal.after} were removed together with their seals, although {kept}.")
+    kept = (
+        "AUDIT_RETENTION is not set"
+        if settings.AUDIT_RETENTION is None
+        else "they were younger than AUDIT_RETENTION"
+    )
+    raise Tampered(
+        f"Events up to {seal.after} were removed together with their seals, although {kept}."
+    )
 
 
-def _check_events(secret: bytes, seal: AuditSeal, before: AuditSeal | None, stand_ins: set[str]) -> int:
+def _check_events(
+    secret: bytes, seal: AuditSeal, before: AuditSeal | None, stand_ins: set[str]
+) -> int:
     """Compare the events of one seal, in the order of their ids; how many there are."""
     sealed = dict(seals.ENTRY.iter_unpack(bytes(seal.rows)))
-    rows = {row.id: row for row in seals.rows_between(seal.after if before else -(2**63), seal.up_to)}
-    if not rows and before is None and settings.AUDIT_RETENTION and seal.last_at < now() - settings.AUDIT_RETENTION:
+    rows = {
+        row.id: row for row in seals.rows_between(seal.after if before else -(2**63), seal.up_to)
+    }
+    if (
+        not rows
+        and before is None
+        and settings.AUDIT_RETENTION
+        and seal.last_at < now() - settings.AUDIT_RETENTION
+    ):
         return 0  # of the newest seal, retention deletes the events alone
     erased = seals.erased_values(list(rows.values()))
     for event_id in sorted(sealed.keys() | rows.keys()):
@@ -103,8 +136,12 @@ def _check_events(secret: bytes, seal: AuditSeal, before: AuditSeal | None, stan
             raise Tampered(_told(event_id, None, "was removed", seal))
         if seals.digest_of_event(secret, rows[event_id], erased[event_id]) != sealed[event_id]:
             raise Tampered(_told(event_id, rows[event_id], "was changed", seal))
-        if "name" in erased[event_id] and not _is_stand_in(rows[event_id].values["name"], stand_ins):
-            raise Tampered(_told(event_id, rows[event_id], "was erased without an event of the erasure", seal))
+        if "name" in erased[event_id] and not _is_stand_in(
+            rows[event_id].values["name"], stand_ins
+        ):
+            raise Tampered(
+                _told(event_id, rows[event_id], "was erased without an event of the erasure", seal)
+            )
     return len(rows)
 
 
@@ -115,5 +152,9 @@ def _is_stand_in(name: str, known: set[str]) -> bool:
 
 
 def _told(event_id: int, row: Any, what: str, seal: AuditSeal) -> str:
-    which = f"Event {event_id} ({row.values['kind']}, {row.at:%Y-%m-%d %H:%M:%S} UTC)" if row else f"Event {event_id}"
+    which = (
+        f"Event {event_id} ({row.values['kind']}, {row.at:%Y-%m-%d %H:%M:%S} UTC)"
+        if row
+        else f"Event {event_id}"
+    )
     return f"{which} {what} after it was sealed at {seal.sealed_at:%Y-%m-%d %H:%M:%S} UTC."

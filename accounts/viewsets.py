@@ -47,7 +47,9 @@ def made(classes: tuple[type[Any], ...]) -> list[Any]:
     return [kind() for kind in classes]
 
 
-def answer(data: Any, status: int = status.HTTP_200_OK, headers: dict[str, str] | None = None) -> HttpResponse:
+def answer(
+    data: Any, status: int = status.HTTP_200_OK, headers: dict[str, str] | None = None
+) -> HttpResponse:
     """JSON, or nothing at all for None."""
     body = b"" if data is None else encode(data).encode()
     return HttpResponse(body, status=status, headers=headers, content_type="application/json")
@@ -103,7 +105,9 @@ class ContractViewSet(ViewSet):
         asked: dict[str, Any] = shared(shape).run_validation(data)
         return asked
 
-    def write(self, shape: ShapeClass, value: Any = None, status: int = status.HTTP_200_OK) -> HttpResponse:
+    def write(
+        self, shape: ShapeClass, value: Any = None, status: int = status.HTTP_200_OK
+    ) -> HttpResponse:
         return answer(self.shape(shape, value if value is not None else {}), status)
 
     def shape(self, shape: ShapeClass, value: Any) -> Any:
@@ -129,9 +133,15 @@ class ContractViewSet(ViewSet):
         if isinstance(exc, OperationalError | InterfaceError):
             logger.warning("the database does not answer (%s)", type(exc).__name__)
         elif phrase.status == 500:
-            logger.error("%s in %s.%s", type(exc).__name__, type(self).__name__, self.action, exc_info=exc)
+            logger.error(
+                "%s in %s.%s", type(exc).__name__, type(self).__name__, self.action, exc_info=exc
+            )
         refusals.remember(exc, phrase.status, phrase.text)
-        return answer(self.contract.error_body(phrase), phrase.status, self._refusal_headers(exc, phrase.status))
+        return answer(
+            self.contract.error_body(phrase),
+            phrase.status,
+            self._refusal_headers(exc, phrase.status),
+        )
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
@@ -168,7 +178,9 @@ class LoginViewSet(OpenViewSet):
         asked = self.read(self.login_in)
         with limits.login_attempt(asked["login"]) as attempt:
             try:
-                grant = sessions.open_session(self.contract, asked["login"], asked["password"], attempt)
+                grant = sessions.open_session(
+                    self.contract, asked["login"], asked["password"], attempt
+                )
             except PasswordChangeRequired as refusal:
                 return self.challenged(refusal)
         return self.granted(grant)

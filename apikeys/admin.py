@@ -30,7 +30,12 @@ class UseFilter(admin.SimpleListFilter):
     parameter_name = "use"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("unused", "Unused for 90 days"), ("expiring", "Expiring within 30 days"), ("live", "Live"), ("ended", "Ended or expired")]
+        return [
+            ("unused", "Unused for 90 days"),
+            ("expiring", "Expiring within 30 days"),
+            ("live", "Live"),
+            ("ended", "Ended or expired"),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[APIKey]) -> QuerySet[APIKey]:
         live = Q(ended_at=None) & (Q(expires_at=None) | Q(expires_at__gt=now()))
@@ -50,14 +55,25 @@ class KeyOwnerFilter(OwnerFilter):
 
 
 ORDER: dict[str, list[Any]] = {
-    "unused": [F("last_used_at").asc(nulls_first=True), F("created_at").asc()],  # the longest first: the end of the index
+    "unused": [
+        F("last_used_at").asc(nulls_first=True),
+        F("created_at").asc(),
+    ],  # the longest first: the end of the index
     "expiring": ["expires_at"],
 }
 
 
 @admin.register(APIKey)
 class APIKeyAdmin(ActingPage, OfPeople, Readable):
-    list_display = ("public_id", "state", "name", "owner", "scope", ago("last_used_at", "last used"), ago("created_at", "created"))
+    list_display = (
+        "public_id",
+        "state",
+        "name",
+        "owner",
+        "scope",
+        ago("last_used_at", "last used"),
+        ago("created_at", "created"),
+    )
     list_select_related = ("owner",)
     list_filter = (UseFilter, KeyOwnerFilter)
     owner = "owner"
@@ -65,7 +81,10 @@ class APIKeyAdmin(ActingPage, OfPeople, Readable):
     exclude = ("digest",)
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        return ORDER.get(request.GET.get(UseFilter.parameter_name, ""), [F("last_used_at").desc(nulls_last=True), F("created_at").desc()])
+        return ORDER.get(
+            request.GET.get(UseFilter.parameter_name, ""),
+            [F("last_used_at").desc(nulls_last=True), F("created_at").desc()],
+        )
 
     @admin.display(description="state")
     def state(self, key: APIKey) -> Badge:
@@ -76,7 +95,9 @@ class APIKeyAdmin(ActingPage, OfPeople, Readable):
         return meant if APIKey.objects.filter(meant).exists() else None
 
     def of(self, people: list[int], typed: str) -> Q:
-        return super().of(people, typed) | Q(pk__in=trigrams.matching(NAMES, APIKey.objects.all(), typed, MOST))
+        return super().of(people, typed) | Q(
+            pk__in=trigrams.matching(NAMES, APIKey.objects.all(), typed, MOST)
+        )
 
 
 panels.insert(
@@ -86,7 +107,9 @@ panels.insert(
         title="API keys",
         link="All API keys",
         columns=("Key", "Id", "State", "Scopes", "Created", "Last used"),
-        rows=lambda person, most: APIKey.objects.filter(owner=person).order_by(F("ended_at").desc(nulls_first=True), "-created_at")[:most],
+        rows=lambda person, most: APIKey.objects.filter(owner=person).order_by(
+            F("ended_at").desc(nulls_first=True), "-created_at"
+        )[:most],
         cells=lambda key: (
             key.name,
             format_html("<code>{}</code>", key.public_id),
@@ -107,7 +130,12 @@ def state(key: APIKey) -> Badge:
         return Badge(f"Ended: {reasons.text(key.ended_why)}")
     if not key.is_live:
         return Badge("Expired")
-    return Badge("Live, until it is ended" if key.expires_at is None else f"Live, until {key.expires_at:%-d %B %Y}", "good")
+    return Badge(
+        "Live, until it is ended"
+        if key.expires_at is None
+        else f"Live, until {key.expires_at:%-d %B %Y}",
+        "good",
+    )
 
 
 def _live(keys: Any) -> QuerySet[APIKey]:
@@ -160,7 +188,12 @@ acts.register(
 
 
 def live_keys_of(people: Sequence[User]) -> list[APIKey]:
-    return list(APIKey.objects.live().filter(owner__in=[person.pk for person in people]).select_related("owner").order_by("owner", "pk"))
+    return list(
+        APIKey.objects.live()
+        .filter(owner__in=[person.pk for person in people])
+        .select_related("owner")
+        .order_by("owner", "pk")
+    )
 
 
 companions.accompany(
@@ -178,17 +211,26 @@ companions.accompany(
 
 
 def losing_keys_of(people: Sequence[User]) -> list[APIKey]:
-    return list(APIKey.objects.by_role().filter(owner__in=[each.pk for each in people]).select_related("owner").order_by("owner", "pk"))
+    return list(
+        APIKey.objects.by_role()
+        .filter(owner__in=[each.pk for each in people])
+        .select_related("owner")
+        .order_by("owner", "pk")
+    )
 
 
 def loss(key: APIKey) -> str:
     left = in_force(key.scope, granted=False, by_operator=False)
-    return f"{named(key)}: " + (f"keeps {' '.join(left)}" if left else "ends, since it has no other scope")
+    return f"{named(key)}: " + (
+        f"keeps {' '.join(left)}" if left else "ends, since it has no other scope"
+    )
 
 
 companions.foretell(
     "change_role",
     consequence=companions.Consequence(
-        heading="As a user: these API keys lose the scope introspect, which no operator granted them", rows=losing_keys_of, named=loss
+        heading="As a user: these API keys lose the scope introspect, which no operator granted them",
+        rows=losing_keys_of,
+        named=loss,
     ),
 )

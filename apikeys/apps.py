@@ -2,7 +2,14 @@ from typing import Any
 
 from django.apps import AppConfig
 
-from accounts.signals import account_deactivated, account_erased, outlives_password, password_reset, person_asked_for, role_changed
+from accounts.signals import (
+    account_deactivated,
+    account_erased,
+    outlives_password,
+    password_reset,
+    person_asked_for,
+    role_changed,
+)
 
 
 class APIKeysConfig(AppConfig):

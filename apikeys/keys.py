@@ -28,11 +28,17 @@ _live = CompiledQuery(
     build=lambda key_id: (
         APIKey.objects.live()
         .filter(pk=key_id, owner__is_active=True)
-        .values_list("digest", "granted_at", "scope", *(f"owner__{column}" for column in USER_COLUMNS))
+        .values_list(
+            "digest", "granted_at", "scope", *(f"owner__{column}" for column in USER_COLUMNS)
+        )
     ),
     field=lambda: APIKey._meta.pk,
     sample="sample__",
-    row=lambda digest, granted_at, scope, *columns: (digest, granted_at, Identity._make([*columns, None, "", scope])),
+    row=lambda digest, granted_at, scope, *columns: (
+        digest,
+        granted_at,
+        Identity._make([*columns, None, "", scope]),
+    ),
 )
 
 
@@ -51,7 +57,9 @@ def identify(secret: str) -> Identity:
 
 
 @transaction.atomic
-def create(owner: Identity, name: str, scopes: list[str], expires_at: datetime | None) -> tuple[APIKey, str]:
+def create(
+    owner: Identity, name: str, scopes: list[str], expires_at: datetime | None
+) -> tuple[APIKey, str]:
     """A new key and its text. ``ScopeReserved``: a scope that shows the tokens of others is an operator's to give."""
     if RESERVED in scopes and not owner.is_staff:
         raise ScopeReserved(Reason.SCOPE_RESERVED, data={"scope": str(RESERVED)})
@@ -131,14 +139,27 @@ def forget_owner(person: User) -> None:
 
 def held_about(person: User) -> list[dict[str, Any]]:
     """What is known of somebody's keys, but for what opens anything."""
-    fields = ("name", "scope", "created_at", "expires_at", "last_used_at", "rotated_at", "ended_at", "ended_why")
+    fields = (
+        "name",
+        "scope",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+        "rotated_at",
+        "ended_at",
+        "ended_why",
+    )
     return [
         {
             "id": key.public_id,
             **plain({field: getattr(key, field) for field in fields}),
-            "networks": [plain(address) for address in key.addresses.values("network", "first_seen_at")],
+            "networks": [
+                plain(address) for address in key.addresses.values("network", "first_seen_at")
+            ],
         }
-        for key in APIKey.objects.filter(owner=person).order_by("created_at").prefetch_related("addresses")
+        for key in APIKey.objects.filter(owner=person)
+        .order_by("created_at")
+        .prefetch_related("addresses")
     ]
 
 

@@ -42,7 +42,9 @@ def in_force(scope: str, *, granted: bool, by_operator: bool) -> list[str]:
 class APIKeyQuerySet(models.QuerySet["APIKey"]):
     def live(self) -> APIKeyQuerySet:
         """Neither ended nor expired, by the database's clock."""
-        return self.filter(models.Q(expires_at=None) | models.Q(expires_at__gt=Now()), ended_at=None)
+        return self.filter(
+            models.Q(expires_at=None) | models.Q(expires_at__gt=Now()), ended_at=None
+        )
 
     def end(self, why: EndReason) -> int:
         """End these keys for good, on every node at once; how many were live until now."""
@@ -54,7 +56,10 @@ class APIKeyQuerySet(models.QuerySet["APIKey"]):
 
     def grant(self) -> int:
         """Give the reserved scope to keys, for as long as they live, whatever becomes of their owners; return how many got it."""
-        added = Case(When(scope__regex=HAS_RESERVED, then=F("scope")), default=Concat(Value(f"{RESERVED} "), "scope"))
+        added = Case(
+            When(scope__regex=HAS_RESERVED, then=F("scope")),
+            default=Concat(Value(f"{RESERVED} "), "scope"),
+        )
         return self.ungranted().update(scope=added, granted_at=Now())
 
     def by_role(self) -> APIKeyQuerySet:
@@ -64,7 +69,9 @@ class APIKeyQuerySet(models.QuerySet["APIKey"]):
     def owned(self, owner_id: int, public_id: str) -> APIKey:
         """The live key of this id, if it is this owner's: somebody else's is as good as none."""
         found = text.PUBLIC_ID.fullmatch(public_id)
-        key: APIKey | None = self.live().filter(pk=found[1], owner_id=owner_id).first() if found else None
+        key: APIKey | None = (
+            self.live().filter(pk=found[1], owner_id=owner_id).first() if found else None
+        )
         if key is None:
             raise KeyNotFound(Reason.NO_SUCH_KEY)
         return key
@@ -72,24 +79,38 @@ class APIKeyQuerySet(models.QuerySet["APIKey"]):
 
 class APIKeyManager(models.Manager.from_queryset(APIKeyQuerySet)):  # type: ignore[misc]
     @transaction.atomic
-    def issue(self, owner_id: int, name: str = "API key", scopes: list[str] | None = None, **fields: Any) -> tuple[APIKey, str]:
+    def issue(
+        self, owner_id: int, name: str = "API key", scopes: list[str] | None = None, **fields: Any
+    ) -> tuple[APIKey, str]:
         """A new key and its text, which nobody will be shown again. ``TooManyKeys`` beyond fifty live ones, asked for at once or not."""
         self._hold(owner_id)
         return self._issue(owner_id, name, scopes, **fields)
 
     def _hold(self, owner_id: int) -> User:
         """Let nobody else make keys of this owner, deactivate or demote them, until this transaction ends."""
-        owner: User | None = User.objects.select_for_update(no_key=True).filter(pk=owner_id, is_active=True).first()
+        owner: User | None = (
+            User.objects.select_for_update(no_key=True).filter(pk=owner_id, is_active=True).first()
+        )
         if owner is None:
             raise InvalidToken(Reason.ACCOUNT_INACTIVE)
         return owner
 
-    def _issue(self, owner_id: int, name: str, scopes: list[str] | None, **fields: Any) -> tuple[APIKey, str]:
+    def _issue(
+        self, owner_id: int, name: str, scopes: list[str] | None, **fields: Any
+    ) -> tuple[APIKey, str]:
         if self.live().filter(owner_id=owner_id).count() >= MOST:
             raise TooManyKeys(Reason.TOO_MANY_KEYS, data={"limit": MOST})
         key_id, secret = text.new()
         scope = " ".join(sorted(set(scopes or [Scope.PROFILE])))
-        key = self.create(id=key_id, owner_id=owner_id, name=name, scope=scope, digest=digest(secret), last_four=secret[-4:], **fields)
+        key = self.create(
+            id=key_id,
+            owner_id=owner_id,
+            name=name,
+            scope=scope,
+            digest=digest(secret),
+            last_four=secret[-4:],
+            **fields,
+        )
         return key, secret
 
     @transaction.atomic
@@ -105,7 +126,11 @@ class APIKeyManager(models.Manager.from_queryset(APIKeyQuerySet)):  # type: igno
             raise ScopeReserved(Reason.SCOPE_RESERVED, data={"scope": str(RESERVED)})
         until = now() + overlap
         ends = min(until, old.expires_at) if old.expires_at else until
-        if not self.live().filter(pk=old.pk, rotated_at=None).update(rotated_at=now(), expires_at=ends):
+        if (
+            not self.live()
+            .filter(pk=old.pk, rotated_at=None)
+            .update(rotated_at=now(), expires_at=ends)
+        ):
             raise AlreadyRotated(Reason.ROTATED_BEFORE)
         life = old.expires_at - old.created_at if old.expires_at else None
         at = now()
@@ -124,7 +149,9 @@ class APIKey(models.Model):
     last_four = models.CharField(max_length=4, editable=False)
     scope = models.CharField(max_length=100, help_text="Names of scopes, separated by spaces.")
     granted_at = models.DateTimeField(
-        null=True, blank=True, help_text="When an operator granted the scope introspect; without it, the scope ends with its owner's role."
+        null=True,
+        blank=True,
+        help_text="When an operator granted the scope introspect; without it, the scope ends with its owner's role.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -140,7 +167,9 @@ class APIKey(models.Model):
         verbose_name_plural = "API keys"
         indexes: ClassVar = [
             models.Index(fields=["owner", "created_at"]),
-            models.Index(fields=["expires_at"], condition=models.Q(ended_at=None), name="key_expiring"),
+            models.Index(
+                fields=["expires_at"], condition=models.Q(ended_at=None), name="key_expiring"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -171,7 +200,9 @@ class KnownAddress(models.Model):
     first_seen_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["key", "network"], name="one_row_per_key_and_network")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["key", "network"], name="one_row_per_key_and_network")
+        ]
 
     def __str__(self) -> str:
         return f"{self.network} of {self.key_id}"
@@ -183,8 +214,13 @@ def digest(secret: str) -> str:
 
 
 # What is stored ends up in examples that are pasted into shells: no character that means anything there can come in.
-validate_key_id = RegexValidator(r"\A[A-Z0-9]{16,128}\Z", "An access key id is 16 to 128 capital letters and digits.")
-validate_secret = RegexValidator(r"\A[!-~]{1,4096}\Z", "A secret is one line of ASCII letters, digits and signs, without a space.")
+validate_key_id = RegexValidator(
+    r"\A[A-Z0-9]{16,128}\Z", "An access key id is 16 to 128 capital letters and digits."
+)
+validate_secret = RegexValidator(
+    r"\A[!-~]{1,4096}\Z",
+    "A secret is one line of ASCII letters, digits and signs, without a space.",
+)
 
 
 class ProviderCredential(models.Model):
@@ -195,9 +231,18 @@ class ProviderCredential(models.Model):
         NVIDIA = "nvidia", "NVIDIA"
 
     provider = models.CharField(max_length=10, primary_key=True, choices=Provider.choices)
-    key_id = models.CharField("access key id", max_length=128, blank=True, validators=[validate_key_id], help_text="Of AWS only.")
+    key_id = models.CharField(
+        "access key id",
+        max_length=128,
+        blank=True,
+        validators=[validate_key_id],
+        help_text="Of AWS only.",
+    )
     region = models.CharField(
-        max_length=50, blank=True, validators=[validate_region], help_text="Of AWS only; an account's own region goes first."
+        max_length=50,
+        blank=True,
+        validators=[validate_region],
+        help_text="Of AWS only; an account's own region goes first.",
     )
     sealed = models.TextField(editable=False, help_text="The secret, encrypted for this row.")
     updated_at = models.DateTimeField(auto_now=True)
@@ -210,7 +255,9 @@ class ProviderCredential(models.Model):
         has = self.provider == self.Provider.AWS
         wrong = [field for field in ("key_id", "region") if bool(getattr(self, field)) != has]
         if wrong:
-            raise ValidationError(dict.fromkeys(wrong, "AWS needs one." if has else "Only AWS has one."))
+            raise ValidationError(
+                dict.fromkeys(wrong, "AWS needs one." if has else "Only AWS has one.")
+            )
 
     def seal(self, secret: str) -> None:
         validate_secret(secret)
@@ -221,7 +268,9 @@ class ProviderCredential(models.Model):
         try:
             return encryption.decrypt(self.sealed, self._context).decode()
         except encryption.InvalidToken as error:
-            raise UnreadableSecret(Reason.UNREADABLE, data={"what": f"the secret of {self}", "provider": self.provider}) from error
+            raise UnreadableSecret(
+                Reason.UNREADABLE, data={"what": f"the secret of {self}", "provider": self.provider}
+            ) from error
 
     @property
     def _context(self) -> str:

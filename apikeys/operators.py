@@ -23,15 +23,31 @@ def _end_keys(person: User) -> Outcome | None:
 
 
 def _end_key(person: User, key: str) -> Outcome | None:
-    return Outcome(Reason.KEY_ENDED, {"key": f"key_{key}"}) if APIKey.objects.filter(owner=person, pk=key).end(WHY) else None
+    return (
+        Outcome(Reason.KEY_ENDED, {"key": f"key_{key}"})
+        if APIKey.objects.filter(owner=person, pk=key).end(WHY)
+        else None
+    )
 
 
 def _grant_introspect(person: User, key: str) -> Outcome | None:
     """Let a key that its owner made and holds ask about the tokens of others, whatever the owner's role will be."""
     granted = APIKey.objects.filter(owner=person, pk=key).grant()
-    return Outcome(Reason.SCOPE_GRANTED, {"key": f"key_{key}", "scope": str(RESERVED)}) if granted else None
+    return (
+        Outcome(Reason.SCOPE_GRANTED, {"key": f"key_{key}", "scope": str(RESERVED)})
+        if granted
+        else None
+    )
 
 
-END_KEYS = Act(name="end_keys", kind=audit.Kind.KEYS_ENDED, perform=_end_keys, among=_with_live_keys, dangerous=True)
+END_KEYS = Act(
+    name="end_keys",
+    kind=audit.Kind.KEYS_ENDED,
+    perform=_end_keys,
+    among=_with_live_keys,
+    dangerous=True,
+)
 END_KEY = Act(name="end_key", kind=audit.Kind.KEYS_ENDED, perform=_end_key, dangerous=True)
-GRANT_INTROSPECT = Act(name="grant_introspect", kind=audit.Kind.KEY_GRANTED, perform=_grant_introspect, dangerous=True)
+GRANT_INTROSPECT = Act(
+    name="grant_introspect", kind=audit.Kind.KEY_GRANTED, perform=_grant_introspect, dangerous=True
+)

@@ -62,7 +62,9 @@ class OwnKeys(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         ended = request.GET.get("ended", "")
-        return self.show(ended=int(ended) if ended.isascii() and ended.isdecimal() and len(ended) < 3 else 0)
+        return self.show(
+            ended=int(ended) if ended.isascii() and ended.isdecimal() and len(ended) < 3 else 0
+        )
 
     def post(self, request: HttpRequest) -> HttpResponse:
         if "leave" in request.POST:
@@ -75,7 +77,12 @@ class OwnKeys(Page):
 
     def show(self, status: int = 200, **context: Any) -> HttpResponse:
         live = APIKey.objects.live().filter(owner=self.owner).order_by("-created_at", "pk")
-        return render(self.request, "apikeys/own_keys.html", context | {"owner": self.owner, "keys": list(live)}, status=status)
+        return render(
+            self.request,
+            "apikeys/own_keys.html",
+            context | {"owner": self.owner, "keys": list(live)},
+            status=status,
+        )
 
 
 def give_ticket(response: HttpResponse, owner: User) -> HttpResponse:
@@ -91,7 +98,9 @@ def read_ticket(ticket: str) -> User | None:
         return None
     if cache.get(_left(ticket)):
         return None
-    return User.objects.filter(uuid=uuid, epoch=epoch, is_active=True, must_change_password=False).first()
+    return User.objects.filter(
+        uuid=uuid, epoch=epoch, is_active=True, must_change_password=False
+    ).first()
 
 
 def void_ticket(ticket: str) -> None:
@@ -109,5 +118,7 @@ def take_ticket(response: HttpResponse) -> HttpResponse:
 
 def _set(response: HttpResponse, ticket: str, age: timedelta) -> HttpResponse:
     path, secure = reverse("own-keys"), settings.SECURE_COOKIES
-    response.set_cookie(TICKET, ticket, max_age=age, path=path, secure=secure, httponly=True, samesite="Strict")
+    response.set_cookie(
+        TICKET, ticket, max_age=age, path=path, secure=secure, httponly=True, samesite="Strict"
+    )
     return response

@@ -33,7 +33,11 @@ class ProviderCredentialForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text="It is never shown again. Empty: the one that is stored stays.",
     )
     reason = Reasoned.base_fields["reason"]
-    password = Password(label="Your password", autocomplete="current-password", help_text="Then it is not asked again for five minutes.")
+    password = Password(
+        label="Your password",
+        autocomplete="current-password",
+        help_text="Then it is not asked again for five minutes.",
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -74,7 +78,9 @@ class ProviderCredentialAdmin(SuperAdmins):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("provider",) if obj else ()
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
         return type(form.__name__, (form,), {"request": request})
 
@@ -88,7 +94,13 @@ class ProviderCredentialAdmin(SuperAdmins):
         return self.has_view_permission(request)
 
     def render_change_form(
-        self, request: HttpRequest, context: Any, add: bool = False, change: bool = False, form_url: str = "", obj: Any = None
+        self,
+        request: HttpRequest,
+        context: Any,
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
     ) -> Any:
         """With the masked secret, which is a look that goes on record."""
         if obj:
@@ -103,22 +115,37 @@ class ProviderCredentialAdmin(SuperAdmins):
         with permitted(), custody.super_admin(operator(request), f"store {obj}", reason) as held:
             providers.store(obj, form.cleaned_data["secret"], actor=held, reason=reason)
 
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
         """Says what will happen, asks for a reason and the password, and does it."""
         if not self.has_delete_permission(request):
             raise PermissionDenied
         listed = reverse("admin:apikeys_providercredential_changelist")
         credential = self.get_object(request, object_id)
         if credential is None:
-            messages.error(request, "These credentials are not stored, or not any more. Nothing was done.")
+            messages.error(
+                request, "These credentials are not stored, or not any more. Nothing was done."
+            )
             return redirect(listed)
         form = Reasoned(request.POST if request.method == "POST" else None, request=request)
         if request.method == "POST" and form.is_valid():
             reason = form.cleaned_data["reason"]
-            with permitted(), custody.super_admin(operator(request), f"delete {credential}", reason) as held:
+            with (
+                permitted(),
+                custody.super_admin(operator(request), f"delete {credential}", reason) as held,
+            ):
                 providers.delete(credential, actor=held, reason=reason)
             messages.success(request, f"The {credential} are deleted.")
             return redirect(listed)
         context = self.admin_site.each_context(request)
-        context |= {"title": f"Delete the {credential}", "opts": self.opts, "changelist": listed, "credential": credential, "form": form}
-        return TemplateResponse(request, "admin/apikeys/providercredential/delete.html", context, status=form.status)
+        context |= {
+            "title": f"Delete the {credential}",
+            "opts": self.opts,
+            "changelist": listed,
+            "credential": credential,
+            "form": form,
+        }
+        return TemplateResponse(
+            request, "admin/apikeys/providercredential/delete.html", context, status=form.status
+        )

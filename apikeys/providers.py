@@ -21,9 +21,15 @@ Provider = ProviderCredential.Provider
 logger = logging.getLogger(__name__)
 
 STARS = {Provider.AWS: 28, Provider.NVIDIA: 36}  # as many as document 004 prints
-BASE_URLS = {Provider.AWS: "https://bedrock-runtime.{region}.amazonaws.com", Provider.NVIDIA: "https://integrate.api.nvidia.com"}
+BASE_URLS = {
+    Provider.AWS: "https://bedrock-runtime.{region}.amazonaws.com",
+    Provider.NVIDIA: "https://integrate.api.nvidia.com",
+}
 # A model id with a colon would be one more thing that has to be encoded in what is signed, and curl before 8 does not do that.
-PATHS = {Provider.AWS: "/model/cohere.embed-multilingual-v3/invoke", Provider.NVIDIA: "/v1/chat/completions"}
+PATHS = {
+    Provider.AWS: "/model/cohere.embed-multilingual-v3/invoke",
+    Provider.NVIDIA: "/v1/chat/completions",
+}
 EXAMPLES = Path(__file__).parent / "examples"
 
 
@@ -58,7 +64,11 @@ class Masked:
 
     def _example(self, language: str) -> str:
         text = _template(self.provider, language)
-        for name, value in (("endpoint", self.endpoint), ("region", self.region), ("key id", self.key_id)):
+        for name, value in (
+            ("endpoint", self.endpoint),
+            ("region", self.region),
+            ("key id", self.key_id),
+        ):
             text = text.replace(f"<{name}>", value)
         return text
 
@@ -75,7 +85,12 @@ def show(viewer: Identity, provider: str) -> Masked:
     except AuthError as refusal:
         if isinstance(refusal, UnreadableSecret):
             logger.error("%s", refusal)
-        _record_look(audit.Kind.CREDENTIALS_REFUSED, viewer, refusal.reason, {**refusal.data, "provider": provider})
+        _record_look(
+            audit.Kind.CREDENTIALS_REFUSED,
+            viewer,
+            refusal.reason,
+            {**refusal.data, "provider": provider},
+        )
         raise
     _record_look(audit.Kind.CREDENTIALS_VIEWED, viewer, Reason.PROVIDER, {"provider": provider})
     return shown
@@ -93,7 +108,9 @@ def look(credential: ProviderCredential, *, operator: User) -> str:
         audit.record(kind, user=operator, reason=reason, data={"provider": credential.provider})
 
 
-def store(credential: ProviderCredential, secret: str = "", *, actor: User | None = None, reason: str = "") -> None:
+def store(
+    credential: ProviderCredential, secret: str = "", *, actor: User | None = None, reason: str = ""
+) -> None:
     """Keep these credentials from now on; without a secret, the one that is stored stays. ``ValidationError`` for what none can be."""
     credential.clean_fields(exclude={"sealed"})
     credential.clean()
@@ -103,10 +120,17 @@ def store(credential: ProviderCredential, secret: str = "", *, actor: User | Non
         columns.append("sealed")
     with transaction.atomic():
         credential.save(update_fields=None if credential._state.adding else columns)
-        named = {"key_id": credential.key_id, "region": credential.region} if credential.key_id else {}
+        named = (
+            {"key_id": credential.key_id, "region": credential.region} if credential.key_id else {}
+        )
         data = {**named, "new_secret": bool(secret)}
         audit.record(
-            audit.Kind.CREDENTIALS_CHANGED, name=credential.provider, actor=actor, reason=Reason.CREDENTIALS_STORED, data=data, note=reason
+            audit.Kind.CREDENTIALS_CHANGED,
+            name=credential.provider,
+            actor=actor,
+            reason=Reason.CREDENTIALS_STORED,
+            data=data,
+            note=reason,
         )
 
 
@@ -133,7 +157,9 @@ def _look(viewer: Identity, provider: str) -> Masked:
     if credential is None:
         raise NothingStored(Reason.NOTHING_STORED, data={"provider": provider})
     masked = mask(credential.open(), STARS[Provider(provider)])
-    return Masked(provider, masked, credential.key_id, _region(viewer.aws_region) or credential.region)
+    return Masked(
+        provider, masked, credential.key_id, _region(viewer.aws_region) or credential.region
+    )
 
 
 def _region(typed: str) -> str:
@@ -142,7 +168,14 @@ def _region(typed: str) -> str:
 
 
 def _record_look(kind: str, viewer: Identity, reason: str, data: Data) -> None:
-    audit.record(kind, user_id=viewer.id, name=viewer.username, session=viewer.session_id, reason=reason, data=data)
+    audit.record(
+        kind,
+        user_id=viewer.id,
+        name=viewer.username,
+        session=viewer.session_id,
+        reason=reason,
+        data=data,
+    )
 
 
 @cache

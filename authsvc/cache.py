@@ -14,7 +14,9 @@ from redis.exceptions import RedisError, ResponseError
 PAUSE = 5.0  # seconds until a Redis that failed is asked again: meanwhile no request waits for it
 DAY = 86_400
 COUNTABLE = range(-(2**63), 2**63)  # what Redis itself counts in
-UNREADABLE = re.compile("WRONGTYPE|not an integer|would overflow")  # in Redis's words: about a value, not about the server
+UNREADABLE = re.compile(
+    "WRONGTYPE|not an integer|would overflow"
+)  # in Redis's words: about a value, not about the server
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +29,9 @@ class JSONSerializer:
     """Values as JSON: whoever can write to Redis can change counts, but run no code as with Django's pickles."""
 
     def dumps(self, value: Any) -> int | str:
-        return value if type(value) is int else json.dumps(value, allow_nan=False)  # INCR wants whole numbers raw, and JSON has them so
+        return (
+            value if type(value) is int else json.dumps(value, allow_nan=False)
+        )  # INCR wants whole numbers raw, and JSON has them so
 
     def loads(self, data: bytes) -> Any:
         return json.loads(data)
@@ -43,7 +47,10 @@ class ResilientRedisCache(RedisCache):
     _silent_until = 0.0
 
     def __init__(self, server: Any, params: dict[str, Any]) -> None:
-        super().__init__(server, {**params, "OPTIONS": {**params.get("OPTIONS", {}), "serializer": JSONSerializer}})
+        super().__init__(
+            server,
+            {**params, "OPTIONS": {**params.get("OPTIONS", {}), "serializer": JSONSerializer}},
+        )
 
     def add(self, *args: Any, **kwargs: Any) -> Any:
         return self._ask(super().add, "add", *args, **kwargs)
@@ -85,7 +92,10 @@ class ResilientRedisCache(RedisCache):
                 if isinstance(error, ResponseError) and UNREADABLE.search(str(error)):
                     raise Unreadable(verb) from error
                 ResilientRedisCache._silent_until = time.monotonic() + PAUSE
-                logger.warning("Redis does not answer (%s): this process counts attempts for itself", type(error).__name__)
+                logger.warning(
+                    "Redis does not answer (%s): this process counts attempts for itself",
+                    type(error).__name__,
+                )
         memory = caches["memory"]
         if verb == "incr":
             memory.add(args[0], 0)  # a count that Redis began goes on here from nothing

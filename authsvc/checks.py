@@ -29,14 +29,21 @@ def rotation_that_locks_out(app_configs: Any, **kwargs: Any) -> Sequence[CheckMe
 def names_that_are_told(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     if not settings.REVEAL_UNKNOWN_USERS:
         return []
-    return [Warning("REVEAL_UNKNOWN_USERS tells anybody which user names exist.", id="authsvc.W001")]
+    return [
+        Warning("REVEAL_UNKNOWN_USERS tells anybody which user names exist.", id="authsvc.W001")
+    ]
 
 
 @register(Tags.security, deploy=True)
 def plain_http(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     if settings.SECURE_COOKIES:
         return []
-    return [Warning("PUBLIC_URL is not https: passwords and tokens would cross the network in clear.", id="authsvc.W002")]
+    return [
+        Warning(
+            "PUBLIC_URL is not https: passwords and tokens would cross the network in clear.",
+            id="authsvc.W002",
+        )
+    ]
 
 
 @register(Tags.security, deploy=True)
@@ -67,7 +74,9 @@ def data_that_others_read(app_configs: Any, **kwargs: Any) -> Sequence[CheckMess
 
 
 @register(Tags.database)
-def search_without_index(databases: Sequence[str] | None = None, **kwargs: Any) -> Sequence[CheckMessage]:
+def search_without_index(
+    databases: Sequence[str] | None = None, **kwargs: Any
+) -> Sequence[CheckMessage]:
     """With ``check --database default``: what finds people among millions."""
     if "default" not in (databases or ()) or not trigrams.missing():
         return []

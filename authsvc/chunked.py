@@ -32,7 +32,10 @@ class Chunks:
         while not self._ended:
             found = SIZE.match(body, self._next)
             if not found:
-                return body.find(b"\r\n", self._next) >= 0 or len(body) - self._next > LONGEST_SIZE_LINE
+                return (
+                    body.find(b"\r\n", self._next) >= 0
+                    or len(body) - self._next > LONGEST_SIZE_LINE
+                )
             length, start = int(found[1], 16), found.end()
             if self.size + min(length, len(body) - start) > largest:
                 self.too_large = True
@@ -57,7 +60,11 @@ class WithLength:
         self.application = application
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if environ.get("wsgi.input_terminated") and "HTTP_TRANSFER_ENCODING" in environ and "CONTENT_LENGTH" not in environ:
+        if (
+            environ.get("wsgi.input_terminated")
+            and "HTTP_TRANSFER_ENCODING" in environ
+            and "CONTENT_LENGTH" not in environ
+        ):
             self.read(environ)
         return self.application(environ, start_response)
 

@@ -11,9 +11,13 @@ from gunicorn.workers.gthread import TConn
 from accounts import origin
 from authsvc.chunked import Chunks
 
-PATIENCE = 10.0  # seconds in which a whole request has to arrive, or a client to take some of an answer
+PATIENCE = (
+    10.0  # seconds in which a whole request has to arrive, or a client to take some of an answer
+)
 LONGEST_UPLOAD = 60.0  # seconds in which an operator's file has to arrive, which a thread waits for
-LARGEST = 64 * 1024  # bytes of a head, or of a body: a longer body is refused by its head, and never read
+LARGEST = (
+    64 * 1024
+)  # bytes of a head, or of a body: a longer body is refused by its head, and never read
 MOST_PEEKED = 2 * LARGEST
 LARGEST_UNSENT = 1024 * 1024  # bytes of one answer that are kept for a client who reads slowly
 
@@ -43,7 +47,9 @@ class PatientSocket(socket.socket):
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         self.unsent += data
         self.flush()
-        while len(self.unsent) > LARGEST_UNSENT:  # a streamed export, which only operators can ask for
+        while (
+            len(self.unsent) > LARGEST_UNSENT
+        ):  # a streamed export, which only operators can ask for
             if not _ready(self, select.POLLOUT, PATIENCE):
                 raise BrokenPipeError(errno.EPIPE, "the client does not read its answer")
             self.flush()

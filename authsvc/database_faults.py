@@ -20,10 +20,18 @@ def explained(error: Exception) -> str | None:
     cause = error.__cause__
     if isinstance(cause, errors.InsufficientPrivilege) or isinstance(error, MigrationSchemaMissing):
         return f"the role of DATABASE_URL may not do that ({_line(error)}): {RIGHTS}."
-    if isinstance(cause, errors.UndefinedTable | errors.UndefinedColumn) or str(error).startswith(("no such table", "no such column")):
+    if isinstance(cause, errors.UndefinedTable | errors.UndefinedColumn) or str(error).startswith(
+        ("no such table", "no such column")
+    ):
         return f"{SETUP} ({_line(error)})."
-    if isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError:  # the last: SQLite, of a file of another kind
-        where = "DATABASE_URL" if connection.vendor == "postgresql" else "DATABASE_URL, or DATA_DIR without it,"
+    if (
+        isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
+    ):  # the last: SQLite, of a file of another kind
+        where = (
+            "DATABASE_URL"
+            if connection.vendor == "postgresql"
+            else "DATABASE_URL, or DATA_DIR without it,"
+        )
         return f"the database that {where} names does not serve: {_line(_reason(error))}."
     return None
 

@@ -22,7 +22,9 @@ def readyz(request: HttpRequest) -> JsonResponse:
     database, cached = _database_answers(), _cache_answers()
     status = "ok" if database and cached else "degraded" if database else "unavailable"
     body = {"status": status, "database": _word(database), "cache": _word(cached)}
-    return JsonResponse(body, status=200 if database else 503, headers={"Cache-Control": "no-store"})
+    return JsonResponse(
+        body, status=200 if database else 503, headers={"Cache-Control": "no-store"}
+    )
 
 
 @require_safe

@@ -8,13 +8,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from authsvc.middleware import GetResponse
 
-NO_PROXY = (
-    "PUBLIC_URL is https, but TRUSTED_PROXIES is 0: set it to the number of proxies in front, each of which has to send X-Forwarded-Proto"
+NO_PROXY = "PUBLIC_URL is https, but TRUSTED_PROXIES is 0: set it to the number of proxies in front, each of which has to send X-Forwarded-Proto"
+MISSING = (
+    "X-Forwarded-Proto is missing: the proxy that ends TLS has to send it, with the value https"
 )
-MISSING = "X-Forwarded-Proto is missing: the proxy that ends TLS has to send it, with the value https"
-NOT_SO = (
-    "X-Forwarded-Proto is not https, but the browser says that it uses https: the proxy that ends TLS has to send https, and others keep it"
-)
+NOT_SO = "X-Forwarded-Proto is not https, but the browser says that it uses https: the proxy that ends TLS has to send https, and others keep it"
 
 logger = logging.getLogger(__name__)
 
@@ -29,9 +27,16 @@ class ForwardedProtoMiddleware:
         wrong = _wrong(request)
         if not wrong:
             return self.get_response(request)
-        if cache.add("https:forwarded-proto", 1, timeout=60):  # once a minute: every page comes with it
+        if cache.add(
+            "https:forwarded-proto", 1, timeout=60
+        ):  # once a minute: every page comes with it
             logger.error("%s. Until then pages are not shown", wrong)
-        return HttpResponse(f"503: {wrong}.\n", status=503, content_type="text/plain", headers={"Cache-Control": "no-store"})
+        return HttpResponse(
+            f"503: {wrong}.\n",
+            status=503,
+            content_type="text/plain",
+            headers={"Cache-Control": "no-store"},
+        )
 
 
 def _wrong(request: HttpRequest) -> str:
@@ -42,4 +47,6 @@ def _wrong(request: HttpRequest) -> str:
         return NO_PROXY
     if not request.headers.get("X-Forwarded-Proto"):
         return MISSING
-    return NOT_SO if request.headers.get("Sec-Fetch-Mode") else ""  # sent by https alone (W3C Fetch Metadata, 2)
+    return (
+        NOT_SO if request.headers.get("Sec-Fetch-Mode") else ""
+    )  # sent by https alone (W3C Fetch Metadata, 2)

@@ -29,7 +29,9 @@ class PagesFilter(logging.Filter):
         secret = f"{reverse('reset')}/"
         if request.path.startswith(secret) and isinstance(record.args, tuple):
             record.args = tuple(f"{secret}…" if arg == request.path else arg for arg in record.args)
-        refused = getattr(record, "status_code", 0) == 503  # by a page: where no mail is sent, which is no fault
+        refused = (
+            getattr(record, "status_code", 0) == 503
+        )  # by a page: where no mail is sent, which is no fault
         return not refused and not request.path_info.startswith(settings.API_PREFIXES)
 
 
@@ -41,4 +43,6 @@ class EscapingFormatter(logging.Formatter):
         return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:
-        return "\n".join(f"  {printable(line, 4000)}" for line in super().formatException(ei).split("\n"))
+        return "\n".join(
+            f"  {printable(line, 4000)}" for line in super().formatException(ei).split("\n")
+        )

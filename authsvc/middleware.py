@@ -63,7 +63,9 @@ def client_address(meta: dict[str, Any]) -> str | None:
     try:
         return read_hop(hops[-settings.TRUSTED_PROXIES].strip())
     except (IndexError, ValueError):
-        if meta.get("PATH_INFO") not in settings.HEALTH_PATHS:  # which are asked for from inside, past the proxy
+        if (
+            meta.get("PATH_INFO") not in settings.HEALTH_PATHS
+        ):  # which are asked for from inside, past the proxy
             warn_of_unreadable(header)
         return None
 
@@ -78,8 +80,15 @@ def warn_of_unreadable(header: str | None) -> None:
     """Say so once a minute, of the whole deployment: every request may come with such a header."""
     if not cache.add("middleware:unreadable-x-forwarded-for", 1, timeout=60):
         return
-    what = "is missing" if header is None else f"has no address where TRUSTED_PROXIES points: {origin.printable(header, 100)}"
-    logger.warning("X-Forwarded-For %s. The client's address is unknown, and no limit by address applies to it", what)
+    what = (
+        "is missing"
+        if header is None
+        else f"has no address where TRUSTED_PROXIES points: {origin.printable(header, 100)}"
+    )
+    logger.warning(
+        "X-Forwarded-For %s. The client's address is unknown, and no limit by address applies to it",
+        what,
+    )
 
 
 def request_id(meta: dict[str, Any]) -> str:
@@ -88,7 +97,9 @@ def request_id(meta: dict[str, Any]) -> str:
     return given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
 
-find = lru_cache(maxsize=256)(resolve)  # a few paths are asked for all the time, each behind a row of patterns
+find = lru_cache(maxsize=256)(
+    resolve
+)  # a few paths are asked for all the time, each behind a row of patterns
 
 
 class ProgramMiddleware:
@@ -97,7 +108,11 @@ class ProgramMiddleware:
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
         subdomains = "; includeSubDomains" if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS else ""
-        self.strict_transport = f"max-age={settings.SECURE_HSTS_SECONDS}{subdomains}" if settings.SECURE_HSTS_SECONDS else ""
+        self.strict_transport = (
+            f"max-age={settings.SECURE_HSTS_SECONDS}{subdomains}"
+            if settings.SECURE_HSTS_SECONDS
+            else ""
+        )
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(settings.API_PREFIXES):
@@ -130,7 +145,9 @@ class ProgramMiddleware:
 class LanguageMiddleware(LocaleMiddleware):
     """Answers people in the language that they read, and forgets it then: the thread's next request may be a program's."""
 
-    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
         response = super().process_response(request, response)
         translation.deactivate()
         return response

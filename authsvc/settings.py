@@ -38,7 +38,9 @@ def text(name: str, default: str = "") -> str:
     try:
         return str(env.str(name, "")).strip() or default
     except OSError:
-        raise ImproperlyConfigured(f"{name}_FILE must name a file that this process may read.") from None
+        raise ImproperlyConfigured(
+            f"{name}_FILE must name a file that this process may read."
+        ) from None
 
 
 def read(name: str, parse: Callable[[str], Any], default: Any, wanted: str) -> Any:
@@ -50,13 +52,28 @@ def read(name: str, parse: Callable[[str], Any], default: Any, wanted: str) -> A
 
 
 def flag(name: str, default: bool | None) -> Any:
-    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    words = {
+        "true": True,
+        "yes": True,
+        "on": True,
+        "1": True,
+        "false": False,
+        "no": False,
+        "off": False,
+        "0": False,
+    }
     return read(name, lambda given: words[given.lower()], default, "true or false")
 
 
 def number(name: str, default: int, least: int = 0, most: int = 10**9 - 1) -> Any:
-    wanted = f"a whole number, {least} or more" if most == 10**9 - 1 else f"a whole number from {least} to {most}"
-    return read(name, lambda given: range(least, most + 1).index(int(given)) + least, default, wanted)
+    wanted = (
+        f"a whole number, {least} or more"
+        if most == 10**9 - 1
+        else f"a whole number from {least} to {most}"
+    )
+    return read(
+        name, lambda given: range(least, most + 1).index(int(given)) + least, default, wanted
+    )
 
 
 def matching(pattern: str) -> Callable[[str], re.Match[str]]:
@@ -84,7 +101,12 @@ def duration(name: str, default: timedelta | None, least: timedelta = timedelta(
 
 def rate(name: str, default: str) -> Any:
     """How often something may be done, as django-ratelimit writes it."""
-    return read(name, lambda given: matching(r"[1-9]\d*/([1-9]\d*)?[smhd]")(given).group(), default, "a rate, such as 10/5m")
+    return read(
+        name,
+        lambda given: matching(r"[1-9]\d*/([1-9]\d*)?[smhd]")(given).group(),
+        default,
+        "a rate, such as 10/5m",
+    )
 
 
 def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
@@ -93,7 +115,12 @@ def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
 
 def one_of(name: str, choices: tuple[str, ...]) -> Any:
     """One of some words, the first of them where nothing is said."""
-    return read(name, lambda given: choices[choices.index(given)], choices[0], f"one of {', '.join(choices)}")
+    return read(
+        name,
+        lambda given: choices[choices.index(given)],
+        choices[0],
+        f"one of {', '.join(choices)}",
+    )
 
 
 def address(name: str, default: str, schemes: tuple[str, ...], wanted: str) -> Any:
@@ -114,11 +141,16 @@ DEBUG = flag("DEBUG", False)
 DATA_DIR = Path(text("DATA_DIR") or BASE_DIR / "var").resolve()
 PORT = number("PORT", 8000, least=1, most=65_535)
 PUBLIC_URL = address(
-    "PUBLIC_URL", f"http://localhost:{PORT}", ("https", "http"), "the http or https address at which people reach this service"
+    "PUBLIC_URL",
+    f"http://localhost:{PORT}",
+    ("https", "http"),
+    "the http or https address at which people reach this service",
 )
 _public = urlsplit(PUBLIC_URL)
 if not _public.hostname or _public.query or _public.fragment:
-    raise ImproperlyConfigured("PUBLIC_URL must be the http or https address at which people reach this service.")
+    raise ImproperlyConfigured(
+        "PUBLIC_URL must be the http or https address at which people reach this service."
+    )
 try:
     DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     TemporaryFile(dir=DATA_DIR).close()
@@ -131,7 +163,9 @@ WSGI_APPLICATION = "authsvc.wsgi.application"
 SITE_NAME = text("SITE_NAME", "authsvc")
 
 
-FIRST_PASSWORD_FILE = DATA_DIR / "first_admin_password"  # until it is changed; only where it was printed on no terminal
+FIRST_PASSWORD_FILE = (
+    DATA_DIR / "first_admin_password"
+)  # until it is changed; only where it was printed on no terminal
 
 
 # The database
@@ -146,7 +180,9 @@ def check_sqlite(name: str, variable: str) -> None:
     try:
         if name != ":memory:":
             TemporaryFile(dir=path.parent).close()
-        kept = [each for suffix in ("", "-wal", "-shm") if (each := Path(f"{name}{suffix}")).exists()]
+        kept = [
+            each for suffix in ("", "-wal", "-shm") if (each := Path(f"{name}{suffix}")).exists()
+        ]
         if any(each.is_dir() or not os.access(each, os.R_OK | os.W_OK) for each in kept):
             raise PermissionError(name)
         if name != ":memory:":
@@ -158,12 +194,17 @@ def check_sqlite(name: str, variable: str) -> None:
 
 
 DATABASE_URL = address(
-    "DATABASE_URL", "", ("postgres", "postgresql", "sqlite"), "an address such as postgres://user:password@host:5432/name"
+    "DATABASE_URL",
+    "",
+    ("postgres", "postgresql", "sqlite"),
+    "an address such as postgres://user:password@host:5432/name",
 )
 if DATABASE_URL:
     DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
 else:
-    DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "db.sqlite3")}}
+    DATABASES = {
+        "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "db.sqlite3")}
+    }
 
 if "sqlite" in DATABASES["default"]["ENGINE"]:
     check_sqlite(DATABASES["default"]["NAME"], "DATABASE_URL" if DATABASE_URL else "DATA_DIR")
@@ -175,7 +216,12 @@ if "sqlite" in DATABASES["default"]["ENGINE"]:
 else:
     DATABASES["default"]["ENGINE"] = "authsvc.postgresql"
     DATABASES["default"]["OPTIONS"] = {
-        "pool": {"min_size": 1, "max_size": number("DATABASE_POOL_SIZE", 8, least=1), "timeout": 5, "reconnect_timeout": 2},
+        "pool": {
+            "min_size": 1,
+            "max_size": number("DATABASE_POOL_SIZE", 8, least=1),
+            "timeout": 5,
+            "reconnect_timeout": 2,
+        },
         **postgresql.CONNECTION,
         **DATABASES["default"].get("OPTIONS", {}),
     }
@@ -213,7 +259,9 @@ def several_secrets(given: str) -> list[str]:
 SECRETS = "secrets of 32 characters or more each, separated by commas"
 SECRET_KEY = text("SECRET_KEY")
 if not SECRET_KEY and DATABASE_URL.startswith("postgres"):
-    raise ImproperlyConfigured("SECRET_KEY (or SECRET_KEY_FILE) must be set: every node that shares a database needs the same one.")
+    raise ImproperlyConfigured(
+        "SECRET_KEY (or SECRET_KEY_FILE) must be set: every node that shares a database needs the same one."
+    )
 try:
     SECRET_KEY = SECRET_KEY or local_secret(DATA_DIR / "secret_key")
 except (OSError, UnicodeDecodeError) as error:
@@ -232,7 +280,9 @@ ACCESS_TOKEN_TYP = one_of("ACCESS_TOKEN_TYP", ("JWT", "at+jwt"))  # at+jwt: RFC 
 
 CONTRACTS = words("CONTRACTS", CONTRACT_NAMES)
 if unknown := sorted(set(CONTRACTS) - set(CONTRACT_NAMES)):
-    raise ImproperlyConfigured(f"CONTRACTS must be names out of {', '.join(CONTRACT_NAMES)}; {', '.join(unknown)} is none of them.")
+    raise ImproperlyConfigured(
+        f"CONTRACTS must be names out of {', '.join(CONTRACT_NAMES)}; {', '.join(unknown)} is none of them."
+    )
 
 
 def contract_policy(name: str) -> dict[str, Any]:
@@ -251,7 +301,15 @@ CHALLENGE_EMPTY_SUCCESS = flag("CHALLENGE_EMPTY_SUCCESS", False)
 CHALLENGE_REFRESH_RATE = rate("CHALLENGE_REFRESH_RATE", "90/24h")
 REVEAL_UNKNOWN_USERS = flag("REVEAL_UNKNOWN_USERS", False)
 LONGEST_LIFETIME = max(  # of any one token: a session that rotation prolongs gets new ones
-    [timedelta(days=365), *(policy[kind] for policy in CONTRACT_POLICIES.values() for kind in ("access", "refresh") if kind in policy)]
+    [
+        timedelta(days=365),
+        *(
+            policy[kind]
+            for policy in CONTRACT_POLICIES.values()
+            for kind in ("access", "refresh")
+            if kind in policy
+        ),
+    ]
 )
 
 
@@ -261,20 +319,33 @@ LOGIN_RATE_PER_NAME = rate("LOGIN_RATE_PER_NAME", "10/5m")
 LOGIN_RATE_PER_NAME_DAILY = rate("LOGIN_RATE_PER_NAME_DAILY", "100/1d")
 LOGIN_RATE_PER_ADDRESS = rate("LOGIN_RATE_PER_ADDRESS", "100/5m")
 FORGOT_RATE_PER_ADDRESS = rate("FORGOT_RATE_PER_ADDRESS", "100/1h")
-KNOWN_NETWORK_LIFETIME = duration("KNOWN_NETWORK_LIFETIME", timedelta(days=90), least=timedelta(days=2))
+KNOWN_NETWORK_LIFETIME = duration(
+    "KNOWN_NETWORK_LIFETIME", timedelta(days=90), least=timedelta(days=2)
+)
 TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0)
-REDIS_URL = address("REDIS_URL", "", ("redis", "rediss", "unix"), "an address such as redis://host:6379/0")
+REDIS_URL = address(
+    "REDIS_URL", "", ("redis", "rediss", "unix"), "an address such as redis://host:6379/0"
+)
 WEB_CONCURRENCY = number("WEB_CONCURRENCY", 1, least=1)
 if WEB_CONCURRENCY > 1 and not REDIS_URL:
-    raise ImproperlyConfigured("WEB_CONCURRENCY above 1 needs REDIS_URL, since each process would count wrong passwords for itself.")
-_memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000}}
+    raise ImproperlyConfigured(
+        "WEB_CONCURRENCY above 1 needs REDIS_URL, since each process would count wrong passwords for itself."
+    )
+_memory = {
+    "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+    "OPTIONS": {"MAX_ENTRIES": 100_000},
+}
 CACHES: dict[str, dict[str, Any]] = {"default": _memory, "memory": _memory}
 if REDIS_URL:
     CACHES["default"] = {
         "BACKEND": "authsvc.cache.ResilientRedisCache",
         "LOCATION": REDIS_URL,
         "VERSION": 2,  # of how values are written: a node of an earlier version reads pickles, and shall not meet JSON
-        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "health_check_interval": 30},
+        "OPTIONS": {
+            "socket_timeout": 0.5,
+            "socket_connect_timeout": 0.5,
+            "health_check_interval": 30,
+        },
     }
 
 
@@ -311,7 +382,9 @@ MIDDLEWARE = [
 ]
 TEMPLATE_DIR = text("TEMPLATE_DIR")
 if TEMPLATE_DIR and not Path(TEMPLATE_DIR).is_dir():
-    raise ImproperlyConfigured("TEMPLATE_DIR must be a folder; what it holds is taken in place of the templates of the same names.")
+    raise ImproperlyConfigured(
+        "TEMPLATE_DIR must be a folder; what it holds is taken in place of the templates of the same names."
+    )
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -350,13 +423,18 @@ PASSWORD_HASHERS = [
     "accounts.hashers.ImportedBCryptPasswordHasher",
     "accounts.hashers.ImportedPHCPasswordHasher",
 ]
-ARGON2_MEMORY_KIB = number("ARGON2_MEMORY_KIB", 19_456, least=8)  # 19 MiB, t=2, p=1: OWASP's Password Storage Cheat Sheet
+ARGON2_MEMORY_KIB = number(
+    "ARGON2_MEMORY_KIB", 19_456, least=8
+)  # 19 MiB, t=2, p=1: OWASP's Password Storage Cheat Sheet
 ARGON2_TIME_COST = number("ARGON2_TIME_COST", 2, least=1)
 ARGON2_PARALLELISM = number("ARGON2_PARALLELISM", 1, least=1)
 HASHING_QUEUE = number("HASHING_QUEUE", 0, least=1)  # 0: four times the processors, and 10 at least
 THREADS = number("THREADS", 0, least=1)  # of a web process, as gunicorn.conf.py says; 0 in commands
 AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 8},
+    },
     {
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
         "OPTIONS": {"user_attributes": ("username", "email", "name")},
@@ -364,7 +442,9 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "accounts.validators.MaximumLengthValidator"},
 ]
-AUDIT_RETENTION = duration("AUDIT_RETENTION", None, least=timedelta(days=90))  # None keeps for ever; the database lets nothing younger go
+AUDIT_RETENTION = duration(
+    "AUDIT_RETENTION", None, least=timedelta(days=90)
+)  # None keeps for ever; the database lets nothing younger go
 SIMPLE_JWT = {"USER_ID_FIELD": "uuid", "USER_ID_CLAIM": "sub", "ISSUER": PUBLIC_URL}
 
 
@@ -383,7 +463,9 @@ EMAIL_FILE_PATH = str(DATA_DIR / "mail")  # on a laptop, mails are files
 if EMAILS_ENABLED and not EMAIL_HOST:
     with suppress(OSError):  # the backend says what is wrong there
         os.makedirs(EMAIL_FILE_PATH, mode=0o700, exist_ok=True)
-        os.chmod(EMAIL_FILE_PATH, 0o700)  # one made by others than us, too: mails hold links that are good
+        os.chmod(
+            EMAIL_FILE_PATH, 0o700
+        )  # one made by others than us, too: mails hold links that are good
 DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", f"authsvc <no-reply@{_public.hostname}>")
 MAIL_CLAIM = duration("MAIL_CLAIM", timedelta(minutes=2))  # longer than one try can last
 RESET_LIFETIME = duration("RESET_LIFETIME", timedelta(hours=1))
@@ -396,7 +478,9 @@ SESSION_ENGINE = "accounts.browser_sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 ADMIN_IDLE = duration("ADMIN_IDLE", timedelta(minutes=30))
 ADMIN_SESSION = duration("ADMIN_SESSION", timedelta(hours=8))
-SESSION_COOKIE_AGE = int(ADMIN_IDLE.total_seconds())  # since the row was written last; the cookie goes with the browser
+SESSION_COOKIE_AGE = int(
+    ADMIN_IDLE.total_seconds()
+)  # since the row was written last; the cookie goes with the browser
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_NAME = "authsvc_session"
 CSRF_COOKIE_NAME = "authsvc_csrf"
@@ -420,7 +504,9 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_COOKIES
 SILENCED_SYSTEM_CHECKS = ["security.W021"]  # the preload list is for whoever owns the whole domain
 SECURE_SSL_REDIRECT = SECURE_COOKIES
 SECURE_SSL_HOST = _public.netloc  # and never the Host header
-SECURE_REDIRECT_EXEMPT = [f"^{re.escape(prefix[1:])}" for prefix in API_PREFIXES]  # a redirected POST loses its body
+SECURE_REDIRECT_EXEMPT = [
+    f"^{re.escape(prefix[1:])}" for prefix in API_PREFIXES
+]  # a redirected POST loses its body
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 APPEND_SLASH = False
@@ -428,21 +514,38 @@ LOGIN_URL = "admin:login"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 LARGEST_BODY = 64 * 1024  # bytes: every documented body is far smaller
 UPLOAD_PATH = "/admin/accounts/user/import/"  # a file of accounts: every other body is small
-LARGEST_UPLOAD = FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20 + LARGEST_BODY  # all in memory: it may hold passwords, which no disk shall see
+LARGEST_UPLOAD = FILE_UPLOAD_MAX_MEMORY_SIZE = (
+    5 * 2**20 + LARGEST_BODY
+)  # all in memory: it may hold passwords, which no disk shall see
 
 
 # Scripts of other origins: they may call the contracts, with credentials, and nothing else
 
 
 def origins(given: str) -> list[str]:
-    return [matching(r"[a-z][a-z0-9+.-]*://[^/?#@*\s]+")(origin.strip().lower()).group() for origin in given.split(",") if origin.strip()]
+    return [
+        matching(r"[a-z][a-z0-9+.-]*://[^/?#@*\s]+")(origin.strip().lower()).group()
+        for origin in given.split(",")
+        if origin.strip()
+    ]
 
 
-CORS_ALLOWED_ORIGINS = read("CORS_ALLOWED_ORIGINS", origins, [], "origins such as https://app.example.com, separated by commas")
+CORS_ALLOWED_ORIGINS = read(
+    "CORS_ALLOWED_ORIGINS",
+    origins,
+    [],
+    "origins such as https://app.example.com, separated by commas",
+)
 CORS_URLS_REGEX = r"/(api|v1|c)/"
 CORS_ALLOW_CREDENTIALS = True
 CORS_ALLOW_METHODS = ("GET", "POST", "DELETE", "OPTIONS")
-CORS_ALLOW_HEADERS = ("authorization", "x-api-key", "x-request-id", "x-requested-with", "content-type")
+CORS_ALLOW_HEADERS = (
+    "authorization",
+    "x-api-key",
+    "x-request-id",
+    "x-requested-with",
+    "content-type",
+)
 CORS_EXPOSE_HEADERS = ("X-Request-ID", "Retry-After")
 CORS_PREFLIGHT_MAX_AGE = 7200  # the longest that Chromium keeps one
 if CORS_ALLOWED_ORIGINS:
@@ -456,9 +559,16 @@ LOG_FORMAT = one_of("LOG_FORMAT", ("text", "json"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"origin": {"()": "authsvc.logs.OriginFilter"}, "pages": {"()": "authsvc.logs.PagesFilter"}},
+    "filters": {
+        "origin": {"()": "authsvc.logs.OriginFilter"},
+        "pages": {"()": "authsvc.logs.PagesFilter"},
+    },
     "formatters": {
-        "text": {"()": "authsvc.logs.EscapingFormatter", "format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"},
+        "text": {
+            "()": "authsvc.logs.EscapingFormatter",
+            "format": "{asctime} {levelname} {name} [{request_id}] {message}",
+            "style": "{",
+        },
         "json": {
             "()": "pythonjsonlogger.json.JsonFormatter",
             "fmt": "{asctime}{levelname}{name}{request_id}{contract}{message}",
@@ -466,12 +576,16 @@ LOGGING = {
             "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
         },
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["origin"]}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["origin"]}
+    },
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django.request": {"level": "ERROR", "filters": ["pages"]},
         "django.security": {"level": "CRITICAL"},
         "django.server": {"level": "WARNING"},
-        "psycopg.pool": {"level": "WARNING" if THREADS else "CRITICAL"},  # a command ends with a sentence of its own
+        "psycopg.pool": {
+            "level": "WARNING" if THREADS else "CRITICAL"
+        },  # a command ends with a sentence of its own
     },
 }

@@ -28,7 +28,11 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("apikeys.urls")),
     path("admin/password_change/", RedirectView.as_view(pattern_name="change-password")),
-    path("admin/password_reset/", RedirectView.as_view(pattern_name="forgot"), name="admin_password_reset"),
+    path(
+        "admin/password_reset/",
+        RedirectView.as_view(pattern_name="forgot"),
+        name="admin_password_reset",
+    ),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(url="/admin/")),
 ]
@@ -54,7 +58,9 @@ def _reads_html(request: HttpRequest) -> bool:
 
 _unreadable, _broken = _answer(400, "Bad request"), _answer(500, "Internal server error")
 _elsewhere = _answer(400, "This service does not answer for this Host", "host.html")
-_unavailable, _busy = (_answer(503, "Service temporarily unavailable", page) for page in ("503.html", "busy.html"))
+_unavailable, _busy = (
+    _answer(503, "Service temporarily unavailable", page) for page in ("503.html", "busy.html")
+)
 handler403 = _answer(403, "Forbidden")
 handler404 = _answer(404, "Not found")
 

@@ -24,8 +24,12 @@ from authsvc.unread import refusal
 
 LINGER = 2.0  # seconds without a byte, in which a client reads the last answer, before its connection is closed
 LONGEST_LINGER = 60.0
-MOST_DRAINED = 8 * 1024 * 1024  # bytes: a browser reads the answer only after it has sent its whole file
-STALL = 2.0  # seconds without a byte, after which a connection is the first to go when room is short
+MOST_DRAINED = (
+    8 * 1024 * 1024
+)  # bytes: a browser reads the answer only after it has sent its whole file
+STALL = (
+    2.0  # seconds without a byte, after which a connection is the first to go when room is short
+)
 LOOKS = 8  # at a request that arrives piece by piece; from then on only every TICK seconds
 TICK = 0.1
 LOOKED_AT_ONCE = 100  # of those, in each TICK: a look copies all that has arrived
@@ -49,7 +53,9 @@ class PatientThreadWorker(ThreadWorker):  # type: ignore[misc]
     """
 
     def init_process(self) -> None:
-        self.arriving: dict[Connection, float] = {}  # these three: until when, the first to end first
+        self.arriving: dict[
+            Connection, float
+        ] = {}  # these three: until when, the first to end first
         self.unread: dict[Connection, float] = {}
         self.leaving: dict[Connection, float] = {}
         self.resting: list[Connection] = []
@@ -74,10 +80,16 @@ class PatientThreadWorker(ThreadWorker):  # type: ignore[misc]
 
     def manage_with_less(self, error: OSError) -> None:
         """Hold fewer connections from now on: the process may open no more files."""
-        room = max(self.cfg.threads + 1, min(self.nr_conns, self.worker_connections) - ACCEPTED_AT_ONCE)
+        room = max(
+            self.cfg.threads + 1, min(self.nr_conns, self.worker_connections) - ACCEPTED_AT_ONCE
+        )
         if room < self.worker_connections:
             self.worker_connections = room
-            self.log.warning("%s: holding %d connections at most; the limit is set with ulimit -n", error.strerror, room)
+            self.log.warning(
+                "%s: holding %d connections at most; the limit is set with ulimit -n",
+                error.strerror,
+                room,
+            )
         else:
             time.sleep(TICK)
 
@@ -89,7 +101,9 @@ class PatientThreadWorker(ThreadWorker):  # type: ignore[misc]
         received = conn.received()
         if _arrived(received, conn.chunks):
             self.hand_over(conn, received)
-        elif conn.ended() or len(received) >= MOST_PEEKED:  # nearly all of it framing: nobody sends a body in thousands of tiny chunks
+        elif (
+            conn.ended() or len(received) >= MOST_PEEKED
+        ):  # nearly all of it framing: nobody sends a body in thousands of tiny chunks
             self.drop(conn)
         elif _head_too_large(received):
             self.refuse(conn)
@@ -229,7 +243,13 @@ class PatientThreadWorker(ThreadWorker):  # type: ignore[misc]
     def dispensable(self) -> Connection | None:
         """The connection that is missed least: of whoever holds too many of them, or else of all."""
         stalled = [conn for conn in (*self.arriving, *self.unread) if conn.stalled(STALL)]
-        waiting = [*self.leaving, *stalled, *self.keepalived_conns, *self.pending_conns, *self.arriving]
+        waiting = [
+            *self.leaving,
+            *stalled,
+            *self.keepalived_conns,
+            *self.pending_conns,
+            *self.arriving,
+        ]
         if not getattr(settings, "TRUSTED_PROXIES", 0):  # behind a proxy all have its address
             networks = Counter(conn.network for conn in {*waiting} if conn.network)
             for crowd, held in networks.most_common(1):
@@ -260,7 +280,10 @@ class PatientThreadWorker(ThreadWorker):  # type: ignore[misc]
         """Also closes what has not arrived, or was not read, in time; and, when stopping, what has not arrived."""
         super().murder_pending()
         for held in (self.arriving, self.unread, self.leaving):
-            while held and (time.monotonic() > next(iter(held.values())) or (held is self.arriving and not self.alive)):
+            while held and (
+                time.monotonic() > next(iter(held.values()))
+                or (held is self.arriving and not self.alive)
+            ):
                 self.drop(next(iter(held)))
 
 

@@ -39,13 +39,20 @@ def main() -> int:
     if not shutil.which("wrk"):
         raise SystemExit("wrk is missing; Debian and Ubuntu have it as the package wrk.")
     if not find_spec("djoser"):
-        raise SystemExit("djoser is missing: python -m pip install --require-hashes -r bench/requirements.txt")
+        raise SystemExit(
+            "djoser is missing: python -m pip install --require-hashes -r bench/requirements.txt"
+        )
     comparisons = report.chosen(asked.only)
     results = measure(asked, report.needed(comparisons))
     print("\n".join(report.lines(results, comparisons)))
     if asked.json:
         asked.json.write_text(json.dumps(report.as_json(results, comparisons), indent=2) + "\n")
-    return 0 if report.small_enough(results) and all(report.reached(results, each) for each in comparisons) else 1
+    return (
+        0
+        if report.small_enough(results)
+        and all(report.reached(results, each) for each in comparisons)
+        else 1
+    )
 
 
 def measure(asked: argparse.Namespace, names: list[str]) -> report.Results:
@@ -56,7 +63,12 @@ def measure(asked: argparse.Namespace, names: list[str]) -> report.Results:
         applications = prepare(stack, folder, asked.users)
         for worker in asked.workers:
             with ExitStack() as served:
-                servers = {each.name: served.enter_context(serve(each, worker, folder / f"{each.name}.log")) for each in applications}
+                servers = {
+                    each.name: served.enter_context(
+                        serve(each, worker, folder / f"{each.name}.log")
+                    )
+                    for each in applications
+                }
                 stage = Stage(servers, folder, asked.users, asked.sessions)
                 play(stage, worker, names, asked, results)
                 results.memory[worker] = {name: server.memory() for name, server in servers.items()}
@@ -70,13 +82,30 @@ def prepare(stack: ExitStack, folder: Path, users: int) -> list[Application]:
     ours = stack.enter_context(postgres.database(server, "authsvc"))
     theirs = stack.enter_context(postgres.database(server, "djoser"))
     redis = stack.enter_context(redis_server(folder))
-    authsvc = Application("authsvc", "authsvc.settings", "authsvc.wsgi:application", authsvc_environment(ours, redis, folder))
-    djoser = Application("djoser", "bench.peers.djoser_settings", environment={"DATABASE_URL": theirs})
-    static = Application("djoser-static", djoser.settings, environment={"DATABASE_URL": theirs, "DJOSER_ROTATES": "false"})
+    authsvc = Application(
+        "authsvc",
+        "authsvc.settings",
+        "authsvc.wsgi:application",
+        authsvc_environment(ours, redis, folder),
+    )
+    djoser = Application(
+        "djoser", "bench.peers.djoser_settings", environment={"DATABASE_URL": theirs}
+    )
+    static = Application(
+        "djoser-static",
+        djoser.settings,
+        environment={"DATABASE_URL": theirs, "DJOSER_ROTATES": "false"},
+    )
     for application, address in [(authsvc, ours), (djoser, theirs)]:
         application.run("bench.seed", str(users))
         postgres.tidy(address)
-    return [Application("empty", "bench.peers.empty"), Application("hashing", "bench.peers.hashing"), djoser, static, authsvc]
+    return [
+        Application("empty", "bench.peers.empty"),
+        Application("hashing", "bench.peers.hashing"),
+        djoser,
+        static,
+        authsvc,
+    ]
 
 
 def authsvc_environment(address: str, redis: str, folder: Path) -> dict[str, str]:
@@ -95,21 +124,29 @@ def authsvc_environment(address: str, redis: str, folder: Path) -> dict[str, str
     }
 
 
-def play(stage: Stage, worker: str, names: list[str], asked: argparse.Namespace, results: report.Results) -> None:
+def play(
+    stage: Stage, worker: str, names: list[str], asked: argparse.Namespace, results: report.Results
+) -> None:
     """A second of each to warm up, tables as after a while, then the rounds, every other one backwards: drift falls on all alike."""
     for name in names:
         WORKLOADS[name](stage, 1)
-    for address in {server.application.environment.get("DATABASE_URL") for server in stage.servers.values()} - {None}:
+    for address in {
+        server.application.environment.get("DATABASE_URL") for server in stage.servers.values()
+    } - {None}:
         postgres.tidy(str(address))
     for number in range(asked.repeat):
         for name in names if number % 2 == 0 else reversed(names):
-            figure = calm.undisturbed(partial(WORKLOADS[name], stage, asked.seconds), asked.patience)
+            figure = calm.undisturbed(
+                partial(WORKLOADS[name], stage, asked.seconds), asked.patience
+            )
             results.add(worker, name, figure)
             tell(progress(worker, number, name, figure))
 
 
 def progress(worker: str, number: int, name: str, figure: Figure) -> str:
-    flaws = (f", {figure.errors} errors" if figure.errors else "") + (", disturbed" if figure.disturbed else "")
+    flaws = (f", {figure.errors} errors" if figure.errors else "") + (
+        ", disturbed" if figure.disturbed else ""
+    )
     return f"{worker}, round {number + 1}: {name}: {figure.rate:.1f}/s{flaws}"
 
 
@@ -119,13 +156,39 @@ def tell(text: str) -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--seconds", type=int, default=5, help="how long each measurement lasts (5)")
-    parser.add_argument("--repeat", type=int, default=3, help="how many rounds; ratios are their median (3)")
-    parser.add_argument("--users", type=int, default=10_000, help="how many accounts there are (10000)")
-    parser.add_argument("--patience", type=int, default=30, help="seconds to wait, for each measurement, until nothing else runs (30)")
-    parser.add_argument("--sessions", type=int, default=400, help="how many logins the reading requests come from (400)")
-    parser.add_argument("--only", type=some_of(report.SUBJECTS), default=report.SUBJECTS, help=f"of {','.join(report.SUBJECTS)}")
-    parser.add_argument("--workers", type=some_of(list(THREADS)), default=list(THREADS), help=f"of {','.join(THREADS)}")
+    parser.add_argument(
+        "--seconds", type=int, default=5, help="how long each measurement lasts (5)"
+    )
+    parser.add_argument(
+        "--repeat", type=int, default=3, help="how many rounds; ratios are their median (3)"
+    )
+    parser.add_argument(
+        "--users", type=int, default=10_000, help="how many accounts there are (10000)"
+    )
+    parser.add_argument(
+        "--patience",
+        type=int,
+        default=30,
+        help="seconds to wait, for each measurement, until nothing else runs (30)",
+    )
+    parser.add_argument(
+        "--sessions",
+        type=int,
+        default=400,
+        help="how many logins the reading requests come from (400)",
+    )
+    parser.add_argument(
+        "--only",
+        type=some_of(report.SUBJECTS),
+        default=report.SUBJECTS,
+        help=f"of {','.join(report.SUBJECTS)}",
+    )
+    parser.add_argument(
+        "--workers",
+        type=some_of(list(THREADS)),
+        default=list(THREADS),
+        help=f"of {','.join(THREADS)}",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")
     return parser.parse_args()
 
@@ -136,7 +199,9 @@ def some_of(names: list[str]) -> Callable[[str], list[str]]:
     def read(text: str) -> list[str]:
         asked = text.split(",")
         if unknown := set(asked) - set(names):
-            raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not one of {', '.join(names)}")
+            raise argparse.ArgumentTypeError(
+                f"{', '.join(sorted(unknown))}: not one of {', '.join(names)}"
+            )
         return asked
 
     return read

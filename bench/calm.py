@@ -40,7 +40,9 @@ def watched(act: Callable[[], Result]) -> tuple[Result, float]:
 
 def machine() -> tuple[int, int]:
     """Time spent by processes (or taken by a hypervisor), and all time, of all cores since the start, in ticks (proc(5), /proc/stat)."""
-    user, nice, system, _idle, _wait, _irq, _softirq, stolen = spent = first_numbers("/proc/stat")[:8]
+    user, nice, system, _idle, _wait, _irq, _softirq, stolen = spent = first_numbers("/proc/stat")[
+        :8
+    ]
     return user + nice + system + stolen, sum(spent)
 
 
@@ -48,7 +50,9 @@ def ours() -> int:
     """The ticks of this process, of all below it that live or have ended, and of PostgreSQL, which is not below it."""
     ended = os.times().children_user + os.times().children_system
     processes = dict(filter(None, map(process, Path("/proc").glob("[0-9]*/stat"))))
-    return round(ended * os.sysconf("SC_CLK_TCK")) + sum(ticks for pid, (_, _, ticks) in processes.items() if is_ours(pid, processes))
+    return round(ended * os.sysconf("SC_CLK_TCK")) + sum(
+        ticks for pid, (_, _, ticks) in processes.items() if is_ours(pid, processes)
+    )
 
 
 def is_ours(pid: int, processes: dict[int, tuple[str, int, int]]) -> bool:
@@ -65,7 +69,11 @@ def process(stat: Path) -> tuple[int, tuple[str, int, int]] | None:
     with suppress(OSError):
         before, _, after = stat.read_text(errors="replace").rpartition(")")
         fields = after.split()
-        return int(stat.parent.name), (before.partition("(")[2], int(fields[1]), int(fields[11]) + int(fields[12]))
+        return int(stat.parent.name), (
+            before.partition("(")[2],
+            int(fields[1]),
+            int(fields[11]) + int(fields[12]),
+        )
     return None
 
 

@@ -29,14 +29,28 @@ def replay(port: int, requests: list[bytes], seconds: int, file: Path) -> Figure
     return wrk(port, seconds, 1, "replay.lua", [str(file), "1"])
 
 
-def rotate(port: int, lines: list[tuple[bytes, str]], key: str, pattern: str, seconds: int, file: Path) -> Figure:
+def rotate(
+    port: int, lines: list[tuple[bytes, str]], key: str, pattern: str, seconds: int, file: Path
+) -> Figure:
     """Refreshes each login in turn with the token that its last refresh gave; a line is a request's head and its first token."""
     file.write_bytes(b"".join(head + b"\0" + token.encode() + b"\0" for head, token in lines))
-    return wrk(port, seconds, CONNECTIONS, "rotate.lua", [str(file), str(CONNECTIONS), key, pattern])
+    return wrk(
+        port, seconds, CONNECTIONS, "rotate.lua", [str(file), str(CONNECTIONS), key, pattern]
+    )
 
 
 def wrk(port: int, seconds: int, threads: int, script: str, arguments: list[str]) -> Figure:
-    command = ["wrk", "-t", str(threads), "-c", str(CONNECTIONS), "-d", f"{seconds}s", "--timeout", "10s"]
+    command = [
+        "wrk",
+        "-t",
+        str(threads),
+        "-c",
+        str(CONNECTIONS),
+        "-d",
+        f"{seconds}s",
+        "--timeout",
+        "10s",
+    ]
     command += ["-s", str(HERE / script), f"http://127.0.0.1:{port}", "--", *arguments]
     run = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60)
     if run.returncode:
@@ -49,6 +63,8 @@ def wrk(port: int, seconds: int, threads: int, script: str, arguments: list[str]
 def bare_hash(seconds: int) -> Figure:
     """The password hash alone, on two threads of a process of its own."""
     command = [sys.executable, "-m", "bench.bare_hash", str(seconds)]
-    run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=seconds + 60)
+    run = subprocess.run(
+        command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=seconds + 60
+    )
     done, took = run.stdout.split()
     return Figure(int(done) / float(took))

@@ -50,19 +50,50 @@ def tidy(address: str) -> None:
 @contextmanager
 def packaged() -> Iterator[str]:
     """A server of the system's own PostgreSQL, which has extensions that a wheel has not; ``FileNotFoundError`` without."""
-    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), default=None)
+    programs = max(
+        Path("/usr/lib/postgresql").glob("*/bin"),
+        key=lambda path: int(path.parent.name),
+        default=None,
+    )
     if programs is None:
-        raise FileNotFoundError("there is no PostgreSQL of the system: on Debian and Ubuntu, apt install postgresql")
+        raise FileNotFoundError(
+            "there is no PostgreSQL of the system: on Debian and Ubuntu, apt install postgresql"
+        )
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder, ExitStack() as stack:
         owner: dict[str, Any] = {}
         if os.geteuid() == 0:  # as which PostgreSQL does not run
             shutil.chown(folder, "postgres")
             owner = {"user": "postgres", "group": "postgres", "extra_groups": []}
-        quiet: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL, "cwd": folder, **owner}
-        subprocess.run([programs / "initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"], **quiet)
+        quiet: dict[str, Any] = {
+            "check": True,
+            "stdout": subprocess.DEVNULL,
+            "cwd": folder,
+            **owner,
+        }
+        subprocess.run(
+            [
+                programs / "initdb",
+                "-D",
+                "data",
+                "-U",
+                "postgres",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8",
+            ],
+            **quiet,
+        )
         listen = f"-c fsync=off -c listen_addresses='' -c unix_socket_directories='{folder}'"
-        subprocess.run([programs / "pg_ctl", "-D", "data", "-o", listen, "-l", "log", "-w", "start"], **quiet)
-        stack.callback(lambda: subprocess.run([programs / "pg_ctl", "-D", "data", "-m", "immediate", "stop"], **quiet))
+        subprocess.run(
+            [programs / "pg_ctl", "-D", "data", "-o", listen, "-l", "log", "-w", "start"], **quiet
+        )
+        stack.callback(
+            lambda: subprocess.run(
+                [programs / "pg_ctl", "-D", "data", "-m", "immediate", "stop"], **quiet
+            )
+        )
         yield f"postgresql://postgres@/postgres?host={folder}"
 
 

@@ -46,15 +46,32 @@ class Results:
 
     def ratio(self, worker: str, comparison: Comparison) -> float | None:
         """The median of the undisturbed rounds' ratios; None if there is none, or an error made a figure void."""
-        pairs = list(zip(self.rounds[worker][comparison.subject], self.rounds[worker][comparison.yardstick], strict=True))
+        pairs = list(
+            zip(
+                self.rounds[worker][comparison.subject],
+                self.rounds[worker][comparison.yardstick],
+                strict=True,
+            )
+        )
         if any(figure.errors or not figure.rate for pair in pairs for figure in pair):
             return None
-        ratios = [ours.rate / theirs.rate for ours, theirs in pairs if not (ours.disturbed or theirs.disturbed)]
+        ratios = [
+            ours.rate / theirs.rate
+            for ours, theirs in pairs
+            if not (ours.disturbed or theirs.disturbed)
+        ]
         return median(ratios) if ratios else None
 
     def best(self, comparison: Comparison) -> float | None:
         """The ratio of the better worker type."""
-        return max((ratio for worker in self.rounds if (ratio := self.ratio(worker, comparison)) is not None), default=None)
+        return max(
+            (
+                ratio
+                for worker in self.rounds
+                if (ratio := self.ratio(worker, comparison)) is not None
+            ),
+            default=None,
+        )
 
 
 def chosen(subjects: list[str]) -> list[Comparison]:
@@ -63,7 +80,13 @@ def chosen(subjects: list[str]) -> list[Comparison]:
 
 def needed(comparisons: list[Comparison]) -> list[str]:
     """Everything that must be measured, each subject next to its yardsticks."""
-    return list(dict.fromkeys(name for comparison in comparisons for name in (comparison.yardstick, comparison.subject)))
+    return list(
+        dict.fromkeys(
+            name
+            for comparison in comparisons
+            for name in (comparison.yardstick, comparison.subject)
+        )
+    )
 
 
 def reached(results: Results, comparison: Comparison) -> bool:
@@ -96,7 +119,11 @@ def figure_table(worker: str, figures: dict[str, list[Figure]]) -> Iterator[str]
 
 def middle(rounds: list[Figure], of: str) -> str:
     """The median of the undisturbed rounds, or of all where there are none."""
-    values = [value for figure in [each for each in rounds if not each.disturbed] or rounds if (value := getattr(figure, of)) is not None]
+    values = [
+        value
+        for figure in [each for each in rounds if not each.disturbed] or rounds
+        if (value := getattr(figure, of)) is not None
+    ]
     return f"{median(values):10.1f}" if values else f"{'-':>10}"
 
 
@@ -115,7 +142,11 @@ def memory_table(results: Results) -> Iterator[str]:
     names = next(iter(results.memory.values()))
     yield f"{'both workers after load, MiB PSS':42}{'target':>8}{''.join(f'{worker:>10}' for worker in results.memory)}"
     for name in names:
-        target, verdict = (f"< {MEMORY_LIMIT}", answer(small_enough(results))) if name == "authsvc" else ("-", "-")
+        target, verdict = (
+            (f"< {MEMORY_LIMIT}", answer(small_enough(results)))
+            if name == "authsvc"
+            else ("-", "-")
+        )
         held = "".join(f"{memory[name]:10.0f}" for memory in results.memory.values())
         yield f"  {name:40}{target:>8}{held}{'':10}  {verdict}"
 
@@ -133,11 +164,19 @@ def as_json(results: Results, comparisons: list[Comparison]) -> dict[str, Any]:
     ratios = [
         asdict(comparison)
         | {worker: results.ratio(worker, comparison) for worker in results.rounds}
-        | {"better": results.best(comparison), "reached": reached(results, comparison) if comparison.target else None}
+        | {
+            "better": results.best(comparison),
+            "reached": reached(results, comparison) if comparison.target else None,
+        }
         for comparison in comparisons
     ]
     rounds = {
         worker: {name: [asdict(figure) for figure in figures] for name, figures in measured.items()}
         for worker, measured in results.rounds.items()
     }
-    return {"ratios": ratios, "rounds": rounds, "memory": results.memory, "memory_limit": MEMORY_LIMIT}
+    return {
+        "ratios": ratios,
+        "rounds": rounds,
+        "memory": results.memory,
+        "memory_limit": MEMORY_LIMIT,
+    }

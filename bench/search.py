@@ -20,13 +20,21 @@ from . import postgres
 PROMISE = 200.0  # ms
 TABLE = re.compile(r"INSERT INTO (\w+)")
 ROWS = Path(__file__).with_suffix(".sql")
-USERS, LIVE, SENT, ISSUED = "accounts/user/", "accounts/session/", "accounts/outgoingmail/", "apikeys/apikey/"
+USERS, LIVE, SENT, ISSUED = (
+    "accounts/user/",
+    "accounts/session/",
+    "accounts/outgoingmail/",
+    "apikeys/apikey/",
+)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.search", description=__doc__)
     parser.add_argument(
-        "--people", type=int, default=1_000_000, help="accounts; three times as many sessions and events, as many mails and keys"
+        "--people",
+        type=int,
+        default=1_000_000,
+        help="accounts; three times as many sessions and events, as many mails and keys",
     )
     parser.add_argument("--rounds", type=int, default=7)
     asked = parser.parse_args()
@@ -65,19 +73,27 @@ def fill(people: int) -> None:
         cursor.execute("SELECT setval('accounts_user_id_seq', %s)", [people])
         began = time.perf_counter()
         trigrams.make()
-        print(f"The indexes of names were made in {time.perf_counter() - began:.0f} s", file=sys.stderr)
+        print(
+            f"The indexes of names were made in {time.perf_counter() - began:.0f} s",
+            file=sys.stderr,
+        )
         cursor.execute("VACUUM (ANALYZE)")
 
 
 def report(people: int, rounds: int) -> int:
     client, worst = signed_in(), 0.0
-    print(f"{people:,} accounts, {3 * people:,} sessions and events, {people:,} mails and API keys; ms of all statements of a page\n")
+    print(
+        f"{people:,} accounts, {3 * people:,} sessions and events, {people:,} mails and API keys; ms of all statements of a page\n"
+    )
     print(f"{'page':<58}{'cold':>8}{'median':>8}{'worst':>8}{'queries':>9}")
     for name, path in pages(people):
         figures = [measure(client, path, cold=number == 0) for number in range(rounds)]
         times = [spent for spent, _ in figures]
         worst = max(worst, median(times))
-        print(f"{name:<58}{times[0]:8.1f}{median(times):8.1f}{max(times):8.1f}{figures[-1][1]:9}", flush=True)
+        print(
+            f"{name:<58}{times[0]:8.1f}{median(times):8.1f}{max(times):8.1f}{figures[-1][1]:9}",
+            flush=True,
+        )
     print(f"\nThe slowest median is {worst:.1f} ms; promised are {PROMISE:.0f} ms.")
     return int(worst > PROMISE)
 
@@ -95,10 +111,15 @@ def explain(people: int) -> None:
             search.find(term)
         with connection.cursor() as cursor:
             cursor.execute(
-                "EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) " + next(query["sql"] for query in sent if "LIMIT (SELECT" in query["sql"])
+                "EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) "
+                + next(query["sql"] for query in sent if "LIMIT (SELECT" in query["sql"])
             )
             plan = [line.strip(" ->") for (line,) in cursor.fetchall()]
-        scans = " of ".join(line.replace(" (actual rows", ", rows").removesuffix(" loops=1)") for line in plan if " Scan on " in line)
+        scans = " of ".join(
+            line.replace(" (actual rows", ", rows").removesuffix(" loops=1)")
+            for line in plan
+            if " Scan on " in line
+        )
         print(f"{kind:<28}{plan[-1].removeprefix('Execution Time: '):>12}  {scans}", flush=True)
 
 
@@ -129,31 +150,64 @@ def sought(people: int) -> dict[str, str]:
 def pages(people: int) -> Iterator[tuple[str, str]]:
     """What an operator opens: each list as it is, on its last page and through each filter, and the search for each kind of term."""
     terms = sought(people)
-    yield from ((f"people, {what}", path) for what, path in listed(USERS, state=("active", "deactivated", "must_change", "no_password")))
-    yield from ((f"people, role {role}", f"{USERS}?role={role}") for role in ("user", "admin", "super_admin"))
+    yield from (
+        (f"people, {what}", path)
+        for what, path in listed(
+            USERS, state=("active", "deactivated", "must_change", "no_password")
+        )
+    )
+    yield from (
+        (f"people, role {role}", f"{USERS}?role={role}")
+        for role in ("user", "admin", "super_admin")
+    )
     yield from ((f"people, search for {kind}", f"{USERS}?q={term}") for kind, term in terms.items())
     yield from (
-        (f"people, deactivated, search for {kind}", f"{USERS}?state=deactivated&q={terms[kind]}") for kind in ("common name", "nobody")
+        (f"people, deactivated, search for {kind}", f"{USERS}?state=deactivated&q={terms[kind]}")
+        for kind in ("common name", "nobody")
     )
-    yield from ((f"the box on every page, {kind}", f"{USERS}find/?q={terms[kind]}") for kind in ("one person", "session id", "request id"))
-    yield "one person", f"{USERS}{people // 3}/change/"
-    yield from ((f"sessions, {what}", path) for what, path in listed(LIVE, state=("live",), contract__exact=("bearer", "envelope")))
-    yield "sessions, live, a contract that nobody uses", f"{LIVE}?state=live&contract__exact=envelope"
     yield from (
-        (f"sessions, search for {kind}", f"{LIVE}?q={terms[kind]}") for kind in ("one person", "common name", "session id", "nobody")
+        (f"the box on every page, {kind}", f"{USERS}find/?q={terms[kind]}")
+        for kind in ("one person", "session id", "request id")
+    )
+    yield "one person", f"{USERS}{people // 3}/change/"
+    yield from (
+        (f"sessions, {what}", path)
+        for what, path in listed(LIVE, state=("live",), contract__exact=("bearer", "envelope"))
+    )
+    yield (
+        "sessions, live, a contract that nobody uses",
+        f"{LIVE}?state=live&contract__exact=envelope",
+    )
+    yield from (
+        (f"sessions, search for {kind}", f"{LIVE}?q={terms[kind]}")
+        for kind in ("one person", "common name", "session id", "nobody")
     )
     fates, kinds = ("sent", "failed", "nobody", "waiting"), ("reset", "key_leaked")
-    yield from ((f"mails, {what}", path) for what, path in listed(SENT, fate__exact=fates, kind__exact=kinds))
-    yield from ((f"mails, search for {kind}", f"{SENT}?q={terms[kind]}") for kind in ("one person", "common name", "nobody"))
-    yield from ((f"API keys, {what}", path) for what, path in listed(ISSUED, use=("unused", "expiring", "live", "ended")))
-    yield from ((f"API keys, search for {kind}", f"{ISSUED}?q={terms[kind]}") for kind in ("one person", "API key id", "nobody"))
+    yield from (
+        (f"mails, {what}", path)
+        for what, path in listed(SENT, fate__exact=fates, kind__exact=kinds)
+    )
+    yield from (
+        (f"mails, search for {kind}", f"{SENT}?q={terms[kind]}")
+        for kind in ("one person", "common name", "nobody")
+    )
+    yield from (
+        (f"API keys, {what}", path)
+        for what, path in listed(ISSUED, use=("unused", "expiring", "live", "ended"))
+    )
+    yield from (
+        (f"API keys, search for {kind}", f"{ISSUED}?q={terms[kind]}")
+        for kind in ("one person", "API key id", "nobody")
+    )
 
 
 def listed(path: str, **filters: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     yield "first page", path
     yield "last page", f"{path}?p=20"
     for name, values in filters.items():
-        yield from ((f"{name.partition('__')[0]} {value}", f"{path}?{name}={value}") for value in values)
+        yield from (
+            (f"{name.partition('__')[0]} {value}", f"{path}?{name}={value}") for value in values
+        )
 
 
 def signed_in() -> Any:

@@ -14,7 +14,9 @@ def main(count: int) -> None:
     django.setup()
     call_command("migrate", verbosity=0)
     if get_hasher().must_update(ENCODED):
-        raise SystemExit("This application would hash the bench's password anew at each login: the hashes differ.")
+        raise SystemExit(
+            "This application would hash the bench's password anew at each login: the hashes differ."
+        )
     User = get_user_model()
     people = (User(username=username(n), email=email(n), password=ENCODED) for n in range(count))
     User.objects.bulk_create(people, batch_size=1000)

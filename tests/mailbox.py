@@ -17,7 +17,11 @@ def token_in(message: EmailMessage | str) -> str:
 def code_in(message: EmailMessage | str, user: User) -> str:
     """The one word that is a code of this account."""
     digests = set(PasswordReset.objects.filter(user=user).values_list("code_digest", flat=True))
-    (code,) = {word for word in re.findall(r"\b\w{8}\b", text(message)) if passwords._code_digest(user.uuid, word) in digests}
+    (code,) = {
+        word
+        for word in re.findall(r"\b\w{8}\b", text(message))
+        if passwords._code_digest(user.uuid, word) in digests
+    }
     return str(code)
 
 

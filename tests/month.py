@@ -13,7 +13,14 @@ from accounts.compiled import CompiledInsert
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 
 Kind, Fate = AuditEvent.Kind, OutgoingMail.Fate
-CONTRACTS = (("bearer", 9), ("camel", 6), ("form", 4), ("challenge", 2), ("envelope", 1), ("admin", 0.3))
+CONTRACTS = (
+    ("bearer", 9),
+    ("camel", 6),
+    ("form", 4),
+    ("challenge", 2),
+    ("envelope", 1),
+    ("admin", 0.3),
+)
 OFTEN: tuple[tuple[str, str, float], ...] = (
     (Kind.LOGIN_FAILED, "wrong_password", 2.2),
     (Kind.LOGIN_FAILED, "no_such_account", 0.8),
@@ -37,7 +44,12 @@ _insert = CompiledInsert(AuditEvent)
 
 def event(kind: str, at: datetime, *, user: User | None = None, **fields: Any) -> None:
     """An event that happened then."""
-    _insert(kind=kind, at=at, user_id=user.pk if user else None, **{"name": user.username if user else "", **fields})
+    _insert(
+        kind=kind,
+        at=at,
+        user_id=user.pk if user else None,
+        **{"name": user.username if user else "", **fields},
+    )
 
 
 @transaction.atomic
@@ -46,10 +58,17 @@ def fill(person: User, scale: float = 1.0) -> None:
     chance, end, mails = random.Random(5), now(), []
     hour = hour_of(end - timedelta(days=29))
     while hour < end:
-        rush = scale * (1.1 + math.sin((hour.hour - 8) / 24 * 2 * math.pi)) * (0.4 if hour.weekday() > 4 else 1)
+        rush = (
+            scale
+            * (1.1 + math.sin((hour.hour - 8) / 24 * 2 * math.pi))
+            * (0.4 if hour.weekday() > 4 else 1)
+        )
 
         def moments(often: float, hour: datetime = hour, rush: float = rush) -> list[datetime]:
-            times = [hour + timedelta(seconds=chance.randrange(3600)) for _ in range(round(chance.gammavariate(4, often * rush / 4)))]
+            times = [
+                hour + timedelta(seconds=chance.randrange(3600))
+                for _ in range(round(chance.gammavariate(4, often * rush / 4)))
+            ]
             return [at for at in times if at < end]
 
         for contract, often in CONTRACTS:
@@ -59,7 +78,10 @@ def fill(person: User, scale: float = 1.0) -> None:
             for at in moments(often * 3):
                 event(kind, at, user=person, reason=reason, contract=chance.choice(CONTRACTS)[0])
         for fate, often in FATES:
-            mails += [mail(person, fate=fate, at=at, error=FULL if fate == Fate.FAILED else "") for at in moments(often * 2)]
+            mails += [
+                mail(person, fate=fate, at=at, error=FULL if fate == Fate.FAILED else "")
+                for at in moments(often * 2)
+            ]
         hour += timedelta(hours=1)
     OutgoingMail.objects.bulk_create(mails, batch_size=2000)
 

@@ -27,7 +27,10 @@ def test_alive_is_said_to_whoever_asks(caller):
 @pytest.mark.usefixtures("db")
 def test_ready(caller):
     answer = caller.get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "database": "ok", "cache": "ok"})
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"status": "ok", "database": "ok", "cache": "ok"},
+    )
     assert answer["Cache-Control"] == "no-store"
 
 
@@ -35,22 +38,34 @@ def test_ready(caller):
 def test_not_ready_without_the_database(caller):
     with connection.execute_wrapper(no_database):
         answer = caller.get("/readyz")
-    assert (answer.status_code, answer.json()) == (503, {"status": "unavailable", "database": "unreachable", "cache": "ok"})
+    assert (answer.status_code, answer.json()) == (
+        503,
+        {"status": "unavailable", "database": "unreachable", "cache": "ok"},
+    )
 
 
 @pytest.mark.usefixtures("db")
 def test_ready_but_not_well_without_redis(caller, settings):
     settings.CACHES = {
         **settings.CACHES,
-        "default": {"BACKEND": "authsvc.cache.ResilientRedisCache", "LOCATION": "redis://127.0.0.1:9/0", "OPTIONS": {}},
+        "default": {
+            "BACKEND": "authsvc.cache.ResilientRedisCache",
+            "LOCATION": "redis://127.0.0.1:9/0",
+            "OPTIONS": {},
+        },
     }
     answer = caller.get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "degraded", "database": "ok", "cache": "unreachable"})
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"status": "degraded", "database": "ok", "cache": "unreachable"},
+    )
 
 
 @pytest.mark.usefixtures("db")
 def test_the_published_keys_verify_a_token(caller, alice):
-    token = caller.json("/c/bearer/api/v1/auth/login", {"username": "alice", "password": PASSWORD}).json()["access_token"]
+    token = caller.json(
+        "/c/bearer/api/v1/auth/login", {"username": "alice", "password": PASSWORD}
+    ).json()["access_token"]
     answer = caller.get("/.well-known/jwks.json")
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/jwk-set+json")
     assert answer["Cache-Control"] == "public, max-age=300"

@@ -33,7 +33,9 @@ def lifted() -> Iterator[None]:
     """The database takes every change of events, for this long."""
     editor = connection.SchemaEditorClass(connection, atomic=False)
     if connection.vendor == "postgresql" and connection.in_atomic_block:
-        editor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # it changes no table for which checks are due
+        editor.execute(
+            "SET CONSTRAINTS ALL IMMEDIATE"
+        )  # it changes no table for which checks are due
     append_only.lift(None, editor)
     yield
     append_only.lay(None, editor)
@@ -43,7 +45,9 @@ def lifted() -> Iterator[None]:
 def flushable() -> Iterator[None]:
     """Django's flush, by which tests with transactions of their own leave no row behind, empties the trail too."""
     with pytest.MonkeyPatch.context() as patch:
-        operations = type(connection.ops)  # and not this one: beside Playwright's loop Django opens a connection of its own
+        operations = type(
+            connection.ops
+        )  # and not this one: beside Playwright's loop Django opens a connection of its own
         flush = operations.execute_sql_flush
 
         def lift_and_flush(self: Any, statements: list[str]) -> None:

@@ -4,6 +4,17 @@ from accounts import room
 from accounts.admin import acts, mails, people, sessions, signing_keys, trail, watch, words
 from accounts.admin.base import Readable, SuperAdmins, operator
 
-__all__ = ["Readable", "SuperAdmins", "acts", "mails", "operator", "people", "sessions", "signing_keys", "trail", "words"]
+__all__ = [
+    "Readable",
+    "SuperAdmins",
+    "acts",
+    "mails",
+    "operator",
+    "people",
+    "sessions",
+    "signing_keys",
+    "trail",
+    "words",
+]
 
 room.first_page.append(watch.context)

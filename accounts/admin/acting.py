@@ -26,12 +26,17 @@ class Acting(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_urls(self) -> list[URLPattern]:
         meta = self.model._meta
         view = self.admin_site.admin_view(ActPage.as_view(model_admin=self))
-        return [path("act/<slug:name>/", view, name=f"{meta.app_label}_{meta.model_name}_act"), *super().get_urls()]
+        return [
+            path("act/<slug:name>/", view, name=f"{meta.app_label}_{meta.model_name}_act"),
+            *super().get_urls(),
+        ]
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         runs = operators.may_run(operator(request))
         ours = [offer for offer in acts.on(self.model) if runs or not offer.act.super_only]
-        return super().get_actions(request) | {offer.name: (partial(choose, offer), offer.name, f"{offer.label}…") for offer in ours}
+        return super().get_actions(request) | {
+            offer.name: (partial(choose, offer), offer.name, f"{offer.label}…") for offer in ours
+        }
 
     def response_action(  # type: ignore[override]  # the stubs know of options that Django 5.2 does not
         self, request: HttpRequest, queryset: QuerySet[Any]
@@ -41,7 +46,9 @@ class Acting(admin.ModelAdmin):  # type: ignore[type-arg]
             return redirect(request.get_full_path())
         return super().response_action(request, queryset)
 
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """What happened is told by the trail, and not by Django's own log of what was typed into forms."""
         row = self.get_object(request, unquote(object_id))
         if row is None or not self.has_view_permission(request, row):
@@ -59,12 +66,16 @@ class ActingPage(Acting):
 
     change_form_template = "admin/acts/row.html"
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         context |= {"buttons": acts.offered_on(operator(request), kwargs["obj"], back=request.path)}
         return super().render_change_form(request, context, *args, **kwargs)
 
 
-def choose(offer: acts.Offer, model_admin: Acting, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
+def choose(
+    offer: acts.Offer, model_admin: Acting, request: HttpRequest, queryset: QuerySet[Any]
+) -> HttpResponse:
     """From the rows that were ticked in the list, or all that match, to the page that asks."""
     ids = [str(pk) for pk in queryset.order_by().values_list("pk", flat=True)[: offer.most + 1]]
     if len(ids) > offer.most:

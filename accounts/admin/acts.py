@@ -47,7 +47,9 @@ class Offer:
         return self.act.name
 
     def says(self, words: str | Callable[[], str], rows: Sequence[Any] = ()) -> str:
-        return (words if isinstance(words, str) else words()).format(whom=self.whom(rows, self.brief or self.named))
+        return (words if isinstance(words, str) else words()).format(
+            whom=self.whom(rows, self.brief or self.named)
+        )
 
     def person(self, row: Any) -> User:
         found: User = getattr(row, self.owner) if self.owner else row
@@ -108,7 +110,9 @@ def offered_on(operator: User, row: Model, back: str) -> list[Button]:
     return [
         Button(offer.name, offer.label, link(offer.name, row, back), offer.act.dangerous)
         for offer in on(type(row))
-        if person and operators.may(operator, offer.act, person) and (offer.alive is None or offer.alive(rows).exists())
+        if person
+        and operators.may(operator, offer.act, person)
+        and (offer.alive is None or offer.alive(rows).exists())
     ]
 
 
@@ -135,5 +139,13 @@ def too_many(offer: Offer) -> str:
 def is_id(text: str, model: type[Model]) -> bool:
     key = model._meta.pk
     if isinstance(key, UUIDField):
-        return bool(re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}", text.lower(), re.ASCII))
-    return bool(re.fullmatch(r"[0-9]{1,18}" if isinstance(key, IntegerField) else r"[\w-]{1,64}", text, re.ASCII))
+        return bool(
+            re.fullmatch(
+                r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}", text.lower(), re.ASCII
+            )
+        )
+    return bool(
+        re.fullmatch(
+            r"[0-9]{1,18}" if isinstance(key, IntegerField) else r"[\w-]{1,64}", text, re.ASCII
+        )
+    )

@@ -26,7 +26,13 @@ from accounts.admin.acts import Offer
 from accounts.admin.base import operator
 from accounts.admin.companions import Companion, Consequence
 from accounts.admin.links import rows_url
-from accounts.errors import ChangedMeanwhile, IdentifierTaken, InvalidCredentials, NotPermitted, TooManyAttempts
+from accounts.errors import (
+    ChangedMeanwhile,
+    IdentifierTaken,
+    InvalidCredentials,
+    NotPermitted,
+    TooManyAttempts,
+)
 from accounts.forms import Password
 from accounts.models import User
 
@@ -40,13 +46,17 @@ class Unreadable(ValueError):
 
 def read_ids(text: str, offer: Offer) -> list[str]:
     """Ids with commas between, each once and as it is written in the database."""
-    given = list(dict.fromkeys(filter(None, (part.strip() for part in text.split(",", offer.most + 1)))))
+    given = list(
+        dict.fromkeys(filter(None, (part.strip() for part in text.split(",", offer.most + 1))))
+    )
     if not given:
         raise Unreadable("Nobody and nothing was chosen. Go back and tick at least one row.")
     if len(given) > offer.most:
         raise Unreadable(acts.too_many(offer))
     if not all(acts.is_id(part, offer.model) for part in given):
-        raise Unreadable("The address of this page is damaged: it holds something that is no id. Nothing was done.")
+        raise Unreadable(
+            "The address of this page is damaged: it holds something that is no id. Nothing was done."
+        )
     return given
 
 
@@ -67,8 +77,14 @@ class Plan:
         found = list(rows)
         owners = {person.pk for row in found if (person := offer.person(row))}
         verdict = operators.judge(offer.act, operator=by, people=User.objects.filter(pk__in=owners))
-        fitting, forbidden = ({person.pk for person in people} for people in (verdict.fitting, verdict.forbidden))
-        alive = set(offer.alive(rows.order_by()).values_list("pk", flat=True)) if offer.alive else {row.pk for row in found}
+        fitting, forbidden = (
+            {person.pk for person in people} for people in (verdict.fitting, verdict.forbidden)
+        )
+        alive = (
+            set(offer.alive(rows.order_by()).values_list("pk", flat=True))
+            if offer.alive
+            else {row.pk for row in found}
+        )
         plan = cls([], [], [], unknown=len(set(map(plain, ids))) - len(found))
         for row in found:
             owner = offer.person(row)
@@ -82,7 +98,13 @@ class Plan:
 
 
 def plain(text: str) -> Any:
-    return int(text) if text.isdecimal() else text.replace("-", "").lower() if len(text) >= 32 else text
+    return (
+        int(text)
+        if text.isdecimal()
+        else text.replace("-", "").lower()
+        if len(text) >= 32
+        else text
+    )
 
 
 @dataclass(frozen=True)
@@ -116,12 +138,16 @@ class Report:
 class Proof(forms.Form):
     """Before something dangerous: the operator's password, unless it was given a moment ago in this browser."""
 
-    def __init__(self, *args: Any, request: HttpRequest, dangerous: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, request: HttpRequest, dangerous: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **{"label_suffix": "", **kwargs})
         self.request, self.dangerous, self.retry_after = request, dangerous, 0
         if dangerous and not room.password_is_fresh(request):
             self.fields["password"] = Password(
-                label="Your password", autocomplete="current-password", help_text="Then it is not asked again for five minutes."
+                label="Your password",
+                autocomplete="current-password",
+                help_text="Then it is not asked again for five minutes.",
             )
 
     def clean(self) -> dict[str, Any]:
@@ -144,7 +170,9 @@ def check_password(form: Any) -> int:
     except InvalidCredentials:
         form.add_error("password", "This is not your password. Nothing was done.")
     except TooManyAttempts as refusal:
-        form.add_error("password", f"Too many wrong passwords. Nothing was done. {room.try_again(refusal)}")
+        form.add_error(
+            "password", f"Too many wrong passwords. Nothing was done. {room.try_again(refusal)}"
+        )
         return refusal.seconds
     return 0
 
@@ -167,11 +195,19 @@ class Reasoned(Proof):
 class ConfirmForm(Reasoned):
     """Also whatever else the act wants to know, and a box for each companion: a dangerous one, ticked, makes the whole dangerous."""
 
-    def __init__(self, data: Any = None, *, offer: Offer, companions: Iterable[Companion] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, data: Any = None, *, offer: Offer, companions: Iterable[Companion] = (), **kwargs: Any
+    ) -> None:
         self.companions = list(companions)
-        dangerous = offer.act.dangerous or any(each.act.dangerous for each in self.companions if data and each.name in data)
+        dangerous = offer.act.dangerous or any(
+            each.act.dangerous for each in self.companions if data and each.name in data
+        )
         super().__init__(data, dangerous=dangerous, **kwargs)
-        self.fields = {**offer.choices(), **{each.name: each.field() for each in self.companions}, **self.fields}
+        self.fields = {
+            **offer.choices(),
+            **{each.name: each.field() for each in self.companions},
+            **self.fields,
+        }
 
     @property
     def ticked(self) -> list[Companion]:
@@ -186,18 +222,28 @@ class ActPage(View):
     http_method_names = ["get", "head", "post"]
 
     @classmethod
-    def begin(cls, model_admin: admin.ModelAdmin[Any], request: HttpRequest, name: str, ids: Sequence[str]) -> HttpResponse:
+    def begin(
+        cls, model_admin: admin.ModelAdmin[Any], request: HttpRequest, name: str, ids: Sequence[str]
+    ) -> HttpResponse:
         """Ask about rows that were chosen in the list, and lead back to it afterwards."""
         page = cls(model_admin=model_admin)
         page.setup(request, name=name)
         return page.ask(",".join(ids), back=request.get_full_path())
 
     @classmethod
-    def show_once(cls, model_admin: admin.ModelAdmin[Any], request: HttpRequest, person: User, secret: str) -> HttpResponse:
+    def show_once(
+        cls, model_admin: admin.ModelAdmin[Any], request: HttpRequest, person: User, secret: str
+    ) -> HttpResponse:
         """The temporary password of an account that was made just now."""
         page = cls(model_admin=model_admin)
         page.setup(request, name=operators.GIVE_TEMPORARY_PASSWORD.name)
-        return page.render("done", HTTPStatus.OK, title=f"Added {person}", secrets=[(str(person), secret)], back=page.home([person]))
+        return page.render(
+            "done",
+            HTTPStatus.OK,
+            title=f"Added {person}",
+            secrets=[(str(person), secret)],
+            back=page.home([person]),
+        )
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().setup(request, *args, **kwargs)
@@ -217,15 +263,26 @@ class ActPage(View):
             return plan
         if not plan.fitting and plan.forbidden:
             return self.report(self.carry_out(plan))
-        form = ConfirmForm(request.POST, request=request, offer=self.offer, companions=companions.find(self.offer, plan.fitting))
+        form = ConfirmForm(
+            request.POST,
+            request=request,
+            offer=self.offer,
+            companions=companions.find(self.offer, plan.fitting),
+        )
         if plan.fitting and not form.is_valid():
             return self.ask(asked, form, self.back())
         if not self.once():
-            return self.refuse("This was sent twice. It was done the first time, and nothing was done now.", HTTPStatus.CONFLICT)
+            return self.refuse(
+                "This was sent twice. It was done the first time, and nothing was done now.",
+                HTTPStatus.CONFLICT,
+            )
         reason, choices, also = "", {}, []
         if plan.fitting:
             also = form.ticked
-            reason, choices = form.cleaned_data["reason"], {name: form.cleaned_data[name] for name in self.offer.choices()}
+            reason, choices = (
+                form.cleaned_data["reason"],
+                {name: form.cleaned_data[name] for name in self.offer.choices()},
+            )
         try:
             return self.report(self.carry_out(plan, reason, also, **choices), also)
         except IdentifierTaken as refusal:
@@ -235,7 +292,10 @@ class ActPage(View):
             form.add_error(None, refusal)
             return self.ask(asked, form, self.back())
         except ChangedMeanwhile:
-            return self.refuse("Somebody else changed this account since this page was opened. Nothing was done.", HTTPStatus.CONFLICT)
+            return self.refuse(
+                "Somebody else changed this account since this page was opened. Nothing was done.",
+                HTTPStatus.CONFLICT,
+            )
 
     def plan(self, ids: str) -> Plan | HttpResponse:
         try:
@@ -244,7 +304,9 @@ class ActPage(View):
             return self.refuse(str(error))
         if plan.fitting or plan.idle or plan.forbidden:
             return plan
-        return self.refuse("What was chosen is not there, or not any more. Nothing was done.", HTTPStatus.NOT_FOUND)
+        return self.refuse(
+            "What was chosen is not there, or not any more. Nothing was done.", HTTPStatus.NOT_FOUND
+        )
 
     # Asking
 
@@ -254,7 +316,9 @@ class ActPage(View):
             return plan
         initial = self.offer.initial(plan.fitting[0]) if len(plan.fitting) == 1 else {}
         also = companions.find(self.offer, plan.fitting)
-        form = form or ConfirmForm(request=self.request, offer=self.offer, companions=also, initial=initial)
+        form = form or ConfirmForm(
+            request=self.request, offer=self.offer, companions=also, initial=initial
+        )
         status = form.status if plan.fitting else HTTPStatus.OK
         if plan.forbidden and not plan.fitting and not plan.idle:
             status = HTTPStatus.FORBIDDEN
@@ -264,7 +328,10 @@ class ActPage(View):
             title=f"{self.offer.label}: {self.offer.whom(plan.fitting or plan.idle or plan.forbidden, self.offer.named)}",
             form=form,
             fitting=Names("For", plan.fitting, self.offer),
-            also=[Names(each.heading, rows, each) for each, rows in (also | companions.foreseen(self.offer, plan.fitting)).items()],
+            also=[
+                Names(each.heading, rows, each)
+                for each, rows in (also | companions.foreseen(self.offer, plan.fitting)).items()
+            ],
             left=self.left(plan),
             unknown=plan.unknown,
             will=self.offer.says(self.offer.will, plan.fitting),
@@ -278,16 +345,26 @@ class ActPage(View):
         return response
 
     def refuse(self, sentence: str, status: int = HTTPStatus.BAD_REQUEST) -> HttpResponse:
-        return self.render("refused", status, title=self.offer.label, sentence=sentence, back=self.back() or self.changelist())
+        return self.render(
+            "refused",
+            status,
+            title=self.offer.label,
+            sentence=sentence,
+            back=self.back() or self.changelist(),
+        )
 
     # Doing
 
     def once(self) -> bool:
         """Whether this form is sent for the first time: what was shown once is not overwritten by a second click."""
         given = self.request.POST.get("once", "")[:64]
-        return not given or cache.add(f"acts:{self.operator.pk}:{given.encode().hex()}", True, timeout=3600)
+        return not given or cache.add(
+            f"acts:{self.operator.pk}:{given.encode().hex()}", True, timeout=3600
+        )
 
-    def carry_out(self, plan: Plan, reason: str = "", also: Sequence[Companion] = (), **choices: str) -> Report:
+    def carry_out(
+        self, plan: Plan, reason: str = "", also: Sequence[Companion] = (), **choices: str
+    ) -> Report:
         """Each for itself: one that fails keeps no other. Whom the operator may not touch is tried too, and so is on record.
 
         Companions come first, so that whoever was not got to can be sent once more.
@@ -297,8 +374,16 @@ class ActPage(View):
             told = choices | ({self.offer.key: str(row.pk)} if self.offer.key else {})
             try:
                 for companion in also if row in plan.fitting else ():
-                    operators.carry_out(companion.act, operator=self.operator, person=row, reason=reason)
-                outcome = operators.carry_out(self.offer.act, operator=self.operator, person=self.offer.person(row), reason=reason, **told)
+                    operators.carry_out(
+                        companion.act, operator=self.operator, person=row, reason=reason
+                    )
+                outcome = operators.carry_out(
+                    self.offer.act,
+                    operator=self.operator,
+                    person=self.offer.person(row),
+                    reason=reason,
+                    **told,
+                )
             except NotPermitted:
                 report.forbidden.append(row)
             except OperationalError:
@@ -319,7 +404,10 @@ class ActPage(View):
             return redirect(self.back() or self.home(rows))
         refused = bool(report.forbidden) and not report.done and not report.idle
         status = HTTPStatus.FORBIDDEN if refused else HTTPStatus.OK
-        left = [*self.left(report), Names("The database was busy: try again", report.failed, self.offer)]
+        left = [
+            *self.left(report),
+            Names("The database was busy: try again", report.failed, self.offer),
+        ]
         return self.render(
             "done",
             status,
@@ -347,7 +435,11 @@ class ActPage(View):
     def home(self, rows: Sequence[Any]) -> str:
         """The page of the one person that this was about; else the list."""
         people = {person.pk for row in rows if (person := self.offer.person(row))}
-        return reverse("admin:accounts_user_change", args=[*people]) if len(people) == 1 else self.changelist()
+        return (
+            reverse("admin:accounts_user_change", args=[*people])
+            if len(people) == 1
+            else self.changelist()
+        )
 
     def changelist(self) -> str:
         return rows_url(self.offer.model)

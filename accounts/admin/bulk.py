@@ -50,7 +50,11 @@ def urls(model_admin: admin.ModelAdmin[User]) -> list[URLPattern]:
     return [
         path("import/", guarded(pages.upload), name="accounts_user_import"),
         path("import/<uuid:pk>/", guarded(pages.preview), name="accounts_user_import_preview"),
-        path("import/<uuid:pk>/report.<str:form>", guarded(pages.report), name="accounts_user_import_report"),
+        path(
+            "import/<uuid:pk>/report.<str:form>",
+            guarded(pages.report),
+            name="accounts_user_import_report",
+        ),
         path("export/", guarded(pages.export), name="accounts_user_export"),
         path("<int:pk>/data/", guarded(pages.data), name="accounts_user_data"),
     ]
@@ -60,7 +64,14 @@ def offered(by: User, person: User) -> list[acts.Button]:
     """What this module adds to the buttons on a person's page."""
     if not operators.may_edit(by, person):
         return []
-    return [acts.Button("export_data", "Export their data", reverse("admin:accounts_user_data", args=[person.pk]), False)]
+    return [
+        acts.Button(
+            "export_data",
+            "Export their data",
+            reverse("admin:accounts_user_data", args=[person.pk]),
+            False,
+        )
+    ]
 
 
 acts.register(
@@ -91,10 +102,14 @@ class UploadForm(forms.Form):
         widget=forms.FileInput(attrs={"accept": ".csv,.jsonl,.ndjson", "data-largest": LARGEST}),
     )
     accept_weak = forms.BooleanField(
-        label="Take weak passwords too", required=False, help_text="They have to be changed at the first login. Else such a row is refused."
+        label="Take weak passwords too",
+        required=False,
+        help_text="They have to be changed at the first login. Else such a row is refused.",
     )
     roles = forms.BooleanField(
-        label="Take admins in as admins", required=False, help_text="As the column role says. Else such a row is refused."
+        label="Take admins in as admins",
+        required=False,
+        help_text="As the column role says. Else such a row is refused.",
     )
 
     def __init__(self, *args: Any, runs: bool, **kwargs: Any) -> None:
@@ -139,11 +154,17 @@ class Pages:
         if request.method == "GET" and "too_large" in request.GET:
             messages.error(request, f"This file has more than 5 MB. {COMMAND}")
         if request.method == "POST" and form.is_valid():
-            waiting = WaitingImport(operator=operator(request), filename=printable(form.cleaned_data["file"].name, 100))
-            waiting.options = {name: form.cleaned_data.get(name, False) for name in ("accept_weak", "roles")}
+            waiting = WaitingImport(
+                operator=operator(request), filename=printable(form.cleaned_data["file"].name, 100)
+            )
+            waiting.options = {
+                name: form.cleaned_data.get(name, False) for name in ("accept_weak", "roles")
+            }
             content = form.cleaned_data["file"].read()
             try:
-                waiting.options["hashes"] = runs and any(row.values.get("password_hash") for row in rows_of(waiting, content))
+                waiting.options["hashes"] = runs and any(
+                    row.values.get("password_hash") for row in rows_of(waiting, content)
+                )
                 waiting.seal_report(self.run(waiting, content, dry_run=True))
             except reading.UnreadableFile as error:
                 form.add_error("file", str(error))
@@ -152,7 +173,15 @@ class Pages:
                 waiting.save()
                 return redirect("admin:accounts_user_import_preview", waiting.pk)
         status = HTTPStatus.UNPROCESSABLE_ENTITY if request.method == "POST" else HTTPStatus.OK
-        return self.render(request, "upload", "Import accounts", status, form=form, columns=reading.COLUMNS, runs=runs)
+        return self.render(
+            request,
+            "upload",
+            "Import accounts",
+            status,
+            form=form,
+            columns=reading.COLUMNS,
+            runs=runs,
+        )
 
     def preview(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """What will happen to each row; after the confirmation, what did."""
@@ -175,7 +204,11 @@ class Pages:
         context = {
             "waiting": waiting,
             "form": form,
-            "counted": [(fate.value, counted[fate]) for fate in Fate if counted[fate] or fate == Fate.IMPORTED],
+            "counted": [
+                (fate.value, counted[fate])
+                for fate in Fate
+                if counted[fate] or fate == Fate.IMPORTED
+            ],
             "wanted": counted[Fate.IMPORTED],
             "first": lines[:SHOWN],
             "more": max(0, len(lines) - SHOWN),
@@ -184,7 +217,11 @@ class Pages:
             "colliding": sum(ONLY_CASE in line["reason"] for line in refused),
             "unfinished": unfinished,
         }
-        title = "Imported" if done else f"Import accounts: {'begun' if unfinished else 'what will happen'}"
+        title = (
+            "Imported"
+            if done
+            else f"Import accounts: {'begun' if unfinished else 'what will happen'}"
+        )
         return self.render(request, "preview", title, form.status, **context)
 
     def confirm(self, request: HttpRequest, waiting: WaitingImport, reason: str) -> HttpResponse:
@@ -195,12 +232,18 @@ class Pages:
                 with permitted():
                     waiting.seal_report(self.run(waiting, content, dry_run=False, reason=reason))
             except Error:
-                return self.render(request, "stopped", "Import accounts", HTTPStatus.SERVICE_UNAVAILABLE)
+                return self.render(
+                    request, "stopped", "Import accounts", HTTPStatus.SERVICE_UNAVAILABLE
+                )
             waiting.options["done"] = True
-            WaitingImport.objects.filter(pk=waiting.pk).update(report=waiting.report, options=waiting.options)
+            WaitingImport.objects.filter(pk=waiting.pk).update(
+                report=waiting.report, options=waiting.options
+            )
         return redirect("admin:accounts_user_import_preview", waiting.pk)
 
-    def run(self, waiting: WaitingImport, content: bytes, *, dry_run: bool, reason: str = "") -> list[dict[str, Any]]:
+    def run(
+        self, waiting: WaitingImport, content: bytes, *, dry_run: bool, reason: str = ""
+    ) -> list[dict[str, Any]]:
         options = Options(
             dry_run=dry_run,
             accept_weak=waiting.options["accept_weak"],
@@ -208,7 +251,12 @@ class Pages:
             hashes=waiting.options.get("hashes", False),
             reason=reason,
         )
-        batches = import_rows(limited(rows_of(waiting, content)), options, source=waiting.filename, actor=waiting.operator)
+        batches = import_rows(
+            limited(rows_of(waiting, content)),
+            options,
+            source=waiting.filename,
+            actor=waiting.operator,
+        )
         return [verdict.as_dict() for batch in batches for verdict in batch]
 
     def report(self, request: HttpRequest, pk: UUID, form: str) -> HttpResponse:
@@ -216,7 +264,11 @@ class Pages:
         if waiting is None or form not in ("csv", "jsonl"):
             raise Http404("no such report")
         lines = waiting.open_report()
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines) if form == "jsonl" else as_csv(lines)
+        text = (
+            "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+            if form == "jsonl"
+            else as_csv(lines)
+        )
         return download(HttpResponse(text), f"import-report.{form}")
 
     def waiting(self, request: HttpRequest, pk: UUID) -> WaitingImport | None:
@@ -233,12 +285,21 @@ class Pages:
         if request.method == "POST" and form.is_valid():
             kind = form.cleaned_data["form"]
             # What was searched for may name somebody, whom the trail would have to forget.
-            filters = "&".join(f"{name}={'…' if name == SEARCH_VAR else value}" for name, value in request.GET.items())
+            filters = "&".join(
+                f"{name}={'…' if name == SEARCH_VAR else value}"
+                for name, value in request.GET.items()
+            )
             what = f"accounts with {filters[:100]}" if query else "all accounts"
             reason = form.cleaned_data["reason"]
-            pieces = export(self.listed(request), kind, what=what, actor=operator(request), reason=reason)
-            return download(StreamingHttpResponse(joined(pieces)), f"accounts-{now():%Y-%m-%d}.{kind}")
-        return self.render(request, "export", "Export accounts", form.status, form=form, query=query)
+            pieces = export(
+                self.listed(request), kind, what=what, actor=operator(request), reason=reason
+            )
+            return download(
+                StreamingHttpResponse(joined(pieces)), f"accounts-{now():%Y-%m-%d}.{kind}"
+            )
+        return self.render(
+            request, "export", "Export accounts", form.status, form=form, query=query
+        )
 
     def listed(self, request: HttpRequest) -> QuerySet[User]:
         if not request.META.get("QUERY_STRING"):
@@ -256,16 +317,43 @@ class Pages:
             raise self.refused(request, "export of one person", person)
         form = DataForm(*sent(request), request=request)
         if request.method == "POST" and form.is_valid():
-            held = person_data.export(person, actor=operator(request), reason=form.cleaned_data["reason"])
-            return download(HttpResponse(json.dumps(held, indent=2, ensure_ascii=False)), f"{person.uuid}.json")
+            held = person_data.export(
+                person, actor=operator(request), reason=form.cleaned_data["reason"]
+            )
+            return download(
+                HttpResponse(json.dumps(held, indent=2, ensure_ascii=False)), f"{person.uuid}.json"
+            )
         back = reverse("admin:accounts_user_change", args=[pk])
-        return self.render(request, "data", f"Export the data of {person}", form.status, form=form, person=person, back=back)
+        return self.render(
+            request,
+            "data",
+            f"Export the data of {person}",
+            form.status,
+            form=form,
+            person=person,
+            back=back,
+        )
 
-    def refused(self, request: HttpRequest, what: str, person: User | None = None) -> PermissionDenied:
-        audit.record(audit.Kind.ACT_REFUSED, user=person, actor=operator(request), reason=audit.Reason.NOT_PERMITTED, data={"act": what})
+    def refused(
+        self, request: HttpRequest, what: str, person: User | None = None
+    ) -> PermissionDenied:
+        audit.record(
+            audit.Kind.ACT_REFUSED,
+            user=person,
+            actor=operator(request),
+            reason=audit.Reason.NOT_PERMITTED,
+            data={"act": what},
+        )
         return PermissionDenied(what)
 
-    def render(self, request: HttpRequest, name: str, title: str, status: int = HTTPStatus.OK, **context: Any) -> HttpResponse:
+    def render(
+        self,
+        request: HttpRequest,
+        name: str,
+        title: str,
+        status: int = HTTPStatus.OK,
+        **context: Any,
+    ) -> HttpResponse:
         shared = {
             **self.model_admin.admin_site.each_context(request),
             "title": title,
@@ -273,7 +361,9 @@ class Pages:
             "opts": User._meta,
             "changelist": reverse("admin:accounts_user_changelist"),
         }
-        return TemplateResponse(request, f"admin/bulk/{name}.html", shared | context, status=status, headers=PRIVATE)
+        return TemplateResponse(
+            request, f"admin/bulk/{name}.html", shared | context, status=status, headers=PRIVATE
+        )
 
 
 def sent(request: HttpRequest) -> tuple[Any, ...]:
@@ -291,11 +381,18 @@ def limited(found: Iterable[reading.Row]) -> Iterator[reading.Row]:
     for number, row in enumerate(found, 1):
         passwords += bool(row.values.get("password"))
         if number > MOST_ROWS:
-            raise reading.UnreadableFile(f"This file has more than {MOST_ROWS:,} accounts. {COMMAND}")
+            raise reading.UnreadableFile(
+                f"This file has more than {MOST_ROWS:,} accounts. {COMMAND}"
+            )
         if passwords > MOST_PASSWORDS:
-            raise reading.UnreadableFile(f"This file has more than {MOST_PASSWORDS} plain passwords, which take long to hash. {COMMAND}")
+            raise reading.UnreadableFile(
+                f"This file has more than {MOST_PASSWORDS} plain passwords, which take long to hash. {COMMAND}"
+            )
         yield row
 
 
 def as_csv(lines: list[dict[str, Any]]) -> str:
-    return "".join(csv_line(cells) for cells in (["line", "username", "verdict", "reason"], *(line.values() for line in lines)))
+    return "".join(
+        csv_line(cells)
+        for cells in (["line", "username", "verdict", "reason"], *(line.values() for line in lines))
+    )

@@ -55,7 +55,11 @@ def accompany(*names: str, companion: Companion) -> None:
 
 def find(offer: Offer, people: Sequence[Any]) -> dict[Companion, Sequence[Any]]:
     """Return the companions that fit these people, each with the rows that it would be done to."""
-    found = {companion: companion.rows(people) for companion in _companions.get(offer.name, ()) if offer.model is User and people}
+    found = {
+        companion: companion.rows(people)
+        for companion in _companions.get(offer.name, ())
+        if offer.model is User and people
+    }
     return {companion: rows for companion, rows in found.items() if rows}
 
 
@@ -67,5 +71,9 @@ def foretell(*names: str, consequence: Consequence) -> None:
 
 def foreseen(offer: Offer, people: Sequence[Any]) -> dict[Consequence, Sequence[Any]]:
     """Return the consequences for these people, each with its rows."""
-    found = {each: each.rows(people) for each in _consequences.get(offer.name, ()) if offer.model is User and people}
+    found = {
+        each: each.rows(people)
+        for each in _consequences.get(offer.name, ())
+        if offer.model is User and people
+    }
     return {consequence: rows for consequence, rows in found.items() if rows}

@@ -10,7 +10,11 @@ from accounts.admin.asking import Reasoned
 
 Answer = TypeVar("Answer", bound=HttpResponseBase)
 PRIVATE = {"Cache-Control": "no-store, private"}
-CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8", "json": "application/json"}
+CONTENT_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/jsonl; charset=utf-8",
+    "json": "application/json",
+}
 
 
 class ExportForm(Reasoned):
@@ -18,7 +22,10 @@ class ExportForm(Reasoned):
 
     form = forms.ChoiceField(
         label="Format",
-        choices=[("csv", "CSV, for spreadsheets"), ("jsonl", "JSONL, for programs: one object in each line")],
+        choices=[
+            ("csv", "CSV, for spreadsheets"),
+            ("jsonl", "JSONL, for programs: one object in each line"),
+        ],
         widget=forms.RadioSelect,
         initial="csv",
     )

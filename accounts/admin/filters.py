@@ -24,7 +24,13 @@ class OwnerFilter(admin.SimpleListFilter):
             return []
         if not is_id(value, User):
             raise IncorrectLookupParameters
-        return [(value, User.objects.filter(pk=value).values_list("username", flat=True).first() or f"number {value}")]
+        return [
+            (
+                value,
+                User.objects.filter(pk=value).values_list("username", flat=True).first()
+                or f"number {value}",
+            )
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> QuerySet[Model]:
         return queryset.filter(**{self.owner: self.value()}) if self.value() else queryset

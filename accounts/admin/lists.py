@@ -81,7 +81,9 @@ class Quick(admin.ModelAdmin):  # type: ignore[type-arg]
         """Rows are found by their primary key alone; this also closes Django's autocomplete view."""
         return False
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
         """None also for an id with a NUL, which PostgreSQL refuses to compare."""
         return None if "\0" in object_id else super().get_object(request, object_id, from_field)
 
@@ -90,17 +92,28 @@ class Quick(admin.ModelAdmin):  # type: ignore[type-arg]
             raise IncorrectLookupParameters
         return super().get_changelist_instance(request)
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        if ERROR_FLAG in request.GET:  # Django leads here from whatever raised IncorrectLookupParameters
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if (
+            ERROR_FLAG in request.GET
+        ):  # Django leads here from whatever raised IncorrectLookupParameters
             messages.error(request, "This list has no such filter or page. All of it is shown.")
             return redirect(request.path)
-        return super().changelist_view(request, {"title": capfirst(str(self.opts.verbose_name_plural)), **(extra_context or {})})
+        return super().changelist_view(
+            request,
+            {"title": capfirst(str(self.opts.verbose_name_plural)), **(extra_context or {})},
+        )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return QuickList
 
     def get_sortable_by(self, request: HttpRequest) -> Any:
-        return self.get_list_display(request) if request.GET.get(SEARCH_VAR, "").strip() else super().get_sortable_by(request)
+        return (
+            self.get_list_display(request)
+            if request.GET.get(SEARCH_VAR, "").strip()
+            else super().get_sortable_by(request)
+        )
 
 
 def ago(field: str, label: str) -> Callable[[Model], str]:
@@ -126,7 +139,13 @@ class OneOf(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.choices_offered.keys() & set((self.value() or "").split(","))
-        return queryset.filter(reduce(or_, (self.choices_offered[value][1] for value in sorted(chosen)))) if chosen else queryset
+        return (
+            queryset.filter(
+                reduce(or_, (self.choices_offered[value][1] for value in sorted(chosen)))
+            )
+            if chosen
+            else queryset
+        )
 
 
 class StateFilter(OneOf):
@@ -170,7 +189,11 @@ class ContractFilter(admin.SimpleListFilter):
         return [(name, name) for name in settings.CONTRACTS]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(contract=self.value()) if self.value() in settings.CONTRACTS else queryset
+        return (
+            queryset.filter(contract=self.value())
+            if self.value() in settings.CONTRACTS
+            else queryset
+        )
 
 
 class OfPeople(Quick):
@@ -188,7 +211,9 @@ class OfPeople(Quick):
         """The rows of these people, who were found by what was typed."""
         return Q(**{f"{self.owner}__in": people})
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
         typed = search_term.strip()
         if not typed:
             return queryset, False
@@ -196,8 +221,14 @@ class OfPeople(Quick):
             return queryset.filter(meant), False
         found = search.find(typed)
         if found.more and request.method == "GET":
-            self.message_user(request, f"These are of the first {MOST:,} people who match. Type more to see others.", messages.INFO)
-        return queryset.filter(self.of(list(found.people.order_by().values_list("pk", flat=True)), typed)), False
+            self.message_user(
+                request,
+                f"These are of the first {MOST:,} people who match. Type more to see others.",
+                messages.INFO,
+            )
+        return queryset.filter(
+            self.of(list(found.people.order_by().values_list("pk", flat=True)), typed)
+        ), False
 
 
 class People(Quick):
@@ -206,17 +237,19 @@ class People(Quick):
     list_display: Any = ("called", "access", "name", "email", ago("last_login", "last login"))
     list_filter: ClassVar[Any] = (StateFilter, RoleFilter)
     search_fields: ClassVar[Any] = ("username",)  # or there would be no box
-    search_help_text = (
-        "Part of a name, user name or e-mail address (of two letters, the beginning); or the id of an account, session, API key or request"
-    )
+    search_help_text = "Part of a name, user name or e-mail address (of two letters, the beginning); or the id of an account, session, API key or request"
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[User], search_term: str) -> tuple[QuerySet[User], bool]:
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
+    ) -> tuple[QuerySet[User], bool]:
         if not search_term.strip():
             return queryset, False
         found = search.find(search_term, among=queryset)
         if request.method == "GET":
             self.tell(request, search_term, found)
-        return found.people if ORDER_VAR not in request.GET else found.people.order_by(*queryset.query.order_by), False
+        return found.people if ORDER_VAR not in request.GET else found.people.order_by(
+            *queryset.query.order_by
+        ), False
 
     @admin.display(description="user name", ordering="username")
     def called(self, person: User) -> str:
@@ -229,7 +262,11 @@ class People(Quick):
 
     def tell(self, request: HttpRequest, typed: str, found: search.Found) -> None:
         if found.more:
-            self.message_user(request, f"More than {MOST:,} people match, of whom these are some. Type more to see others.", messages.INFO)
+            self.message_user(
+                request,
+                f"More than {MOST:,} people match, of whom these are some. Type more to see others.",
+                messages.INFO,
+            )
         if found.request_id:
             told = format_html(
                 'These are the people in the events of request {}. <a href="{}">See what happened there</a>',
@@ -238,11 +275,17 @@ class People(Quick):
             )
             self.message_user(request, told, messages.INFO)
         elif (request_id := search.looks_like_request(typed)) and not found.people.exists():
-            link = format_html('If this is the id of a request: <a href="{}">see what is known of it</a>', request_url(request_id))
+            link = format_html(
+                'If this is the id of a request: <a href="{}">see what is known of it</a>',
+                request_url(request_id),
+            )
             self.message_user(request, link, messages.INFO)
 
     def get_urls(self) -> list[URLPattern]:
-        return [path("find/", self.admin_site.admin_view(self.find), name="accounts_user_find"), *super().get_urls()]
+        return [
+            path("find/", self.admin_site.admin_view(self.find), name="accounts_user_find"),
+            *super().get_urls(),
+        ]
 
     def find(self, request: HttpRequest) -> HttpResponse:
         typed = request.GET.get(SEARCH_VAR, "").strip()

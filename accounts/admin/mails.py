@@ -48,7 +48,12 @@ def _asked(mail: OutgoingMail) -> SafeString:
         f"from {mail.address}" if mail.address else "",
         f"with {device(mail.user_agent)}" if mail.user_agent else "",
     ]
-    return format_html("Asked for {} ({}) {}.", when(mail.created_at), _at(mail.created_at), " ".join(filter(None, parts)))
+    return format_html(
+        "Asked for {} ({}) {}.",
+        when(mail.created_at),
+        _at(mail.created_at),
+        " ".join(filter(None, parts)),
+    )
 
 
 def _tried(mail: OutgoingMail) -> SafeString:
@@ -98,7 +103,9 @@ class FateFilter(OneOf):
 
 class KindFilter(OneOf):
     title, parameter_name = "kind", "kind__exact"
-    choices_offered: ClassVar = {value: (label, Q(kind=value)) for value, label in OutgoingMail.Kind.choices}
+    choices_offered: ClassVar = {
+        value: (label, Q(kind=value)) for value, label in OutgoingMail.Kind.choices
+    }
 
 
 class ClosedFilter(PeriodFilter):
@@ -107,12 +114,30 @@ class ClosedFilter(PeriodFilter):
 
 @admin.register(OutgoingMail)
 class OutgoingMailAdmin(ActingPage, OfPeople, Readable):
-    list_display = ("kind", "became", "to", ago("created_at", "asked for"), "tries", "error", "next_try")
+    list_display = (
+        "kind",
+        "became",
+        "to",
+        ago("created_at", "asked for"),
+        "tries",
+        "error",
+        "next_try",
+    )
     list_filter = (FateFilter, KindFilter, OwnerFilter, ClosedFilter)
     list_select_related = ("user",)
     ordering = ("-pk",)
     change_form_template = "admin/accounts/outgoingmail/change_form.html"
-    fields = ("kind", "user", "recipient", "language", "contract", "address", "user_agent", "request", "data")
+    fields = (
+        "kind",
+        "user",
+        "recipient",
+        "language",
+        "contract",
+        "address",
+        "user_agent",
+        "request",
+        "data",
+    )
     readonly_fields = ("request",)
 
     def of(self, people: list[int], typed: str) -> Q:
@@ -137,7 +162,9 @@ class OutgoingMailAdmin(ActingPage, OfPeople, Readable):
             return "—"
         return format_html('<a href="{}">{}</a>', request_url(mail.request_id), mail.request_id)
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         mail: OutgoingMail = kwargs["obj"]
         context |= {
             "title": f"{mail.get_kind_display()}, to {self.to(mail)}",

@@ -85,7 +85,11 @@ class UserAdmin(Acting, lists.People, Whole):
         return operators.may_enter(operator(request))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return operators.may_enter(operator(request)) if obj is None else operators.may_edit(operator(request), obj)
+        return (
+            operators.may_enter(operator(request))
+            if obj is None
+            else operators.may_edit(operator(request), obj)
+        )
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Accounts are deactivated: what happened to them stays told."""
@@ -96,13 +100,19 @@ class UserAdmin(Acting, lists.People, Whole):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_fieldsets(request, obj) if obj else self.add_fieldsets
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
         if obj is None:
             kwargs |= {"form": NewUserForm, "fields": NEW}
         return super().get_form(request, obj, change, **kwargs)
 
     def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """What is refused here is on record like a refused act; the form's own transaction would have undone it."""
         try:
@@ -112,11 +122,17 @@ class UserAdmin(Acting, lists.People, Whole):
             if request.method == "POST":
                 act = "edit" if object_id else "create"
                 audit.record(
-                    audit.Kind.ACT_REFUSED, user=person, actor=operator(request), reason=audit.Reason.NOT_PERMITTED, data={"act": act}
+                    audit.Kind.ACT_REFUSED,
+                    user=person,
+                    actor=operator(request),
+                    reason=audit.Reason.NOT_PERMITTED,
+                    data={"act": act},
                 )
             raise PermissionDenied from refusal
         except IntegrityError:
-            messages.error(request, "Somebody else took this name or address a moment ago. Nothing was saved.")
+            messages.error(
+                request, "Somebody else took this name or address a moment ago. Nothing was saved."
+            )
             return redirect(request.get_full_path())
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -125,15 +141,21 @@ class UserAdmin(Acting, lists.People, Whole):
         elif form.cleaned_data["way"] == INVITE:
             operators.invite(obj, operator=operator(request))
         else:
-            obj.shown_once = operators.create_with_temporary_password(obj, operator=operator(request))
+            obj.shown_once = operators.create_with_temporary_password(
+                obj, operator=operator(request)
+            )
 
-    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
         if secret := getattr(obj, "shown_once", ""):
             return ActPage.show_once(self, request, obj, secret)
         messages.success(request, f"{obj} was added. An invitation is on its way to {obj.email}.")
         return redirect("admin:accounts_user_change", obj.pk)
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
         one_button = {"show_save_and_add_another": False, "show_save_and_continue": False}
         return super().add_view(request, form_url, one_button | (extra_context or {}))
 
@@ -141,10 +163,16 @@ class UserAdmin(Acting, lists.People, Whole):
 
     def get_urls(self) -> list[URLPattern]:
         old = self.admin_site.admin_view(self.old_password_page)
-        return [path("<int:pk>/password/", old, name="auth_user_password_change"), *bulk.urls(self), *super().get_urls()]
+        return [
+            path("<int:pk>/password/", old, name="auth_user_password_change"),
+            *bulk.urls(self),
+            *super().get_urls(),
+        ]
 
     def old_password_page(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return redirect(f"{reverse('admin:accounts_user_act', args=['temporary_password'])}?ids={pk}")
+        return redirect(
+            f"{reverse('admin:accounts_user_act', args=['temporary_password'])}?ids={pk}"
+        )
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """The trail knows all that happened to a person; Django's own log, which knows less, is not kept."""

@@ -53,8 +53,21 @@ class Shown(NamedTuple):
 
 def show(panel: Panel, by: User, person: User) -> Shown:
     found = list(panel.rows(person, panel.most + 1))
-    rows = [Row(list(zip(panel.columns, panel.cells(row), strict=True)), _url(row), _act(panel, by, person, row)) for row in found]
-    return Shown(panel, rows[: panel.most], len(rows) > panel.most, any(row.act for row in rows), panel.all(person))
+    rows = [
+        Row(
+            list(zip(panel.columns, panel.cells(row), strict=True)),
+            _url(row),
+            _act(panel, by, person, row),
+        )
+        for row in found
+    ]
+    return Shown(
+        panel,
+        rows[: panel.most],
+        len(rows) > panel.most,
+        any(row.act for row in rows),
+        panel.all(person),
+    )
 
 
 def _url(row: Model) -> str:
@@ -85,7 +98,13 @@ def _events_of(person: User, most: int) -> Iterable[AuditEvent]:
 
 
 def _request(event: AuditEvent) -> SafeString | str:
-    return format_html('<a href="{}"><code>{}</code></a>', request_url(event.request_id), event.request_id) if event.request_id else ""
+    return (
+        format_html(
+            '<a href="{}"><code>{}</code></a>', request_url(event.request_id), event.request_id
+        )
+        if event.request_id
+        else ""
+    )
 
 
 def _fate(mail: OutgoingMail) -> SafeString:
@@ -99,7 +118,9 @@ panels = [
         title="Live sessions",
         link="All sessions",
         columns=("Device", "Contract", "Address", "Opened", "Last used"),
-        rows=lambda person, most: Session.objects.live().filter(user=person).order_by("-last_used_at")[:most],
+        rows=lambda person, most: (
+            Session.objects.live().filter(user=person).order_by("-last_used_at")[:most]
+        ),
         cells=lambda session: (
             device(session.user_agent),
             session.contract,
@@ -133,7 +154,13 @@ panels = [
         link="All events",
         columns=("What", "When", "Through", "From", "Request"),
         rows=_events_of,
-        cells=lambda event: (explanations.sentence(event), when(event.at), event.contract, event.address or "", _request(event)),
+        cells=lambda event: (
+            explanations.sentence(event),
+            when(event.at),
+            event.contract,
+            event.address or "",
+            _request(event),
+        ),
         all=lambda person: events_url(person=person.username),
         none="Nothing is on record.",
         most=20,
@@ -144,7 +171,9 @@ panels = [
 class Whole(admin.ModelAdmin):  # type: ignore[type-arg]
     """The page of one person: all of the above, and the form."""
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         person: User | None = kwargs.get("obj")
         if person is not None:
             by = operator(request)
@@ -156,7 +185,10 @@ class Whole(admin.ModelAdmin):  # type: ignore[type-arg]
                 "state": state(person),
                 "show_save_and_add_another": False,
                 "show_save_and_continue": False,
-                "buttons": sorted((*acts.offered(by, person), *bulk.offered(by, person)), key=lambda button: button.dangerous),
+                "buttons": sorted(
+                    (*acts.offered(by, person), *bulk.offered(by, person)),
+                    key=lambda button: button.dangerous,
+                ),
                 "panels": [show(panel, by, person) for panel in panels],
             }
         return super().render_change_form(request, context, *args, **kwargs)

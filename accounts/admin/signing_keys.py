@@ -36,21 +36,35 @@ class Row:
         if self.key.use == Use.CURRENT:
             return "Signs every new token, and verifies those that it signed."
         if self.key.use == Use.NEXT:
-            published = "Published, so that programs know it" if self.key.algorithm != "HS256" else "Known to every node"
+            published = (
+                "Published, so that programs know it"
+                if self.key.algorithm != "HS256"
+                else "Known to every node"
+            )
             return f"{published} before it signs. It will sign after the next rotation."
         if self.key.retires_at and self.key.retires_at <= now():
             return "Nothing any more: every token that it signed has expired. It is deleted soon."
-        return "Signs nothing any more. Verifies the tokens that it signed, until they have expired."
+        return (
+            "Signs nothing any more. Verifies the tokens that it signed, until they have expired."
+        )
 
     @property
     def age(self) -> str:
         old = now() - self.key.created_at
-        return timesince(self.key.created_at, depth=1) if old >= timedelta(minutes=1) else "less than a minute"
+        return (
+            timesince(self.key.created_at, depth=1)
+            if old >= timedelta(minutes=1)
+            else "less than a minute"
+        )
 
     @property
     def fresh(self) -> bool:
         """Published so short a time ago that not everybody who verifies tokens knows it."""
-        return self.key.use == Use.NEXT and self.key.algorithm != "HS256" and now() - self.key.created_at < KNOWN
+        return (
+            self.key.use == Use.NEXT
+            and self.key.algorithm != "HS256"
+            and now() - self.key.created_at < KNOWN
+        )
 
     @property
     def known_at(self) -> Any:
@@ -74,12 +88,22 @@ class SigningKeyAdmin(SuperAdmins):
             *super().get_urls(),
         ]
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """A handful of keys, the one that signs first."""
         self.for_super_admins(request)
         order = {Use.CURRENT: 0, Use.NEXT: 1, Use.PREVIOUS: 2}
-        keys = sorted(SigningKey.objects.order_by("-created_at"), key=lambda key: order[Use(key.use)])
-        return self.page(request, "list", "Signing keys", rows=[Row(key) for key in keys], algorithm=settings.SIGNING_ALGORITHM)
+        keys = sorted(
+            SigningKey.objects.order_by("-created_at"), key=lambda key: order[Use(key.use)]
+        )
+        return self.page(
+            request,
+            "list",
+            "Signing keys",
+            rows=[Row(key) for key in keys],
+            algorithm=settings.SIGNING_ALGORITHM,
+        )
 
     def rotate(self, request: HttpRequest) -> HttpResponse:
         """Says what will happen, asks for a reason and the password, and does it."""
@@ -88,12 +112,20 @@ class SigningKeyAdmin(SuperAdmins):
         if request.method == "POST" and form.is_valid():
             with permitted():
                 key = custody.rotate_signing_key(operator(request), form.cleaned_data["reason"])
-            messages.success(request, f"The key {key.kid} signs from now on. Nobody has to log in again.")
+            messages.success(
+                request, f"The key {key.kid} signs from now on. Nobody has to log in again."
+            )
             return redirect("admin:accounts_signingkey_changelist")
         rows = {key.use: Row(key) for key in SigningKey.objects.exclude(use=Use.PREVIOUS)}
         retires = now() + settings.LONGEST_LIFETIME
         jwks = f"{settings.PUBLIC_URL}/.well-known/jwks.json"
-        shown = {"current": rows.get(Use.CURRENT), "next": rows.get(Use.NEXT), "retires": retires, "jwks": jwks, "form": form}
+        shown = {
+            "current": rows.get(Use.CURRENT),
+            "next": rows.get(Use.NEXT),
+            "retires": retires,
+            "jwks": jwks,
+            "form": form,
+        }
         return self.page(request, "rotate", "Rotate the signing keys", form.status, **shown)
 
     def retire(self, request: HttpRequest, kid: str) -> HttpResponse:
@@ -102,23 +134,44 @@ class SigningKeyAdmin(SuperAdmins):
         form = Reasoned(request.POST if request.method == "POST" else None, request=request)
         if request.method == "POST" and form.is_valid():
             with permitted():
-                retired = custody.retire_signing_key(operator(request), kid, form.cleaned_data["reason"])
+                retired = custody.retire_signing_key(
+                    operator(request), kid, form.cleaned_data["reason"]
+                )
             if retired:
-                messages.success(request, f"The key {kid} is retired. What it signed is refused within a minute, on every node.")
+                messages.success(
+                    request,
+                    f"The key {kid} is retired. What it signed is refused within a minute, on every node.",
+                )
             else:
-                messages.error(request, f"The key {kid[:64]} is no previous key, or not any more. Nothing was done.")
+                messages.error(
+                    request,
+                    f"The key {kid[:64]} is no previous key, or not any more. Nothing was done.",
+                )
             return redirect("admin:accounts_signingkey_changelist")
         key = SigningKey.objects.filter(pk=kid, use=Use.PREVIOUS).first()
         if key is None:
-            messages.error(request, f"The key {kid[:64]} is no previous key. The one that signs has to be rotated first. Nothing was done.")
+            messages.error(
+                request,
+                f"The key {kid[:64]} is no previous key. The one that signs has to be rotated first. Nothing was done.",
+            )
             return redirect("admin:accounts_signingkey_changelist")
-        return self.page(request, "retire", f"Retire {kid} now", form.status, row=Row(key), form=form)
+        return self.page(
+            request, "retire", f"Retire {kid} now", form.status, row=Row(key), form=form
+        )
 
     def for_super_admins(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):
             raise PermissionDenied
 
-    def page(self, request: HttpRequest, name: str, title: str, status: int = 200, **context: Any) -> HttpResponse:
+    def page(
+        self, request: HttpRequest, name: str, title: str, status: int = 200, **context: Any
+    ) -> HttpResponse:
         context |= self.admin_site.each_context(request)
-        context |= {"title": title, "opts": self.opts, "changelist": reverse("admin:accounts_signingkey_changelist")}
-        return TemplateResponse(request, f"admin/accounts/signingkey/{name}.html", context, status=status)
+        context |= {
+            "title": title,
+            "opts": self.opts,
+            "changelist": reverse("admin:accounts_signingkey_changelist"),
+        }
+        return TemplateResponse(
+            request, f"admin/accounts/signingkey/{name}.html", context, status=status
+        )

@@ -35,10 +35,18 @@ def state(person: User) -> list[Badge]:
     if wait := limits.locked_for(person):
         until = localtime(now() + wait)
         badges.append(
-            Badge(f"Locked, but for known networks, until {until:%H:%M} UTC because of {limits.locked_after(person)} wrong guesses", "bad")
+            Badge(
+                f"Locked, but for known networks, until {until:%H:%M} UTC because of {limits.locked_after(person)} wrong guesses",
+                "bad",
+            )
         )
     if wait := limits.locked_at_home_for(person):
-        badges.append(Badge(f"Known network locked until {localtime(now() + wait):%H:%M} UTC because of wrong guesses", "bad"))
+        badges.append(
+            Badge(
+                f"Known network locked until {localtime(now() + wait):%H:%M} UTC because of wrong guesses",
+                "bad",
+            )
+        )
     return badges
 
 
@@ -60,9 +68,24 @@ def when(moment: datetime | None) -> SafeString | str:
     """How long ago, or how long until then, with the time itself for whoever points at it."""
     if moment is None:
         return "never"
-    words = f"in {timeuntil(moment, depth=1)}" if moment > now() else f"{timesince(moment, depth=1)} ago"
-    words = "just now" if words.startswith("0") else "in a moment" if words.startswith("in 0") else words
-    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), f"{localtime(moment):%Y-%m-%d %H:%M:%S} UTC", words)
+    words = (
+        f"in {timeuntil(moment, depth=1)}"
+        if moment > now()
+        else f"{timesince(moment, depth=1)} ago"
+    )
+    words = (
+        "just now"
+        if words.startswith("0")
+        else "in a moment"
+        if words.startswith("in 0")
+        else words
+    )
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.isoformat(),
+        f"{localtime(moment):%Y-%m-%d %H:%M:%S} UTC",
+        words,
+    )
 
 
 def device(user_agent: str) -> str:
@@ -73,5 +96,8 @@ def device(user_agent: str) -> str:
 def fate(mail: OutgoingMail) -> Badge:
     """What became of it."""
     return Badge(
-        mail.get_fate_display(), {OutgoingMail.Fate.SENT: "good", OutgoingMail.Fate.FAILED: "bad"}.get(OutgoingMail.Fate(mail.fate), "")
+        mail.get_fate_display(),
+        {OutgoingMail.Fate.SENT: "good", OutgoingMail.Fate.FAILED: "bad"}.get(
+            OutgoingMail.Fate(mail.fate), ""
+        ),
     )

@@ -46,8 +46,18 @@ from accounts.models import AuditEvent, User
 from accounts.reasons import label
 from accounts.trail import Selection
 
-RANGES = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
-RANGE_NAMES = {"1h": "the last hour", "24h": "the last 24 hours", "7d": "the last 7 days", "30d": "the last 30 days"}
+RANGES = {
+    "1h": timedelta(hours=1),
+    "24h": timedelta(days=1),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+}
+RANGE_NAMES = {
+    "1h": "the last hour",
+    "24h": "the last 24 hours",
+    "7d": "the last 7 days",
+    "30d": "the last 30 days",
+}
 CURES = ("unlock", "send_reset", "reactivate", "invite")
 CONTRACTS = ("bearer", "camel", "form", "challenge", "envelope", "introspection", "admin", "keys")
 
@@ -67,10 +77,14 @@ class Kinds(forms.MultipleChoiceField):
 class Moment(forms.DateTimeField):
     """As a browser's field sends it, or ISO 8601 whole; UTC."""
 
-    widget = forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"}, format="%Y-%m-%dT%H:%M:%S")
+    widget = forms.DateTimeInput(
+        attrs={"type": "datetime-local", "step": "1"}, format="%Y-%m-%dT%H:%M:%S"
+    )
 
     def to_python(self, value: Any) -> datetime | None:
-        found = super().to_python(value.replace(" ", "+") if isinstance(value, str) else value)  # an address bar takes + for a space
+        found = super().to_python(
+            value.replace(" ", "+") if isinstance(value, str) else value
+        )  # an address bar takes + for a space
         try:
             return found.astimezone(UTC) if found else None
         except OverflowError as error:
@@ -80,15 +94,32 @@ class Moment(forms.DateTimeField):
 class TrailForm(forms.Form):
     """What the list is filtered by."""
 
-    person = forms.CharField(required=False, max_length=254, help_text="User name, e-mail or uuid; also a name that nobody has")
+    person = forms.CharField(
+        required=False,
+        max_length=254,
+        help_text="User name, e-mail or uuid; also a name that nobody has",
+    )
     kind = Kinds(required=False, label="What", choices=AuditEvent.Kind.choices)
-    contract = forms.ChoiceField(required=False, choices=[("", "any"), *((name, name) for name in CONTRACTS)])
-    address = forms.CharField(required=False, max_length=50, validators=[trail.validate_address], help_text="Or a network: 10.0.0.0/8")
-    within = forms.ChoiceField(required=False, label="When", choices=[("", "any time"), *RANGE_NAMES.items()])
+    contract = forms.ChoiceField(
+        required=False, choices=[("", "any"), *((name, name) for name in CONTRACTS)]
+    )
+    address = forms.CharField(
+        required=False,
+        max_length=50,
+        validators=[trail.validate_address],
+        help_text="Or a network: 10.0.0.0/8",
+    )
+    within = forms.ChoiceField(
+        required=False, label="When", choices=[("", "any time"), *RANGE_NAMES.items()]
+    )
     at_from = Moment(required=False, label="From (UTC)")
     at_to = Moment(required=False, label="Before (UTC)")
-    user = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput)
-    actor = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput)
+    user = forms.IntegerField(
+        required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput
+    )
+    actor = forms.IntegerField(
+        required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput
+    )
     reason = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
     session = forms.UUIDField(required=False, widget=forms.HiddenInput)
     request_id = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
@@ -98,7 +129,15 @@ class TrailForm(forms.Form):
         several = data.get("kind", "")
         known: list[Any] = [("", "anything"), *AuditEvent.Kind.choices]
         if "," in several:
-            known.insert(1, (several, " or ".join(dict(AuditEvent.Kind.choices).get(kind, kind) for kind in several.split(","))))
+            known.insert(
+                1,
+                (
+                    several,
+                    " or ".join(
+                        dict(AuditEvent.Kind.choices).get(kind, kind) for kind in several.split(",")
+                    ),
+                ),
+            )
         self.fields["kind"].widget.choices = known
 
     def selection(self) -> Selection | None:
@@ -106,9 +145,20 @@ class TrailForm(forms.Form):
         if not self.is_valid():
             return None
         asked = self.cleaned_data
-        since = max(filter(None, (asked["at_from"], now() - RANGES[asked["within"]] if asked["within"] else None)), default=None)
+        since = max(
+            filter(
+                None,
+                (asked["at_from"], now() - RANGES[asked["within"]] if asked["within"] else None),
+            ),
+            default=None,
+        )
         same = ("person", "user", "actor", "reason", "contract", "address", "session", "request_id")
-        return Selection(**{name: asked[name] for name in same}, kinds=tuple(asked["kind"]), since=since, until=asked["at_to"])
+        return Selection(
+            **{name: asked[name] for name in same},
+            kinds=tuple(asked["kind"]),
+            since=since,
+            until=asked["at_to"],
+        )
 
     @property
     def given(self) -> dict[str, str]:
@@ -123,14 +173,24 @@ class TrailForm(forms.Form):
     def notes(self) -> list[str]:
         """What a link asked for that has no field to show it."""
         hidden = [str(field.name) for field in self.hidden_fields() if self.data.get(field.name)]
-        return [f"{name.replace('_', ' ')} {label(self.data[name]) if name == 'reason' else self.data[name]}" for name in hidden]
+        return [
+            f"{name.replace('_', ' ')} {label(self.data[name]) if name == 'reason' else self.data[name]}"
+            for name in hidden
+        ]
 
 
 class TrailList(ChangeList):
     """Filtered by the form above it, and paged by the last event of a page: nothing is counted, and every page costs the same."""
 
-    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[AuditEvent]:
-        self.filter_specs, self.has_filters, self.has_active_filters, self.clear_all_filters_qs = [], False, False, "?"
+    def get_queryset(
+        self, request: HttpRequest, exclude_parameters: Any = None
+    ) -> QuerySet[AuditEvent]:
+        self.filter_specs, self.has_filters, self.has_active_filters, self.clear_all_filters_qs = (
+            [],
+            False,
+            False,
+            "?",
+        )
         self.form = TrailForm(request.GET)
         self.before = request.GET.get("before", "")
         selection = self.form.selection()
@@ -138,14 +198,26 @@ class TrailList(ChangeList):
         return trail.after(events, last) if (last := self.last_of_page_before()) else events
 
     def last_of_page_before(self) -> AuditEvent | None:
-        return AuditEvent.objects.filter(pk=int(self.before)).first() if self.before.isdecimal() and len(self.before) < 19 else None
+        return (
+            AuditEvent.objects.filter(pk=int(self.before)).first()
+            if self.before.isdecimal() and len(self.before) < 19
+            else None
+        )
 
     def get_results(self, request: HttpRequest) -> None:
         rows = list(self.queryset[: self.list_per_page + 1])
         self.result_list = rows[: self.list_per_page]
-        self.result_count, self.full_result_count, self.show_full_result_count = len(self.result_list), None, False
+        self.result_count, self.full_result_count, self.show_full_result_count = (
+            len(self.result_list),
+            None,
+            False,
+        )
         self.show_admin_actions = self.can_show_all = self.multi_page = False
-        self.older = f"?{urlencode(self.form.given | {'before': self.result_list[-1].pk})}" if len(rows) > self.list_per_page else ""
+        self.older = (
+            f"?{urlencode(self.form.given | {'before': self.result_list[-1].pk})}"
+            if len(rows) > self.list_per_page
+            else ""
+        )
         self.newest = f"?{urlencode(self.form.given)}" if self.before else ""
 
 
@@ -154,7 +226,21 @@ class AuditEventAdmin(Readable):
     list_display = ("when", "what", "whom", "contract", "origin", "request")
     list_display_links = ("when",)
     list_per_page = 50
-    fields = ("what", "when", "kind", "name", "whom", "by", "reason", "data", "note", "contract", "origin", "session", "request")
+    fields = (
+        "what",
+        "when",
+        "kind",
+        "name",
+        "whom",
+        "by",
+        "reason",
+        "data",
+        "note",
+        "contract",
+        "origin",
+        "session",
+        "request",
+    )
     readonly_fields = fields
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -174,11 +260,20 @@ class AuditEventAdmin(Readable):
             *super().get_urls(),
         ]
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
         return super().changelist_view(request, {"title": "What happened"} | (extra_context or {}))
 
-    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
-        return super().change_view(request, object_id, form_url, {"title": "What happened", "subtitle": None} | (extra_context or {}))
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        return super().change_view(
+            request,
+            object_id,
+            form_url,
+            {"title": "What happened", "subtitle": None} | (extra_context or {}),
+        )
 
     # Columns
 
@@ -220,13 +315,22 @@ class AuditEventAdmin(Readable):
             "pasted": pasted,
             "request_id": request_id,
             "complaint": complaint,
-            "told": [(event, explanations.sentence(event)) for event in complaint.events] if complaint else [],
-            "around": [(event, explanations.sentence(event)) for event in complaint.around] if complaint else [],
+            "told": [(event, explanations.sentence(event)) for event in complaint.events]
+            if complaint
+            else [],
+            "around": [(event, explanations.sentence(event)) for event in complaint.around]
+            if complaint
+            else [],
             "kept_days": refusals.KEPT.days,
             "cures": self.cures(operator(request), complaint) if complaint else [],
         }
         unknown = bool(pasted) and complaint is None
-        return TemplateResponse(request, "admin/accounts/auditevent/request.html", context, status=404 if unknown else 200)
+        return TemplateResponse(
+            request,
+            "admin/accounts/auditevent/request.html",
+            context,
+            status=404 if unknown else 200,
+        )
 
     def cures(self, by: User, complaint: complaints.Complaint) -> list[acts.Button]:
         """What may help whoever complains, as far as it applies and this operator may do it."""
@@ -247,7 +351,10 @@ class AuditEventAdmin(Readable):
             at, kind = now(), form.cleaned_data["form"]
             self.record_export(request, asked, selection, form)
             events = trail.in_batches(selection.events().filter(at__lte=at))
-            return download(StreamingHttpResponse(joined(trail_export.FORMATS[kind](events))), f"events-{at:%Y%m%dT%H%M%SZ}.{kind}")
+            return download(
+                StreamingHttpResponse(joined(trail_export.FORMATS[kind](events))),
+                f"events-{at:%Y%m%dT%H%M%SZ}.{kind}",
+            )
         context = self.admin_site.each_context(request) | {
             "title": "Export the audit log",
             "offer": {"label": "Export"},
@@ -256,17 +363,35 @@ class AuditEventAdmin(Readable):
             "asked": asked,
             "form": form,
         }
-        response = TemplateResponse(request, "admin/accounts/auditevent/export.html", context, status=form.status, headers=PRIVATE)
+        response = TemplateResponse(
+            request,
+            "admin/accounts/auditevent/export.html",
+            context,
+            status=form.status,
+            headers=PRIVATE,
+        )
         if form.retry_after:
             response.headers["Retry-After"] = str(form.retry_after)
         return response
 
-    def record_export(self, request: HttpRequest, asked: TrailForm, selection: Selection, form: ExportForm) -> None:
+    def record_export(
+        self, request: HttpRequest, asked: TrailForm, selection: Selection, form: ExportForm
+    ) -> None:
         """Put an export on record, before its first line is sent."""
         data = {"filter": urlencode(asked.given) or "all", "format": form.cleaned_data["form"]}
-        person = trail.find_person(selection.person) if selection.person else None  # whose erasure then reaches this record too
+        person = (
+            trail.find_person(selection.person) if selection.person else None
+        )  # whose erasure then reaches this record too
         by, note = operator(request), form.cleaned_data["reason"]
-        audit.record(audit.Kind.EXPORTED, user=person, actor=by, name="events", reason=audit.Reason.EXPORT, data=data, note=note)
+        audit.record(
+            audit.Kind.EXPORTED,
+            user=person,
+            actor=by,
+            name="events",
+            reason=audit.Reason.EXPORT,
+            data=data,
+            note=note,
+        )
 
     def may_view(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):

@@ -17,7 +17,9 @@ from accounts.reasons import Reason
 from accounts.statistics import DAY, HOUR, MAILS, OTHER, Past, Thing
 
 Kind = AuditEvent.Kind
-OVERDUE = timedelta(minutes=5)  # a mail or an event that waits longer than this for its turn or its seal has no worker
+OVERDUE = timedelta(
+    minutes=5
+)  # a mail or an event that waits longer than this for its turn or its seal has no worker
 STALE = timedelta(hours=2)  # what is live is counted more often than this wherever a worker runs
 ROTATE_EVERY = timedelta(days=90)
 MOST_LINES = 7  # colours that can be told apart
@@ -49,7 +51,11 @@ class Line(NamedTuple):
     rest: bool = False
 
     def fits(self, thing: Thing) -> bool:
-        return thing.kind in self.kinds and self.contract in (None, thing.contract) and self.reason in (None, thing.reason)
+        return (
+            thing.kind in self.kinds
+            and self.contract in (None, thing.contract)
+            and self.reason in (None, thing.reason)
+        )
 
     def rows(self, start: datetime, end: datetime) -> str:
         """Where the rows are that were counted; nowhere if no filter describes them."""
@@ -59,7 +65,13 @@ class Line(NamedTuple):
             fates = ",".join(MAILS[kind] for kind in self.kinds)
             return rows_url(OutgoingMail, fate__exact=fates, closed=f"{_iso(start)}/{_iso(end)}")
         reason = Reason.SIGNED_IN_TO_ADMIN if self.contract == "" else self.reason
-        return events_url(kind=",".join(self.kinds), contract=self.contract, reason=reason, at_from=_iso(start), at_to=_iso(end))
+        return events_url(
+            kind=",".join(self.kinds),
+            contract=self.contract,
+            reason=reason,
+            at_from=_iso(start),
+            at_to=_iso(end),
+        )
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,10 @@ class Subject:
 
     @property
     def all(self) -> Line:
-        return Line("All", self.kinds or tuple(dict.fromkeys(kind for line in self.lines for kind in line.kinds)))
+        return Line(
+            "All",
+            self.kinds or tuple(dict.fromkeys(kind for line in self.lines for kind in line.kinds)),
+        )
 
     def line(self, name: str) -> Line:
         if self.split == "contract":
@@ -97,7 +112,12 @@ class Subject:
 
 SUBJECTS = (
     Subject("Logins", "Nobody logged in.", kinds=(Kind.LOGIN,), split="contract"),
-    Subject("Refused logins, by true reason", "No login was refused.", kinds=(Kind.LOGIN_FAILED,), split="reason"),
+    Subject(
+        "Refused logins, by true reason",
+        "No login was refused.",
+        kinds=(Kind.LOGIN_FAILED,),
+        split="reason",
+    ),
     Subject("Throttled", "Nobody guessed too often.", kinds=(Kind.THROTTLED,), split="reason"),
     Subject(
         "Refused refreshes, by true reason",
@@ -113,14 +133,18 @@ SUBJECTS = (
             Line("Reset by link", (Kind.PASSWORD_CHANGED,), reason=Reason.RESET_BY_LINK),
             Line("Reset by code", (Kind.PASSWORD_CHANGED,), reason=Reason.RESET_BY_CODE),
             Line("Changed", (Kind.PASSWORD_CHANGED,), reason=Reason.CHANGED),
-            Line("Temporary one replaced", (Kind.PASSWORD_CHANGED,), reason=Reason.TEMPORARY_REPLACED),
+            Line(
+                "Temporary one replaced", (Kind.PASSWORD_CHANGED,), reason=Reason.TEMPORARY_REPLACED
+            ),
             Line("Reset refused", (Kind.RESET_FAILED,)),
         ),
     ),
     Subject(
         "Mails, by fate",
         "No mail was due.",
-        lines=tuple(Line(str(OutgoingMail.Fate(fate).label), (kind,)) for kind, fate in MAILS.items()),
+        lines=tuple(
+            Line(str(OutgoingMail.Fate(fate).label), (kind,)) for kind, fate in MAILS.items()
+        ),
     ),
 )
 
@@ -137,7 +161,11 @@ class Number:
         return f"{self.count:,}"
 
     def __str__(self) -> str:
-        return format_html('<a href="{}">{}</a>', self.url, self.text) if self.url and self.count else self.text
+        return (
+            format_html('<a href="{}">{}</a>', self.url, self.text)
+            if self.url and self.count
+            else self.text
+        )
 
 
 class Row(NamedTuple):
@@ -181,7 +209,12 @@ def context(operator: User) -> dict[str, Any]:
     """All that the first page shows to this operator, in a fixed number of queries."""
     past, mail = statistics.look_back(), Mail()
     keys = SigningKeys(past.at) if operators.may_run(operator) else None
-    about_rows = [*_about_mail(mail, past), *_about_logins(past), *_about_keys(keys), *_about_counting(past)]
+    about_rows = [
+        *_about_mail(mail, past),
+        *_about_logins(past),
+        *_about_keys(keys),
+        *_about_counting(past),
+    ]
     notices = [*_about_first_password(operator), *about_rows, *_about_seals(past)]
     return {
         "past": past,
@@ -204,7 +237,14 @@ def _pair(subject: Subject, past: Past) -> tuple[Chart, Chart]:
     return hours, days
 
 
-def _chart(heading: str, subject: Subject, lines: list[Line], counts: Counter[Thing], starts: list[datetime], step: timedelta) -> Chart:
+def _chart(
+    heading: str,
+    subject: Subject,
+    lines: list[Line],
+    counts: Counter[Thing],
+    starts: list[datetime],
+    step: timedelta,
+) -> Chart:
     begin, end = starts[0], starts[-1] + step
     columns = {start: [0] * len(lines) for start in starts}
     for thing, count in counts.items():
@@ -215,20 +255,32 @@ def _chart(heading: str, subject: Subject, lines: list[Line], counts: Counter[Th
     sums = [sum(column) for column in zip(*columns.values(), strict=True)]
     return Chart(
         heading=heading,
-        drawing=charts.draw(list(columns.values()), [_mark(start, step) for start in starts], 6 if step == HOUR else 7),
-        legend=[(line.label, _number(line, count, begin, end)) for line, count in zip(lines, sums, strict=True)],
+        drawing=charts.draw(
+            list(columns.values()),
+            [_mark(start, step) for start in starts],
+            6 if step == HOUR else 7,
+        ),
+        legend=[
+            (line.label, _number(line, count, begin, end))
+            for line, count in zip(lines, sums, strict=True)
+        ],
         rows=rows,
         total=_number(subject.all, sum(sums), begin, end),
         most=max(rows, key=lambda row: row.all.count) if any(sums) else None,
     )
 
 
-def _row(subject: Subject, lines: list[Line], counts: list[int], start: datetime, step: timedelta) -> Row:
+def _row(
+    subject: Subject, lines: list[Line], counts: list[int], start: datetime, step: timedelta
+) -> Row:
     label, all_of_it = _moment(start, step), _number(subject.all, sum(counts), start, start + step)
     parts = [f"{line.label} {count:,}" for line, count in zip(lines, counts, strict=True) if count]
     return Row(
         label=label,
-        numbers=[_number(line, count, start, start + step) for line, count in zip(lines, counts, strict=True)],
+        numbers=[
+            _number(line, count, start, start + step)
+            for line, count in zip(lines, counts, strict=True)
+        ],
         all=all_of_it,
         hint=f"{label}: {all_of_it.text}" + (f" ({', '.join(parts)})" if parts else ""),
     )
@@ -265,8 +317,11 @@ def _live(past: Past) -> dict[str, Any]:
     return {
         "sessions": sessions and Number(sessions.total, _sessions()),
         "at": sessions.at if sessions else None,
-        "bars": [Bar(name, Number(n, _sessions(name)), charts.share(n, most)) for name, n in counts] if sessions else [],
-        "keys": keys and Number(keys.total, f"{reverse('admin:apikeys_apikey_changelist')}?use=live"),
+        "bars": [Bar(name, Number(n, _sessions(name)), charts.share(n, most)) for name, n in counts]
+        if sessions
+        else [],
+        "keys": keys
+        and Number(keys.total, f"{reverse('admin:apikeys_apikey_changelist')}?use=live"),
     }
 
 
@@ -279,12 +334,16 @@ class Mail:
 
     def __init__(self) -> None:
         waiting = OutgoingMail.objects.waiting()
-        sums = waiting.aggregate(waiting=Count("pk"), failing=Count("pk", filter=~Q(error="")), oldest=Min("next_try_at"))
+        sums = waiting.aggregate(
+            waiting=Count("pk"), failing=Count("pk", filter=~Q(error="")), oldest=Min("next_try_at")
+        )
         self.oldest: datetime | None = sums["oldest"]
         self.waiting = Number(sums["waiting"], rows_url(OutgoingMail, fate__exact="waiting"))
         self.failing = Number(sums["failing"], rows_url(OutgoingMail, fate__exact="failing"))
         self.refused = list(waiting.exclude(error="").order_by("-next_try_at")[:5])
-        self.given_up = list(OutgoingMail.objects.filter(fate=OutgoingMail.Fate.FAILED).order_by("-closed_at")[:5])
+        self.given_up = list(
+            OutgoingMail.objects.filter(fate=OutgoingMail.Fate.FAILED).order_by("-closed_at")[:5]
+        )
 
     @property
     def troubles(self) -> list[OutgoingMail]:
@@ -295,11 +354,21 @@ class SigningKeys:
     """The key that signs, since when, and those before it that still verify."""
 
     def __init__(self, at: datetime) -> None:
-        rotations = AuditEvent.objects.filter(kind=Kind.SIGNING_KEY_ROTATED).order_by("-at").values("at")
-        keys = list(SigningKey.objects.defer("private").annotate(rotated_at=Subquery(rotations[:1])).order_by("retires_at"))
+        rotations = (
+            AuditEvent.objects.filter(kind=Kind.SIGNING_KEY_ROTATED).order_by("-at").values("at")
+        )
+        keys = list(
+            SigningKey.objects.defer("private")
+            .annotate(rotated_at=Subquery(rotations[:1]))
+            .order_by("retires_at")
+        )
         self.current = next((key for key in keys if key.use == SigningKey.Use.CURRENT), None)
         self.previous = [key for key in keys if key.retires_at and key.retires_at > at]
-        self.since = max(filter(None, (self.current.created_at, self.current.rotated_at))) if self.current else at
+        self.since = (
+            max(filter(None, (self.current.created_at, self.current.rotated_at)))
+            if self.current
+            else at
+        )
         self.age = at - self.since
         self.url = rows_url(SigningKey)
 
@@ -314,11 +383,19 @@ class SigningKeys:
 def _about_first_password(operator: User) -> Iterable[Notice]:
     """Of one's own to everybody, and of others' to those who may give them another."""
     if operator.password_generated:
-        yield Notice("Your password is still the one that was generated at the first start. Choose your own.", reverse("change-password"))
+        yield Notice(
+            "Your password is still the one that was generated at the first start. Choose your own.",
+            reverse("change-password"),
+        )
     if operators.may_run(operator):
         for other in first_password.holders().exclude(pk=operator.pk):
-            text = f"The password of {other} is still the one that was generated at the first start."
-            yield Notice(f"{text} Have it changed, or deactivate the account.", reverse("admin:accounts_user_change", args=[other.pk]))
+            text = (
+                f"The password of {other} is still the one that was generated at the first start."
+            )
+            yield Notice(
+                f"{text} Have it changed, or deactivate the account.",
+                reverse("admin:accounts_user_change", args=[other.pk]),
+            )
 
 
 def _about_mail(mail: Mail, past: Past) -> Iterable[Notice]:
@@ -331,15 +408,23 @@ def _about_mail(mail: Mail, past: Past) -> Iterable[Notice]:
         text = f"The mail server has not taken {_many(mail.failing.count, 'mail')} so far; they are tried again for a day."
         yield Notice(text, mail.failing.url, mail.refused[0].error if mail.refused else "")
     if given_up := _lately(past, "mail_failed"):
-        yield Notice(f"{_many(given_up.count, 'mail')} given up in the last 24 hours. They can be sent again.", given_up.url)
+        yield Notice(
+            f"{_many(given_up.count, 'mail')} given up in the last 24 hours. They can be sent again.",
+            given_up.url,
+        )
 
 
 def _about_logins(past: Past) -> Iterable[Notice]:
     since = past.hours[-2]
-    refused, logins = (sum(n for thing, n in past.by_hour.items() if thing.kind == kind and thing.start >= since) for kind in LOGINS)
+    refused, logins = (
+        sum(n for thing, n in past.by_hour.items() if thing.kind == kind and thing.start >= since)
+        for kind in LOGINS
+    )
     if refused >= MANY_REFUSED and not logins:
         url = Line("", (Kind.LOGIN_FAILED,)).rows(since, past.hours[-1] + HOUR)
-        yield Notice(f"Nobody has logged in since {since:%H:%M}, and {refused:,} logins were refused.", url)
+        yield Notice(
+            f"Nobody has logged in since {since:%H:%M}, and {refused:,} logins were refused.", url
+        )
     for kind, text in ALARMS.items():
         if found := _lately(past, kind):
             yield Notice(text.format(_many(found.count, "time")), found.url)
@@ -347,22 +432,30 @@ def _about_logins(past: Past) -> Iterable[Notice]:
 
 def _about_keys(keys: SigningKeys | None) -> Iterable[Notice]:
     if keys and keys.overdue:
-        yield Notice(f"The same key has signed for {keys.age.days} days; it is time to rotate it.", keys.url)
+        yield Notice(
+            f"The same key has signed for {keys.age.days} days; it is time to rotate it.", keys.url
+        )
 
 
 def _about_counting(past: Past) -> Iterable[Notice]:
     if past.until:
-        yield Notice(f"What happened after {past.until:%d %b, %H:%M} is still being counted: open this page again in a moment.")
+        yield Notice(
+            f"What happened after {past.until:%d %b, %H:%M} is still being counted: open this page again in a moment."
+        )
     counted = past.live.get("live_sessions")
     if counted and past.at - counted.at > STALE:
-        yield Notice(f"Sessions and keys were last counted {_length(past.at - counted.at)} ago. Is the mail worker running?")
+        yield Notice(
+            f"Sessions and keys were last counted {_length(past.at - counted.at)} ago. Is the mail worker running?"
+        )
 
 
 def _about_seals(past: Past) -> Iterable[Notice]:
     behind = seals.behind(past.at)
     if behind and behind > OVERDUE:
         text = f"No event of the audit log has been sealed for {_length(behind)}, although there are some to seal."
-        yield Notice(f"{text} Is the mail worker running (manage.py deliver_mail)? Its log says what it cannot do.")
+        yield Notice(
+            f"{text} Is the mail worker running (manage.py deliver_mail)? Its log says what it cannot do."
+        )
 
 
 def _lately(past: Past, kind: str) -> Number | None:

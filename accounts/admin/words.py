@@ -32,8 +32,13 @@ def person(user: User) -> str:
 
 
 def session(row: Session) -> str:
-    parts = [f"the {row.contract} session of {row.user}", f"from {row.address}" if row.address else ""]
-    return " ".join(filter(None, (*parts, f"last used {localtime(row.last_used_at):%Y-%m-%d %H:%M} UTC")))
+    parts = [
+        f"the {row.contract} session of {row.user}",
+        f"from {row.address}" if row.address else "",
+    ]
+    return " ".join(
+        filter(None, (*parts, f"last used {localtime(row.last_used_at):%Y-%m-%d %H:%M} UTC"))
+    )
 
 
 def mail(row: OutgoingMail) -> str:
@@ -41,12 +46,26 @@ def mail(row: OutgoingMail) -> str:
 
 
 def _no_mail(otherwise: str) -> str:
-    return otherwise if settings.EMAILS_ENABLED else "This service sends no mail (EMAILS_ENABLED is false)"
+    return (
+        otherwise
+        if settings.EMAILS_ENABLED
+        else "This service sends no mail (EMAILS_ENABLED is false)"
+    )
 
 
 def _role() -> dict[str, forms.Field]:
-    names = {"user": "User: no way into this admin", "admin": "Admin: works with users", "super_admin": "Super admin: may do everything"}
-    return {"role": forms.ChoiceField(label="New role", choices=[(role, names[role]) for role in ROLES], widget=forms.RadioSelect)}
+    names = {
+        "user": "User: no way into this admin",
+        "admin": "Admin: works with users",
+        "super_admin": "Super admin: may do everything",
+    }
+    return {
+        "role": forms.ChoiceField(
+            label="New role",
+            choices=[(role, names[role]) for role in ROLES],
+            widget=forms.RadioSelect,
+        )
+    }
 
 
 class IdentifierInput(forms.CharField):
@@ -67,20 +86,36 @@ class IdentifierInput(forms.CharField):
 
 
 def _identifiers() -> dict[str, forms.Field]:
-    plain = forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"})
+    plain = forms.TextInput(
+        attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+    )
     return {
         "username": IdentifierInput("username", label="User name", widget=plain),
-        "email": IdentifierInput("email", label="E-mail", widget=plain, required=False, help_text="Empty: no mail, and no reset by mail."),
+        "email": IdentifierInput(
+            "email",
+            label="E-mail",
+            widget=plain,
+            required=False,
+            help_text="Empty: no mail, and no reset by mail.",
+        ),
         "shown": forms.CharField(required=False, widget=forms.HiddenInput),
     }
 
 
 def _both_are_told() -> str:
-    return "A mail about it goes to the old address and to the new one." if settings.EMAILS_ENABLED else "No mail tells the owner."
+    return (
+        "A mail about it goes to the old address and to the new one."
+        if settings.EMAILS_ENABLED
+        else "No mail tells the owner."
+    )
 
 
 def _present(user: User) -> dict[str, str]:
-    return {"username": user.username, "email": user.email or "", "shown": identifier_changes.fingerprint(user)}
+    return {
+        "username": user.username,
+        "email": user.email or "",
+        "shown": identifier_changes.fingerprint(user),
+    }
 
 
 def _live(sessions: Any) -> QuerySet[Any]:
@@ -218,7 +253,9 @@ acts.register(
             f"that work once, for {spoken(settings.RESET_LIFETIME)}."
         ),
         did="A reset mail is on its way in place of: {whom}.",
-        idle=lambda: _no_mail("Is no reset mail that failed long ago, or another one is on its way"),
+        idle=lambda: _no_mail(
+            "Is no reset mail that failed long ago, or another one is on its way"
+        ),
         alive=OutgoingMailQuerySet.outdated,
     ),
 )

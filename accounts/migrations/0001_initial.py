@@ -23,9 +23,17 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="User",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("password", models.CharField(max_length=128, verbose_name="password")),
-                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "last_login",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last login"),
+                ),
                 (
                     "is_superuser",
                     models.BooleanField(
@@ -38,7 +46,10 @@ class Migration(migrations.Migration):
                 (
                     "username",
                     accounts.identifiers.IdentifierField(
-                        max_length=150, unique=True, validators=[accounts.identifiers.validate_username], verbose_name="username"
+                        max_length=150,
+                        unique=True,
+                        validators=[accounts.identifiers.validate_username],
+                        verbose_name="username",
                     ),
                 ),
                 (
@@ -54,7 +65,10 @@ class Migration(migrations.Migration):
                 ),
                 ("name", models.CharField(blank=True, max_length=200, verbose_name="name")),
                 ("organization", models.CharField(blank=True, max_length=200)),
-                ("aws_region", models.CharField(blank=True, max_length=50, verbose_name="AWS region")),
+                (
+                    "aws_region",
+                    models.CharField(blank=True, max_length=50, verbose_name="AWS region"),
+                ),
                 (
                     "language",
                     models.CharField(
@@ -66,10 +80,24 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "is_active",
-                    models.BooleanField(default=True, help_text="Switching this off ends every session at once.", verbose_name="active"),
+                    models.BooleanField(
+                        default=True,
+                        help_text="Switching this off ends every session at once.",
+                        verbose_name="active",
+                    ),
                 ),
-                ("is_staff", models.BooleanField(default=False, help_text="May work in this admin.", verbose_name="admin")),
-                ("must_change_password", models.BooleanField(default=False, help_text="No tokens until a new password was chosen.")),
+                (
+                    "is_staff",
+                    models.BooleanField(
+                        default=False, help_text="May work in this admin.", verbose_name="admin"
+                    ),
+                ),
+                (
+                    "must_change_password",
+                    models.BooleanField(
+                        default=False, help_text="No tokens until a new password was chosen."
+                    ),
+                ),
                 (
                     "epoch",
                     models.PositiveIntegerField(
@@ -108,7 +136,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="AuditEvent",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("at", models.DateTimeField(auto_now_add=True)),
                 (
                     "kind",
@@ -139,22 +172,42 @@ class Migration(migrations.Migration):
                         max_length=30,
                     ),
                 ),
-                ("name", models.CharField(blank=True, help_text="What was typed, or the account's name then.", max_length=150)),
+                (
+                    "name",
+                    models.CharField(
+                        blank=True,
+                        help_text="What was typed, or the account's name then.",
+                        max_length=150,
+                    ),
+                ),
                 ("session", models.UUIDField(null=True)),
                 ("contract", models.CharField(blank=True, max_length=20)),
                 ("address", models.GenericIPAddressField(null=True)),
                 ("request_id", models.CharField(blank=True, max_length=64)),
-                ("reason", models.CharField(blank=True, help_text="The true reason; the client was told less.", max_length=200)),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True,
+                        help_text="The true reason; the client was told less.",
+                        max_length=200,
+                    ),
+                ),
                 (
                     "actor",
                     models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
                 (
                     "user",
                     models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
             ],
@@ -162,7 +215,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="OutgoingMail",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 (
                     "kind",
                     models.CharField(
@@ -178,7 +236,9 @@ class Migration(migrations.Migration):
                 (
                     "typed",
                     models.CharField(
-                        blank=True, help_text="The name or address that somebody typed; nobody was looked up then.", max_length=254
+                        blank=True,
+                        help_text="The name or address that somebody typed; nobody was looked up then.",
+                        max_length=254,
                     ),
                 ),
                 (
@@ -206,7 +266,12 @@ class Migration(migrations.Migration):
                 ("give_up_at", models.DateTimeField()),
                 ("tries", models.PositiveIntegerField(default=0)),
                 ("closed_at", models.DateTimeField(blank=True, null=True)),
-                ("error", models.CharField(blank=True, help_text="What the mail server said last.", max_length=500)),
+                (
+                    "error",
+                    models.CharField(
+                        blank=True, help_text="What the mail server said last.", max_length=500
+                    ),
+                ),
                 ("data", models.JSONField(blank=True, default=dict)),
                 (
                     "user",
@@ -223,13 +288,23 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="PasswordReset",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("token_digest", models.CharField(max_length=64, unique=True)),
                 ("code_digest", models.CharField(max_length=64)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("expires_at", models.DateTimeField(db_index=True)),
                 ("used_at", models.DateTimeField(null=True)),
-                ("wrong_tries", models.PositiveSmallIntegerField(default=0, help_text="Wrong codes; the fifth ends the case.")),
+                (
+                    "wrong_tries",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="Wrong codes; the fifth ends the case."
+                    ),
+                ),
                 (
                     "mail",
                     models.ForeignKey(
@@ -242,14 +317,23 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "user",
-                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="resets", to=settings.AUTH_USER_MODEL),
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="resets",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
                 ),
             ],
         ),
         migrations.CreateModel(
             name="Session",
             fields=[
-                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
                 ("contract", models.CharField(max_length=20)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("last_used_at", models.DateTimeField()),
@@ -259,25 +343,44 @@ class Migration(migrations.Migration):
                 (
                     "refresh_jti",
                     models.CharField(
-                        blank=True, help_text="The one refresh token that is good now; empty where none was given out.", max_length=32
+                        blank=True,
+                        help_text="The one refresh token that is good now; empty where none was given out.",
+                        max_length=32,
                     ),
                 ),
-                ("previous_jti", models.CharField(blank=True, help_text="The one that rotation replaced by it.", max_length=32)),
+                (
+                    "previous_jti",
+                    models.CharField(
+                        blank=True, help_text="The one that rotation replaced by it.", max_length=32
+                    ),
+                ),
                 ("rotated_at", models.DateTimeField(null=True)),
                 ("revoked_at", models.DateTimeField(null=True)),
                 ("revoked_why", models.CharField(blank=True, max_length=100)),
                 (
                     "user",
-                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="sessions", to=settings.AUTH_USER_MODEL),
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sessions",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
                 ),
             ],
         ),
         migrations.CreateModel(
             name="SigningKey",
             fields=[
-                ("kid", models.CharField(max_length=64, primary_key=True, serialize=False, verbose_name="key id")),
+                (
+                    "kid",
+                    models.CharField(
+                        max_length=64, primary_key=True, serialize=False, verbose_name="key id"
+                    ),
+                ),
                 ("algorithm", models.CharField(max_length=10)),
-                ("private", models.TextField(editable=False, help_text="PKCS #8 or raw secret, encrypted.")),
+                (
+                    "private",
+                    models.TextField(editable=False, help_text="PKCS #8 or raw secret, encrypted."),
+                ),
                 (
                     "use",
                     models.CharField(
@@ -290,12 +393,19 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("retires_at", models.DateTimeField(help_text="When the last token that it signed has expired.", null=True)),
+                (
+                    "retires_at",
+                    models.DateTimeField(
+                        help_text="When the last token that it signed has expired.", null=True
+                    ),
+                ),
             ],
             options={
                 "constraints": [
                     models.UniqueConstraint(
-                        condition=models.Q(("use__in", ["next", "current"])), fields=("use",), name="one_signing_key_per_use"
+                        condition=models.Q(("use__in", ["next", "current"])),
+                        fields=("use",),
+                        name="one_signing_key_per_use",
                     )
                 ],
             },
@@ -303,25 +413,32 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="user",
             constraint=models.CheckConstraint(
-                condition=models.Q(("username", django.db.models.functions.text.Lower("username"))), name="user_username_lower"
+                condition=models.Q(("username", django.db.models.functions.text.Lower("username"))),
+                name="user_username_lower",
             ),
         ),
         migrations.AddConstraint(
             model_name="user",
             constraint=models.CheckConstraint(
-                condition=models.Q(models.Q(("username__contains", "@"), _negated=True), models.Q(("username", ""), _negated=True)),
+                condition=models.Q(
+                    models.Q(("username__contains", "@"), _negated=True),
+                    models.Q(("username", ""), _negated=True),
+                ),
                 name="user_username_no_at_sign",
             ),
         ),
         migrations.AddConstraint(
             model_name="user",
             constraint=models.CheckConstraint(
-                condition=models.Q(("email", django.db.models.functions.text.Lower("email"))), name="user_email_lower"
+                condition=models.Q(("email", django.db.models.functions.text.Lower("email"))),
+                name="user_email_lower",
             ),
         ),
         migrations.AddConstraint(
             model_name="user",
-            constraint=models.CheckConstraint(condition=models.Q(("email__contains", "@")), name="user_email_at_sign"),
+            constraint=models.CheckConstraint(
+                condition=models.Q(("email__contains", "@")), name="user_email_at_sign"
+            ),
         ),
         migrations.AddIndex(
             model_name="auditevent",
@@ -337,10 +454,16 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="outgoingmail",
-            index=models.Index(condition=models.Q(("closed_at", None)), fields=["next_try_at"], name="outgoing_mail_due"),
+            index=models.Index(
+                condition=models.Q(("closed_at", None)),
+                fields=["next_try_at"],
+                name="outgoing_mail_due",
+            ),
         ),
         migrations.AddIndex(
             model_name="outgoingmail",
-            index=models.Index(fields=["user", "created_at"], name="accounts_ou_user_id_1c8cfc_idx"),
+            index=models.Index(
+                fields=["user", "created_at"], name="accounts_ou_user_id_1c8cfc_idx"
+            ),
         ),
     ]

@@ -10,22 +10,45 @@ class Migration(migrations.Migration):
     atomic = False
     dependencies = [("accounts", "0002_operators")]
     operations = [
-        AddIndexAlongside("user", models.Index(fields=["username"], condition=models.Q(is_active=False), name="user_deactivated")),
-        AddIndexAlongside(
-            "user", models.Index(fields=["username"], condition=models.Q(must_change_password=True), name="user_must_change")
-        ),
         AddIndexAlongside(
             "user",
-            models.Index(fields=["username"], condition=models.Q(password__startswith=UNUSABLE_PASSWORD_PREFIX), name="user_no_password"),
+            models.Index(
+                fields=["username"], condition=models.Q(is_active=False), name="user_deactivated"
+            ),
         ),
         AddIndexAlongside(
             "user",
             models.Index(
-                fields=["username"], condition=models.Q(("is_staff", True), ("is_superuser", True), _connector="OR"), name="user_operators"
+                fields=["username"],
+                condition=models.Q(must_change_password=True),
+                name="user_must_change",
             ),
         ),
-        AddIndexAlongside("outgoingmail", models.Index(fields=["kind", "id"], name="outgoing_mail_of_kind")),
-        AddIndexAlongside("outgoingmail", models.Index(fields=["typed"], name="outgoing_mail_typed")),
+        AddIndexAlongside(
+            "user",
+            models.Index(
+                fields=["username"],
+                condition=models.Q(password__startswith=UNUSABLE_PASSWORD_PREFIX),
+                name="user_no_password",
+            ),
+        ),
+        AddIndexAlongside(
+            "user",
+            models.Index(
+                fields=["username"],
+                condition=models.Q(("is_staff", True), ("is_superuser", True), _connector="OR"),
+                name="user_operators",
+            ),
+        ),
+        AddIndexAlongside(
+            "outgoingmail", models.Index(fields=["kind", "id"], name="outgoing_mail_of_kind")
+        ),
+        AddIndexAlongside(
+            "outgoingmail", models.Index(fields=["typed"], name="outgoing_mail_typed")
+        ),
         AddIndexAlongside("session", models.Index(fields=["created_at"], name="session_newest")),
-        AddIndexAlongside("session", models.Index(fields=["contract", "created_at"], name="session_newest_of_contract")),
+        AddIndexAlongside(
+            "session",
+            models.Index(fields=["contract", "created_at"], name="session_newest_of_contract"),
+        ),
     ]

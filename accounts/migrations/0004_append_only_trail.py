@@ -109,14 +109,22 @@ class Migration(migrations.Migration):
             model_name="auditevent",
             name="actor",
             field=models.ForeignKey(
-                db_index=False, null=True, on_delete=models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+                db_index=False,
+                null=True,
+                on_delete=models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
             ),
         ),
         migrations.AlterField(
             model_name="auditevent",
             name="user",
             field=models.ForeignKey(
-                db_index=False, null=True, on_delete=models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+                db_index=False,
+                null=True,
+                on_delete=models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
             ),
         ),
         migrations.AddIndex(
@@ -129,11 +137,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="auditevent",
-            index=models.Index(condition=models.Q(("actor__isnull", False)), fields=["actor", "at"], name="event_of_operator"),
+            index=models.Index(
+                condition=models.Q(("actor__isnull", False)),
+                fields=["actor", "at"],
+                name="event_of_operator",
+            ),
         ),
         migrations.AddIndex(
             model_name="auditevent",
-            index=models.Index(condition=models.Q(("user", None)), fields=["name", "at"], name="event_of_typed_name"),
+            index=models.Index(
+                condition=models.Q(("user", None)),
+                fields=["name", "at"],
+                name="event_of_typed_name",
+            ),
         ),
         migrations.RunPython(lay, lift, elidable=False),
     ]

@@ -7,9 +7,20 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="HourlyCount",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("hour", models.DateTimeField()),
-                ("kind", models.CharField(help_text="An audit event's, or one of those that accounts.statistics names.", max_length=30)),
+                (
+                    "kind",
+                    models.CharField(
+                        help_text="An audit event's, or one of those that accounts.statistics names.",
+                        max_length=30,
+                    ),
+                ),
                 ("contract", models.CharField(blank=True, max_length=20)),
                 ("reason", models.CharField(blank=True, max_length=200)),
                 ("count", models.PositiveBigIntegerField(default=0)),
@@ -17,7 +28,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(fields=["hour", "kind", "contract", "reason"], name="one_count_per_hour_and_thing"),
+                    models.UniqueConstraint(
+                        fields=["hour", "kind", "contract", "reason"],
+                        name="one_count_per_hour_and_thing",
+                    ),
                 ],
             },
         ),

@@ -13,7 +13,9 @@ KIND_OF_HASH = "user_kind_of_hash"
 class AlterLength(migrations.AlterField):
     """Where a length means something: SQLite would copy the whole table, for a limit that it does not know."""
 
-    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
         if schema_editor.connection.vendor != "sqlite":
             super().database_forwards(app_label, schema_editor, from_state, to_state)
 
@@ -21,7 +23,10 @@ class AlterLength(migrations.AlterField):
 def index_kinds(apps: Any, schema_editor: Any) -> None:
     """What a hash begins with, its algorithm and costs, in the order of bytes: accounts/kinds.py steps through it."""
     collation = '"C"' if schema_editor.connection.vendor == "postgresql" else "BINARY"
-    schema_editor.execute(f"CREATE INDEX {KIND_OF_HASH} ON accounts_user (substr(password, 1, 40) COLLATE {collation})", params=None)
+    schema_editor.execute(
+        f"CREATE INDEX {KIND_OF_HASH} ON accounts_user (substr(password, 1, 40) COLLATE {collation})",
+        params=None,
+    )
 
 
 def drop_index(apps: Any, schema_editor: Any) -> None:
@@ -31,30 +36,57 @@ def drop_index(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
     dependencies = [("accounts", "0005_hourly_counts")]
     operations = [
-        AlterLength(model_name="user", name="password", field=models.CharField(max_length=255, verbose_name="password")),
+        AlterLength(
+            model_name="user",
+            name="password",
+            field=models.CharField(max_length=255, verbose_name="password"),
+        ),
         migrations.AddField(
             model_name="user",
             name="erased_at",
-            field=models.DateTimeField(editable=False, help_text="What is left then is an empty account that nobody can use.", null=True),
+            field=models.DateTimeField(
+                editable=False,
+                help_text="What is left then is an empty account that nobody can use.",
+                null=True,
+            ),
         ),
         migrations.CreateModel(
             name="WaitingImport",
             fields=[
-                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
                 ("filename", models.CharField(max_length=100)),
                 (
                     "file",
                     models.TextField(
-                        blank=True, editable=False, help_text="Encrypted, for it may hold passwords; empty once it was confirmed."
+                        blank=True,
+                        editable=False,
+                        help_text="Encrypted, for it may hold passwords; empty once it was confirmed.",
                     ),
                 ),
-                ("report", models.TextField(blank=True, editable=False, help_text="Encrypted, for it names people.")),
+                (
+                    "report",
+                    models.TextField(
+                        blank=True, editable=False, help_text="Encrypted, for it names people."
+                    ),
+                ),
                 ("options", models.JSONField(default=dict)),
                 ("begun_at", models.DateTimeField(null=True)),
-                ("expires_at", models.DateTimeField(db_index=True, default=accounts.transfer.waiting.until)),
+                (
+                    "expires_at",
+                    models.DateTimeField(db_index=True, default=accounts.transfer.waiting.until),
+                ),
                 (
                     "operator",
-                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL),
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
                 ),
             ],
         ),

@@ -52,12 +52,20 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="auditevent",
             name="data",
-            field=models.JSONField(blank=True, db_default={}, default=dict, help_text="What the reason code is about."),
+            field=models.JSONField(
+                blank=True, db_default={}, default=dict, help_text="What the reason code is about."
+            ),
         ),
         migrations.AddField(
             model_name="auditevent",
             name="note",
-            field=models.CharField(blank=True, db_default="", default="", help_text="What an operator wrote as a reason.", max_length=200),
+            field=models.CharField(
+                blank=True,
+                db_default="",
+                default="",
+                help_text="What an operator wrote as a reason.",
+                max_length=200,
+            ),
         ),
         migrations.AlterField(
             model_name="auditevent",
@@ -67,12 +75,20 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="auditevent",
             name="name",
-            field=models.CharField(blank=True, help_text="What was typed, normalised, or the account's name then.", max_length=150),
+            field=models.CharField(
+                blank=True,
+                help_text="What was typed, normalised, or the account's name then.",
+                max_length=150,
+            ),
         ),
         migrations.AlterField(
             model_name="auditevent",
             name="reason",
-            field=models.CharField(blank=True, help_text="A reason code: the true reason; the client was told less.", max_length=200),
+            field=models.CharField(
+                blank=True,
+                help_text="A reason code: the true reason; the client was told less.",
+                max_length=200,
+            ),
         ),
         migrations.RunPython(lay, lift, elidable=False),
     ]

@@ -100,7 +100,9 @@ def _fields(found: re.Match[str]) -> Told:
 
 def _stored(found: re.Match[str]) -> Told:
     named = tuple((name, found[name]) for name in ("key_id", "region") if found[name])
-    return Told("credentials_stored", (*named, ("new_secret", found["which"] == "new")), found["note"] or "")
+    return Told(
+        "credentials_stored", (*named, ("new_secret", found["which"] == "new")), found["note"] or ""
+    )
 
 
 def _exported(found: re.Match[str]) -> Told:
@@ -111,7 +113,9 @@ def _exported(found: re.Match[str]) -> Told:
 def _as(code: str, **kinds: Callable[[str], Any]) -> Callable[[re.Match[str]], Told]:
     """A code whose data are the groups of these names."""
     return lambda found: Told(
-        code, tuple((name, kind(found[name])) for name, kind in kinds.items()), (found.groupdict().get("note") or "").strip()
+        code,
+        tuple((name, kind(found[name])) for name, kind in kinds.items()),
+        (found.groupdict().get("note") or "").strip(),
     )
 
 
@@ -122,39 +126,113 @@ class Form(NamedTuple):
 
 
 FORMS = [
-    Form(("throttled",), r"more than (?P<limit>\d+)/(?P<length>\d*)(?P<unit>[smhd]) wrong guesses by (?P<by>name|address)", _budget),
+    Form(
+        ("throttled",),
+        r"more than (?P<limit>\d+)/(?P<length>\d*)(?P<unit>[smhd]) wrong guesses by (?P<by>name|address)",
+        _budget,
+    ),
     Form(("login_failed",), r"challenge: (?P<detail>.+)", _as("challenge_invalid", detail=str)),
     Form(("refresh_failed",), r"issued by (?P<contract>\w+)", _as("other_contract", contract=str)),
-    Form(("account_changed",), rf"(?P<fields>{FIELDS}(?:, {FIELDS})*)(?:, from (?P<source>.+))?", _fields),
+    Form(
+        ("account_changed",),
+        rf"(?P<fields>{FIELDS}(?:, {FIELDS})*)(?:, from (?P<source>.+))?",
+        _fields,
+    ),
     Form(("imported",), r"from (?P<source>.+)", _as("imported_from", source=str)),
-    Form(("change_forced", "sessions_ended"), rf"(?P<count>\d+) sessions? ended{NOTE}", _as("sessions_ended", count=int)),
+    Form(
+        ("change_forced", "sessions_ended"),
+        rf"(?P<count>\d+) sessions? ended{NOTE}",
+        _as("sessions_ended", count=int),
+    ),
     Form(("temporary_password",), rf"every session ended{NOTE}", _as("every_session_ended")),
-    Form(("invited", "reset_sent"), rf"to (?P<address>.+?@[^\s:]+){NOTE}", _as("mailed_to", address=str)),
-    Form(("mail_sent_again",), rf"mail (?P<mail>\d+), (?P<kind>\w+){NOTE}", _as("mail", mail=int, kind=str)),
-    Form(("role_changed",), rf"(?P<before>\w+) → (?P<after>\w+){NOTE}", _as("role", before=str, after=str)),
+    Form(
+        ("invited", "reset_sent"),
+        rf"to (?P<address>.+?@[^\s:]+){NOTE}",
+        _as("mailed_to", address=str),
+    ),
+    Form(
+        ("mail_sent_again",),
+        rf"mail (?P<mail>\d+), (?P<kind>\w+){NOTE}",
+        _as("mail", mail=int, kind=str),
+    ),
+    Form(
+        ("role_changed",),
+        rf"(?P<before>\w+) → (?P<after>\w+){NOTE}",
+        _as("role", before=str, after=str),
+    ),
     Form(("keys_ended",), rf"(?P<count>\d+) keys? ended{NOTE}", _as("keys_ended", count=int)),
     Form(("keys_ended",), rf"(?P<key>key_\w+) ended{NOTE}", _as("key_ended", key=str)),
     Form(("key_rotated",), r"successor of (?P<key>key_\w+)", _as("successor_of", key=str)),
-    Form(("key_used_from_new_address",), r"(?P<network>[0-9a-f.:]+|unknown)", _as("new_network", network=str)),
+    Form(
+        ("key_used_from_new_address",),
+        r"(?P<network>[0-9a-f.:]+|unknown)",
+        _as("new_network", network=str),
+    ),
     Form(("credentials_viewed",), r"(?P<provider>aws|nvidia)", _as("provider", provider=str)),
-    Form(("credentials_refused",), r"(?P<provider>aws|nvidia): role (?P<role>\w+)", _as("admin_required", provider=str, role=str)),
-    Form(("credentials_refused",), r"(?P<provider>aws|nvidia): nothing stored", _as("nothing_stored", provider=str)),
-    Form(("credentials_refused",), r"(?P<provider>aws|nvidia): the secret .*", _as("unreadable", provider=str)),
+    Form(
+        ("credentials_refused",),
+        r"(?P<provider>aws|nvidia): role (?P<role>\w+)",
+        _as("admin_required", provider=str, role=str),
+    ),
+    Form(
+        ("credentials_refused",),
+        r"(?P<provider>aws|nvidia): nothing stored",
+        _as("nothing_stored", provider=str),
+    ),
+    Form(
+        ("credentials_refused",),
+        r"(?P<provider>aws|nvidia): the secret .*",
+        _as("unreadable", provider=str),
+    ),
     Form(
         ("credentials_changed",),
         rf"(?:(?P<key_id>[A-Z0-9]+), )?(?:(?P<region>[a-z0-9-]+), )?(?P<which>new|same) secret{NOTE}",
         _stored,
     ),
-    Form(("exported",), r"(?P<format>csv|jsonl), (?P<filter>.+)", _as("export", format=str, filter=str)),
-    Form(("exported",), r"(?P<what>.+), (?P<format>csv|jsonl)(?P<hashes>, with password hashes)?", _exported),
+    Form(
+        ("exported",),
+        r"(?P<format>csv|jsonl), (?P<filter>.+)",
+        _as("export", format=str, filter=str),
+    ),
+    Form(
+        ("exported",),
+        r"(?P<what>.+), (?P<format>csv|jsonl)(?P<hashes>, with password hashes)?",
+        _exported,
+    ),
     Form(("act_refused",), r"(?P<act>.+)", _as("not_permitted", act=str)),
 ]
 CODES = {
     *PLAIN.values(),
     *SESSIONS.values(),
-    *("challenge_invalid", "guesses_by_name", "guesses_by_address", "other_contract", "fields", "imported_from", "sessions_ended"),
-    *("every_session_ended", "mailed_to", "mail", "role", "keys_ended", "key_ended", "successor_of", "new_network", "provider"),
-    *("admin_required", "nothing_stored", "unreadable", "credentials_stored", "export", "not_permitted", "last_super_admin"),
+    *(
+        "challenge_invalid",
+        "guesses_by_name",
+        "guesses_by_address",
+        "other_contract",
+        "fields",
+        "imported_from",
+        "sessions_ended",
+    ),
+    *(
+        "every_session_ended",
+        "mailed_to",
+        "mail",
+        "role",
+        "keys_ended",
+        "key_ended",
+        "successor_of",
+        "new_network",
+        "provider",
+    ),
+    *(
+        "admin_required",
+        "nothing_stored",
+        "unreadable",
+        "credentials_stored",
+        "export",
+        "not_permitted",
+        "last_super_admin",
+    ),
     "erased_already",
 }
 ACTS = {"the last super admin": "last_super_admin", "erased already": "erased_already"}
@@ -194,7 +272,14 @@ def normalised(name: str) -> str:
 
 
 THINGS = {  # kinds whose name is that of a key, a provider or a file
-    *("key_created", "key_rotated", "key_deleted", "key_leaked", "key_used_from_new_address", "credentials_changed"),
+    *(
+        "key_created",
+        "key_rotated",
+        "key_deleted",
+        "key_leaked",
+        "key_used_from_new_address",
+        "credentials_changed",
+    ),
     *("credentials_deleted", "exported", "signing_key_rotated", "signing_key_retired"),
 }
 
@@ -202,7 +287,11 @@ THINGS = {  # kinds whose name is that of a key, a provider or a file
 def pages(rows: Any, *fields: str) -> Iterator[list[Any]]:
     """All rows, a batch at a time, in the order of their primary key."""
     last = None
-    while page := list((rows.filter(pk__gt=last) if last is not None else rows).order_by("pk").values_list("pk", *fields)[:BATCH]):
+    while page := list(
+        (rows.filter(pk__gt=last) if last is not None else rows)
+        .order_by("pk")
+        .values_list("pk", *fields)[:BATCH]
+    ):
         yield page
         last = page[-1][0]
 
@@ -218,18 +307,26 @@ def convert_events(apps: Any, schema_editor: Any) -> None:
 
 def _convert_events(event: Any, connection: Any) -> None:
     """Each changed row is written once, the rows of a batch in one round trip; not one that is erased in the meantime."""
-    fields = [event._meta.get_field(name) for name in ("reason", "data", "note", "name", "id", "reason", "name")]
+    fields = [
+        event._meta.get_field(name)
+        for name in ("reason", "data", "note", "name", "id", "reason", "name")
+    ]
     statement = f"UPDATE {columns.TABLE} SET reason = %s, data = %s, note = %s, name = %s WHERE id = %s AND reason = %s AND name = %s"  # noqa: S608
     for page in counted(pages(event.objects, "kind", "user", "name", "reason", "data", "note")):
         rows = [
-            [field.get_db_prep_save(value, connection) for field, value in zip(fields, row, strict=True)]
+            [
+                field.get_db_prep_save(value, connection)
+                for field, value in zip(fields, row, strict=True)
+            ]
             for row in filter(None, (changed(*before) for before in page))
         ]
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.executemany(statement, rows)
 
 
-def changed(key: int, kind: str, user: int | None, name: str, reason: str, data: Any, note: str) -> tuple[Any, ...] | None:
+def changed(
+    key: int, kind: str, user: int | None, name: str, reason: str, data: Any, note: str
+) -> tuple[Any, ...] | None:
     """What an event has from now on: reason, data, note and name; then its id, and its reason and name before.
 
     None if it stays as it is.
@@ -248,7 +345,9 @@ def counted(batches: Iterator[list[Any]]) -> Iterator[list[Any]]:
         yield batch
         before, done = done, done + len(batch)
         if done // SAID > before // SAID:
-            sys.stderr.write(f"Reasons of audit events become codes: {done // SAID * SAID:,} events done.\n")
+            sys.stderr.write(
+                f"Reasons of audit events become codes: {done // SAID * SAID:,} events done.\n"
+            )
 
 
 def convert_counts(apps: Any, schema_editor: Any) -> None:
@@ -259,7 +358,11 @@ def convert_counts(apps: Any, schema_editor: Any) -> None:
         with transaction.atomic():
             for row in list(stored.filter(hour=hour)):
                 code = read(row.kind, row.reason).code
-                same = counts.filter(hour=hour, kind=row.kind, contract=row.contract, reason=code).exclude(pk=row.pk).first()
+                same = (
+                    counts.filter(hour=hour, kind=row.kind, contract=row.contract, reason=code)
+                    .exclude(pk=row.pk)
+                    .first()
+                )
                 if same:
                     counts.filter(pk=same.pk).update(count=same.count + row.count)
                     counts.filter(pk=row.pk).delete()

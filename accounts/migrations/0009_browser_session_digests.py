@@ -6,7 +6,9 @@ from django.db import migrations
 
 
 def forget(apps: Any, schema_editor: Any) -> None:
-    apps.get_model("sessions", "Session").objects.using(schema_editor.connection.alias).all().delete()
+    apps.get_model("sessions", "Session").objects.using(
+        schema_editor.connection.alias
+    ).all().delete()
 
 
 class Migration(migrations.Migration):

@@ -12,7 +12,11 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="outgoingmail",
             name="claimed_until",
-            field=models.DateTimeField(blank=True, help_text="Until then a worker is sending it, unless it died.", null=True),
+            field=models.DateTimeField(
+                blank=True,
+                help_text="Until then a worker is sending it, unless it died.",
+                null=True,
+            ),
         ),
         migrations.AlterField(
             model_name="outgoingmail",

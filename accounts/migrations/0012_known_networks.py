@@ -23,13 +23,25 @@ def network(address: str) -> str:
 
 def fill(apps: Any, schema_editor: Any) -> None:
     """The last session of each account and address comes first, and is the one that is kept."""
-    Session, KnownNetwork = apps.get_model("accounts", "Session"), apps.get_model("accounts", "KnownNetwork")
+    Session, KnownNetwork = (
+        apps.get_model("accounts", "Session"),
+        apps.get_model("accounts", "KnownNetwork"),
+    )
     recent = Session.objects.filter(created_at__gt=now() - timedelta(days=90)).exclude(address=None)
-    last = recent.values("user", "address").annotate(first=models.Min("created_at"), last=models.Max("created_at")).order_by("-last")
+    last = (
+        recent.values("user", "address")
+        .annotate(first=models.Min("created_at"), last=models.Max("created_at"))
+        .order_by("-last")
+    )
     found = last.iterator()
     while rows := list(islice(found, BATCH)):
         known = [
-            KnownNetwork(user_id=row["user"], network=network(row["address"]), first_seen_at=row["first"], last_seen_at=row["last"])
+            KnownNetwork(
+                user_id=row["user"],
+                network=network(row["address"]),
+                first_seen_at=row["first"],
+                last_seen_at=row["last"],
+            )
             for row in rows
         ]
         KnownNetwork.objects.bulk_create(known, ignore_conflicts=True)
@@ -42,13 +54,25 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="passwordreset",
             name="wrong_tries",
-            field=models.PositiveSmallIntegerField(default=0, help_text="Wrong codes; the fifth ends the code, never the link."),
+            field=models.PositiveSmallIntegerField(
+                default=0, help_text="Wrong codes; the fifth ends the code, never the link."
+            ),
         ),
         migrations.CreateModel(
             name="KnownNetwork",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("network", models.GenericIPAddressField(help_text="An IPv4 address, or the first address of an IPv6 /64.")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "network",
+                    models.GenericIPAddressField(
+                        help_text="An IPv4 address, or the first address of an IPv6 /64."
+                    ),
+                ),
                 ("first_seen_at", models.DateTimeField()),
                 ("last_seen_at", models.DateTimeField(db_index=True)),
                 (
@@ -62,7 +86,11 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "constraints": [models.UniqueConstraint(fields=("user", "network"), name="one_row_per_user_and_network")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("user", "network"), name="one_row_per_user_and_network"
+                    )
+                ],
             },
         ),
         migrations.RunPython(fill, migrations.RunPython.noop),

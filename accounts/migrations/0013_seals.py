@@ -20,7 +20,20 @@ REFUSAL = before.REFUSAL
 KEPT = "90 days"  # no event is deleted earlier, whatever is set
 # A reason is a code, which names nobody and stays; its data and the note may tell who it was.
 FIXED = ("id", "at", "kind", "session", "contract", "request_id", "reason")
-COLUMNS = ("at", "kind", "user_id", "actor_id", "name", "session", "contract", "address", "request_id", "reason", "data", "note")
+COLUMNS = (
+    "at",
+    "kind",
+    "user_id",
+    "actor_id",
+    "name",
+    "session",
+    "contract",
+    "address",
+    "request_id",
+    "reason",
+    "data",
+    "note",
+)
 
 IMPERSONAL = "'login', 'login_failed', 'throttled', 'refresh_failed', 'refresh_reused', 'reset_failed', 'password_changed'"
 PERSON = f"""EXISTS (SELECT 1 FROM {TABLE} e WHERE e.kind = 'erased' AND e.name = new.name AND (e.user_id = old.user_id
@@ -29,7 +42,9 @@ PERSON = f"""EXISTS (SELECT 1 FROM {TABLE} e WHERE e.kind = 'erased' AND e.name 
 POSTGRESQL_TYPED = """EXISTS (SELECT 1 FROM SCHEMA.accounts_user u WHERE u.id = e.user_id
         AND old.name IN (substr(u.username, 1, 150), substr(u.email, 1, 150)))"""
 # SQLite lets nobody remake a table that the trigger of another one names, as migrations remake that of accounts.
-SQLITE_TYPED = "EXISTS (SELECT 1 FROM accounts_erasedvalue v WHERE v.event_id = old.id AND v.field = 'name')"
+SQLITE_TYPED = (
+    "EXISTS (SELECT 1 FROM accounts_erasedvalue v WHERE v.event_id = old.id AND v.field = 'name')"
+)
 OPERATOR = f"EXISTS (SELECT 1 FROM {TABLE} e WHERE e.kind = 'erased' AND e.user_id = old.actor_id)"  # noqa: S608
 ERASURE = (
     " AND ".join(f"new.{name} SAME old.{name}" for name in FIXED)
@@ -51,7 +66,9 @@ FOLLOWS = """new.up_to > new.after AND EXISTS (SELECT 1 FROM OWNED WHERE id = ne
 LONGEST, DEEPEST, EARLIEST = 4000, 10, "2000-01-01Z"
 OWNED = f"SCHEMA.{TABLE}"  # PostgreSQL's functions look nothing up by a search path
 POSTGRESQL_ERASURE = (
-    ERASURE.replace("SAME", "IS NOT DISTINCT FROM").replace("TYPED", POSTGRESQL_TYPED).replace(f"FROM {TABLE}", f"FROM {OWNED}")
+    ERASURE.replace("SAME", "IS NOT DISTINCT FROM")
+    .replace("TYPED", POSTGRESQL_TYPED)
+    .replace(f"FROM {TABLE}", f"FROM {OWNED}")
 )
 SQLITE_ERASURE = ERASURE.replace("SAME", "IS").replace("TYPED", SQLITE_TYPED)
 
@@ -67,10 +84,16 @@ SQLITE = [
     _sqlite("accounts_auditseal", "update", "1"),
     _sqlite("accounts_auditseal", "delete", f"old.last_at > datetime('now', '-{KEPT}')"),
     _sqlite("accounts_erasedvalue", "update", "1"),
-    _sqlite("accounts_erasedvalue", "delete", f"EXISTS (SELECT 1 FROM {TABLE} WHERE id = old.event_id)"),  # noqa: S608
+    _sqlite(
+        "accounts_erasedvalue", "delete", f"EXISTS (SELECT 1 FROM {TABLE} WHERE id = old.event_id)"
+    ),  # noqa: S608
     # INSERT OR REPLACE deletes without a word to the triggers above.
     _sqlite(TABLE, "insert", f"EXISTS (SELECT 1 FROM {TABLE} WHERE id = new.id)"),  # noqa: S608
-    _sqlite("accounts_auditseal", "insert", f"NOT ({FOLLOWS.replace('SAME', 'IS').replace('OWNED', TABLE).replace('SCHEMA.', '')})"),
+    _sqlite(
+        "accounts_auditseal",
+        "insert",
+        f"NOT ({FOLLOWS.replace('SAME', 'IS').replace('OWNED', TABLE).replace('SCHEMA.', '')})",
+    ),
     _sqlite(
         "accounts_erasedvalue",
         "insert",
@@ -97,7 +120,9 @@ def _trigger(table: str, event: str, condition: str, function: str, name: str = 
 
 POSTGRESQL = [
     _function(f"{TABLE}_refuse", f"{_raise};"),
-    _function(f"{TABLE}_erase", f"IF NOT ({POSTGRESQL_ERASURE}) THEN {_raise}; END IF; RETURN new;"),
+    _function(
+        f"{TABLE}_erase", f"IF NOT ({POSTGRESQL_ERASURE}) THEN {_raise}; END IF; RETURN new;"
+    ),
     # The function that erases runs as the owner of the tables, and so passes.
     _function(
         f"{TABLE}_erased",
@@ -115,7 +140,10 @@ POSTGRESQL = [
         f"{TABLE}_bound",
         f"IF {_too_much} THEN {_raise}; END IF; new.at := clock_timestamp(); RETURN new;",
     ),
-    _function("accounts_erasedvalue_keep", f"IF EXISTS (SELECT 1 FROM {OWNED} WHERE id = old.event_id) THEN {_raise}; END IF; RETURN old;"),  # noqa: S608
+    _function(
+        "accounts_erasedvalue_keep",
+        f"IF EXISTS (SELECT 1 FROM {OWNED} WHERE id = old.event_id) THEN {_raise}; END IF; RETURN old;",
+    ),  # noqa: S608
     _trigger(TABLE, "update", "", f"{TABLE}_erase"),
     _trigger(TABLE, "delete", f"old.at > {_recent}", f"{TABLE}_refuse"),
     _trigger(TABLE, "insert", "new.kind = 'erased'", f"{TABLE}_erased"),
@@ -224,7 +252,10 @@ def drop_functions(apps: Any, schema_editor: Any) -> None:
         schema_editor.execute(f"DROP FUNCTION {signature}")
 
 
-SIGNATURES = ("accounts_erase_events(jsonb, bigint[], jsonb)", "accounts_forget_events(timestamptz)")
+SIGNATURES = (
+    "accounts_erase_events(jsonb, bigint[], jsonb)",
+    "accounts_forget_events(timestamptz)",
+)
 
 
 class Migration(migrations.Migration):
@@ -236,53 +267,102 @@ class Migration(migrations.Migration):
                 ("number", models.BigIntegerField(primary_key=True, serialize=False)),
                 ("after", models.BigIntegerField(help_text="The last event of the seal before.")),
                 ("up_to", models.BigIntegerField(help_text="The last event of this one.")),
-                ("last_at", models.DateTimeField(help_text="When the newest of its events happened.")),
-                ("previous_at", models.DateTimeField(help_text="The same of the seal before.", null=True)),
+                (
+                    "last_at",
+                    models.DateTimeField(help_text="When the newest of its events happened."),
+                ),
+                (
+                    "previous_at",
+                    models.DateTimeField(help_text="The same of the seal before.", null=True),
+                ),
                 ("sealed_at", models.DateTimeField()),
-                ("rows", models.BinaryField(help_text="Of each event its id and a digest of its columns.")),
+                (
+                    "rows",
+                    models.BinaryField(
+                        help_text="Of each event its id and a digest of its columns."
+                    ),
+                ),
                 ("previous", models.BinaryField(help_text="The digest of the seal before.")),
                 ("digest", models.BinaryField()),
-                ("token", models.BinaryField(help_text="What only the holder of the key knows of this number: the database asks for it.")),
-                ("next_lock", models.BinaryField(help_text="The SHA-256 of the token of the next seal.")),
+                (
+                    "token",
+                    models.BinaryField(
+                        help_text="What only the holder of the key knows of this number: the database asks for it."
+                    ),
+                ),
+                (
+                    "next_lock",
+                    models.BinaryField(help_text="The SHA-256 of the token of the next seal."),
+                ),
             ],
         ),
         migrations.CreateModel(
             name="ErasedValue",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("event_id", models.BigIntegerField()),
                 ("field", models.CharField(max_length=20)),
                 ("digest", models.BinaryField()),
             ],
-            options={"constraints": [models.UniqueConstraint(fields=["event_id", "field"], name="one_erased_value_per_field")]},
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=["event_id", "field"], name="one_erased_value_per_field"
+                    )
+                ]
+            },
         ),
         migrations.CreateModel(
             name="SealKey",
             fields=[
                 ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
                 ("sealed", models.TextField(editable=False)),
-                ("first_lock", models.BinaryField(help_text="The SHA-256 of the token of the first seal.")),
+                (
+                    "first_lock",
+                    models.BinaryField(help_text="The SHA-256 of the token of the first seal."),
+                ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
-            options={"constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="one_key_of_the_seals")]},
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("id", 1)), name="one_key_of_the_seals"
+                    )
+                ]
+            },
         ),
         migrations.AlterField(
             model_name="auditevent",
             name="actor",
             field=models.ForeignKey(
-                db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
             ),
         ),
         migrations.AlterField(
             model_name="auditevent",
             name="user",
             field=models.ForeignKey(
-                db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
             ),
         ),
         migrations.AddIndex(
             model_name="auditevent",
-            index=models.Index(condition=models.Q(("kind", "erased")), fields=["user"], name="event_of_erasure"),
+            index=models.Index(
+                condition=models.Q(("kind", "erased")), fields=["user"], name="event_of_erasure"
+            ),
         ),
         migrations.RunPython(before.lift, before.lay, elidable=False),
         migrations.RunPython(lay, lift, elidable=False),

@@ -15,6 +15,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="outgoingmail",
-            index=models.Index(condition=models.Q(("closed_at", None)), fields=["kind", "next_try_at"], name="outgoing_mail_due_of_kind"),
+            index=models.Index(
+                condition=models.Q(("closed_at", None)),
+                fields=["kind", "next_try_at"],
+                name="outgoing_mail_due_of_kind",
+            ),
         ),
     ]

@@ -15,7 +15,9 @@ class Migration(migrations.Migration):
                 blank=True,
                 max_length=50,
                 validators=[
-                    django.core.validators.RegexValidator("\\A[a-z]{2}(-[a-z]+)+-[0-9]\\Z", "A region is written like eu-north-1.")
+                    django.core.validators.RegexValidator(
+                        "\\A[a-z]{2}(-[a-z]+)+-[0-9]\\Z", "A region is written like eu-north-1."
+                    )
                 ],
                 verbose_name="AWS region",
             ),

@@ -59,7 +59,12 @@ def candidate(row: Row, *, roles: bool, hashes: bool, accept_weak: bool) -> Cand
         setattr(user, name, _moment(values[name], name) if name in values else None)
     if "uuid" in values:
         user.uuid = _uuid(values["uuid"])
-    found = Candidate(row.line, typed, user, tuple(name for name in (*PROFILE, *FLAGS, *DATES, "uuid") if name in values))
+    found = Candidate(
+        row.line,
+        typed,
+        user,
+        tuple(name for name in (*PROFILE, *FLAGS, *DATES, "uuid") if name in values),
+    )
     found.created_at = user.created_at
     _read_role(found, values, roles)
     _check(user)
@@ -82,13 +87,16 @@ def _check(user: User) -> None:
         user.clean_fields(exclude=NOT_A_FIELD)
     except ValidationError as error:
         found = {
-            name: [said for each in errors if each.code != KEPT for said in each.messages] for name, errors in error.error_dict.items()
+            name: [said for each in errors if each.code != KEPT for said in each.messages]
+            for name, errors in error.error_dict.items()
         }
         if faults := [f"{name}: {' '.join(said)}" for name, said in found.items() if said]:
             raise Refused("; ".join(faults)) from error
 
 
-def _read_password(found: Candidate, values: dict[str, Any], hashes: bool, accept_weak: bool) -> None:
+def _read_password(
+    found: Candidate, values: dict[str, Any], hashes: bool, accept_weak: bool
+) -> None:
     if "password" in values and "password_hash" in values:
         raise Refused("password: give it plain or hashed, not both")
     if "password_hash" in values:

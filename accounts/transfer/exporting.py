@@ -16,11 +16,19 @@ PUBLIC = tuple(column for column in COLUMNS if column not in SECRETS)
 
 
 def export(
-    people: QuerySet[User], form: Format, *, what: str, actor: User | None = None, reason: str = "", hashes: bool = False
+    people: QuerySet[User],
+    form: Format,
+    *,
+    what: str,
+    actor: User | None = None,
+    reason: str = "",
+    hashes: bool = False,
 ) -> Iterator[str]:
     """The text of a file of these accounts, in pieces, once it is on record that it was asked for. ``hashes`` is for moving out."""
     data = {"what": what, "format": form, **({"hashes": True} if hashes else {})}
-    audit.record(audit.Kind.EXPORTED, actor=actor, reason=audit.Reason.EXPORT, data=data, note=reason)
+    audit.record(
+        audit.Kind.EXPORTED, actor=actor, reason=audit.Reason.EXPORT, data=data, note=reason
+    )
     columns = (*PUBLIC, "password_hash") if hashes else PUBLIC
     found = rows(people, columns)
     return csv_text(columns, found) if form == "csv" else jsonl_text(found)
@@ -43,7 +51,9 @@ def csv_text(columns: Iterable[str], found: Iterable[dict[str, Any]]) -> Iterato
     """Yield a header and lines; no value is a formula to a spreadsheet."""
     yield csv_line(columns)
     for each in found:
-        yield csv_line(Raw(value) if value and name in SECRETS else value for name, value in each.items())
+        yield csv_line(
+            Raw(value) if value and name in SECRETS else value for name, value in each.items()
+        )
 
 
 def jsonl_text(found: Iterable[dict[str, Any]]) -> Iterator[str]:

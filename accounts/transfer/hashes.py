@@ -13,7 +13,10 @@ PBKDF2 = re.compile(
     r"\$pbkdf2(?:-(?P<digest>sha1|sha256|sha512))?\$(?:i=)?(?P<rounds>\d{1,10})(?:,l=(?P<length>\d{1,3}))?\$(?P<salt>[^$]*)\$(?P<hash>[^$]+)",
     re.ASCII,
 )
-SCRYPT = re.compile(r"\$scrypt\$ln=(?P<ln>\d{1,2}),r=(?P<r>\d{1,4}),p=(?P<p>\d{1,4})\$(?P<salt>[^$]*)\$(?P<hash>[^$]+)", re.ASCII)
+SCRYPT = re.compile(
+    r"\$scrypt\$ln=(?P<ln>\d{1,2}),r=(?P<r>\d{1,4}),p=(?P<p>\d{1,4})\$(?P<salt>[^$]*)\$(?P<hash>[^$]+)",
+    re.ASCII,
+)
 
 
 class RefusedHash(ValueError):
@@ -28,7 +31,9 @@ def stored(given: str) -> str:
         _check_lengths(hash_)
         _check_costs(hash_)
     except DamagedHash as error:
-        raise RefusedHash("the password hash is malformed, or of a kind that is not known here") from error
+        raise RefusedHash(
+            "the password hash is malformed, or of a kind that is not known here"
+        ) from error
     return _with_costs_first(hash_, encoded)
 
 
@@ -71,7 +76,9 @@ def _check_costs(hash_: Stored) -> None:
     """
     costs = hash_.costs
     if "m" in costs:
-        fits = costs["m"] <= 128 * 1024 and costs["m"] * costs["t"] <= 512 * 1024 and costs["p"] <= 16
+        fits = (
+            costs["m"] <= 128 * 1024 and costs["m"] * costs["t"] <= 512 * 1024 and costs["p"] <= 16
+        )
     elif "cost" in costs:
         fits = costs["cost"] <= 13
     elif "i" in costs:

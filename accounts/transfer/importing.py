@@ -81,7 +81,9 @@ class Plan:
     mentions: dict[bytes, Mention] = field(default_factory=dict)
 
 
-def import_rows(rows: Iterable[Row], options: Options, *, source: str, actor: User | None = None) -> Iterator[list[Verdict]]:
+def import_rows(
+    rows: Iterable[Row], options: Options, *, source: str, actor: User | None = None
+) -> Iterator[list[Verdict]]:
     """Take rows in, or say what would become of them: the verdicts of a batch once it is written for good.
 
     Who runs the machine may do all that ``options`` can say. An ``actor`` adds accounts as admins may, and only a super admin roles
@@ -95,13 +97,19 @@ def import_rows(rows: Iterable[Row], options: Options, *, source: str, actor: Us
 
 def _require_permission(actor: User, options: Options) -> None:
     privileged = options.roles or options.hashes
-    if not operators.may_enter(actor) or options.update or (privileged and not operators.may_run(actor)):
+    if (
+        not operators.may_enter(actor)
+        or options.update
+        or (privileged and not operators.may_run(actor))
+    ):
         raise NotPermitted("import")
     if options.hashes and not options.dry_run and not options.reason.strip():
         raise MissingReason("import of password hashes")
 
 
-def _import(rows: Iterator[Row], options: Options, source: str, actor: User | None) -> Iterator[list[Verdict]]:
+def _import(
+    rows: Iterator[Row], options: Options, source: str, actor: User | None
+) -> Iterator[list[Verdict]]:
     with Seen() as seen, ThreadPoolExecutor(PROCESSORS) as pool:
         while batch := list(islice(rows, BATCH)):
             yield _Batch(options, seen, pool, source, actor).take(batch)
@@ -134,16 +142,32 @@ class _Batch:
         read, refused = [], []
         for row in rows:
             try:
-                read.append(candidate(row, roles=self.options.roles, hashes=self.options.hashes, accept_weak=self.options.accept_weak))
+                read.append(
+                    candidate(
+                        row,
+                        roles=self.options.roles,
+                        hashes=self.options.hashes,
+                        accept_weak=self.options.accept_weak,
+                    )
+                )
             except Refused as error:
-                refused.append(Verdict(row.line, printable(str(row.values.get("username", "")), 150), Fate.REFUSED, str(error)))
+                refused.append(
+                    Verdict(
+                        row.line,
+                        printable(str(row.values.get("username", "")), 150),
+                        Fate.REFUSED,
+                        str(error),
+                    )
+                )
         return read, refused
 
     def plan(self, read: list[Candidate]) -> Plan:
         """Three questions to the database, whatever the batch, and one to the names seen so far."""
         users = [each.user for each in read]
         plan, there = Plan(), _Accounts(users)
-        plan.mentions = self.seen.find({digest for each in read for digest in self.names(each).values()})
+        plan.mentions = self.seen.find(
+            {digest for each in read for digest in self.names(each).values()}
+        )
         for each in read:
             try:
                 verdict = self.judge(each, there, plan)
@@ -155,7 +179,11 @@ class _Batch:
 
     def names(self, each: Candidate) -> dict[str, bytes]:
         user = each.user
-        named = {"user name": str(user.username), "e-mail address": user.email, "uuid": str(user.uuid) if "uuid" in each.given else None}
+        named = {
+            "user name": str(user.username),
+            "e-mail address": user.email,
+            "uuid": str(user.uuid) if "uuid" in each.given else None,
+        }
         return {what: self.seen.digest(what, name) for what, name in named.items() if name}
 
     def mention(self, each: Candidate) -> Mention:
@@ -172,7 +200,11 @@ class _Batch:
                 raise Refused(f"username: {objection}")
             plan.fresh.append(each)
             return self.verdict(each, Fate.IMPORTED, *self.spelt(each), *each.notes)
-        differing = [name for name in CHANGEABLE if name in each.given and getattr(account, name) != getattr(each.user, name)]
+        differing = [
+            name
+            for name in CHANGEABLE
+            if name in each.given and getattr(account, name) != getattr(each.user, name)
+        ]
         if differing and self.options.update:
             for name in differing:
                 setattr(account, name, getattr(each.user, name))
@@ -187,15 +219,25 @@ class _Batch:
         return f"the same {what} as in line {earlier.line}"
 
     def spelt(self, each: Candidate) -> list[str]:
-        return [] if each.typed == each.user.username else [f"written {printable(each.typed, 150)} in the file"]
+        return (
+            []
+            if each.typed == each.user.username
+            else [f"written {printable(each.typed, 150)} in the file"]
+        )
 
     def verdict(self, each: Candidate, fate: Fate, *notes: str) -> Verdict:
         return Verdict(each.line, str(each.user.username), fate, "; ".join(filter(None, notes)))
 
     def hash_passwords(self, fresh: list[Candidate]) -> None:
         """With all cores: hashing leaves Python's lock alone."""
-        plain = [each for each in fresh if each.password is not None and not each.user.has_usable_password()]
-        hashes = self.pool.map(partial(hashing_pool.run_patiently, make_password), [each.password for each in plain])
+        plain = [
+            each
+            for each in fresh
+            if each.password is not None and not each.user.has_usable_password()
+        ]
+        hashes = self.pool.map(
+            partial(hashing_pool.run_patiently, make_password), [each.password for each in plain]
+        )
         for each, hashed in zip(plain, hashes, strict=True):
             each.user.password = hashed
 
@@ -208,13 +250,26 @@ class _Batch:
         readdressed = self.change(plan.changed)
         AuditEvent.objects.bulk_create(
             [self.imported(user, each) for user, each in zip(users, plan.fresh, strict=True)]
-            + [self.event(Kind.ACCOUNT_CHANGED, user, Reason.FIELDS, fields=names, source=self.source) for user, names in plan.changed]
-            + [self.event(Kind.IDENTIFIERS_CHANGED, user, Reason.IDENTIFIERS, email=[old, user.email]) for user, old in readdressed]
+            + [
+                self.event(
+                    Kind.ACCOUNT_CHANGED, user, Reason.FIELDS, fields=names, source=self.source
+                )
+                for user, names in plan.changed
+            ]
+            + [
+                self.event(
+                    Kind.IDENTIFIERS_CHANGED, user, Reason.IDENTIFIERS, email=[old, user.email]
+                )
+                for user, old in readdressed
+            ]
         )
 
     def date(self, dated: list[Candidate]) -> None:
         """The field has written today's date over theirs. Django's own update of many rows takes longer than all the rest."""
-        rows = [(connection.ops.adapt_datetimefield_value(each.created_at), each.user.pk) for each in dated]
+        rows = [
+            (connection.ops.adapt_datetimefield_value(each.created_at), each.user.pk)
+            for each in dated
+        ]
         if rows:
             with connection.cursor() as cursor:
                 cursor.executemany("UPDATE accounts_user SET created_at = %s WHERE id = %s", rows)
@@ -222,7 +277,11 @@ class _Batch:
     def change(self, changed: list[tuple[User, list[str]]]) -> list[tuple[User, str | None]]:
         """Returns who has another address now, with the one before. Links that were mailed there open nothing, and both are told."""
         at = now()
-        old = dict(User.objects.filter(pk__in=[user.pk for user, names in changed if "email" in names]).values_list("pk", "email"))
+        old = dict(
+            User.objects.filter(
+                pk__in=[user.pk for user, names in changed if "email" in names]
+            ).values_list("pk", "email")
+        )
         for user, _ in changed:
             user.updated_at = at
         User.objects.bulk_update([user for user, _ in changed], [*CHANGEABLE, "updated_at"])
@@ -234,10 +293,21 @@ class _Batch:
 
     def imported(self, user: User, each: Candidate) -> AuditEvent:
         hashed = {"hashed": True} if each.hashed else {}
-        return self.event(Kind.IMPORTED, user, Reason.IMPORTED_FROM, note=self.options.reason, source=self.source, **hashed)
+        return self.event(
+            Kind.IMPORTED,
+            user,
+            Reason.IMPORTED_FROM,
+            note=self.options.reason,
+            source=self.source,
+            **hashed,
+        )
 
-    def event(self, kind: str, user: User, reason: Reason, *, note: str = "", **data: Any) -> AuditEvent:
-        return AuditEvent(**audit.event(kind, user=user, actor=self.actor, reason=reason, data=data, note=note))
+    def event(
+        self, kind: str, user: User, reason: Reason, *, note: str = "", **data: Any
+    ) -> AuditEvent:
+        return AuditEvent(
+            **audit.event(kind, user=user, actor=self.actor, reason=reason, data=data, note=note)
+        )
 
 
 class _Accounts:
@@ -249,7 +319,9 @@ class _Accounts:
         self.by_uuid = self.read("uuid", [user.uuid for user in users])
 
     def read(self, field: str, values: list[Any]) -> dict[Any, User]:
-        return {getattr(user, field): user for user in User.objects.filter(**{f"{field}__in": values})}
+        return {
+            getattr(user, field): user for user in User.objects.filter(**{f"{field}__in": values})
+        }
 
     def named(self, each: Candidate) -> User | None:
         account = self.by_name.get(each.user.username)
@@ -259,6 +331,9 @@ class _Accounts:
 
     def check_room(self, each: Candidate, account: User | None) -> None:
         pk = account.pk if account else None
-        for what, owner in (("e-mail address", self.by_email.get(each.user.email)), ("uuid", self.by_uuid.get(each.user.uuid))):
+        for what, owner in (
+            ("e-mail address", self.by_email.get(each.user.email)),
+            ("uuid", self.by_uuid.get(each.user.uuid)),
+        ):
             if owner and owner.pk != pk:
                 raise Refused(f"the {what} belongs to {owner.username}")

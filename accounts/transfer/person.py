@@ -11,10 +11,31 @@ from accounts.signals import person_asked_for
 from accounts.transfer.exporting import row
 
 FORM = "authsvc person, version 1"
-SESSION = ("id", "contract", "created_at", "last_used_at", "expires_at", "address", "user_agent", "revoked_at", "revoked_why")
+SESSION = (
+    "id",
+    "contract",
+    "created_at",
+    "last_used_at",
+    "expires_at",
+    "address",
+    "user_agent",
+    "revoked_at",
+    "revoked_why",
+)
 NETWORK = ("network", "first_seen_at", "last_seen_at")
 RESET = ("created_at", "expires_at", "used_at")
-MAIL = ("kind", "fate", "typed", "recipient", "language", "contract", "address", "user_agent", "created_at", "closed_at")
+MAIL = (
+    "kind",
+    "fate",
+    "typed",
+    "recipient",
+    "language",
+    "contract",
+    "address",
+    "user_agent",
+    "created_at",
+    "closed_at",
+)
 EVENT = ("at", "kind", "name", "session", "contract", "address", "request_id")
 
 
@@ -45,7 +66,10 @@ def _rows(found: Any, fields: tuple[str, ...]) -> list[dict[str, Any]]:
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:
     """Values as JSON has them."""
-    return {name: value if value is None or isinstance(value, (str, bool, int)) else _written(value) for name, value in values.items()}
+    return {
+        name: value if value is None or isinstance(value, (str, bool, int)) else _written(value)
+        for name, value in values.items()
+    }
 
 
 def _written(value: Any) -> str:

@@ -38,7 +38,9 @@ def format_of(name: str) -> Format:
         return "csv"
     if ending in ("jsonl", "ndjson"):
         return "jsonl"
-    raise UnreadableFile("The name of the file has to end in .csv or .jsonl, or its format has to be given.")
+    raise UnreadableFile(
+        "The name of the file has to end in .csv or .jsonl, or its format has to be given."
+    )
 
 
 def rows(stream: BinaryIO, form: Format) -> Iterator[Row]:
@@ -81,7 +83,9 @@ class _Lines:
 
 def _without_bom(raw: bytes) -> bytes:
     if raw.startswith(UTF16) or b"\0" in raw:
-        raise UnreadableFile("The file is not UTF-8 but UTF-16, or no text at all. Save it as UTF-8 and try again.")
+        raise UnreadableFile(
+            "The file is not UTF-8 but UTF-16, or no text at all. Save it as UTF-8 and try again."
+        )
     return raw.removeprefix(BOM)
 
 
@@ -108,19 +112,35 @@ def _csv_rows(lines: _Lines) -> Iterator[Row]:
         if fault:
             yield Row(begins, fault=fault)
         elif len(cells) == len(header):
-            yield Row(begins, {name: cell if name in SECRETS else unprotected(cell) for name, cell in zip(header, cells, strict=True)})
+            yield Row(
+                begins,
+                {
+                    name: cell if name in SECRETS else unprotected(cell)
+                    for name, cell in zip(header, cells, strict=True)
+                },
+            )
         elif cells:
-            yield Row(begins, fault=f"{len(cells)} fields, where the first line names {len(header)} columns")
+            yield Row(
+                begins,
+                fault=f"{len(cells)} fields, where the first line names {len(header)} columns",
+            )
 
 
 def _header(line: str, delimiter: str, fault: str) -> list[str]:
     try:
-        header = [name.strip().lower() for name in next(csv.reader([line], delimiter=delimiter, strict=True))]
+        header = [
+            name.strip().lower()
+            for name in next(csv.reader([line], delimiter=delimiter, strict=True))
+        ]
     except csv.Error:
         header = []
-    if fault or "username" not in header:  # which is not repeated: it may be a row with somebody's password
+    if (
+        fault or "username" not in header
+    ):  # which is not repeated: it may be a row with somebody's password
         said = f" ({fault})" if fault else ""
-        raise UnreadableFile(f"The first line has to name the columns, and username among them{said}. Known are {', '.join(COLUMNS)}.")
+        raise UnreadableFile(
+            f"The first line has to name the columns, and username among them{said}. Known are {', '.join(COLUMNS)}."
+        )
     if twice := sorted({name for name in header if header.count(name) > 1}):
         raise UnreadableFile(f"The first line names {_listed(twice)} twice.")
     _check_known(header)
@@ -129,7 +149,9 @@ def _header(line: str, delimiter: str, fault: str) -> list[str]:
 
 def _check_known(names: Iterable[str]) -> None:
     if unknown := sorted(set(names) - set(COLUMNS)):
-        raise UnreadableFile(f"There is no column {_listed(unknown)}. Known are {', '.join(COLUMNS)}.")
+        raise UnreadableFile(
+            f"There is no column {_listed(unknown)}. Known are {', '.join(COLUMNS)}."
+        )
 
 
 def _listed(names: list[str]) -> str:
@@ -155,7 +177,9 @@ def _json_rows(lines: _Lines) -> Iterator[Row]:
             yield Row(lines.number, fault=fault)
         elif line.strip():
             if empty and line.lstrip().startswith("["):
-                raise UnreadableFile("The file is one JSON array. Put each account into a line of its own, without commas between (JSONL).")
+                raise UnreadableFile(
+                    "The file is one JSON array. Put each account into a line of its own, without commas between (JSONL)."
+                )
             yield _json_row(line, lines.number)
         else:
             continue

@@ -21,12 +21,19 @@ class Seen:
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._file = sqlite3.connect("")  # a temporary file that its directory does not list
-        self._file.execute("CREATE TABLE seen (name BLOB PRIMARY KEY, line INTEGER, spelling BLOB) WITHOUT ROWID")
+        self._file.execute(
+            "CREATE TABLE seen (name BLOB PRIMARY KEY, line INTEGER, spelling BLOB) WITHOUT ROWID"
+        )
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._file.close()
 
     def digest(self, *parts: str) -> bytes:
@@ -35,9 +42,14 @@ class Seen:
     def find(self, names: Iterable[bytes]) -> dict[bytes, Mention]:
         wanted = list(names)
         places = ",".join("?" * len(wanted))
-        found = self._file.execute(f"SELECT name, line, spelling FROM seen WHERE name IN ({places})", wanted)  # noqa: S608 (question marks)
+        found = self._file.execute(
+            f"SELECT name, line, spelling FROM seen WHERE name IN ({places})", wanted
+        )  # noqa: S608 (question marks)
         return {name: Mention(line, spelling) for name, line, spelling in found}
 
     def add(self, mentions: dict[bytes, Mention]) -> None:
-        self._file.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", [(name, *mention) for name, mention in mentions.items()])
+        self._file.executemany(
+            "INSERT OR IGNORE INTO seen VALUES (?, ?, ?)",
+            [(name, *mention) for name, mention in mentions.items()],
+        )
         self._file.commit()

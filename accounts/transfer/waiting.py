@@ -26,10 +26,18 @@ class WaitingImport(models.Model):
     """A file of accounts between its preview and its confirmation, then the report on it: encrypted, its operator's, short-lived."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    operator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    operator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
+    )
     filename = models.CharField(max_length=100)
-    file = models.TextField(blank=True, editable=False, help_text="Encrypted, for it may hold passwords; empty once it was confirmed.")
-    report = models.TextField(blank=True, editable=False, help_text="Encrypted, for it names people.")
+    file = models.TextField(
+        blank=True,
+        editable=False,
+        help_text="Encrypted, for it may hold passwords; empty once it was confirmed.",
+    )
+    report = models.TextField(
+        blank=True, editable=False, help_text="Encrypted, for it names people."
+    )
     options = models.JSONField(default=dict)
     begun_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(default=until, db_index=True)
@@ -49,7 +57,9 @@ class WaitingImport(models.Model):
         self.report = encryption.encrypt(json.dumps(list(lines)).encode(), f"report {self.pk}")
 
     def open_report(self) -> list[dict[str, Any]]:
-        report: list[dict[str, Any]] = json.loads(encryption.decrypt(self.report, f"report {self.pk}"))
+        report: list[dict[str, Any]] = json.loads(
+            encryption.decrypt(self.report, f"report {self.pk}")
+        )
         return report
 
     @classmethod
@@ -60,5 +70,7 @@ class WaitingImport(models.Model):
     def begin(self) -> bytes | None:
         """Its content, taken out for whoever confirms first; None if somebody did."""
         content = self.open_file() if self.file else None
-        first = WaitingImport.objects.filter(pk=self.pk, begun_at=None, expires_at__gt=Now()).update(begun_at=Now(), file="")
+        first = WaitingImport.objects.filter(
+            pk=self.pk, begun_at=None, expires_at__gt=Now()
+        ).update(begun_at=Now(), file="")
         return content if first else None

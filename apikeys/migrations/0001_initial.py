@@ -19,7 +19,12 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "provider",
-                    models.CharField(choices=[("aws", "AWS"), ("nvidia", "NVIDIA")], max_length=10, primary_key=True, serialize=False),
+                    models.CharField(
+                        choices=[("aws", "AWS"), ("nvidia", "NVIDIA")],
+                        max_length=10,
+                        primary_key=True,
+                        serialize=False,
+                    ),
                 ),
                 (
                     "key_id",
@@ -29,7 +34,8 @@ class Migration(migrations.Migration):
                         max_length=128,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "\\A[A-Z0-9]{16,128}\\Z", "An access key id is 16 to 128 capital letters and digits."
+                                "\\A[A-Z0-9]{16,128}\\Z",
+                                "An access key id is 16 to 128 capital letters and digits.",
                             )
                         ],
                         verbose_name="access key id",
@@ -42,11 +48,19 @@ class Migration(migrations.Migration):
                         help_text="Of AWS only; an account's own region goes first.",
                         max_length=50,
                         validators=[
-                            django.core.validators.RegexValidator("\\A[a-z]{2}(-[a-z]+)+-[0-9]\\Z", "A region is written like eu-north-1.")
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z]{2}(-[a-z]+)+-[0-9]\\Z",
+                                "A region is written like eu-north-1.",
+                            )
                         ],
                     ),
                 ),
-                ("sealed", models.TextField(editable=False, help_text="The secret, encrypted for this row.")),
+                (
+                    "sealed",
+                    models.TextField(
+                        editable=False, help_text="The secret, encrypted for this row."
+                    ),
+                ),
                 ("updated_at", models.DateTimeField(auto_now=True)),
             ],
         ),
@@ -57,7 +71,12 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(default="API key", max_length=100)),
                 ("digest", models.CharField(editable=False, max_length=64)),
                 ("last_four", models.CharField(editable=False, max_length=4)),
-                ("scope", models.CharField(help_text="Names of scopes, separated by spaces.", max_length=100)),
+                (
+                    "scope",
+                    models.CharField(
+                        help_text="Names of scopes, separated by spaces.", max_length=100
+                    ),
+                ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("expires_at", models.DateTimeField(blank=True, null=True)),
                 ("last_used_at", models.DateTimeField(blank=True, null=True)),
@@ -66,7 +85,11 @@ class Migration(migrations.Migration):
                 ("ended_why", models.CharField(blank=True, max_length=100)),
                 (
                     "owner",
-                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="api_keys", to=settings.AUTH_USER_MODEL),
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="api_keys",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
                 ),
             ],
             options={
@@ -77,18 +100,34 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="KnownAddress",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("network", models.CharField(max_length=50)),
                 ("first_seen_at", models.DateTimeField(auto_now_add=True)),
-                ("key", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="addresses", to="apikeys.apikey")),
+                (
+                    "key",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="addresses",
+                        to="apikeys.apikey",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
             model_name="apikey",
-            index=models.Index(fields=["owner", "created_at"], name="apikeys_api_owner_i_401511_idx"),
+            index=models.Index(
+                fields=["owner", "created_at"], name="apikeys_api_owner_i_401511_idx"
+            ),
         ),
         migrations.AddConstraint(
             model_name="knownaddress",
-            constraint=models.UniqueConstraint(fields=("key", "network"), name="one_row_per_key_and_network"),
+            constraint=models.UniqueConstraint(
+                fields=("key", "network"), name="one_row_per_key_and_network"
+            ),
         ),
     ]

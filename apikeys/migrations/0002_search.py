@@ -12,7 +12,16 @@ class Migration(migrations.Migration):
     operations = [
         AddIndexOnPostgreSQL(  # SQLite knows no NULLS LAST in an index
             "apikey",
-            models.Index(F("last_used_at").desc(nulls_last=True), F("created_at").desc(), name="key_last_used"),
+            models.Index(
+                F("last_used_at").desc(nulls_last=True),
+                F("created_at").desc(),
+                name="key_last_used",
+            ),
         ),
-        AddIndexAlongside("apikey", models.Index(fields=["expires_at"], condition=models.Q(ended_at=None), name="key_expiring")),
+        AddIndexAlongside(
+            "apikey",
+            models.Index(
+                fields=["expires_at"], condition=models.Q(ended_at=None), name="key_expiring"
+            ),
+        ),
     ]

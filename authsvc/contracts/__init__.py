@@ -22,7 +22,9 @@ def urls(enabled: frozenset[str]) -> list[URLResolver | URLPattern]:
     return patterns
 
 
-def mounted(mount: str, own: list[URLPattern], contract: Contract) -> list[URLResolver | URLPattern]:
+def mounted(
+    mount: str, own: list[URLPattern], contract: Contract
+) -> list[URLResolver | URLPattern]:
     """A contract's paths at their mount, and 404 in its words for the mount itself and whatever else is below it."""
     nothing = nothing_else(contract)
     return [path(f"{mount}/", include([*own, nothing])), path(mount, nothing.callback)]

@@ -114,7 +114,12 @@ def urls(contract: Contract = contract) -> list[URLPattern]:
     return [
         *route("login", Login, {"post": "login"}, contract),
         *route("refresh", Refresh, {"post": "refresh"}, contract),
-        *route("logout", Logout, {"post": "logout"}, contract.saying({errors.InvalidToken: AUTHENTICATION_REQUIRED})),
+        *route(
+            "logout",
+            Logout,
+            {"post": "logout"},
+            contract.saying({errors.InvalidToken: AUTHENTICATION_REQUIRED}),
+        ),
         *route("forgot-password", Reset, {"post": "forgot"}, contract),
         *route("reset-password", Reset, {"post": "reset"}, contract),
         *route("validate-reset-token/<str:token>", Reset, {"get": "validate"}, contract),

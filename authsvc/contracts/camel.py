@@ -12,7 +12,17 @@ from accounts.viewsets import LoginViewSet, LogoutViewSet, RefreshViewSet
 from apikeys.errors import AlreadyRotated, KeyNotFound, ScopeReserved, TooManyKeys
 from apikeys.models import Scope
 from apikeys.viewsets import KeyViewSet, LeakedKeyViewSet
-from authsvc.contracts.fields import Moment, Out, Overlap, Password, Says, Shape, Text, Timestamp, TokenText
+from authsvc.contracts.fields import (
+    Moment,
+    Out,
+    Overlap,
+    Password,
+    Says,
+    Shape,
+    Text,
+    Timestamp,
+    TokenText,
+)
 from authsvc.contracts.paths import route
 
 MOUNT = "api/v1/auth"
@@ -52,7 +62,9 @@ class UserOut(Shape):
 
 class LoginOut(Shape):
     token = Out(source="access")
-    refreshToken = Out(source="refresh")  # the document's refresh needs one, and no other answer could hand it out
+    refreshToken = Out(
+        source="refresh"
+    )  # the document's refresh needs one, and no other answer could hand it out
     expires_in = serializers.IntegerField(source="access_seconds")
     user = UserOut()
 
@@ -72,13 +84,17 @@ class LogoutOut(Shape):
 
 class ScopeName(serializers.ChoiceField):
     def __init__(self) -> None:
-        super().__init__(Scope.values, error_messages={"invalid_choice": "There is no such scope."})  # without repeating what was sent
+        super().__init__(
+            Scope.values, error_messages={"invalid_choice": "There is no such scope."}
+        )  # without repeating what was sent
 
 
 class KeyIn(Shape):
     name = Text(required=False, default="API key", max_length=100)
     expiresAt = Moment(source="expires_at", required=False, default=None)
-    scopes = serializers.ListField(child=ScopeName(), required=False, default=[Scope.PROFILE], allow_empty=False)
+    scopes = serializers.ListField(
+        child=ScopeName(), required=False, default=[Scope.PROFILE], allow_empty=False
+    )
 
 
 class CreatedOut(Shape):

@@ -11,7 +11,14 @@ from rest_framework.request import Request
 from accounts import errors, limits, parsing, passwords, sessions
 from accounts.contract import Contract, Phrase
 from accounts.reasons import Reason
-from accounts.viewsets import LoginViewSet, OpenViewSet, RefreshViewSet, ResetViewSet, ShapeClass, answer
+from accounts.viewsets import (
+    LoginViewSet,
+    OpenViewSet,
+    RefreshViewSet,
+    ResetViewSet,
+    ShapeClass,
+    answer,
+)
 from authsvc.contracts.fields import Out, Password, Says, Shape, Text, TokenText
 from authsvc.contracts.paths import route
 
@@ -111,7 +118,9 @@ class Login(LoginViewSet):
     def answer(self, request: Request) -> HttpResponse:
         asked = self.read(AnswerIn)
         with limits.login_attempt(asked["login"]) as attempt:
-            grant = sessions.answer_challenge(self.contract, asked["challenge"], asked["login"], asked["password"], attempt)
+            grant = sessions.answer_challenge(
+                self.contract, asked["challenge"], asked["login"], asked["password"], attempt
+            )
         return self.granted(grant)
 
 
@@ -121,8 +130,15 @@ class Refresh(RefreshViewSet):
 
     def refresh(self, request: Request) -> HttpResponse:
         asked = self.read(self.refresh_in)
-        limits.count(Reason.REFRESHES_OF_TOKEN, sessions.refresh_token_id(asked["refresh"]), settings.CHALLENGE_REFRESH_RATE)
-        return self.write(self.refresh_out, sessions.refresh(self.contract, asked["refresh"], identifier=asked["login"]))
+        limits.count(
+            Reason.REFRESHES_OF_TOKEN,
+            sessions.refresh_token_id(asked["refresh"]),
+            settings.CHALLENGE_REFRESH_RATE,
+        )
+        return self.write(
+            self.refresh_out,
+            sessions.refresh(self.contract, asked["refresh"], identifier=asked["login"]),
+        )
 
 
 class SucceedingViewSet(OpenViewSet):
@@ -154,7 +170,9 @@ class Change(SucceedingViewSet):
         asked = self.read(ChangeIn)
         identity = sessions.identify(asked["access"])
         with limits.login_attempt(identity.username):
-            passwords.change(identity.id, asked["previous"], asked["proposed"], keep=identity.session_id)
+            passwords.change(
+                identity.id, asked["previous"], asked["proposed"], keep=identity.session_id
+            )
         return self.succeed(ChangedOut)
 
 

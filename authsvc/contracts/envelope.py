@@ -32,7 +32,8 @@ contract = Contract(
         exceptions.NotAuthenticated: Phrase(401, "No token provided"),
         AdminRequired: Phrase(403, "Admin access required"),
         UnreadableSecret: Phrase(
-            503, "The stored credentials cannot be decrypted: an operator has to restore the key, or store them again"
+            503,
+            "The stored credentials cannot be decrypted: an operator has to restore the key, or store them again",
         ),
     },
 ).configured()
@@ -144,15 +145,24 @@ class NVIDIACredentials(ProviderCredentialViewSet):
 def without(contract: Contract, provider: Provider) -> Contract:
     """The same contract, saying what is to be done as long as nobody has stored this provider's credentials."""
     todo = f"an operator stores them in the admin, or with manage.py set_provider_credentials {provider}"
-    return contract.saying({NothingStored: Phrase(404, f"No {provider.label} credentials are stored: {todo}")})
+    return contract.saying(
+        {NothingStored: Phrase(404, f"No {provider.label} credentials are stored: {todo}")}
+    )
 
 
 def urls(contract: Contract = contract) -> list[URLPattern]:
-    words = contract.saying({exceptions.ValidationError: Phrase(400, "Username and password are required")})
+    words = contract.saying(
+        {exceptions.ValidationError: Phrase(400, "Username and password are required")}
+    )
     return [
         *route("login", Login, {"post": "login"}, words),
         *route("validate", Validate, {"get": "identity"}, contract),
         *route("logout", Logout, {"post": "logout"}, contract),
         *route("aws-credentials", AWSCredentials, {"get": "show"}, without(contract, Provider.AWS)),
-        *route("nvidia-credentials", NVIDIACredentials, {"get": "show"}, without(contract, Provider.NVIDIA)),
+        *route(
+            "nvidia-credentials",
+            NVIDIACredentials,
+            {"get": "show"},
+            without(contract, Provider.NVIDIA),
+        ),
     ]

@@ -14,29 +14,44 @@ class Shape(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         if self._optional and isinstance(data, dict):
-            data = {name: value for name, value in data.items() if value not in self._optional.get(name, ())}
+            data = {
+                name: value
+                for name, value in data.items()
+                if value not in self._optional.get(name, ())
+            }
         return super().to_internal_value(data)
 
     @cached_property
     def _optional(self) -> dict[str, tuple[Any, ...]]:
         """The optional fields, each with the values that say nothing."""
         optional = {name: field for name, field in self.fields.items() if not field.required}
-        return {name: (None, "", []) if isinstance(field, serializers.ListField) else (None, "") for name, field in optional.items()}
+        return {
+            name: (None, "", []) if isinstance(field, serializers.ListField) else (None, "")
+            for name, field in optional.items()
+        }
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         """As DRF does it for plain fields, planned once for each shape."""
-        return {name: absent if (value := get(instance)) is None else put(value) for name, get, put, absent in self._plan}
+        return {
+            name: absent if (value := get(instance)) is None else put(value)
+            for name, get, put, absent in self._plan
+        }
 
     @cached_property
     def _plan(self) -> list[tuple[str, Any, Any, str | None]]:
-        return [(str(field.field_name), _getter(field), field.to_representation, _absent(field)) for field in self._readable_fields]
+        return [
+            (str(field.field_name), _getter(field), field.to_representation, _absent(field))
+            for field in self._readable_fields
+        ]
 
 
 def _getter(field: Any) -> Callable[[Any], Any]:
     if len(field.source_attrs) != 1:
         return field.get_attribute  # type: ignore[no-any-return]
     (name,) = field.source_attrs
-    return lambda instance: instance[name] if isinstance(instance, dict) else getattr(instance, name)
+    return lambda instance: (
+        instance[name] if isinstance(instance, dict) else getattr(instance, name)
+    )
 
 
 def _absent(field: Any) -> str | None:
@@ -125,4 +140,8 @@ class Timestamp(serializers.ReadOnlyField):
     """A moment in UTC to the second, as the documents print it: ``2024-01-01T00:00:00Z``; null where there was none."""
 
     def to_representation(self, value: datetime | None) -> str | None:
-        return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z" if value else None
+        return (
+            f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+            if value
+            else None
+        )

@@ -13,7 +13,13 @@ from rest_framework.request import Request
 from accounts import errors, parsing, sessions
 from accounts.authentication import SessionTokenAuthentication, bearer_token
 from accounts.contract import AUTHENTICATION_REQUIRED, Contract, Phrase
-from accounts.viewsets import IdentityViewSet, LoginViewSet, LogoutViewSet, RefreshViewSet, ResetViewSet
+from accounts.viewsets import (
+    IdentityViewSet,
+    LoginViewSet,
+    LogoutViewSet,
+    RefreshViewSet,
+    ResetViewSet,
+)
 from apikeys.authentication import KeyAuthentication
 from authsvc.contracts.fields import Out, Password, Says, Shape, Text, TokenText
 from authsvc.contracts.paths import route
@@ -33,7 +39,11 @@ contract = Contract(
 
 def oauth_error(phrase: Phrase) -> dict[str, Any]:
     """RFC 6749, 5.2; the codes that it does not list are those of 4.1.2.1."""
-    code = {503: "temporarily_unavailable", 429: "temporarily_unavailable", 500: "server_error"}.get(phrase.status, "invalid_request")
+    code = {
+        503: "temporarily_unavailable",
+        429: "temporarily_unavailable",
+        500: "server_error",
+    }.get(phrase.status, "invalid_request")
     return {"error": phrase.code or code, "error_description": phrase.text}
 
 
@@ -45,7 +55,9 @@ oauth = replace(
     phrases={
         errors.InvalidCredentials: Phrase(400, "Invalid credentials", "invalid_grant"),
         errors.PasswordChangeRequired: Phrase(403, "Password change required", "invalid_grant"),
-        errors.UnsupportedGrantType: Phrase(400, "Only the password grant is supported", "unsupported_grant_type"),
+        errors.UnsupportedGrantType: Phrase(
+            400, "Only the password grant is supported", "unsupported_grant_type"
+        ),
     },
 )
 
@@ -122,7 +134,15 @@ def keep(request: Request, response: HttpResponse, grant: sessions.Grant) -> Htt
 def with_cookie(request: Request, response: HttpResponse, value: str, seconds: int) -> HttpResponse:
     """Its path is the mount through which the request came, with or without a prefix: browsers send it back to no other."""
     path = f"{request.path.partition(f'/{MOUNT}/')[0]}/{MOUNT}"
-    response.set_cookie(COOKIE, value, max_age=seconds, path=path, httponly=True, secure=settings.SECURE_COOKIES, samesite="Lax")
+    response.set_cookie(
+        COOKIE,
+        value,
+        max_age=seconds,
+        path=path,
+        httponly=True,
+        secure=settings.SECURE_COOKIES,
+        samesite="Lax",
+    )
     return response
 
 
@@ -156,7 +176,9 @@ class Refresh(RefreshViewSet):
 
 class Recovery(ResetViewSet):
     def recover(self, request: Request, email: str) -> HttpResponse:
-        return self.mail_reset(self.check(RecoveryIn, {"email": email.rstrip("/")})["login"], RecoveryOut)
+        return self.mail_reset(
+            self.check(RecoveryIn, {"email": email.rstrip("/")})["login"], RecoveryOut
+        )
 
 
 class Me(IdentityViewSet):
@@ -182,5 +204,10 @@ def urls(contract: Contract = contract, *, me_out: type[MeOut] = MeOut) -> list[
         *route("refresh", Refresh, {"post": "refresh"}, contract),
         *route("me", Me, {"get": "identity"}, contract, identity_out=me_out),
         *route("password-recovery/<path:email>", Recovery, {"post": "recover"}, contract),
-        *route("logout", Logout, {"post": "logout"}, contract.saying({errors.InvalidToken: AUTHENTICATION_REQUIRED})),
+        *route(
+            "logout",
+            Logout,
+            {"post": "logout"},
+            contract.saying({errors.InvalidToken: AUTHENTICATION_REQUIRED}),
+        ),
     ]

@@ -30,7 +30,9 @@ def jointly(first: Contract, second: Contract) -> Contract:
     alone = {errors.InvalidRefreshToken}  # of a request that says whose it is
     for refusal in first.phrases.keys() & second.phrases.keys() - alone:
         if first.phrases[refusal] != second.phrases[refusal]:
-            raise ImproperlyConfigured(f"{first.name} and {second.name} share a login, and must put {refusal.__name__} in the same words")
+            raise ImproperlyConfigured(
+                f"{first.name} and {second.name} share a login, and must put {refusal.__name__} in the same words"
+            )
     return first.saying(second.phrases)
 
 
@@ -61,7 +63,9 @@ class Fork(ContractViewSet):
 
     enabled: frozenset[str] = frozenset()
 
-    def choose(self, viewset: type[ContractViewSet], contract: Contract, **options: Any) -> HttpResponse:
+    def choose(
+        self, viewset: type[ContractViewSet], contract: Contract, **options: Any
+    ) -> HttpResponse:
         if contract.name not in self.enabled:
             raise Http404
         return self.hand_over(viewset(contract=shared(contract), **options))

@@ -11,7 +11,9 @@ from psycopg.pq import Format, TransactionStatus
 
 KEPT = 60.0  # seconds, then it goes back to the pool, which replaces what has become too old
 
-_load_timestamp = adapters.get_loader(adapters.types["timestamptz"].oid, Format.TEXT)  # gives UTC, as the connection is told to
+_load_timestamp = adapters.get_loader(
+    adapters.types["timestamptz"].oid, Format.TEXT
+)  # gives UTC, as the connection is told to
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -52,13 +54,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def close_if_unusable_or_obsolete(self) -> None:
         """Asked when a request has ended. The last connection of a pool goes back: other threads may be waiting for one."""
         super().close_if_unusable_or_obsolete()
-        if self.connection is not None and self.pool and (_none_left(self.pool) or not _at_rest(self.connection)):
+        if (
+            self.connection is not None
+            and self.pool
+            and (_none_left(self.pool) or not _at_rest(self.connection))
+        ):
             self.close()
 
     def create_cursor(self, name: str | None = None) -> Any:
         """As Django's, without its own loader of timestamps, which is in Python and takes ten times as long."""
         if name:
-            return self.connection.cursor(name, scrollable=False, withhold=self.connection.autocommit)
+            return self.connection.cursor(
+                name, scrollable=False, withhold=self.connection.autocommit
+            )
         return self.connection.cursor()
 
 

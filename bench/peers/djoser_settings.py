@@ -55,7 +55,11 @@ DATABASES = {
         "HOST": _there.get("host", ""),
         "PORT": _there.get("port", ""),
         # What authsvc has, but for its check of each connection before use.
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": 8, "timeout": 5}, "server_side_binding": True, "prepare_threshold": 3},
+        "OPTIONS": {
+            "pool": {"min_size": 1, "max_size": 8, "timeout": 5},
+            "server_side_binding": True,
+            "prepare_threshold": 3,
+        },
     }
 }
 

@@ -19,8 +19,15 @@ def address(model: type[Model], name: str) -> str:
 
 def act(client: Client, name: str, *rows: Model, **fields: Any) -> Any:
     """Confirm an act on these rows, with a reason and the operator's password."""
-    sent = {"ids": ",".join(str(row.pk) for row in rows), "reason": "ticket 7", "password": PASSWORD} | fields
-    return client.post(address(type(rows[0]), name), {key: value for key, value in sent.items() if value is not None})
+    sent = {
+        "ids": ",".join(str(row.pk) for row in rows),
+        "reason": "ticket 7",
+        "password": PASSWORD,
+    } | fields
+    return client.post(
+        address(type(rows[0]), name),
+        {key: value for key, value in sent.items() if value is not None},
+    )
 
 
 def choose(client: Client, name: str, *rows: Model, **fields: Any) -> Any:
@@ -31,7 +38,9 @@ def choose(client: Client, name: str, *rows: Model, **fields: Any) -> Any:
 
 
 def ask(client: Client, name: str, *rows: Model, **asked: str) -> Any:
-    return client.get(address(type(rows[0]), name), {"ids": ",".join(str(row.pk) for row in rows)} | asked)
+    return client.get(
+        address(type(rows[0]), name), {"ids": ",".join(str(row.pk) for row in rows)} | asked
+    )
 
 
 def lock(name: str) -> None:

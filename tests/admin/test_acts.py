@@ -18,7 +18,11 @@ from tests.crowd import at_once
 from tests.trail import told
 
 pytestmark = pytest.mark.usefixtures("db")
-LIST, INDEX, LOGIN = reverse("admin:accounts_user_changelist"), reverse("admin:index"), reverse("admin:login")
+LIST, INDEX, LOGIN = (
+    reverse("admin:accounts_user_changelist"),
+    reverse("admin:index"),
+    reverse("admin:login"),
+)
 
 
 @pytest.fixture
@@ -41,7 +45,10 @@ def page(user):
 
 def events():
     found = AuditEvent.objects.exclude(actor=None).order_by("pk")
-    return [(event.kind, event.name, event.actor and event.actor.username, told(event)) for event in found]
+    return [
+        (event.kind, event.name, event.actor and event.actor.username, told(event))
+        for event in found
+    ]
 
 
 def refresh(*users):
@@ -57,7 +64,10 @@ def test_a_page_says_what_will_happen_and_does_nothing(as_olga, alice):
     before = User.objects.values().get(pk=alice.pk)
     answer = ask(as_olga, "deactivate", alice)
     assert (answer.status_code, "no-store" in answer["Cache-Control"]) == (200, True)
-    for said in ("Deactivate: alice (Alice Liddell, alice@example.com)", "every session and every API key ends at once"):
+    for said in (
+        "Deactivate: alice (Alice Liddell, alice@example.com)",
+        "every session and every API key ends at once",
+    ):
         assert said in text(answer)
     assert User.objects.values().get(pk=alice.pk) == before
     assert Session.objects.live().count() == 1
@@ -74,7 +84,10 @@ def test_deactivated_and_reactivated(as_olga, olga, alice, caller):
     refresh(alice)
     assert alice.is_active
     assert caller.get("/api/v1/auth/me", token).status_code == 401
-    assert events() == [("deactivated", "alice", "olga", "left the company"), ("reactivated", "alice", "olga", "came back")]
+    assert events() == [
+        ("deactivated", "alice", "olga", "left the company"),
+        ("reactivated", "alice", "olga", "came back"),
+    ]
     assert set(AuditEvent.objects.values_list("contract", "address")) >= {("admin", "127.0.0.1")}
 
 
@@ -82,12 +95,23 @@ def test_a_temporary_password_is_shown_once_and_nowhere_else(as_olga, alice, cal
     token = log_in().access
     answer = act(as_olga, "temporary_password", alice)
     ((_, temporary),) = answer.context["secrets"]
-    assert (answer.status_code, "no-store" in answer["Cache-Control"], text(answer).count(temporary)) == (200, True, 1)
+    assert (
+        answer.status_code,
+        "no-store" in answer["Cache-Control"],
+        text(answer).count(temporary),
+    ) == (200, True, 1)
     assert caller.get("/api/v1/auth/me", token).status_code == 401
     answer = caller.json("/v1/login", {"username": "alice", "password": temporary})
     assert answer.json()["challenge_name"] == "NEW_PASSWORD_REQUIRED"
-    kept = [str(list(model.objects.values())) for model in (AuditEvent, OutgoingMail, User, Session)]
-    kept += [str(dict(as_olga.session)), str(as_olga.cookies), caplog.text, text(as_olga.get(page(alice)))]
+    kept = [
+        str(list(model.objects.values())) for model in (AuditEvent, OutgoingMail, User, Session)
+    ]
+    kept += [
+        str(dict(as_olga.session)),
+        str(as_olga.cookies),
+        caplog.text,
+        text(as_olga.get(page(alice))),
+    ]
     assert not [place for place in kept if temporary in place]
     assert events() == [("temporary_password", "alice", "olga", "every session ended: ticket 7")]
 
@@ -122,7 +146,10 @@ def test_a_change_is_forced(as_olga, alice, caller):
     token = log_in().access
     act(as_olga, "force_change", alice, reason="")
     assert caller.get("/api/v1/auth/me", token).status_code == 401
-    assert caller.json("/api/auth/login", {"username": "alice", "password": PASSWORD}).status_code == 403
+    assert (
+        caller.json("/api/auth/login", {"username": "alice", "password": PASSWORD}).status_code
+        == 403
+    )
     assert events() == [("change_forced", "alice", "olga", "1 session ended")]
 
 
@@ -149,7 +176,10 @@ def test_a_reset_mail_is_sent(as_olga, alice, mailoutbox):
 def test_carol_is_invited_again_until_she_has_a_password(as_olga, carol, mailoutbox):
     act(as_olga, "invite", carol)
     delivery.deliver_due()
-    assert (mailoutbox[0].to, mailoutbox[0].subject) == (["carol@example.com"], "Your account at authsvc")
+    assert (mailoutbox[0].to, mailoutbox[0].subject) == (
+        ["carol@example.com"],
+        "Your account at authsvc",
+    )
     carol.set_password(PASSWORD)
     carol.save()
     assert act(as_olga, "invite", carol).context["title"] == "Nothing was done."
@@ -167,8 +197,14 @@ def test_the_history_of_a_row_is_the_trail(as_olga, alice):
     log_in()
     trail = reverse("admin:accounts_auditevent_changelist")
     session, (key, _) = Session.objects.get(), APIKey.objects.issue(alice.pk)
-    assert as_olga.get(reverse("admin:accounts_session_history", args=[session.pk]))["Location"] == f"{trail}?session={session.pk}"
-    assert as_olga.get(reverse("admin:apikeys_apikey_history", args=[key.pk]))["Location"] == f"{trail}?user={alice.pk}"
+    assert (
+        as_olga.get(reverse("admin:accounts_session_history", args=[session.pk]))["Location"]
+        == f"{trail}?session={session.pk}"
+    )
+    assert (
+        as_olga.get(reverse("admin:apikeys_apikey_history", args=[key.pk]))["Location"]
+        == f"{trail}?user={alice.pk}"
+    )
     assert as_olga.get(reverse("admin:accounts_user_history", args=["x"])).status_code == 404
 
 
@@ -203,7 +239,10 @@ def test_keys_end(as_olga, alice, bob):
     assert APIKey.objects.live().get().owner == bob
     act(as_olga, "end_key", hers[2])
     assert not APIKey.objects.live().exists()
-    ended = [("keys_ended", "alice", "olga", "2 keys ended: ticket 7"), ("keys_ended", "bob", "olga", f"key_{hers[2].pk} ended: ticket 7")]
+    ended = [
+        ("keys_ended", "alice", "olga", "2 keys ended: ticket 7"),
+        ("keys_ended", "bob", "olga", f"key_{hers[2].pk} ended: ticket 7"),
+    ]
     assert events() == ended
 
 
@@ -216,7 +255,11 @@ def test_olga_makes_alice_an_admin_and_takes_it_back(as_olga, alice):
     assert browser.get(INDEX).status_code == 302
     act(as_olga, "change_role", alice, role="admin")
     assert browser.get(INDEX).status_code == 302
-    assert [event[3] for event in events()] == ["user → admin: ticket 7", "admin → user: ticket 7", "user → admin: ticket 7"]
+    assert [event[3] for event in events()] == [
+        "user → admin: ticket 7",
+        "admin → user: ticket 7",
+        "user → admin: ticket 7",
+    ]
     assert act(as_olga, "change_role", alice, role="admin").context["title"] == "Nothing was done."
 
 
@@ -266,13 +309,21 @@ def test_what_another_browser_gave_counts_only_there(as_olga, olga, alice, bob):
 def test_a_wrong_password_counts_like_one_at_the_door(as_olga, alice, caller):
     for _ in range(10):
         answer = act(as_olga, "deactivate", alice, password="wrong")
-        assert (answer.status_code, answer.context["form"].errors["password"]) == (422, ["This is not your password. Nothing was done."])
+        assert (answer.status_code, answer.context["form"].errors["password"]) == (
+            422,
+            ["This is not your password. Nothing was done."],
+        )
     answer = act(as_olga, "deactivate", alice)
     assert (answer.status_code, int(answer["Retry-After"]) > 0) == (429, True)
     assert "Too many wrong passwords" in text(answer)
     assert caller.json("/v1/login", {"username": "olga", "password": PASSWORD}).status_code == 429
-    failed = AuditEvent.objects.filter(kind="login_failed", name="olga", contract="admin", reason="wrong_password")
-    assert (failed.count(), AuditEvent.objects.filter(kind="throttled", name="olga").exists()) == (10, True)
+    failed = AuditEvent.objects.filter(
+        kind="login_failed", name="olga", contract="admin", reason="wrong_password"
+    )
+    assert (failed.count(), AuditEvent.objects.filter(kind="throttled", name="olga").exists()) == (
+        10,
+        True,
+    )
     refresh(alice)
     assert alice.is_active
 
@@ -283,7 +334,9 @@ def test_a_form_without_a_reason_costs_no_guess(as_olga, alice):
 
 
 def test_no_page_repeats_a_password(as_olga, alice):
-    assert "hunter2 or so" not in text(act(as_olga, "deactivate", alice, reason="", password="hunter2 or so"))
+    assert "hunter2 or so" not in text(
+        act(as_olga, "deactivate", alice, reason="", password="hunter2 or so")
+    )
 
 
 # Many
@@ -299,18 +352,31 @@ def test_many_are_deactivated_and_the_rest_is_left_alone(as_olga, olga, alice, b
     ]
     assert User.objects.filter(is_active=True).count() == 3
     answer = act(as_olga, "deactivate", alice, bob, next=LIST + "?q=a")
-    assert (answer.status_code, answer.context["title"], answer.context["back"]) == (200, "Deactivated 2 users.", LIST + "?q=a")
+    assert (answer.status_code, answer.context["title"], answer.context["back"]) == (
+        200,
+        "Deactivated 2 users.",
+        LIST + "?q=a",
+    )
     assert list(User.objects.filter(is_active=True)) == [olga]
-    assert [event[:3] for event in events()] == [("deactivated", name, "olga") for name in ("alice", "bob")]
+    assert [event[:3] for event in events()] == [
+        ("deactivated", name, "olga") for name in ("alice", "bob")
+    ]
 
 
 def test_what_was_posted_past_the_page_is_tried_and_on_record(as_stan, stan, olga, alice):
     answer = act(as_stan, "deactivate", alice, olga, stan)
     assert (answer.status_code, answer.context["title"]) == (200, "Deactivated alice.")
     left = {names.heading: names.rows for names in answer.context["left"]}
-    assert left == {"Only super admins decide about this": [olga], "Nobody does this to themselves": [stan]}
+    assert left == {
+        "Only super admins decide about this": [olga],
+        "Nobody does this to themselves": [stan],
+    }
     assert set(User.objects.filter(is_active=True)) == {olga, stan}
-    assert {event[:2] for event in events()} == {("deactivated", "alice"), ("act_refused", "olga"), ("act_refused", "stan")}
+    assert {event[:2] for event in events()} == {
+        ("deactivated", "alice"),
+        ("act_refused", "olga"),
+        ("act_refused", "stan"),
+    }
 
 
 def test_temporary_passwords_for_many_are_all_shown(as_olga, alice, bob, caller):
@@ -326,7 +392,9 @@ def test_a_long_list_is_shown_in_part(as_olga):
     assert "and 5 more" in text(choose(as_olga, "deactivate", *people))
 
 
-def test_a_page_about_many_asks_the_database_no_more_often(as_olga, alice, django_assert_max_num_queries):
+def test_a_page_about_many_asks_the_database_no_more_often(
+    as_olga, alice, django_assert_max_num_queries
+):
     people = [User.objects.create_user(f"person{number:02}") for number in range(30)]
     for name in ("end_sessions", "end_keys", "unlock", "deactivate"):
         with django_assert_max_num_queries(12):
@@ -336,7 +404,9 @@ def test_a_page_about_many_asks_the_database_no_more_often(as_olga, alice, djang
 
 
 def test_all_that_match_up_to_a_thousand(as_olga, alice):
-    User.objects.bulk_create(User(username=f"person{number:04}", password="!") for number in range(998))
+    User.objects.bulk_create(
+        User(username=f"person{number:04}", password="!") for number in range(998)
+    )
     across = {"select_across": "1"}
     answer = choose(as_olga, "end_sessions", alice, **across)
     assert (answer.status_code, answer.context["unknown"]) == (200, 0)
@@ -349,7 +419,9 @@ def test_all_that_match_up_to_a_thousand(as_olga, alice):
 
 
 def test_a_thousand_at_once_are_no_more_fields_than_one(as_olga):
-    people = User.objects.bulk_create(User(username=f"person{number:04}", password="!") for number in range(1000))
+    people = User.objects.bulk_create(
+        User(username=f"person{number:04}", password="!") for number in range(1000)
+    )
     assert len(act(as_olga, "deactivate", *people).context["left"]) == 0
     assert User.objects.filter(is_active=False).count() == 1000
 
@@ -359,16 +431,25 @@ def test_a_thousand_at_once_are_no_more_fields_than_one(as_olga):
 
 @pytest.mark.parametrize("name", ["erase", "change_role", "deactivate", "temporary_password"])
 @pytest.mark.django_db(transaction=True)
-def test_of_two_super_admins_who_do_it_to_each_other_one_did_and_the_other_is_refused_or_signed_out(name, olga):
+def test_of_two_super_admins_who_do_it_to_each_other_one_did_and_the_other_is_refused_or_signed_out(
+    name, olga
+):
     tina = User.objects.create_superuser("tina", PASSWORD)
     browsers = [Client(headers={"accept": "text/html"}) for _ in range(2)]
     for browser, operator in zip(browsers, (olga, tina), strict=True):
         browser.force_login(operator)
-    answers = at_once(*[partial(act, browser, name, person, role="user") for browser, person in zip(browsers, (tina, olga), strict=True)])
+    answers = at_once(
+        *[
+            partial(act, browser, name, person, role="user")
+            for browser, person in zip(browsers, (tina, olga), strict=True)
+        ]
+    )
     (left,) = [person for person in User.objects.all() if operators.may_run(person)]
     did, too_late = answers if left == olga else answers[::-1]
     assert did.status_code == (200 if name == "temporary_password" else 302)
-    assert too_late.status_code in (403, 422) or (too_late.status_code == 302 and too_late["Location"].startswith(LOGIN))
+    assert too_late.status_code in (403, 422) or (
+        too_late.status_code == 302 and too_late["Location"].startswith(LOGIN)
+    )
 
 
 # What nobody's browser sends
@@ -390,13 +471,20 @@ def test_of_two_super_admins_who_do_it_to_each_other_one_did_and_the_other_is_re
 )
 def test_ids_that_are_none(as_olga, ids, status, said):
     sent = {"ids": ids, "reason": "ticket 7", "password": PASSWORD}
-    for answer in (as_olga.get(address(User, "deactivate"), sent), as_olga.post(address(User, "deactivate"), sent)):
+    for answer in (
+        as_olga.get(address(User, "deactivate"), sent),
+        as_olga.post(address(User, "deactivate"), sent),
+    ):
         assert (answer.status_code, said in text(answer)) == (status, True)
     assert events() == []
 
 
-@pytest.mark.parametrize(("model", "name"), [(Session, "end_session"), (APIKey, "end_key"), (OutgoingMail, "send_again")])
-@pytest.mark.parametrize("ids", ["x", "1,2", "\0", "ﬀ", "00000000-0000-0000-0000-000000000000", "abcdefgh", "’"])
+@pytest.mark.parametrize(
+    ("model", "name"), [(Session, "end_session"), (APIKey, "end_key"), (OutgoingMail, "send_again")]
+)
+@pytest.mark.parametrize(
+    "ids", ["x", "1,2", "\0", "ﬀ", "00000000-0000-0000-0000-000000000000", "abcdefgh", "’"]
+)
 def test_ids_of_other_rows_that_are_none(as_olga, model, name, ids):
     assert as_olga.get(address(model, name), {"ids": ids}).status_code in (400, 404)
 

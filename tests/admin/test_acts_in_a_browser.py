@@ -87,4 +87,6 @@ def test_somebody_new(enter, screen, viewport):
     browser.fill(username="carol", email="carol@example.com")
     with browser.page.expect_navigation():
         browser.page.click("input[name=_save]")
-    assert "An invitation is on its way to carol@example.com." in browser.page.inner_text(".messagelist")
+    assert "An invitation is on its way to carol@example.com." in browser.page.inner_text(
+        ".messagelist"
+    )

@@ -53,14 +53,19 @@ def test_what_is_stored_for_one_browser_is_nothing_to_another(client, olga, alic
     stan = User.objects.create_user("stan", PASSWORD, is_staff=True)
     browser = Client()
     browser.force_login(stan)
-    BrowserSession.objects.update(session_data=BrowserSession.objects.values_list("session_data")[:1])
+    BrowserSession.objects.update(
+        session_data=BrowserSession.objects.values_list("session_data")[:1]
+    )
     assert [signed_in(client), signed_in(browser)].count(True) == 1
 
 
 def test_a_new_password_gives_the_session_another_key_and_a_sign_out_ends_it(client, olga):
     sign_in(client)
     first = cookie_of(client)
-    client.post(reverse("change-password"), {"identifier": "olga", "current": PASSWORD, "password": "another good horse"})
+    client.post(
+        reverse("change-password"),
+        {"identifier": "olga", "current": PASSWORD, "password": "another good horse"},
+    )
     assert cookie_of(client) != first
     assert signed_in(client)
     assert not signed_in(browser_with(first))
@@ -121,7 +126,9 @@ def test_rows_of_the_release_before_go_with_the_upgrade(client, olga):
     assert not BrowserSession.objects.exists()
 
 
-@pytest.mark.parametrize("cookie", ["", "x", "a" * 32, "\xff" * 9, "x" * 3000, "%00%00%00%00%00", "a\tb c"])
+@pytest.mark.parametrize(
+    "cookie", ["", "x", "a" * 32, "\xff" * 9, "x" * 3000, "%00%00%00%00%00", "a\tb c"]
+)
 def test_a_cookie_that_nobody_was_given(client, olga, cookie):
     assert not signed_in(browser_with(cookie))
 

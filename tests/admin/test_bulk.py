@@ -23,7 +23,13 @@ from tests.trail import told
 pytestmark = pytest.mark.usefixtures("db")
 crowded = pytest.mark.django_db(transaction=True)
 IMPORT, EXPORT, LOGIN, LIST = (
-    reverse(f"admin:{name}") for name in ("accounts_user_import", "accounts_user_export", "login", "accounts_user_changelist")
+    reverse(f"admin:{name}")
+    for name in (
+        "accounts_user_import",
+        "accounts_user_export",
+        "login",
+        "accounts_user_changelist",
+    )
 )
 PEOPLE = f"""\
 username,email,name,password
@@ -37,7 +43,10 @@ dave,,=1+1,short
 def signed_in(username):
     """A browser of somebody who gave their password a moment ago."""
     browser = Client()
-    assert browser.post(LOGIN, {"username": username, "password": PASSWORD, "next": LIST}).status_code == 302
+    assert (
+        browser.post(LOGIN, {"username": username, "password": PASSWORD, "next": LIST}).status_code
+        == 302
+    )
     return browser
 
 
@@ -69,7 +78,9 @@ def errors(answer):
 
 
 def body(answer):
-    return b"".join(answer.streaming_content).decode() if answer.streaming else answer.content.decode()
+    return (
+        b"".join(answer.streaming_content).decode() if answer.streaming else answer.content.decode()
+    )
 
 
 def words(answer):
@@ -84,7 +95,9 @@ def test_stan_sees_what_will_happen_and_then_it_does(as_stan, stan, alice, calle
     assert answer.status_code == 302
     page = as_stan.get(answer.url)
     assert "1 account of people.csv will be imported. Nothing was written yet." in words(page)
-    assert "1 user name differs from another in this file only in case, width or space" in words(page)
+    assert "1 user name differs from another in this file only in case, width or space" in words(
+        page
+    )
     assert "This password is too short" in words(page)
     assert [(line["line"], line["verdict"]) for line in page.context["first"]] == [
         (2, "imported"),
@@ -96,7 +109,10 @@ def test_stan_sees_what_will_happen_and_then_it_does(as_stan, stan, alice, calle
     done = as_stan.post(answer.url, {"confirm": "yes"}, follow=True)
     assert "1 account of people.csv was imported." in words(done)
     carol = User.objects.get(username="carol")
-    assert caller.json("/api/v1/auth/login", {"username": "carol", "password": PASSWORD}).status_code == 200
+    assert (
+        caller.json("/api/v1/auth/login", {"username": "carol", "password": PASSWORD}).status_code
+        == 200
+    )
     event = AuditEvent.objects.get(kind="imported")
     assert (event.user, event.actor, told(event)) == (carol, stan, "from people.csv")
     assert PASSWORD not in body(page) + body(done)
@@ -153,10 +169,19 @@ browser.post(sys.argv[2], {"confirm": "yes"})
 def test_an_import_whose_worker_is_killed_is_finished_by_uploading_the_file_again(as_stan, stan):
     """What was written stays, nothing is doubled, and the page claims nothing that may not have happened: also if it is confirmed again."""
     url = upload(as_stan, CROWD).url
-    run_and_kill("-c", WORKER, as_stan.cookies["authsvc_session"].value, url, once=User.objects.exclude(pk=stan.pk).exists)
+    run_and_kill(
+        "-c",
+        WORKER,
+        as_stan.cookies["authsvc_session"].value,
+        url,
+        once=User.objects.exclude(pk=stan.pk).exists,
+    )
     for page in (as_stan.get(url), as_stan.post(url, {"confirm": "yes"}, follow=True)):
         assert "is either still running, or was interrupted" in words(page)
-        assert "upload the file once more: what was imported is left alone, and the rest is imported." in words(page)
+        assert (
+            "upload the file once more: what was imported is left alone, and the rest is imported."
+            in words(page)
+        )
         assert "What was to happen 3000 to be imported" in words(page)
     again = as_stan.get(upload(as_stan, CROWD).url)
     left = again.context["wanted"]
@@ -165,7 +190,12 @@ def test_an_import_whose_worker_is_killed_is_finished_by_uploading_the_file_agai
     done = as_stan.post(again.request["PATH_INFO"], {"confirm": "yes"}, follow=True)
     assert f"{left} accounts of people.csv were imported." in words(done)
     events = AuditEvent.objects.filter(kind="imported", actor=stan)
-    assert events.count() == events.values("user").distinct().count() == User.objects.exclude(pk=stan.pk).count() == 3000
+    assert (
+        events.count()
+        == events.values("user").distinct().count()
+        == User.objects.exclude(pk=stan.pk).count()
+        == 3000
+    )
 
 
 @crowded
@@ -173,11 +203,18 @@ def test_one_file_that_is_uploaded_twice_and_confirmed_at_once_is_imported_once(
     """As by somebody who took an import that was still running for one that was interrupted."""
     browsers = [signed_in(name) for name in ("olga", "stan")]
     urls = [upload(browser, CROWD).url for browser in browsers]
-    confirming = [partial(browser.post, url, {"confirm": "yes"}) for browser, url in zip(browsers, urls, strict=True)]
+    confirming = [
+        partial(browser.post, url, {"confirm": "yes"})
+        for browser, url in zip(browsers, urls, strict=True)
+    ]
     assert [answer.status_code for answer in at_once(*confirming)] == [302, 302]
     pages = [browser.get(url) for browser, url in zip(browsers, urls, strict=True)]
     assert [page.context["title"] for page in pages] == ["Imported", "Imported"]
-    assert sum(page.context["wanted"] for page in pages) == AuditEvent.objects.filter(kind="imported").count() == 3000
+    assert (
+        sum(page.context["wanted"] for page in pages)
+        == AuditEvent.objects.filter(kind="imported").count()
+        == 3000
+    )
 
 
 def test_a_file_can_be_thrown_away(as_stan):
@@ -209,7 +246,9 @@ def test_stan_imports_accounts_without_hashes_whatever_he_sends(as_stan):
     url = upload(as_stan, HASHED).url
     assert "only super admins import password hashes" in words(as_stan.get(url))
     as_stan.post(url, {"confirm": "yes"})
-    assert [*User.objects.filter(username__in=["carol", "dave"]).values_list("username", flat=True)] == ["dave"]
+    assert [
+        *User.objects.filter(username__in=["carol", "dave"]).values_list("username", flat=True)
+    ] == ["dave"]
     url = upload(as_stan, HASHED).url
     row = WaitingImport.objects.get(begun_at=None)
     row.options["hashes"] = True
@@ -223,12 +262,21 @@ def test_olga_imports_hashes_with_her_password_and_a_reason(as_olga, olga):
     url = upload(stale(as_olga), HASHED).url
     page = as_olga.get(url)
     assert set(page.context["form"].fields) == {"password", "reason"}
-    for lacking in ({"reason": "moving"}, {"password": PASSWORD}, {"password": "wrong", "reason": "moving"}):
+    for lacking in (
+        {"reason": "moving"},
+        {"password": PASSWORD},
+        {"password": "wrong", "reason": "moving"},
+    ):
         assert as_olga.post(url, {"confirm": "yes", **lacking}).status_code == 422
     assert not User.objects.filter(username="carol").exists()
     as_olga.post(url, {"confirm": "yes", "password": PASSWORD, "reason": "moving"})
-    reasons = {event.name: told(event) for event in AuditEvent.objects.filter(kind="imported", actor=olga)}
-    assert reasons == {"carol": "from people.csv, with a password hash: moving", "dave": "from people.csv: moving"}
+    reasons = {
+        event.name: told(event) for event in AuditEvent.objects.filter(kind="imported", actor=olga)
+    }
+    assert reasons == {
+        "carol": "from people.csv, with a password hash: moving",
+        "dave": "from people.csv: moving",
+    }
 
 
 ADMINS = "username,role\ncarol,admin\ndave,user\n"
@@ -267,9 +315,14 @@ def test_olga_who_was_demoted_meanwhile_takes_no_admins_in(as_olga, olga):
         (b"carol,hers\n", "people.csv", "has to name the columns"),
         ("username\ncarol\n".encode("utf-16"), "people.csv", "UTF-16"),
         (PEOPLE.encode(), "people.xlsx", "has to end in .csv or .jsonl"),
-        (b"username\n" + b"".join(b"p%d\n" % number for number in range(10_001)), "people.csv", "more than 10,000 accounts"),
         (
-            b"username,password\n" + b"".join(b"p%d,%s\n" % (n, PASSWORD.encode()) for n in range(501)),
+            b"username\n" + b"".join(b"p%d\n" % number for number in range(10_001)),
+            "people.csv",
+            "more than 10,000 accounts",
+        ),
+        (
+            b"username,password\n"
+            + b"".join(b"p%d,%s\n" % (n, PASSWORD.encode()) for n in range(501)),
             "p.csv",
             "more than 500 plain passwords",
         ),
@@ -287,7 +340,10 @@ def test_a_file_that_does_not_fit_is_refused_in_a_sentence(as_stan, content, nam
 def test_no_other_page_takes_a_large_body(as_stan):
     answer = as_stan.get(upload(as_stan, b"username\n" + b"x\n" * 10**7).url)
     assert "This file has more than 5 MB." in words(answer)
-    assert as_stan.post(LIST, {"file": SimpleUploadedFile("people.csv", b"x" * 10**5)}).status_code == 400
+    assert (
+        as_stan.post(LIST, {"file": SimpleUploadedFile("people.csv", b"x" * 10**5)}).status_code
+        == 400
+    )
 
 
 def test_the_pages_cost_few_queries(as_stan, django_assert_max_num_queries):
@@ -332,12 +388,30 @@ def test_the_list_leads_there_with_its_filter(as_olga, as_stan):
 
 def test_an_export_asks_for_the_password_and_is_olgas_alone(as_olga, as_stan, stan):
     assert stale(as_olga).post(EXPORT, {"form": "csv", "reason": "ticket 7"}).status_code == 422
-    assert stale(as_olga).post(EXPORT, {"form": "csv", "reason": "ticket 7", "password": "wrong"}).status_code == 422
-    assert stale(as_olga).post(EXPORT, {"form": "csv", "reason": "ticket 7", "password": PASSWORD}).status_code == 200
+    assert (
+        stale(as_olga)
+        .post(EXPORT, {"form": "csv", "reason": "ticket 7", "password": "wrong"})
+        .status_code
+        == 422
+    )
+    assert (
+        stale(as_olga)
+        .post(EXPORT, {"form": "csv", "reason": "ticket 7", "password": PASSWORD})
+        .status_code
+        == 200
+    )
     assert as_olga.post(EXPORT, {"form": "csv"}).status_code == 422, "without a reason"
-    for answer in (as_stan.get(EXPORT), as_stan.post(EXPORT, {"form": "csv", "reason": "ticket 7"})):
+    for answer in (
+        as_stan.get(EXPORT),
+        as_stan.post(EXPORT, {"form": "csv", "reason": "ticket 7"}),
+    ):
         assert answer.status_code == 403
-    assert AuditEvent.objects.filter(kind="act_refused", actor=stan, reason="not_permitted", data={"act": "export"}).count() == 2
+    assert (
+        AuditEvent.objects.filter(
+            kind="act_refused", actor=stan, reason="not_permitted", data={"act": "export"}
+        ).count()
+        == 2
+    )
     assert AuditEvent.objects.filter(kind="exported").count() == 1
 
 
@@ -365,8 +439,12 @@ def test_olga_erases_alice_with_a_reason_and_her_password(as_olga, olga, alice):
     asked = as_olga.get(f"{ERASE}?ids={alice.pk}")
     assert "will be erased, for good" in words(asked)
     assert as_olga.post(ERASE, {"ids": alice.pk, "reason": ""}).status_code == 422
-    assert stale(as_olga).post(ERASE, {"ids": alice.pk, "reason": "asked on 3 May"}).status_code == 422
-    answer = stale(as_olga).post(ERASE, {"ids": alice.pk, "reason": "asked on 3 May", "password": PASSWORD}, follow=True)
+    assert (
+        stale(as_olga).post(ERASE, {"ids": alice.pk, "reason": "asked on 3 May"}).status_code == 422
+    )
+    answer = stale(as_olga).post(
+        ERASE, {"ids": alice.pk, "reason": "asked on 3 May", "password": PASSWORD}, follow=True
+    )
     assert "Nothing here names them any more." in words(answer)
     alice.refresh_from_db()
     assert (alice.username[:7], alice.email, alice.is_active) == ("erased-", None, False)
@@ -386,7 +464,9 @@ def test_stan_erases_nobody_and_olga_not_herself(as_stan, as_olga, olga, alice):
 
 @pytest.mark.parametrize("who", ["nobody", "alice"])
 def test_nobody_else_comes_near(client, alice, who):
-    waiting = WaitingImport(operator=alice, filename="people.csv", options={"roles": False, "accept_weak": False})
+    waiting = WaitingImport(
+        operator=alice, filename="people.csv", options={"roles": False, "accept_weak": False}
+    )
     waiting.seal_file(PEOPLE.encode())
     waiting.seal_report([])
     waiting.save()

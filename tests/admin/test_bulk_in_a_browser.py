@@ -12,7 +12,10 @@ LIST = "/admin/accounts/user/"
 PEOPLE = "username,email,name,password\nCarol,carol@example.com,Carol Danvers,\nCAROL,,,\nalice,,Alice,\ndave,,,short\n"
 
 
-@pytest.mark.parametrize(("screen", "options"), [("desk", {"viewport": DESK}), ("phone", {"viewport": PHONE, "color_scheme": "dark"})])
+@pytest.mark.parametrize(
+    ("screen", "options"),
+    [("desk", {"viewport": DESK}), ("phone", {"viewport": PHONE, "color_scheme": "dark"})],
+)
 def test_stan_imports_a_file_in_four_clicks(enter, alice, tmp_path, screen, options):
     User.objects.create_user("stan", PASSWORD, is_staff=True)
     file = tmp_path / "people.csv"
@@ -23,14 +26,19 @@ def test_stan_imports_a_file_in_four_clicks(enter, alice, tmp_path, screen, opti
     browser.page.set_input_files("#id_file", file)
     browser.page.click("text=Show what will happen")
     browser.page.wait_for_url("**/import/*-*/")
-    assert "1 account of people.csv will be imported. Nothing was written yet." in browser.page.inner_text(".act-will")
+    assert (
+        "1 account of people.csv will be imported. Nothing was written yet."
+        in browser.page.inner_text(".act-will")
+    )
     browser.look(f"bulk-preview-{screen}")
     browser.page.click("text=Import 1 account")
     browser.page.wait_for_selector("text=was imported")
     browser.look(f"bulk-done-{screen}")
     with browser.page.expect_download() as saved:
         browser.page.click("text=as JSONL")
-    assert [json.loads(line)["verdict"] for line in saved.value.path().read_text().splitlines()] == [
+    assert [
+        json.loads(line)["verdict"] for line in saved.value.path().read_text().splitlines()
+    ] == [
         "imported",
         "refused",
         "unchanged",
@@ -45,7 +53,9 @@ def test_a_file_that_is_too_large_is_told_before_it_is_sent(enter, tmp_path):
     browser = enter(LIST)
     browser.open("/admin/accounts/user/import/")
     browser.page.set_input_files("#id_file", file)
-    assert "more than 5 MB" in browser.page.evaluate("document.querySelector('#id_file').validationMessage")
+    assert "more than 5 MB" in browser.page.evaluate(
+        "document.querySelector('#id_file').validationMessage"
+    )
 
 
 def test_olga_takes_all_accounts_along_and_what_is_held_about_alice(enter, alice):

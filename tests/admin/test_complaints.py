@@ -62,7 +62,10 @@ def test_a_wrong_password(explain, caller, alice):
 
 
 def test_a_name_that_nobody_has(explain, caller):
-    assert why(explain(log_in(caller, "alcie"))) == "A login as “alcie” was refused because no account has this name."
+    assert (
+        why(explain(log_in(caller, "alcie")))
+        == "A login as “alcie” was refused because no account has this name."
+    )
 
 
 def test_a_deactivated_account(explain, caller, alice):
@@ -85,7 +88,10 @@ def test_everybody_who_was_throttled_finds_when_it_ends(explain, caller, alice):
     assert [answer.status_code for answer in answers[-3:]] == [429] * 3
     for answer in answers[-3:]:
         page = explain(answer)
-        assert re.fullmatch(r"Throttled: more than 10 wrong guesses for “alice” in 5 minutes\. It ends at \d\d:\d\d UTC\.", why(page))
+        assert re.fullmatch(
+            r"Throttled: more than 10 wrong guesses for “alice” in 5 minutes\. It ends at \d\d:\d\d UTC\.",
+            why(page),
+        )
         assert "Too many login attempts" in told(page)
         assert re.search(r"locked for [1-5] more min", page.content.decode())
 
@@ -104,7 +110,9 @@ def test_what_helps_is_one_click_away(explain, caller, alice, olga):
     page = explain(answer)
     assert [button.name for button in page.context["cures"]] == ["unlock", "send_reset"]
     assert all(button.url in page.content.decode() for button in page.context["cures"])
-    assert explain(log_in(caller, "olga", "wrong")).context["cures"] == []  # an admin does nothing to a super admin
+    assert (
+        explain(log_in(caller, "olga", "wrong")).context["cures"] == []
+    )  # an admin does nothing to a super admin
 
 
 # Tokens
@@ -126,7 +134,9 @@ def test_a_refresh_after_the_session_was_ended(explain, caller, alice):
 
 def test_a_refresh_at_the_wrong_contract(explain, caller, alice):
     body = {"username": "alice", "refresh_token": tokens(caller)["refresh_token"]}
-    assert "issued by bearer, and is good nowhere else" in why(explain(caller.json("/v1/token-refresh", body)))
+    assert "issued by bearer, and is good nowhere else" in why(
+        explain(caller.json("/v1/token-refresh", body))
+    )
 
 
 def test_a_spent_refresh_token(explain, caller, alice):
@@ -162,14 +172,22 @@ def test_an_access_token_of_a_session_that_ended(explain, caller, alice):
 
 def test_an_access_token_that_expired_and_one_that_is_none(explain, caller, alice):
     grant = sessions.open_session(
-        bearer.contract.__class__(**{**vars(bearer.contract), "access": timedelta(seconds=-5)}), "alice", PASSWORD
+        bearer.contract.__class__(**{**vars(bearer.contract), "access": timedelta(seconds=-5)}),
+        "alice",
+        PASSWORD,
     )
-    assert why(explain(caller.get("/api/v1/auth/me", grant.access))) == "The access token was refused because it had expired."
+    assert (
+        why(explain(caller.get("/api/v1/auth/me", grant.access)))
+        == "The access token was refused because it had expired."
+    )
     assert "none of ours" in why(explain(caller.get("/api/v1/auth/me", "abc")))
 
 
 def test_a_logout_without_a_token(explain, caller):
-    assert why(explain(caller.json("/c/camel/api/v1/auth/logout"))) == "The request came without a token or key."
+    assert (
+        why(explain(caller.json("/c/camel/api/v1/auth/logout")))
+        == "The request came without a token or key."
+    )
 
 
 # Resets and challenges
@@ -189,7 +207,12 @@ def reset_token(user):
 def test_a_link_that_opens_nothing(explain, caller, alice, fate, because):
     token = reset_token(alice)
     alice.resets.update(**fate)
-    page = explain(caller.json("/c/bearer/api/v1/auth/reset-password", {"token": token, "new_password": "four small green lamps"}))
+    page = explain(
+        caller.json(
+            "/c/bearer/api/v1/auth/reset-password",
+            {"token": token, "new_password": "four small green lamps"},
+        )
+    )
     assert why(page) == f"alice's password reset was refused because {because}."
     assert AuditEvent.objects.get(kind="reset_failed").user == alice
     page = explain(caller.get(f"/c/bearer/api/v1/auth/validate-reset-token/{token}"))
@@ -200,18 +223,35 @@ def test_a_link_that_opens_nothing(explain, caller, alice, fate, because):
 
 
 def test_a_link_of_nobody(explain, caller):
-    page = explain(caller.json("/c/bearer/api/v1/auth/reset-password", {"token": "abc", "new_password": "four small green lamps"}))
+    page = explain(
+        caller.json(
+            "/c/bearer/api/v1/auth/reset-password",
+            {"token": "abc", "new_password": "four small green lamps"},
+        )
+    )
     assert "there is no such link" in why(page)
 
 
 def test_a_wrong_code(explain, caller, alice):
-    body = {"username": "alice", "confirmation_code": "abcdefgh", "password": "four small green lamps"}
+    body = {
+        "username": "alice",
+        "confirmation_code": "abcdefgh",
+        "password": "four small green lamps",
+    }
     page = explain(caller.json("/v1/forgot-password-confirm", body))
-    assert why(page) == "alice's password reset was refused because the code is wrong, used or expired."
+    assert (
+        why(page)
+        == "alice's password reset was refused because the code is wrong, used or expired."
+    )
 
 
 def test_a_weak_password(explain, caller, alice):
-    page = explain(caller.json("/c/bearer/api/v1/auth/reset-password", {"token": reset_token(alice), "new_password": "password"}))
+    page = explain(
+        caller.json(
+            "/c/bearer/api/v1/auth/reset-password",
+            {"token": reset_token(alice), "new_password": "password"},
+        )
+    )
     assert why(page) == "The new password was refused: This password is too common."
 
 
@@ -228,7 +268,10 @@ def test_a_reset_mail_that_nobody_got(explain, caller):
     answer = caller.json("/v1/forgot-password", {"username": "nobody@example.com"})
     delivery.deliver_due()
     assert OutgoingMail.objects.get().fate == "nobody"
-    assert "this request was not refused. A password reset was asked for “nobody@example.com”." in why(explain(answer))
+    assert (
+        "this request was not refused. A password reset was asked for “nobody@example.com”."
+        in why(explain(answer))
+    )
 
 
 # Keys
@@ -258,13 +301,20 @@ def test_a_key_without_the_scope(explain, caller, key):
 
 def test_keys_of_others_and_too_many(explain, caller, alice):
     token = tokens(caller)["access_token"]
-    answer = caller.http.delete("/api/v1/auth/keys/key_a1B2c3D4", headers={"Authorization": f"Bearer {token}"})
-    assert why(explain(answer)) == "There is no such API key: no live key of this owner has this id."
+    answer = caller.http.delete(
+        "/api/v1/auth/keys/key_a1B2c3D4", headers={"Authorization": f"Bearer {token}"}
+    )
+    assert (
+        why(explain(answer)) == "There is no such API key: no live key of this owner has this id."
+    )
 
 
 def test_credentials_for_admins_only(explain, caller, alice):
     page = explain(caller.get("/api/auth/aws-credentials", tokens(caller)["access_token"]))
-    assert why(page) == "alice was refused a look at the credentials of aws: the role user is not that of an admin."
+    assert (
+        why(page)
+        == "alice was refused a look at the credentials of aws: the role user is not that of an admin."
+    )
     assert told(page) == "“Admin access required” (status 403)"
 
 
@@ -273,14 +323,26 @@ def test_credentials_for_admins_only(explain, caller, alice):
 
 def test_what_happened_around_it(explain, caller, alice, bob):
     at = now()
-    near = happened("login_failed", user_id=alice.pk, name="alice", at=at - timedelta(minutes=10), reason="wrong_password")
-    same_address = happened("login", user_id=bob.pk, name="bob", address="127.0.0.1", at=at - timedelta(minutes=5))
+    near = happened(
+        "login_failed",
+        user_id=alice.pk,
+        name="alice",
+        at=at - timedelta(minutes=10),
+        reason="wrong_password",
+    )
+    same_address = happened(
+        "login", user_id=bob.pk, name="bob", address="127.0.0.1", at=at - timedelta(minutes=5)
+    )
     happened("login", user_id=alice.pk, name="alice", at=at - timedelta(minutes=20))
     happened("login", user_id=bob.pk, name="bob", address="192.0.2.1", at=at)
     answer = log_in(caller, password="wrong")
     later = happened("unlocked", user_id=alice.pk, name="alice", at=now() + timedelta(minutes=1))
     around = explain(answer).context["complaint"].around
-    assert [event.pk for event in around if event.name != "stan"] == [later.pk, same_address.pk, near.pk]
+    assert [event.pk for event in around if event.name != "stan"] == [
+        later.pk,
+        same_address.pk,
+        near.pk,
+    ]
 
 
 @pytest.mark.parametrize("pasted", ["X-Request-ID: {}", "  {}\r\n", '"{}"', "x-request-id={}"])
@@ -294,7 +356,12 @@ def test_an_id_that_nobody_knows(as_stan):
     assert page.status_code == 404
     text = page.content.decode()
     assert "No event and no refusal of late has the id <code>0123456789abcdef</code>" in text
-    for reason in ("mistyped or cut", "the request worked", "older than 7 days", "another deployment"):
+    for reason in (
+        "mistyped or cut",
+        "the request worked",
+        "older than 7 days",
+        "another deployment",
+    ):
         assert reason in text
 
 
@@ -331,7 +398,9 @@ def test_a_page_is_seven_queries(as_stan, caller, alice, django_assert_num_queri
 # What a flood does
 
 
-def test_a_flood_of_refusals_fills_no_table_and_drives_out_only_its_own_kind(explain, caller, alice, monkeypatch):
+def test_a_flood_of_refusals_fills_no_table_and_drives_out_only_its_own_kind(
+    explain, caller, alice, monkeypatch
+):
     monkeypatch.setattr(refusals, "PLACES", 5)
     wanted = caller.json("/c/bearer/api/v1/auth/refresh", {"refresh_token": "abc"})
     events = AuditEvent.objects.count()

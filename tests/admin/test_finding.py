@@ -16,7 +16,8 @@ from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
 PEOPLE, FIND, SESSIONS, MAILS = (
-    reverse(f"admin:accounts_{name}") for name in ("user_changelist", "user_find", "session_changelist", "outgoingmail_changelist")
+    reverse(f"admin:accounts_{name}")
+    for name in ("user_changelist", "user_find", "session_changelist", "outgoingmail_changelist")
 )
 KEYS = reverse("admin:apikeys_apikey_changelist")
 
@@ -29,12 +30,17 @@ def as_olga(client, olga):
 
 @pytest.fixture
 def crowd(db):
-    User.objects.bulk_create(User(username=f"person{n:04}", email=f"person{n:04}@example.com", password="x") for n in range(1100))
+    User.objects.bulk_create(
+        User(username=f"person{n:04}", email=f"person{n:04}@example.com", password="x")
+        for n in range(1100)
+    )
 
 
 def open_session(user, **fields):
     return Session.objects.create(
-        user=user, **{"contract": "bearer", "last_used_at": now(), "expires_at": now() + timedelta(days=1)} | fields
+        user=user,
+        **{"contract": "bearer", "last_used_at": now(), "expires_at": now() + timedelta(days=1)}
+        | fields,
     )
 
 
@@ -83,15 +89,32 @@ def test_the_box_leads_to_what_happened_in_a_request(client):
         ("Root.1-67891233-abcdef012345678912345678", "Root.1-67891233-abcdef012345678912345678"),
     ],
 )
-def test_the_box_leads_to_the_report_on_a_request_of_which_nothing_is_known(client, alice, typed, request_id):
+def test_the_box_leads_to_the_report_on_a_request_of_which_nothing_is_known(
+    client, alice, typed, request_id
+):
     answer = client.get(FIND, {"q": typed}, follow=True)
-    assert (answer.redirect_chain[0][0].endswith(f"?id={request_id}"), answer.status_code) == (True, 404)
-    for said in ("Nothing is known of this request", "the request worked", f"{PEOPLE}?q={request_id}"):
+    assert (answer.redirect_chain[0][0].endswith(f"?id={request_id}"), answer.status_code) == (
+        True,
+        404,
+    )
+    for said in (
+        "Nothing is known of this request",
+        "the request worked",
+        f"{PEOPLE}?q={request_id}",
+    ):
         assert said in answer.content.decode()
 
 
 @pytest.mark.parametrize(
-    "typed", ["alicia", "alice2019", "nobody.of-this_name", "0123456789abcdefg h", "a" * 20, "mailto: 0123456789abcdef"]
+    "typed",
+    [
+        "alicia",
+        "alice2019",
+        "nobody.of-this_name",
+        "0123456789abcdefg h",
+        "a" * 20,
+        "mailto: 0123456789abcdef",
+    ],
 )
 def test_a_name_that_nobody_has_is_no_request(client, alice, typed):
     assert client.get(FIND, {"q": typed}).url.startswith(f"{PEOPLE}?")
@@ -100,11 +123,19 @@ def test_a_name_that_nobody_has_is_no_request(client, alice, typed):
 def test_a_name_like_a_request_id_is_its_owners_and_the_list_leads_to_the_report(client):
     owner = User.objects.create_user("0123456789abcdef")
     assert client.get(FIND, {"q": "0123456789abcdef"}).url == page_of(owner)
-    assert "see what is known of it" not in client.get(PEOPLE, {"q": "0123456789abcdef"}).content.decode()
-    assert 'request/?id=f123456789abcdef">see what is known of it' in client.get(PEOPLE, {"q": "f123456789abcdef"}).content.decode()
+    assert (
+        "see what is known of it"
+        not in client.get(PEOPLE, {"q": "0123456789abcdef"}).content.decode()
+    )
+    assert (
+        'request/?id=f123456789abcdef">see what is known of it'
+        in client.get(PEOPLE, {"q": "f123456789abcdef"}).content.decode()
+    )
 
 
-@pytest.mark.parametrize("path", ["/admin/accounts/", "/admin/apikeys/", "/admin/auth/", "/admin/token_blacklist/"])
+@pytest.mark.parametrize(
+    "path", ["/admin/accounts/", "/admin/apikeys/", "/admin/auth/", "/admin/token_blacklist/"]
+)
 def test_what_would_be_the_page_of_an_app_is_the_first_page(client, path):
     """Where it showed the first page without its data, all was well while mail failed."""
     answer = client.get(path)
@@ -116,9 +147,16 @@ def test_what_would_be_the_page_of_an_app_is_the_first_page(client, path):
 def test_no_page_links_to_the_page_of_an_app(client, alice, model):
     open_session(alice)
     found = model._default_manager.first()
-    pages = [("changelist", []), ("add", []), *([("change", [found.pk]), ("history", [found.pk])] if found else [])]
+    pages = [
+        ("changelist", []),
+        ("add", []),
+        *([("change", [found.pk]), ("history", [found.pk])] if found else []),
+    ]
     for name, args in pages:
-        answer = client.get(reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=args), follow=True)
+        answer = client.get(
+            reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=args),
+            follow=True,
+        )
         assert 'href="/admin/accounts/"' not in answer.content.decode()
         assert 'href="/admin/apikeys/"' not in answer.content.decode()
 
@@ -205,7 +243,9 @@ def much(crowd):
 @pytest.mark.parametrize("path", [PEOPLE, SESSIONS, MAILS, KEYS])
 def test_a_list_costs_a_count_and_a_page(client, much, path, django_assert_num_queries):
     client.get(path)  # once a minute, the operator's session is written
-    with django_assert_num_queries(4) as sent:  # the session, the operator, how many rows there are, and which
+    with django_assert_num_queries(
+        4
+    ) as sent:  # the session, the operator, how many rows there are, and which
         client.get(path)
     counts = [query["sql"] for query in sent.captured_queries if "COUNT(*)" in query["sql"]]
     assert len(counts) == 1
@@ -227,13 +267,18 @@ def test_no_filter_of_a_long_list_asks_the_table_what_there_is(client, much, mod
 
 def test_sessions_are_found_by_their_person_or_their_id(client, alice, bob):
     hers, his = open_session(alice), open_session(bob)
-    assert rows(client, SESSIONS, q="liddell") == rows(client, SESSIONS, q=str(hers.pk)) == [str(hers)]
+    assert (
+        rows(client, SESSIONS, q="liddell") == rows(client, SESSIONS, q=str(hers.pk)) == [str(hers)]
+    )
     assert rows(client, SESSIONS, q="example.com") == [str(his), str(hers)]
     assert rows(client, SESSIONS, q="nobody") == rows(client, SESSIONS, q=str(alice.uuid)) == []
 
 
 def test_sessions_that_live_or_of_one_contract(client, alice):
-    live, ended = open_session(alice), open_session(alice, contract="form", revoked_at=now(), revoked_why="logout")
+    live, ended = (
+        open_session(alice),
+        open_session(alice, contract="form", revoked_at=now(), revoked_why="logout"),
+    )
     expired = open_session(alice, expires_at=now() - timedelta(days=1))
     assert rows(client, SESSIONS, state="live") == [str(live)]
     assert rows(client, SESSIONS, contract__exact="form") == [str(ended)]
@@ -248,7 +293,9 @@ def test_mails_are_found_by_their_person_or_else_by_what_was_typed(client, alice
     assert rows(client, MAILS, q="else") == []
 
 
-def test_of_the_sessions_of_more_than_a_thousand_people_it_is_said_that_there_are_others(client, alice, bob, olga, monkeypatch):
+def test_of_the_sessions_of_more_than_a_thousand_people_it_is_said_that_there_are_others(
+    client, alice, bob, olga, monkeypatch
+):
     User.objects.filter(pk=olga.pk).update(email=None)
     monkeypatch.setattr(search, "MOST", 1)
     open_session(alice), open_session(bob)

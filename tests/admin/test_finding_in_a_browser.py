@@ -25,21 +25,45 @@ def lived(alice, bob, olga):
     for n, agent in enumerate(AGENTS * 4):
         at = now() - timedelta(minutes=37 * n)
         Session.objects.create(
-            user=alice, contract="form", last_used_at=at, expires_at=now() + timedelta(days=7), user_agent=agent, address="192.0.2.7"
+            user=alice,
+            contract="form",
+            last_used_at=at,
+            expires_at=now() + timedelta(days=7),
+            user_agent=agent,
+            address="192.0.2.7",
         )
-    keys = [APIKey.objects.issue(alice.pk, name)[0] for name in ("Deployment", "Nightly backup", "Old laptop")]
+    keys = [
+        APIKey.objects.issue(alice.pk, name)[0]
+        for name in ("Deployment", "Nightly backup", "Old laptop")
+    ]
     APIKey.objects.filter(pk=keys[2].pk).end(EndReason.LEAKED)
-    for error in ("", "550 5.1.1 <alice@example.com>: Recipient address rejected: User unknown in virtual mailbox table"):
+    for error in (
+        "",
+        "550 5.1.1 <alice@example.com>: Recipient address rejected: User unknown in virtual mailbox table",
+    ):
         outbox.put(outbox.Kind.RESET, typed="alice", user=alice)
         mail = OutgoingMail.objects.latest("pk")
         mail.error = error
         mail.close(OutgoingMail.Fate.FAILED if error else OutgoingMail.Fate.SENT)
-    with origin.entered(origin.Origin(request_id="0123456789abcdef", address="192.0.2.7", contract="form")):
+    with origin.entered(
+        origin.Origin(request_id="0123456789abcdef", address="192.0.2.7", contract="form")
+    ):
         audit.record(audit.Kind.LOGIN, user=alice)
         audit.record(audit.Kind.LOGIN_FAILED, user=alice, reason="wrong_password")
-        audit.record(audit.Kind.THROTTLED, name="alice", reason="guesses_by_name", data={"limit": 10, "seconds": 300})
+        audit.record(
+            audit.Kind.THROTTLED,
+            name="alice",
+            reason="guesses_by_name",
+            data={"limit": 10, "seconds": 300},
+        )
     people = (
-        User(username=f"person{n:02}", email=f"person{n:02}@example.com", name=f"Person {n}", password="x", is_active=n % 9 > 0)
+        User(
+            username=f"person{n:02}",
+            email=f"person{n:02}@example.com",
+            name=f"Person {n}",
+            password="x",
+            is_active=n % 9 > 0,
+        )
         for n in range(70)
     )
     User.objects.bulk_create(people)
@@ -67,7 +91,10 @@ def test_one_person_whole(lived, enter, screen, viewport, scheme):
     browser = enter(viewport=viewport, color_scheme=scheme)
     find(browser, "Liddell")
     assert browser.heading == "Alice Liddell"
-    assert browser.page.locator(".states").inner_text().split("\n") == ["Active", "Must change password"]
+    assert browser.page.locator(".states").inner_text().split("\n") == [
+        "Active",
+        "Must change password",
+    ]
     assert browser.page.locator("section.panel h2").all_inner_texts() == [
         "Live sessions 10+",
         "API keys 3",
@@ -81,7 +108,16 @@ def test_one_person_whole(lived, enter, screen, viewport, scheme):
 
 
 @pytest.mark.parametrize(("screen", "viewport", "scheme"), SCREENS)
-@pytest.mark.parametrize("path", ["accounts/user", "accounts/session", "accounts/outgoingmail", "apikeys/apikey", "accounts/auditevent"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "accounts/user",
+        "accounts/session",
+        "accounts/outgoingmail",
+        "apikeys/apikey",
+        "accounts/auditevent",
+    ],
+)
 def test_lists(lived, enter, path, screen, viewport, scheme):
     browser = enter(viewport=viewport, color_scheme=scheme)
     browser.open(f"/admin/{path}/" + ("?q=alice" if path != "accounts/auditevent" else ""))
@@ -115,7 +151,10 @@ def test_a_card_says_its_state_first_and_labels_the_rest(lived, enter):
     browser = enter(viewport=PHONE)
     browser.open("/admin/accounts/outgoingmail/?q=alice")
     cards = browser.page.locator("#result_list tbody tr")
-    assert [cards.nth(n).locator("td").nth(1).get_attribute("data-label") for n in range(2)] == ["Fate", "Fate"]
+    assert [cards.nth(n).locator("td").nth(1).get_attribute("data-label") for n in range(2)] == [
+        "Fate",
+        "Fate",
+    ]
     assert "Failed" in cards.nth(0).inner_text()
     assert not cards.nth(1).locator("td.field-error").is_visible()
 

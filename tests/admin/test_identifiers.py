@@ -16,7 +16,9 @@ NAME = "change_identifiers"
 
 
 def change(client, person, **sent):
-    return act(client, NAME, person, **{"username": person.username, "email": person.email or ""} | sent)
+    return act(
+        client, NAME, person, **{"username": person.username, "email": person.email or ""} | sent
+    )
 
 
 def mails(mailoutbox):
@@ -27,7 +29,11 @@ def mails(mailoutbox):
 def test_olga_changes_an_address_and_both_hear_of_it(as_olga, olga, alice, mailoutbox):
     answer = change(as_olga, alice, username="Alice2", email="New@Example.com")
     alice.refresh_from_db()
-    assert (answer["Location"], alice.username, alice.email) == (page(alice), "alice2", "new@example.com")
+    assert (answer["Location"], alice.username, alice.email) == (
+        page(alice),
+        "alice2",
+        "new@example.com",
+    )
     event = AuditEvent.objects.get(kind="identifiers_changed")
     assert (event.user, event.actor) == (alice, olga)
     changed = {"username": ["alice", "alice2"], "email": ["alice@example.com", "new@example.com"]}
@@ -47,13 +53,23 @@ def test_olga_changes_an_address_and_both_hear_of_it(as_olga, olga, alice, mailo
 
 
 def test_the_profile_form_changes_neither(as_olga, alice):
-    assert as_olga.post(page(alice), fields(alice, username="eve", email="eve@evil.example", name="Alice L.")).status_code == 302
+    assert (
+        as_olga.post(
+            page(alice), fields(alice, username="eve", email="eve@evil.example", name="Alice L.")
+        ).status_code
+        == 302
+    )
     alice.refresh_from_db()
     assert (alice.username, alice.email, alice.name) == ("alice", "alice@example.com", "Alice L.")
 
 
 @pytest.mark.parametrize(
-    ("sent", "wrong"), [({"password": "wrong"}, "password"), ({"password": None}, "password"), ({"reason": ""}, "reason")]
+    ("sent", "wrong"),
+    [
+        ({"password": "wrong"}, "password"),
+        ({"password": None}, "password"),
+        ({"reason": ""}, "reason"),
+    ],
 )
 def test_it_takes_the_password_and_a_reason(as_olga, alice, sent, wrong):
     answer = change(as_olga, alice, email="eve@evil.example", **sent)
@@ -69,8 +85,16 @@ def test_it_takes_the_password_and_a_reason(as_olga, alice, sent, wrong):
         ({"username": "ＢＯＢ"}, "username", "Another account has this one"),
         ({"email": "BOB@example.com"}, "email", "Another account has this one"),
         ({"username": "a@b"}, "username", "holds no @"),
-        ({"username": "ＥＲＡＳＥＤ-1f2e3d4c"}, "username", "in the audit log it would be taken for an erased person"),
-        ({"username": "key_a1b2c3d4"}, "username", "in the audit log it would be taken for an API key"),
+        (
+            {"username": "ＥＲＡＳＥＤ-1f2e3d4c"},
+            "username",
+            "in the audit log it would be taken for an erased person",
+        ),
+        (
+            {"username": "key_a1b2c3d4"},
+            "username",
+            "in the audit log it would be taken for an API key",
+        ),
         ({"username": " "}, "username", "required"),
         ({"username": "x" * 151}, "username", "at most 150"),
         ({"username": "x\0y"}, "username", "Null characters"),
@@ -100,7 +124,10 @@ def test_the_page_shows_what_is_there_and_refuses_what_changed_meanwhile(as_olga
     assert (shown["username"], shown["email"]) == ("alice", "alice@example.com")
     assert act(as_olga, NAME, alice, **shown | {"email": "first@example.com"}).status_code == 302
     late = act(as_olga, NAME, alice, **shown | {"email": "second@example.com"})
-    assert (late.status_code, "Somebody else changed this account" in late.content.decode()) == (409, True)
+    assert (late.status_code, "Somebody else changed this account" in late.content.decode()) == (
+        409,
+        True,
+    )
     assert User.objects.get(pk=alice.pk).email == "first@example.com"
 
 
@@ -127,8 +154,15 @@ def test_a_link_that_is_written_after_the_change_goes_to_the_new_address(as_olga
     assert read_before.email == "alice@example.org"
 
 
-def test_an_address_that_is_taken_away_hears_of_it_too_whatever_the_account_is(as_olga, alice, mailoutbox):
-    operators.carry_out(operators.DEACTIVATE, operator=User.objects.get(username="olga"), person=alice, reason="left")
+def test_an_address_that_is_taken_away_hears_of_it_too_whatever_the_account_is(
+    as_olga, alice, mailoutbox
+):
+    operators.carry_out(
+        operators.DEACTIVATE,
+        operator=User.objects.get(username="olga"),
+        person=alice,
+        reason="left",
+    )
     change(as_olga, alice, email="")
     assert set(mails(mailoutbox)) == {"alice@example.com"}
     assert OutgoingMail.objects.get().recipient == "alice@example.com"
@@ -161,7 +195,12 @@ def test_two_who_want_one_address_at_once(alice, bob, olga):
     def take(person):
         try:
             operators.carry_out(
-                operators.CHANGE_IDENTIFIERS, operator=olga, person=person, reason="hers", username=person.username, email="one@example.com"
+                operators.CHANGE_IDENTIFIERS,
+                operator=olga,
+                person=person,
+                reason="hers",
+                username=person.username,
+                email="one@example.com",
             )
         except IdentifierTaken as refusal:
             return refusal.field
@@ -192,4 +231,8 @@ def test_the_mails_about_identifiers_are_translated(as_olga, alice, mailoutbox, 
     change(as_olga, alice, username="alice2", email="new@example.com")
     for mail in mails(mailoutbox).values():
         text = mail.body + str(mail.alternatives[0][0])
-        assert not [word for word in ("The user name", "This address", "The password", "The people", "sign in") if word in text]
+        assert not [
+            word
+            for word in ("The user name", "This address", "The password", "The people", "sign in")
+            if word in text
+        ]

@@ -42,7 +42,11 @@ def test_olga_sees_every_key_and_no_secret(as_olga, alice, bob):
     made = [make(alice, "Alice's"), make(bob, "Bob's", scopes=["introspect"])]
     keys.identify(made[0][1])
     usage.write()
-    pages = [as_olga.get(LIST), *(as_olga.get(page(key)) for key, _ in made), as_olga.get(page(made[0][0], "history"), follow=True)]
+    pages = [
+        as_olga.get(LIST),
+        *(as_olga.get(page(key)) for key, _ in made),
+        as_olga.get(page(made[0][0], "history"), follow=True),
+    ]
     shown = "".join(answer.content.decode() for answer in pages)
     assert {answer.status_code for answer in pages} == {200}
     assert named(pages[0]) == {"Alice's", "Bob's"}
@@ -65,7 +69,11 @@ def test_the_list_costs_no_more_for_many_keys(as_olga, alice, bob, django_assert
 def test_what_was_used_last_comes_first_and_what_never_was_last(as_olga, alice):
     for name, used in (("never", None), ("long ago", now() - 9 * DAY), ("today", now())):
         APIKey.objects.filter(pk=make(alice, name)[0].pk).update(last_used_at=used)
-    assert [key.name for key in as_olga.get(LIST).context["cl"].result_list] == ["today", "long ago", "never"]
+    assert [key.name for key in as_olga.get(LIST).context["cl"].result_list] == [
+        "today",
+        "long ago",
+        "never",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -82,8 +90,12 @@ def test_what_was_used_last_comes_first_and_what_never_was_last(as_olga, alice):
 def test_a_filter_for_what_wants_looking_after(as_olga, alice, chosen, expected):
     make(alice, "new")
     make(alice, "forgotten", age=91 * DAY)
-    APIKey.objects.filter(pk=make(alice, "idle", age=200 * DAY)[0].pk).update(last_used_at=now() - 91 * DAY)
-    APIKey.objects.filter(pk=make(alice, "busy", age=200 * DAY)[0].pk).update(last_used_at=now() - 89 * DAY)
+    APIKey.objects.filter(pk=make(alice, "idle", age=200 * DAY)[0].pk).update(
+        last_used_at=now() - 91 * DAY
+    )
+    APIKey.objects.filter(pk=make(alice, "busy", age=200 * DAY)[0].pk).update(
+        last_used_at=now() - 89 * DAY
+    )
     make(alice, "expiring", expires_at=now() + 29 * DAY)
     APIKey.objects.filter(name="new").update(expires_at=now() + 31 * DAY)
     make(alice, "expired", age=91 * DAY, expires_at=now() - DAY)
@@ -91,7 +103,10 @@ def test_a_filter_for_what_wants_looking_after(as_olga, alice, chosen, expected)
     assert named(as_olga.get(LIST, {"use": chosen} if chosen else {})) == expected
 
 
-@pytest.mark.parametrize(("typed", "expected"), [("alice", {"CI"}), ("bob@", {"Staging"}), ("Stag", {"Staging"}), ("nobody", set())])
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [("alice", {"CI"}), ("bob@", {"Staging"}), ("Stag", {"Staging"}), ("nobody", set())],
+)
 def test_a_search_by_owner_and_name(as_olga, alice, bob, typed, expected):
     make(alice, "CI"), make(bob, "Staging")
     assert named(as_olga.get(LIST, {"q": typed})) == expected
@@ -111,7 +126,10 @@ def test_olga_ends_many_and_it_is_on_record(as_olga, olga, alice, bob, caller):
     assert [names.heading for names in asked.context["left"]] == ["Has ended or expired already"]
     assert end(as_olga, hers, his, ended).context["title"] == "Ended 2 API keys."
     assert caller.get("/api/v1/auth/me", secret).status_code == 401
-    assert set(APIKey.objects.values_list("ended_why", flat=True)) == {"ended_by_operator", "deleted"}
+    assert set(APIKey.objects.values_list("ended_why", flat=True)) == {
+        "ended_by_operator",
+        "deleted",
+    }
     events = AuditEvent.objects.filter(kind="keys_ended").order_by("pk")
     assert {(event.user, event.actor, told(event)) for event in events} == {
         (alice, olga, f"{hers.public_id} ended: ticket 7"),
@@ -135,16 +153,22 @@ def test_olga_lets_a_key_introspect_and_it_is_on_record(as_olga, olga, alice, ca
 
 
 @pytest.mark.parametrize("name", ["force_change", "temporary_password"])
-def test_the_page_of_a_new_password_names_the_keys_that_live_on_and_ends_them(as_olga, olga, alice, bob, caller, name):
+def test_the_page_of_a_new_password_names_the_keys_that_live_on_and_ends_them(
+    as_olga, olga, alice, bob, caller, name
+):
     (key, secret), _ = make(alice), make(bob)
     asked = ask(as_olga, name, alice)
-    assert [names.shown for names in asked.context["also"]] == [[f"the key {key.public_id} “CI” of alice"]]
+    assert [names.shown for names in asked.context["also"]] == [
+        [f"the key {key.public_id} “CI” of alice"]
+    ]
     assert secret not in asked.content.decode()
     done = act(as_olga, name, alice, end_keys="on")
     assert done.status_code in (200, 302)
     assert caller.get("/api/v1/auth/me", secret).status_code == 401
     assert list(APIKey.objects.live()) == list(APIKey.objects.filter(owner=bob))
-    events = AuditEvent.objects.filter(kind__in=["keys_ended", "change_forced", "temporary_password"]).order_by("pk")
+    events = AuditEvent.objects.filter(
+        kind__in=["keys_ended", "change_forced", "temporary_password"]
+    ).order_by("pk")
     assert {(event.user, event.actor) for event in events} == {(alice, olga)}
     assert events[0].kind == "keys_ended"
 
@@ -164,7 +188,10 @@ def test_the_tick_asks_for_reason_and_password_first(as_olga, alice, caller):
         assert (answer.status_code, set(answer.context["form"].errors)) == (422, {missing})
         assert answer.context["form"]["end_keys"].value()
     alice.refresh_from_db()
-    assert (alice.must_change_password, caller.get("/api/v1/auth/me", secret).status_code) == (False, 200)
+    assert (alice.must_change_password, caller.get("/api/v1/auth/me", secret).status_code) == (
+        False,
+        200,
+    )
 
 
 def test_a_person_without_keys_is_asked_nothing_about_them(as_olga, alice):
@@ -180,7 +207,10 @@ def test_a_person_without_keys_is_asked_nothing_about_them(as_olga, alice):
 def test_stan_ends_no_keys_of_an_operator_beside_an_act_on_users(as_stan, alice, olga, caller):
     (_, hers), (_, olgas) = make(alice), make(olga)
     act(as_stan, "force_change", alice, olga, end_keys="on")
-    assert [caller.get("/api/v1/auth/me", secret).status_code for secret in (hers, olgas)] == [401, 200]
+    assert [caller.get("/api/v1/auth/me", secret).status_code for secret in (hers, olgas)] == [
+        401,
+        200,
+    ]
 
 
 def test_a_key_that_ended_is_granted_nothing(as_olga, alice):

@@ -19,8 +19,31 @@ from tests.core.test_commands import log_in
 
 pytestmark = pytest.mark.usefixtures("db")
 ADMINS: dict[Any, Any] = dict(admin.site._registry)
-LOOKUPS = ("", "__exact", "__iexact", "__in", "__gte", "__lt", "__startswith", "__contains", "__regex", "__isnull", "__nonsense")
-ODD = ["x\0", "\ud7ff", "x" * 3000, "1,2,,3", "9" * 40, "-1", "'", "[1]", "%", "2026-01-01T00:00:00Z/2026"]
+LOOKUPS = (
+    "",
+    "__exact",
+    "__iexact",
+    "__in",
+    "__gte",
+    "__lt",
+    "__startswith",
+    "__contains",
+    "__regex",
+    "__isnull",
+    "__nonsense",
+)
+ODD = [
+    "x\0",
+    "\ud7ff",
+    "x" * 3000,
+    "1,2,,3",
+    "9" * 40,
+    "-1",
+    "'",
+    "[1]",
+    "%",
+    "2026-01-01T00:00:00Z/2026",
+]
 ODD += ["0001-01-01T00:00:00+14:00/9999-12-31T23:59:59-14:00"]  # out of range in UTC
 
 
@@ -31,7 +54,11 @@ def path_of(model, page="changelist", *args):
 def columns(model, depth=2):
     """Every column of a model, and of those that it refers to or that refer to it, as a lookup would name it."""
     for field in model._meta.get_fields(include_hidden=True):
-        name = field.attname if hasattr(field, "attname") and not field.is_relation else field.name.removesuffix("+")
+        name = (
+            field.attname
+            if hasattr(field, "attname") and not field.is_relation
+            else field.name.removesuffix("+")
+        )
         yield name
         if isinstance(field, ForeignKey):
             yield field.attname
@@ -83,24 +110,55 @@ def test_no_column_can_be_asked_about_in_any_way(rf, olga, model):
 def test_a_hit_a_miss_and_no_such_column_get_one_answer(by, rows, model):
     path = path_of(model)
     refused = (403, None) if by.get(path).status_code == 403 else (302, f"{path}?e=1")
-    for column in sorted({*columns(model, 1), "user__password", "owner__password", "no_such"} - offered(model)):
-        for lookup, values in {"__gte": ("", "~"), "__regex": (".", "^(a+)+$"), "__isnull": ("0", "1"), "__exact": ("\0",)}.items():
+    for column in sorted(
+        {*columns(model, 1), "user__password", "owner__password", "no_such"} - offered(model)
+    ):
+        for lookup, values in {
+            "__gte": ("", "~"),
+            "__regex": (".", "^(a+)+$"),
+            "__isnull": ("0", "1"),
+            "__exact": ("\0",),
+        }.items():
             if f"{column}{lookup}" not in offered(model):
-                assert {answer(by, path, {f"{column}{lookup}": value})[:2] for value in values} == {refused}, column
+                assert {answer(by, path, {f"{column}{lookup}": value})[:2] for value in values} == {
+                    refused
+                }, column
 
 
 def test_a_hash_cannot_be_read_by_comparing_it(client, alice):
     client.force_login(User.objects.create_user("stan", PASSWORD, is_staff=True))
     path = path_of(User)
     for value in ("", "argon2", alice.password, "z"):
-        for name in ("password__gte", "password__startswith", "resets__token_digest__startswith", "sessions__refresh_jti__gte"):
-            assert answer(client, path, {"username": "alice", name: value}) == (302, f"{path}?e=1", b"")
+        for name in (
+            "password__gte",
+            "password__startswith",
+            "resets__token_digest__startswith",
+            "sessions__refresh_jti__gte",
+        ):
+            assert answer(client, path, {"username": "alice", name: value}) == (
+                302,
+                f"{path}?e=1",
+                b"",
+            )
     page = client.get(path, {"password__gte": "a"}, follow=True)
     assert "This list has no such filter or page. All of it is shown." in page.content.decode()
     assert page.redirect_chain[-1] == (path, 302)
 
 
-@pytest.mark.parametrize("parameter", ["_popup", "_to_field", "_facets", "_source_model", "all", "id", "pk", "no_such", "data__contains"])
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        "_popup",
+        "_to_field",
+        "_facets",
+        "_source_model",
+        "all",
+        "id",
+        "pk",
+        "no_such",
+        "data__contains",
+    ],
+)
 @pytest.mark.parametrize("model", [model for model in ADMINS if model is not SigningKey])
 def test_no_switch_of_djangos_own_is_open(client, olga, model, parameter):
     client.force_login(olga)
@@ -115,7 +173,9 @@ def test_odd_values_of_what_is_offered_break_nothing(client, rows, olga, model, 
     for name in sorted(known | {"o", "p", "q"}):
         got = client.get(path_of(model), {name: [value, value]})
         assert got.status_code in (200, 302), name
-    assert client.get(f"{path_of(model)}?{'&'.join(f'{name}=%ff%00' for name in sorted(known))}").status_code in (200, 302)
+    assert client.get(
+        f"{path_of(model)}?{'&'.join(f'{name}=%ff%00' for name in sorted(known))}"
+    ).status_code in (200, 302)
 
 
 @pytest.mark.parametrize("model", ADMINS)
@@ -129,7 +189,8 @@ def test_every_list_has_the_one_base_and_filters_that_read_their_values(model):
 def test_rows_are_named_by_their_key_alone(client, olga, alice, page, to_field):
     client.force_login(olga)
     answers = {
-        client.get(path_of(User, page, value), {"_to_field": to_field}).status_code for value in (alice.pk, alice.uuid, 10**30, "%00")
+        client.get(path_of(User, page, value), {"_to_field": to_field}).status_code
+        for value in (alice.pk, alice.uuid, 10**30, "%00")
     }
     assert 200 not in answers or page == "history"
     assert answers <= {302, 400, 403, 404}
@@ -140,17 +201,28 @@ def test_a_key_that_cannot_be_is_nobodys(client, olga, model):
     client.force_login(olga)
     for key in ("%00", "9" * 40, "x" * 500, "ſ", "_00"):
         for page in ("change", "history"):
-            assert client.get(path_of(model, page, "KEY").replace("KEY", key)).status_code in (302, 404)
+            assert client.get(path_of(model, page, "KEY").replace("KEY", key)).status_code in (
+                302,
+                404,
+            )
 
 
 def test_nothing_completes_what_is_typed(client, olga, alice):
     client.force_login(User.objects.create_user("stan", PASSWORD, is_staff=True))
     for model, field in ((Session, "user"), (APIKey, "owner")):
-        asked = {"app_label": model._meta.app_label, "model_name": model._meta.model_name, "field_name": field, "term": "alice"}
+        asked = {
+            "app_label": model._meta.app_label,
+            "model_name": model._meta.model_name,
+            "field_name": field,
+            "term": "alice",
+        }
         assert client.get(reverse("admin:autocomplete"), asked).status_code in (403, 404)
 
 
 def test_a_list_that_cannot_be_filtered_so_is_not_exported(client, olga):
     client.force_login(olga)
     path = f"{reverse('admin:accounts_user_export')}?password__gte=a"
-    assert client.post(path, {"form": "csv", "reason": "ticket 7", "password": PASSWORD}).status_code == 404
+    assert (
+        client.post(path, {"form": "csv", "reason": "ticket 7", "password": PASSWORD}).status_code
+        == 404
+    )

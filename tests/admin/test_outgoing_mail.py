@@ -23,7 +23,11 @@ def given_up(alice):
     """A mail that the mail server has refused for a day."""
     outbox.put(outbox.Kind.RESET, typed="alice")
     mail = OutgoingMail.objects.get()
-    mail.user, mail.error, mail.give_up_at = alice, "451 try again later", now() - timedelta(hours=1)
+    mail.user, mail.error, mail.give_up_at = (
+        alice,
+        "451 try again later",
+        now() - timedelta(hours=1),
+    )
     mail.close(OutgoingMail.Fate.FAILED)
     return mail
 
@@ -46,7 +50,10 @@ def test_the_list_shows_the_mail_servers_words(desk, given_up):
         assert shown in page
 
 
-@pytest.mark.parametrize(("filters", "rows"), [("fate__exact=failed", 1), ("fate__exact=sent", 0), ("kind__exact=reset", 1)])
+@pytest.mark.parametrize(
+    ("filters", "rows"),
+    [("fate__exact=failed", 1), ("fate__exact=sent", 0), ("kind__exact=reset", 1)],
+)
 def test_filters(desk, given_up, filters, rows):
     assert desk.get(f"{LIST}?{filters}").context["cl"].result_count == rows
 
@@ -55,7 +62,10 @@ def test_what_was_given_up_is_sent_again(desk, alice, olga, given_up):
     answer = send_again(desk, given_up)
     given_up.refresh_from_db()
     assert answer["Location"] == LIST
-    assert "Will be sent again: Reset link and code, to alice@example.com." in desk.get(LIST).content.decode()
+    assert (
+        "Will be sent again: Reset link and code, to alice@example.com."
+        in desk.get(LIST).content.decode()
+    )
     event = AuditEvent.objects.get(kind="mail_sent_again")
     assert (event.user, event.actor, told(event)) == (alice, olga, f"mail {given_up.pk}, reset")
     assert (given_up.fate, given_up.closed_at, given_up.tries) == ("waiting", None, 0)
@@ -77,16 +87,23 @@ def test_a_mails_page_tells_its_story_and_sends_it_now(desk, alice, put_off, set
     page = desk.get(f"{LIST}{put_off.pk}/change/")
     story = " ".join(strip_tags(sentence) for sentence in page.context["story"])
     assert re.search(
-        r"^Asked for just now \(.* UTC\) for “alice”\. Tried once\. The last answer: 451 4\.7\.1 Greylisted, come back in", story
+        r"^Asked for just now \(.* UTC\) for “alice”\. Tried once\. The last answer: 451 4\.7\.1 Greylisted, come back in",
+        story,
     )
     assert "The next try is in a moment (" in story
     (button,) = page.context["buttons"]
-    assert (button.label, button.url in page.content.decode().replace("&amp;", "&")) == ("Send now", True)
+    assert (button.label, button.url in page.content.decode().replace("&amp;", "&")) == (
+        "Send now",
+        True,
+    )
     asked = desk.get(button.url)
     done = act(desk, "send_now", put_off, next=asked.context["next"], reason="")
     assert done["Location"] == f"{LIST}{put_off.pk}/change/"
     assert delivery.deliver_due() == 1
-    assert "The mail server took it for alice@example.com" in desk.get(done["Location"]).content.decode()
+    assert (
+        "The mail server took it for alice@example.com"
+        in desk.get(done["Location"]).content.decode()
+    )
 
 
 def test_a_mail_where_no_mail_server_is_set_is_a_file(desk, put_off, settings):
@@ -113,7 +130,9 @@ def test_a_mail_that_a_worker_is_sending_is_left_to_it(desk, put_off):
     assert desk.get(f"{LIST}{put_off.pk}/change/").context["buttons"] == []
 
 
-def test_an_old_reset_is_not_sent_again_and_a_fresh_one_is_offered(desk, alice, given_up, mailoutbox):
+def test_an_old_reset_is_not_sent_again_and_a_fresh_one_is_offered(
+    desk, alice, given_up, mailoutbox
+):
     OutgoingMail.objects.update(created_at=now() - timedelta(days=2))
     assert send_again(desk, given_up).context["title"] == "Nothing was done."
     page = desk.get(f"{LIST}{given_up.pk}/change/")
@@ -122,7 +141,10 @@ def test_an_old_reset_is_not_sent_again_and_a_fresh_one_is_offered(desk, alice, 
     assert delivery.deliver_due() == 1
     (mail,) = mailoutbox
     assert passwords.find_reset(token_in(mail)).user == alice
-    assert set(OutgoingMail.objects.values_list("fate", "error")) == {("failed", "451 try again later"), ("sent", "")}
+    assert set(OutgoingMail.objects.values_list("fate", "error")) == {
+        ("failed", "451 try again later"),
+        ("sent", ""),
+    }
 
 
 def test_two_old_resets_are_one_fresh_mail(desk, alice, given_up):
@@ -151,7 +173,10 @@ def test_stan_sends_no_mail_to_an_operator_again(client, olga, given_up):
 
 def test_rows_are_looked_at_and_nothing_else(desk, given_up):
     assert desk.get(f"{LIST}{given_up.pk}/change/").status_code == 200
-    assert desk.post(f"{LIST}{given_up.pk}/change/", {"recipient": "eve@example.com"}).status_code == 403
+    assert (
+        desk.post(f"{LIST}{given_up.pk}/change/", {"recipient": "eve@example.com"}).status_code
+        == 403
+    )
     assert desk.get(f"{LIST}add/").status_code == 403
     assert desk.post(f"{LIST}{given_up.pk}/delete/", {"post": "yes"}).status_code == 403
     given_up.refresh_from_db()

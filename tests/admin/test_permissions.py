@@ -35,12 +35,23 @@ TABLE = {
         "of an admin": {"list": ADMINS, "view": ADMINS, "add": ADMINS, "change": SUPERS},
         "of a super admin": {"list": ADMINS, "view": ADMINS, "add": ADMINS, "change": SUPERS},
     },
-    "accounts.session": {"of a user": {"list": ADMINS, "view": ADMINS}, "of an admin": {"list": ADMINS, "view": ADMINS}},
-    "accounts.outgoingmail": {"of a user": {"list": ADMINS, "view": ADMINS}, "of an admin": {"list": ADMINS, "view": ADMINS}},
+    "accounts.session": {
+        "of a user": {"list": ADMINS, "view": ADMINS},
+        "of an admin": {"list": ADMINS, "view": ADMINS},
+    },
+    "accounts.outgoingmail": {
+        "of a user": {"list": ADMINS, "view": ADMINS},
+        "of an admin": {"list": ADMINS, "view": ADMINS},
+    },
     "accounts.auditevent": {"of a user": {"list": ADMINS, "view": ADMINS}},
     "accounts.signingkey": {"": {"list": SUPERS, "view": SUPERS}},
-    "apikeys.apikey": {"of a user": {"list": ADMINS, "view": ADMINS}, "of an admin": {"list": ADMINS, "view": ADMINS}},
-    "apikeys.providercredential": {"": {"list": SUPERS, "view": SUPERS, "add": SUPERS, "change": SUPERS, "delete": SUPERS}},
+    "apikeys.apikey": {
+        "of a user": {"list": ADMINS, "view": ADMINS},
+        "of an admin": {"list": ADMINS, "view": ADMINS},
+    },
+    "apikeys.providercredential": {
+        "": {"list": SUPERS, "view": SUPERS, "add": SUPERS, "change": SUPERS, "delete": SUPERS}
+    },
 }
 
 # model → action of its list → who may do it to what belongs to a user, and to an admin.
@@ -60,7 +71,9 @@ ACTIONS = {
         "erase": (SUPERS, SUPERS),
     },
     "accounts.session": {"end_session": (ADMINS, SUPERS)},
-    "accounts.outgoingmail": dict.fromkeys(("send_again", "send_now", "send_fresh_reset"), (ADMINS, SUPERS)),
+    "accounts.outgoingmail": dict.fromkeys(
+        ("send_again", "send_now", "send_fresh_reset"), (ADMINS, SUPERS)
+    ),
     "accounts.auditevent": {},
     "accounts.signingkey": {},
     "apikeys.apikey": {"end_key": (ADMINS, SUPERS), "grant_introspect": (ADMINS, SUPERS)},
@@ -68,7 +81,13 @@ ACTIONS = {
 }
 
 VERBS = ("list", "view", "add", "change", "delete")
-CASES = [(model, whose, verb, by) for model, rows in TABLE.items() for whose in rows for verb in VERBS for by in PEOPLE]
+CASES = [
+    (model, whose, verb, by)
+    for model, rows in TABLE.items()
+    for whose in rows
+    for verb in VERBS
+    for by in PEOPLE
+]
 ACTS = [
     (model, name, whose, by)
     for model, actions in ACTIONS.items()
@@ -89,21 +108,30 @@ def by(request, client):
 
 def row(model, whose):
     """A row of this model that there is something to do to."""
-    flags = {"is_staff": whose in ("of an admin", "of a super admin"), "is_superuser": whose == "of a super admin"}
+    flags = {
+        "is_staff": whose in ("of an admin", "of a super admin"),
+        "is_superuser": whose == "of a super admin",
+    }
     owner = User.objects.create_user("alice", PASSWORD, email="alice@example.com", **flags)
     return {
         "accounts.user": lambda: owner,
         "accounts.session": lambda: session(owner),
         "accounts.outgoingmail": lambda: given_up_mail(owner),
         "accounts.auditevent": lambda: event(owner),
-        "accounts.signingkey": lambda: (keyring.reload(), session(owner), SigningKey.objects.first())[-1],
+        "accounts.signingkey": lambda: (
+            keyring.reload(),
+            session(owner),
+            SigningKey.objects.first(),
+        )[-1],
         "apikeys.apikey": lambda: APIKey.objects.issue(owner.pk)[0],
         "apikeys.providercredential": credential,
     }[model]()
 
 
 def session(owner):
-    return Session.objects.get(pk=sessions.open_session(bearer.contract, owner.username, PASSWORD).session_id)
+    return Session.objects.get(
+        pk=sessions.open_session(bearer.contract, owner.username, PASSWORD).session_id
+    )
 
 
 def given_up_mail(owner):
@@ -126,7 +154,10 @@ def send(client, found, verb):
     """What a browser sends to do this, with or without a page that offers it."""
     meta = found._meta
     name = {"list": "changelist", "view": "change"}.get(verb, verb)
-    path = reverse(f"admin:{meta.app_label}_{meta.model_name}_{name}", args=[] if verb in ("list", "add") else [found.pk])
+    path = reverse(
+        f"admin:{meta.app_label}_{meta.model_name}_{name}",
+        args=[] if verb in ("list", "add") else [found.pk],
+    )
     if verb in ("list", "view"):
         return client.get(path)
     sent = {
@@ -140,7 +171,15 @@ def send(client, found, verb):
     }
     if verb == "change":
         return client.post(path, sent | {"secret": "nvapi-another-of-sixteen"})
-    return client.post(path, sent | {"key_id": "AKIAIOSFODNN7EXAMPLE", "region": "eu-north-1", "secret": "one/of/forty/letters"})
+    return client.post(
+        path,
+        sent
+        | {
+            "key_id": "AKIAIOSFODNN7EXAMPLE",
+            "region": "eu-north-1",
+            "secret": "one/of/forty/letters",
+        },
+    )
 
 
 def stored():
@@ -161,7 +200,9 @@ def ready(name, found):
     if name == "unlock":
         lock(found.username)
     if name == "send_now":
-        OutgoingMail.objects.update(fate="waiting", closed_at=None, next_try_at=now() + timedelta(hours=1))
+        OutgoingMail.objects.update(
+            fate="waiting", closed_at=None, next_try_at=now() + timedelta(hours=1)
+        )
     if name == "send_fresh_reset":
         OutgoingMail.objects.update(created_at=now() - timedelta(days=2))
     found.refresh_from_db()
@@ -204,10 +245,19 @@ def test_every_action_by_everybody(request, by, model, name, whose):
     ready(name, found)
     before = stored()
     allowed = role in ACTIONS[model][name][whose == "of an admin"]
-    answer = act(by, name, found, role="user" if whose == "of an admin" else "admin", username="renamed", email="renamed@example.com")
+    answer = act(
+        by,
+        name,
+        found,
+        role="user" if whose == "of an admin" else "admin",
+        username="renamed",
+        email="renamed@example.com",
+    )
     if allowed:
         assert answer.status_code in (200, 302)
-        assert AuditEvent.objects.filter(actor__username="olga").exclude(kind="act_refused").exists()
+        assert (
+            AuditEvent.objects.filter(actor__username="olga").exclude(kind="act_refused").exists()
+        )
     else:
         assert answer.status_code == (403 if role in ADMINS else 302)
         assert [rows for rows in stored() if rows not in before] == []
@@ -249,7 +299,9 @@ def pages():
     """The names of all pages below a model's."""
     for resolver in admin.site.get_urls():
         for page in getattr(resolver, "url_patterns", ()):
-            if page.name and not (page.name.count("_") == 2 and page.name.rpartition("_")[2] in DJANGOS):
+            if page.name and not (
+                page.name.count("_") == 2 and page.name.rpartition("_")[2] in DJANGOS
+            ):
                 yield page.name
 
 
@@ -262,6 +314,10 @@ def test_every_page_is_in_the_table():
 def test_every_page_by_everybody(request, by, alice, name):
     role = request.node.callspec.params["by"]
     args, allowed = PAGES[name]
-    answer = by.get(reverse(f"admin:{name}", args=[alice.pk if arg == "alice" else arg for arg in args]))
-    refused = answer.status_code == 403 or answer.get("Location", "").startswith(reverse("admin:login"))
+    answer = by.get(
+        reverse(f"admin:{name}", args=[alice.pk if arg == "alice" else arg for arg in args])
+    )
+    refused = answer.status_code == 403 or answer.get("Location", "").startswith(
+        reverse("admin:login")
+    )
     assert refused == (role not in allowed)

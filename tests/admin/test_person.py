@@ -46,7 +46,10 @@ def path_of(user):
 def shown(client, user):
     """The panels, by name: a list of rows each, as texts."""
     panels = client.get(path_of(user)).context["panels"]
-    return {panel.panel.name: [[strip_tags(str(cell)) for _, cell in row.cells] for row in panel.rows] for panel in panels}
+    return {
+        panel.panel.name: [[strip_tags(str(cell)) for _, cell in row.cells] for row in panel.rows]
+        for panel in panels
+    }
 
 
 def states(client, user):
@@ -63,7 +66,9 @@ def test_at_the_top_stands_who_it_is(client, alice):
         "<dt>Last login</dt><dd>never</dd>",
     ):
         assert told in page
-    assert re.findall(r"<h1>(.*?)</h1>", client.get(path_of(User.objects.create_user("zoe"))).content.decode()) == ["zoe"]
+    assert re.findall(
+        r"<h1>(.*?)</h1>", client.get(path_of(User.objects.create_user("zoe"))).content.decode()
+    ) == ["zoe"]
 
 
 # Her state, in words
@@ -91,7 +96,9 @@ def test_an_account_that_must_change_its_password_and_is_locked(client, settings
     lock("alice")
     active, must_change, locked = states(client, alice)
     assert (active, must_change) == ("Active", "Must change password")
-    assert re.fullmatch(r"Locked, but for known networks, until \d\d:\d\d UTC because of 10 wrong guesses", locked)
+    assert re.fullmatch(
+        r"Locked, but for known networks, until \d\d:\d\d UTC because of 10 wrong guesses", locked
+    )
 
 
 def test_an_account_that_was_guessed_at_slowly(client, settings, alice):
@@ -128,7 +135,10 @@ def test_a_session_is_ended_from_her_page_and_leads_back_to_it(client, alice):
     link = acts.link("end_session", session)
     assert f'href="{link}">End session<' in page
     assert client.get(link).status_code == 200
-    client.post(link.partition("?")[0], {"ids": str(session.pk), "once": "1", "reason": "asked", "password": PASSWORD})
+    client.post(
+        link.partition("?")[0],
+        {"ids": str(session.pk), "once": "1", "reason": "asked", "password": PASSWORD},
+    )
     assert shown(client, alice)["sessions"] == []
 
 
@@ -136,7 +146,9 @@ def test_a_session_is_ended_from_her_page_and_leads_back_to_it(client, alice):
 
 
 def test_her_live_sessions_the_last_used_first(client, alice, bob):
-    open_session(alice, last_used_at=now() - timedelta(hours=2), contract="form", user_agent="curl/8.5.0")
+    open_session(
+        alice, last_used_at=now() - timedelta(hours=2), contract="form", user_agent="curl/8.5.0"
+    )
     open_session(alice)
     open_session(alice, revoked_at=now())
     open_session(alice, expires_at=now() - timedelta(days=1))
@@ -165,7 +177,9 @@ def test_her_mails_and_what_became_of_them(client, alice, bob):
     mail = OutgoingMail.objects.get()
     mail.error = "550 User unknown"
     mail.close(OutgoingMail.Fate.FAILED)
-    outbox.put(outbox.Kind.RESET, typed="Alice@example.com")  # of whom the worker has not found out yet who that is
+    outbox.put(
+        outbox.Kind.RESET, typed="Alice@example.com"
+    )  # of whom the worker has not found out yet who that is
     outbox.put(outbox.Kind.RESET, typed="bob", user=bob)
     assert shown(client, alice)["mails"] == [
         ["Reset link and code", "alice@example.com", "just now", "Waiting"],
@@ -175,14 +189,24 @@ def test_her_mails_and_what_became_of_them(client, alice, bob):
 
 
 def test_what_happened_in_sentences_also_to_her_name(client, olga, alice, bob):
-    with origin.entered(origin.Origin(request_id="0123456789abcdef", address="192.0.2.7", contract="form")):
+    with origin.entered(
+        origin.Origin(request_id="0123456789abcdef", address="192.0.2.7", contract="form")
+    ):
         audit.record(audit.Kind.LOGIN_FAILED, user=alice, reason="wrong_password")
-        audit.record(audit.Kind.THROTTLED, name="alice@example.com", reason="guesses_by_name", data={"limit": 10, "seconds": 300})
+        audit.record(
+            audit.Kind.THROTTLED,
+            name="alice@example.com",
+            reason="guesses_by_name",
+            data={"limit": 10, "seconds": 300},
+        )
     audit.record(audit.Kind.LOGIN, user=bob)
     operators.carry_out(operators.FORCE_CHANGE, operator=olga, person=alice, reason="phishing")
     forced, throttled, failed = shown(client, alice)["events"]
     assert forced[0] == "olga demanded a new password of alice: 0 sessions ended: phishing."
-    assert throttled[0] == "Throttled: more than 10 wrong guesses for “alice@example.com” in 5 minutes."
+    assert (
+        throttled[0]
+        == "Throttled: more than 10 wrong guesses for “alice@example.com” in 5 minutes."
+    )
     assert failed[1:] == ["just now", "form", "192.0.2.7", "0123456789abcdef"]
     assert "request/?id=0123456789abcdef" in client.get(path_of(alice)).content.decode()
 
@@ -195,7 +219,9 @@ def test_each_panel_leads_to_all_of_her_rows_and_no_others(client, alice, bob):
         audit.record(audit.Kind.LOGIN, user=person)
     for panel in client.get(path_of(alice)).context["panels"]:
         rows = list(client.get(panel.all).context["cl"].result_list)
-        assert [getattr(row, "owner" if panel.panel.name == "keys" else "user") for row in rows] == [alice]
+        assert [
+            getattr(row, "owner" if panel.panel.name == "keys" else "user") for row in rows
+        ] == [alice]
 
 
 def test_the_page_costs_the_same_however_many_rows_there_are(client, alice, olga):
@@ -210,7 +236,9 @@ def test_the_page_costs_the_same_however_many_rows_there_are(client, alice, olga
     def queries():
         with CaptureQueriesContext(connection) as sent:
             page = client.get(path_of(alice))
-        return len(sent), {panel.panel.name: (len(panel.rows), panel.more) for panel in page.context["panels"]}
+        return len(sent), {
+            panel.panel.name: (len(panel.rows), panel.more) for panel in page.context["panels"]
+        }
 
     client.get(path_of(alice))
     fill(1)
@@ -218,19 +246,30 @@ def test_the_page_costs_the_same_however_many_rows_there_are(client, alice, olga
     fill(24)
     after, rows = queries()
     assert before == after <= 14
-    assert rows == {"sessions": (10, True), "keys": (10, True), "mails": (10, True), "events": (20, True)}
+    assert rows == {
+        "sessions": (10, True),
+        "keys": (10, True),
+        "mails": (10, True),
+        "events": (20, True),
+    }
 
 
 # The form
 
 
 def test_saving_the_profile_stays_on_the_page(client, alice):
-    answer = client.post(path_of(alice), {"username": "alice", "email": "alice@example.com", "name": "Alice P. Liddell"}, follow=True)
+    answer = client.post(
+        path_of(alice),
+        {"username": "alice", "email": "alice@example.com", "name": "Alice P. Liddell"},
+        follow=True,
+    )
     assert answer.redirect_chain == [(path_of(alice), 302)]
     assert "<h1>Alice P. Liddell</h1>" in answer.content.decode()
 
 
 def test_what_cannot_be_saved_comes_first_and_under_the_name_that_still_holds(client, alice, bob):
-    page = client.post(path_of(alice), {"username": "bob", "name": "Somebody else" * 20}).content.decode()
+    page = client.post(
+        path_of(alice), {"username": "bob", "name": "Somebody else" * 20}
+    ).content.decode()
     assert "<h1>Alice Liddell</h1>" in page
     assert page.index("at most 200 characters") < page.index('id="sessions"')

@@ -15,9 +15,19 @@ from tests.trail import told
 
 pytestmark = pytest.mark.usefixtures("db")
 LIST, ADD = (reverse(f"admin:apikeys_providercredential_{name}") for name in ("changelist", "add"))
-AWS, DELETE = (reverse(f"admin:apikeys_providercredential_{name}", args=["aws"]) for name in ("change", "delete"))
-HISTORY, INDEX = reverse("admin:apikeys_providercredential_history", args=["aws"]), reverse("admin:index")
-KEY_ID, SECRET, ANOTHER = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "another/secret/of/forty/letters/or/more1"
+AWS, DELETE = (
+    reverse(f"admin:apikeys_providercredential_{name}", args=["aws"])
+    for name in ("change", "delete")
+)
+HISTORY, INDEX = (
+    reverse("admin:apikeys_providercredential_history", args=["aws"]),
+    reverse("admin:index"),
+)
+KEY_ID, SECRET, ANOTHER = (
+    "AKIAIOSFODNN7EXAMPLE",
+    "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    "another/secret/of/forty/letters/or/more1",
+)
 SURE = {"reason": "the yearly one", "password": PASSWORD}
 FILLED = {"provider": "aws", "key_id": KEY_ID, "region": "eu-north-1", "secret": SECRET, **SURE}
 
@@ -52,14 +62,24 @@ def test_nvidia_has_nothing_but_a_secret(as_olga):
 
 def test_olga_changes_the_region_and_leaves_the_secret(as_olga, olga, stored):
     before = aws().sealed
-    assert as_olga.post(AWS, {"key_id": KEY_ID, "region": "us-east-1", "secret": "", **SURE}).status_code == 302
+    assert (
+        as_olga.post(
+            AWS, {"key_id": KEY_ID, "region": "us-east-1", "secret": "", **SURE}
+        ).status_code
+        == 302
+    )
     assert (aws().region, aws().sealed) == ("us-east-1", before)
     event = change()
     assert (event.actor, told(event)) == (olga, f"{KEY_ID}, us-east-1, same secret: the yearly one")
 
 
 def test_olga_replaces_the_secret(as_olga, stored):
-    assert as_olga.post(AWS, {"key_id": "AKIA" + "X" * 12, "region": "eu-north-1", "secret": ANOTHER, **SURE}).status_code == 302
+    assert (
+        as_olga.post(
+            AWS, {"key_id": "AKIA" + "X" * 12, "region": "eu-north-1", "secret": ANOTHER, **SURE}
+        ).status_code
+        == 302
+    )
     assert (aws().key_id, aws().open()) == ("AKIA" + "X" * 12, ANOTHER)
 
 
@@ -90,8 +110,12 @@ def test_what_no_provider_gives_out_is_refused_with_a_reason(as_olga, changes, f
 
 
 def test_a_new_key_id_needs_its_own_secret(as_olga, stored):
-    answer = as_olga.post(AWS, {"key_id": "AKIA" + "X" * 12, "region": "eu-north-1", "secret": "", **SURE})
-    assert answer.context["adminform"].form.errors == {"secret": ["New credentials need their secret."]}
+    answer = as_olga.post(
+        AWS, {"key_id": "AKIA" + "X" * 12, "region": "eu-north-1", "secret": "", **SURE}
+    )
+    assert answer.context["adminform"].form.errors == {
+        "secret": ["New credentials need their secret."]
+    }
     assert aws().key_id == KEY_ID
 
 
@@ -105,7 +129,12 @@ def test_olga_deletes_credentials(as_olga, olga, stored):
     assert as_olga.post(DELETE, SURE).status_code == 302
     assert not ProviderCredential.objects.exists()
     event = change()
-    assert (event.kind, event.name, event.actor, told(event)) == ("credentials_deleted", "aws", olga, "the yearly one")
+    assert (event.kind, event.name, event.actor, told(event)) == (
+        "credentials_deleted",
+        "aws",
+        olga,
+        "the yearly one",
+    )
     assert as_olga.post(DELETE, SURE).status_code == 302
 
 
@@ -114,7 +143,9 @@ def test_many_cannot_be_deleted_at_once(as_olga, stored):
     assert aws()
 
 
-@pytest.mark.parametrize("wrong", [{"reason": ""}, {"reason": " "}, {"password": ""}, {"password": "wrong"}])
+@pytest.mark.parametrize(
+    "wrong", [{"reason": ""}, {"reason": " "}, {"password": ""}, {"password": "wrong"}]
+)
 def test_without_a_reason_or_the_password_nothing_happens(as_olga, stored, wrong):
     before = ProviderCredential.objects.values().get()
     answer = as_olga.post(AWS, FILLED | {"secret": ANOTHER} | wrong)
@@ -126,7 +157,10 @@ def test_without_a_reason_or_the_password_nothing_happens(as_olga, stored, wrong
 def test_a_wrong_password_here_counts_like_everywhere(as_olga, stored):
     for _ in range(10):
         as_olga.post(AWS, FILLED | {"secret": ANOTHER, "password": "wrong"})
-    assert "Too many wrong passwords" in as_olga.post(AWS, FILLED | {"secret": ANOTHER}).content.decode()
+    assert (
+        "Too many wrong passwords"
+        in as_olga.post(AWS, FILLED | {"secret": ANOTHER}).content.decode()
+    )
     assert aws().open() == SECRET
 
 
@@ -151,7 +185,9 @@ def test_olga_sees_it_masked_and_that_look_is_on_record(as_olga, olga, stored):
     assert (event.user, told(event), event.contract) == (olga, "aws", "admin")
 
 
-def test_a_secret_that_cannot_be_decrypted_is_said_to_be_so_and_can_be_stored_again(as_olga, stored):
+def test_a_secret_that_cannot_be_decrypted_is_said_to_be_so_and_can_be_stored_again(
+    as_olga, stored
+):
     ProviderCredential.objects.update(sealed="gAAAA")
     assert "cannot be decrypted" in as_olga.get(AWS).content.decode()
     assert AuditEvent.objects.filter(kind="credentials_refused").count() == 1
@@ -176,16 +212,34 @@ def test_no_page_no_history_and_no_log_holds_the_secret(as_olga, caplog, capfd):
     ]
     assert {answer.status_code for answer in answers} == {200}
     entries = list(LogEntry.objects.order_by("pk").values_list("object_repr", "change_message"))
-    assert entries == [("AWS credentials", '[{"added": {}}]'), ("AWS credentials", '[{"changed": {"fields": ["secret"]}}]')]
-    told = "".join(answer.content.decode() for answer in answers) + str(entries) + caplog.text + "".join(capfd.readouterr())
+    assert entries == [
+        ("AWS credentials", '[{"added": {}}]'),
+        ("AWS credentials", '[{"changed": {"fields": ["secret"]}}]'),
+    ]
+    told = (
+        "".join(answer.content.decode() for answer in answers)
+        + str(entries)
+        + caplog.text
+        + "".join(capfd.readouterr())
+    )
     sealed = aws().sealed
     assert [secret for secret in (SECRET, ANOTHER, sealed, SECRET[4:-4]) if secret in told] == []
 
 
 def test_stan_has_no_business_here(as_stan, stored):
-    assert [as_stan.get(path).status_code for path in (LIST, ADD, AWS, HISTORY, DELETE)] == [403] * 5
-    assert [as_stan.post(path, {**FILLED, "secret": ANOTHER, "post": "yes"}).status_code for path in (ADD, AWS, DELETE)] == [403] * 3
-    assert as_stan.post(LIST, {"action": "delete_selected", "_selected_action": ["aws"], "post": "yes"}).status_code == 403
+    assert [as_stan.get(path).status_code for path in (LIST, ADD, AWS, HISTORY, DELETE)] == [
+        403
+    ] * 5
+    assert [
+        as_stan.post(path, {**FILLED, "secret": ANOTHER, "post": "yes"}).status_code
+        for path in (ADD, AWS, DELETE)
+    ] == [403] * 3
+    assert (
+        as_stan.post(
+            LIST, {"action": "delete_selected", "_selected_action": ["aws"], "post": "yes"}
+        ).status_code
+        == 403
+    )
     assert aws().open() == SECRET
     assert "credentials" not in as_stan.get(INDEX).content.decode()
 

@@ -20,7 +20,9 @@ BOTH = ["profile", "introspect"]
 @pytest.fixture
 def token(caller, stan):
     """Stan's own session, which a change of role does not end."""
-    return caller.json("/api/auth/login", {"username": "stan", "password": PASSWORD}).json()["token"]
+    return caller.json("/api/auth/login", {"username": "stan", "password": PASSWORD}).json()[
+        "token"
+    ]
 
 
 @pytest.fixture
@@ -52,7 +54,9 @@ def demoted_in_the_database(person):
     User.objects.filter(pk=person.pk).update(is_staff=False, is_superuser=False)
 
 
-def test_a_key_of_a_demoted_operator_introspects_no_longer(as_olga, stan, make, introspects, caller):
+def test_a_key_of_a_demoted_operator_introspects_no_longer(
+    as_olga, stan, make, introspects, caller
+):
     key, secret = make()
     assert introspects(secret)
     demote(as_olga, stan)
@@ -62,7 +66,9 @@ def test_a_key_of_a_demoted_operator_introspects_no_longer(as_olga, stan, make, 
     event = AuditEvent.objects.get(kind="key_scope_lost")
     assert (event.user, event.name, event.data) == (stan, key.public_id, {"scope": "introspect"})
     assert told(event) == "introspect is for operators, and nobody granted it"
-    assert explanations.sentence(event).startswith(f"The API key {key.public_id} of stan lost a scope")
+    assert explanations.sentence(event).startswith(
+        f"The API key {key.public_id} of stan lost a scope"
+    )
 
 
 def test_a_key_that_could_do_nothing_else_ends(as_olga, stan, make, caller):
@@ -70,10 +76,15 @@ def test_a_key_that_could_do_nothing_else_ends(as_olga, stan, make, caller):
     demote(as_olga, stan)
     assert caller.json("/introspect", {"token": "x"}, secret).status_code == 401
     assert APIKey.objects.get(pk=key.pk).ended_why == "owner_no_operator"
-    assert AuditEvent.objects.get(kind="key_scope_lost").data == {"scope": "introspect", "ended": True}
+    assert AuditEvent.objects.get(kind="key_scope_lost").data == {
+        "scope": "introspect",
+        "ended": True,
+    }
 
 
-def test_what_an_operator_granted_outlives_the_role_and_so_do_successors(as_olga, stan, make, rotate, introspects):
+def test_what_an_operator_granted_outlives_the_role_and_so_do_successors(
+    as_olga, stan, make, rotate, introspects
+):
     (plain, _), (own, _) = made = make(["profile"]), make()
     assert act(as_olga, "grant_introspect", plain, own).status_code == 200
     demote(as_olga, stan)
@@ -91,7 +102,9 @@ def test_from_admin_to_super_admin_nothing_is_lost(as_olga, stan, make, introspe
     assert introspects(secret)
 
 
-def test_a_demotion_in_the_database_is_caught_at_use_and_at_rotation(stan, make, rotate, introspects, caller):
+def test_a_demotion_in_the_database_is_caught_at_use_and_at_rotation(
+    stan, make, rotate, introspects, caller
+):
     (key, secret), (alone, _) = make(), make(["introspect"])
     demoted_in_the_database(stan)
     assert not introspects(secret)

@@ -16,7 +16,9 @@ from authsvc.contracts import bearer
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
-LIST, LOGIN, LOGOUT, INDEX = (reverse(f"admin:{name}") for name in ("accounts_user_changelist", "login", "logout", "index"))
+LIST, LOGIN, LOGOUT, INDEX = (
+    reverse(f"admin:{name}") for name in ("accounts_user_changelist", "login", "logout", "index")
+)
 
 
 @pytest.fixture
@@ -41,7 +43,13 @@ def wait(client, **length):
     """As if everything in this browser's session had happened so long ago."""
     ago = int(timedelta(**length).total_seconds())
     session = client.session
-    session.update({key: session[key] - ago for key in ("entered_at", "seen_at", "password_given_at") if key in session})
+    session.update(
+        {
+            key: session[key] - ago
+            for key in ("entered_at", "seen_at", "password_given_at")
+            if key in session
+        }
+    )
     session.save()
 
 
@@ -55,20 +63,27 @@ def test_olga_signs_in(client, olga):
     assert signed_in(client)
 
 
-@pytest.mark.parametrize(("username", "password"), [("olga", "wrong"), ("nobody", PASSWORD), ("gone", PASSWORD)])
+@pytest.mark.parametrize(
+    ("username", "password"), [("olga", "wrong"), ("nobody", PASSWORD), ("gone", PASSWORD)]
+)
 def test_a_wrong_sign_in_says_the_same_of_everybody(client, olga, username, password):
     User.objects.create_superuser("gone", PASSWORD, is_active=False)
     answer = sign_in(client, username, password)
     said = re.search(r'class="errornote">\s*(.*?)\s*</p>', answer.content.decode(), re.DOTALL)
     assert said
-    assert said.group(1).startswith("Wrong user name or password, or the account may not work here.")
+    assert said.group(1).startswith(
+        "Wrong user name or password, or the account may not work here."
+    )
     assert not signed_in(client)
 
 
 def test_whoever_must_change_the_password_is_not_let_in(client, olga):
     User.objects.update(must_change_password=True)
     answer = sign_in(client)
-    assert (answer.status_code, "Password change required" in answer.content.decode()) == (200, True)
+    assert (answer.status_code, "Password change required" in answer.content.decode()) == (
+        200,
+        True,
+    )
     assert not signed_in(client)
 
 
@@ -78,7 +93,9 @@ def test_failures_here_and_at_the_api_share_one_budget(client, caller, olga):
         caller.json("/v1/login", {"username": "olga", "password": "wrong"})
     assert caller.json("/v1/login", {"username": "olga", "password": PASSWORD}).status_code == 429
     answer = sign_in(client, "Olga")
-    assert re.search(r"Too many login attempts\. Please try again in [1-5] min\.", answer.content.decode())
+    assert re.search(
+        r"Too many login attempts\. Please try again in [1-5] min\.", answer.content.decode()
+    )
     assert not signed_in(client)
 
 
@@ -94,19 +111,38 @@ def test_a_sign_in_is_on_record_and_so_are_a_refusal_and_the_way_out(client, olg
     sign_in(client)
     client.post(LOGOUT)
     failed, succeeded, left = AuditEvent.objects.order_by("pk")
-    assert (failed.kind, failed.user, failed.reason) == (AuditEvent.Kind.LOGIN_FAILED, olga, "wrong_password")
-    assert (succeeded.kind, succeeded.user, succeeded.address) == (AuditEvent.Kind.LOGIN, olga, "127.0.0.1")
-    assert (left.kind, left.user, left.reason) == (AuditEvent.Kind.LOGOUT, olga, "signed_out_of_admin")
+    assert (failed.kind, failed.user, failed.reason) == (
+        AuditEvent.Kind.LOGIN_FAILED,
+        olga,
+        "wrong_password",
+    )
+    assert (succeeded.kind, succeeded.user, succeeded.address) == (
+        AuditEvent.Kind.LOGIN,
+        olga,
+        "127.0.0.1",
+    )
+    assert (left.kind, left.user, left.reason) == (
+        AuditEvent.Kind.LOGOUT,
+        olga,
+        "signed_out_of_admin",
+    )
     assert {event.contract for event in (failed, succeeded, left)} == {"admin"}
     assert not signed_in(client)
 
 
-@pytest.mark.parametrize(("who", "reason"), [("alice", "not_an_operator"), ("olga", "password_change_required")])
+@pytest.mark.parametrize(
+    ("who", "reason"), [("alice", "not_an_operator"), ("olga", "password_change_required")]
+)
 def test_a_right_password_that_opens_nothing_here_is_on_record(client, alice, olga, who, reason):
     User.objects.filter(username="olga").update(must_change_password=True)
     sign_in(client, who)
     event = AuditEvent.objects.get()
-    assert (event.kind, event.name, event.reason, event.contract) == ("login_failed", who, reason, "admin")
+    assert (event.kind, event.name, event.reason, event.contract) == (
+        "login_failed",
+        who,
+        reason,
+        "admin",
+    )
 
 
 def test_an_upgraded_hash_ends_no_session_here_or_there(client, olga):
@@ -142,7 +178,12 @@ def test_olga_changes_her_own_password_and_stays(client, olga):
     token = log_in("olga").access
     sign_in(client)
     page = client.get(reverse("admin:password_change"))["Location"]
-    assert client.post(page, {"identifier": "olga", "current": PASSWORD, "password": "another good horse"}).status_code == 302
+    assert (
+        client.post(
+            page, {"identifier": "olga", "current": PASSWORD, "password": "another good horse"}
+        ).status_code
+        == 302
+    )
     assert signed_in(client)
     with pytest.raises(InvalidToken):
         sessions.identify(token)
@@ -177,7 +218,10 @@ def test_whoever_idles_is_signed_out(client, olga):
     wait(client, minutes=31)
     answer = client.get(LIST, follow=True)
     assert answer.redirect_chain == [(f"{LOGIN}?next={LIST}", 302)]
-    assert "You were signed out of the admin: idle for too long. Please sign in again." in answer.content.decode()
+    assert (
+        "You were signed out of the admin: idle for too long. Please sign in again."
+        in answer.content.decode()
+    )
     assert not BrowserSession.objects.exists()
     assert AuditEvent.objects.get(kind="logout").reason == "admin_idle"
 
@@ -231,14 +275,20 @@ def test_the_row_is_written_once_a_minute(client, olga):
 # What ends it at once
 
 
-@pytest.mark.parametrize("name", ["deactivate", "temporary_password", "force_change", "end_sessions", "change_role"])
+@pytest.mark.parametrize(
+    "name", ["deactivate", "temporary_password", "force_change", "end_sessions", "change_role"]
+)
 def test_an_act_upon_an_operator_ends_the_session_here(client, olga, tina, name):
     sign_in(client)
-    act = getattr(operators, {"temporary_password": "GIVE_TEMPORARY_PASSWORD"}.get(name, name.upper()))
+    act = getattr(
+        operators, {"temporary_password": "GIVE_TEMPORARY_PASSWORD"}.get(name, name.upper())
+    )
     choices = {"role": "user"} if name == "change_role" else {}
     operators.carry_out(act, operator=tina, person=olga, reason="left", **choices)
     assert not signed_in(client)
-    User.objects.filter(pk=olga.pk).update(is_active=True, is_staff=True, is_superuser=True, must_change_password=False)
+    User.objects.filter(pk=olga.pk).update(
+        is_active=True, is_staff=True, is_superuser=True, must_change_password=False
+    )
     assert not signed_in(client)
 
 
@@ -272,7 +322,9 @@ def test_no_page_of_the_admin_leads_to_a_site_that_is_not_there(client, olga):
 
 
 @pytest.mark.parametrize(("path", "leads_back"), [("/admin/nothing/", True), ("/nothing/", False)])
-def test_an_address_that_leads_nowhere_leads_back_to_the_admin_from_below_it(client, olga, path, leads_back):
+def test_an_address_that_leads_nowhere_leads_back_to_the_admin_from_below_it(
+    client, olga, path, leads_back
+):
     client.force_login(olga)
     page = client.get(path, headers={"Accept": "text/html"})
     assert page.status_code == 404

@@ -36,7 +36,13 @@ def test_olga_sees_what_each_key_does(as_olga, olga, django_assert_num_queries):
     as_olga.get(LIST)
     with django_assert_num_queries(3):
         page = as_olga.get(LIST).content.decode()
-    for word in ("Signs every new token", "It will sign after the next rotation", "Signs nothing any more", "Retire now", "ES256"):
+    for word in (
+        "Signs every new token",
+        "It will sign after the next rotation",
+        "Signs nothing any more",
+        "Retire now",
+        "ES256",
+    ):
         assert word in page
     assert all(row.kid in page and row.private not in page for row in SigningKey.objects.all())
 
@@ -44,7 +50,10 @@ def test_olga_sees_what_each_key_does(as_olga, olga, django_assert_num_queries):
 def test_olga_rotates_and_nobody_is_logged_out(as_olga, olga, alices):
     current, following = key("current").kid, key("next").kid
     answer = as_olga.post(ROTATE, SURE, follow=True)
-    assert f"The key {following} signs from now on. Nobody has to log in again." in answer.content.decode()
+    assert (
+        f"The key {following} signs from now on. Nobody has to log in again."
+        in answer.content.decode()
+    )
     assert (key("current").kid, key("previous").kid) == (following, current)
     assert sessions.identify(alices.access).username == "alice"
     event = AuditEvent.objects.get(kind="signing_key_rotated")
@@ -82,7 +91,9 @@ def test_olga_retires_a_leaked_key_and_its_tokens_with_it(as_olga, olga, alices)
     leaked = key("current").kid
     as_olga.post(ROTATE, SURE)
     assert "Every token that" in as_olga.get(retire(leaked)).content.decode()
-    answer = as_olga.post(retire(leaked), {"reason": "found on a laptop"}, follow=True)  # the password was given just now
+    answer = as_olga.post(
+        retire(leaked), {"reason": "found on a laptop"}, follow=True
+    )  # the password was given just now
     assert f"The key {leaked} is retired" in answer.content.decode()
     with pytest.raises(InvalidToken):
         sessions.identify(alices.access)
@@ -93,13 +104,18 @@ def test_olga_retires_a_leaked_key_and_its_tokens_with_it(as_olga, olga, alices)
 @pytest.mark.parametrize("use", ["current", "next"])
 def test_the_key_that_signs_and_the_next_one_cannot_be_retired(as_olga, use):
     kid = key(use).kid
-    for answer in (as_olga.get(retire(kid), follow=True), as_olga.post(retire(kid), SURE, follow=True)):
+    for answer in (
+        as_olga.get(retire(kid), follow=True),
+        as_olga.post(retire(kid), SURE, follow=True),
+    ):
         assert "Nothing was done" in answer.content.decode()
     assert key(use).kid == kid
     assert not AuditEvent.objects.filter(kind="signing_key_retired").exists()
 
 
-@pytest.mark.parametrize("wrong", [{"reason": ""}, {"reason": "  "}, {"password": ""}, {"password": "wrong"}])
+@pytest.mark.parametrize(
+    "wrong", [{"reason": ""}, {"reason": "  "}, {"password": ""}, {"password": "wrong"}]
+)
 def test_without_a_reason_or_the_password_nothing_happens(as_olga, wrong):
     keyring.rotate()
     before = list(SigningKey.objects.order_by("pk").values())
@@ -133,7 +149,10 @@ def test_the_core_refuses_whoever_is_no_super_admin_any_more_and_puts_it_on_reco
     with pytest.raises(NotPermitted):
         custody.retire_signing_key(olga, kid, "because")
     assert key("current").kid == kid
-    assert [told(event) for event in AuditEvent.objects.filter(kind="act_refused", actor=olga).order_by("pk")] == [
+    assert [
+        told(event)
+        for event in AuditEvent.objects.filter(kind="act_refused", actor=olga).order_by("pk")
+    ] == [
         "rotate the signing keys",
         f"retire the signing key {kid}",
     ]
@@ -147,4 +166,8 @@ def test_the_core_wants_a_reason(olga):
 def test_a_rotation_on_the_machine_is_on_record_too():
     keyring.rotate()
     event = AuditEvent.objects.get()
-    assert (event.kind, event.actor, event.name) == ("signing_key_rotated", None, key("current").kid)
+    assert (event.kind, event.actor, event.name) == (
+        "signing_key_rotated",
+        None,
+        key("current").kid,
+    )

@@ -31,11 +31,32 @@ def a_day(alice, bob, olga):
     def at(minutes):
         return start + timedelta(minutes=minutes)
 
-    happened(Kind.LOGIN, user_id=alice.pk, name="alice", address="192.0.2.7", contract="bearer", at=at(0), request_id="first")
     happened(
-        Kind.LOGIN_FAILED, user_id=bob.pk, name="Bob@Example.com", address="192.0.2.8", contract="form", at=at(1), reason="wrong_password"
+        Kind.LOGIN,
+        user_id=alice.pk,
+        name="alice",
+        address="192.0.2.7",
+        contract="bearer",
+        at=at(0),
+        request_id="first",
     )
-    happened(Kind.LOGIN_FAILED, name="alcie", address="2001:db8::7", contract="form", at=at(2), reason="no_such_account")
+    happened(
+        Kind.LOGIN_FAILED,
+        user_id=bob.pk,
+        name="Bob@Example.com",
+        address="192.0.2.8",
+        contract="form",
+        at=at(1),
+        reason="wrong_password",
+    )
+    happened(
+        Kind.LOGIN_FAILED,
+        name="alcie",
+        address="2001:db8::7",
+        contract="form",
+        at=at(2),
+        reason="no_such_account",
+    )
     happened(
         Kind.THROTTLED,
         name="alice",
@@ -45,7 +66,16 @@ def a_day(alice, bob, olga):
         reason="guesses_by_name",
         data={"limit": 10, "seconds": 300},
     )
-    happened(Kind.DEACTIVATED, user_id=bob.pk, actor_id=olga.pk, name="bob", address="10.0.0.1", contract="admin", at=at(4), note="he left")
+    happened(
+        Kind.DEACTIVATED,
+        user_id=bob.pk,
+        actor_id=olga.pk,
+        name="bob",
+        address="10.0.0.1",
+        contract="admin",
+        at=at(4),
+        note="he left",
+    )
     return start
 
 
@@ -53,7 +83,11 @@ def found(client, **asked):
     """What the list shows, newest first, but for Stan's own sign-in."""
     answer = client.get(events_url(**asked))
     assert answer.status_code == 200
-    return [(event.kind, event.name) for event in answer.context["cl"].result_list if event.name != "stan"]
+    return [
+        (event.kind, event.name)
+        for event in answer.context["cl"].result_list
+        if event.name != "stan"
+    ]
 
 
 ALICE, BOB, ALCIE, THROTTLED, LEFT = (
@@ -124,7 +158,9 @@ def test_found_by_session(as_stan, caller, alice):
 def test_found_between_two_moments_however_they_are_written(as_stan, a_day):
     first, last = a_day + timedelta(minutes=1), a_day + timedelta(minutes=3)
     assert found(as_stan, at_from=first.isoformat(), at_to=last.isoformat()) == [ALCIE, BOB]
-    assert found(as_stan, at_from=f"{first:%Y-%m-%dT%H:%M:%S}", at_to=f"{last:%Y-%m-%dT%H:%M:%SZ}") == [ALCIE, BOB]
+    assert found(
+        as_stan, at_from=f"{first:%Y-%m-%dT%H:%M:%S}", at_to=f"{last:%Y-%m-%dT%H:%M:%SZ}"
+    ) == [ALCIE, BOB]
     answer = as_stan.get(f"{LIST}?at_from={first.isoformat()}")
     assert [event.name for event in answer.context["cl"].result_list if event.name != "stan"] == [
         "bob",
@@ -161,7 +197,12 @@ def test_what_cannot_be_shows_nothing_and_says_why(as_stan, a_day, asked, compla
 def test_pages_follow_each_other_without_a_gap(as_stan, alice):
     at = now()
     for number in range(120):
-        happened(Kind.LOGIN, user_id=alice.pk, name=f"login {number}", at=at - timedelta(minutes=number // 3))
+        happened(
+            Kind.LOGIN,
+            user_id=alice.pk,
+            name=f"login {number}",
+            at=at - timedelta(minutes=number // 3),
+        )
     address, seen = events_url(user=alice.pk), []
     while address:
         changelist = as_stan.get(address).context["cl"]
@@ -171,10 +212,14 @@ def test_pages_follow_each_other_without_a_gap(as_stan, alice):
     assert "user=" in changelist.newest
 
 
-def test_a_page_is_three_queries_however_much_happened(as_stan, alice, olga, django_assert_num_queries):
+def test_a_page_is_three_queries_however_much_happened(
+    as_stan, alice, olga, django_assert_num_queries
+):
     """Who asks, their session, and the events with their people. Nothing is counted."""
     for _ in range(70):
-        happened(Kind.UNLOCKED, user_id=alice.pk, actor_id=olga.pk, name="alice", address="192.0.2.7")
+        happened(
+            Kind.UNLOCKED, user_id=alice.pk, actor_id=olga.pk, name="alice", address="192.0.2.7"
+        )
     as_stan.get(LIST)
     with django_assert_num_queries(3) as captured:
         as_stan.get(events_url(user=alice.pk, kind="unlocked", within="7d"))
@@ -239,7 +284,12 @@ def test_stan_takes_along_what_he_filtered(as_stan, stan, a_day):
 def test_as_json_lines(as_stan, a_day, bob, olga):
     answer, text = exported(as_stan, "jsonl", user=bob.pk)
     first, second = map(json.loads, text.splitlines())
-    assert (first["kind"], first["user"], first["actor"], first["note"]) == ("deactivated", str(bob.uuid), "olga", "he left")
+    assert (first["kind"], first["user"], first["actor"], first["note"]) == (
+        "deactivated",
+        str(bob.uuid),
+        "olga",
+        "he left",
+    )
     assert (second["kind"], second["actor"], second["session"]) == ("login_failed", None, None)
     assert answer["Content-Type"] == "application/jsonl; charset=utf-8"
 
@@ -253,7 +303,10 @@ def test_an_export_is_on_the_trail_with_who_and_what(as_stan, stan, a_day, alice
 
 def test_an_export_takes_the_password_and_a_reason(as_stan, a_day):
     page = as_stan.get(f"{EXPORT}?kind=login")
-    assert ("kind=login" in page.content.decode(), "Your password" in page.content.decode()) == (True, True)
+    assert ("kind=login" in page.content.decode(), "Your password" in page.content.decode()) == (
+        True,
+        True,
+    )
     for lacks in ({"password": "wrong"}, {"password": ""}, {"reason": " "}, {"form": "xlsx"}):
         answer = as_stan.post(EXPORT, SENT | lacks)
         assert (answer.status_code, answer.streaming) == (422, False)
@@ -287,8 +340,14 @@ def test_no_name_is_a_formula_whatever_the_spreadsheet_splits_at(as_stan, typed)
     AuditEvent.objects.create(kind=Kind.LOGIN_FAILED, name=typed, reason="no_such_account")
     _, text = exported(as_stan, kind="login_failed")
     for separator in (",", ";", "\t"):
-        cells = [cell.lstrip(' "') for row in csv.reader(StringIO(text, newline=""), delimiter=separator) for cell in row]
-        assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "＝", "\t", "\r"))] == []
+        cells = [
+            cell.lstrip(' "')
+            for row in csv.reader(StringIO(text, newline=""), delimiter=separator)
+            for cell in row
+        ]
+        assert [
+            cell for cell in cells if cell.startswith(("=", "+", "-", "@", "＝", "\t", "\r"))
+        ] == []
     (row,) = csv.DictReader(StringIO(text, newline=""))
     assert unprotected(row["name"]) == typed
 
@@ -305,7 +364,9 @@ def test_many_events_are_read_in_batches_and_each_once(alice, django_assert_num_
         happened(Kind.LOGIN, user_id=alice.pk, name="alice", at=at - timedelta(minutes=number // 4))
     with django_assert_num_queries(4):
         read = list(trail.in_batches(trail.Selection(user=alice.pk).events(), size=10))
-    assert [event.pk for event in read] == list(trail.Selection(user=alice.pk).events().values_list("pk", flat=True))
+    assert [event.pk for event in read] == list(
+        trail.Selection(user=alice.pk).events().values_list("pk", flat=True)
+    )
     pieces = list(trail_export.as_jsonl(read * 20))
     assert len(pieces) == 3
 
@@ -314,7 +375,9 @@ def test_what_happens_during_an_export_is_not_in_it(as_stan, alice):
     happened(Kind.LOGIN, user_id=alice.pk, name="before")
     answer = as_stan.post(f"{EXPORT}?user={alice.pk}", SENT | {"form": "jsonl"})
     happened(Kind.LOGIN, user_id=alice.pk, name="during")
-    assert [json.loads(line)["name"] for line in b"".join(answer.streaming_content).splitlines()] == ["before"]
+    assert [
+        json.loads(line)["name"] for line in b"".join(answer.streaming_content).splitlines()
+    ] == ["before"]
 
 
 def test_an_export_takes_a_post_with_a_csrf_token(stan):

@@ -10,19 +10,27 @@ from tests.trail import happened
 
 SCREENS = pytest.mark.parametrize(
     ("name", "options"),
-    [("desk-light", {"viewport": DESK}), ("phone-dark", {"viewport": PHONE, "color_scheme": "dark"})],
+    [
+        ("desk-light", {"viewport": DESK}),
+        ("phone-dark", {"viewport": PHONE, "color_scheme": "dark"}),
+    ],
 )
 
 
 @SCREENS
 def test_a_complaint_is_explained_in_one_paste(enter, caller, alice, name, options):
-    answers = [caller.json("/v1/login", {"username": "alice", "password": "wrong"}) for _ in range(12)]
+    answers = [
+        caller.json("/v1/login", {"username": "alice", "password": "wrong"}) for _ in range(12)
+    ]
     browser = enter("/admin/accounts/auditevent/", **options)
     browser.look(f"trail-{name}")
     browser.page.fill("#id_request", f"X-Request-ID: {answers[-1]['X-Request-ID']}")
     browser.page.keyboard.press("Enter")
     browser.page.wait_for_selector("#why")
-    assert "Throttled: more than 10 wrong guesses for “alice” in 5 minutes. It ends at" in browser.page.inner_text(".trail-sentence")
+    assert (
+        "Throttled: more than 10 wrong guesses for “alice” in 5 minutes. It ends at"
+        in browser.page.inner_text(".trail-sentence")
+    )
     browser.look(f"complaint-{name}")
     browser.page.fill("#id_request", "0123456789abcdef")
     browser.page.keyboard.press("Enter")

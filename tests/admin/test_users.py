@@ -16,7 +16,13 @@ from tests.trail import told
 
 pytestmark = pytest.mark.usefixtures("db")
 LIST, ADD, INDEX, TRAIL = (
-    reverse(f"admin:{name}") for name in ("accounts_user_changelist", "accounts_user_add", "index", "accounts_auditevent_changelist")
+    reverse(f"admin:{name}")
+    for name in (
+        "accounts_user_changelist",
+        "accounts_user_add",
+        "index",
+        "accounts_auditevent_changelist",
+    )
 )
 
 
@@ -26,7 +32,10 @@ def page(user, name="change"):
 
 def fields(user, **changes):
     """What the change form sends for this account."""
-    usual = {name: getattr(user, name) or "" for name in ("username", "email", "name", "organization", "aws_region", "language")}
+    usual = {
+        name: getattr(user, name) or ""
+        for name in ("username", "email", "name", "organization", "aws_region", "language")
+    }
     return {name: value for name, value in (usual | changes).items() if value is not None}
 
 
@@ -50,23 +59,46 @@ def log_in(username="alice", password=PASSWORD):
 
 def test_olga_invites_somebody(as_olga, olga, caller, mailoutbox):
     browser = as_olga.__class__()
-    answer = as_olga.post(ADD, new("Carol ", "invite", email="Carol@Example.com", name="Carol Danvers"))
+    answer = as_olga.post(
+        ADD, new("Carol ", "invite", email="Carol@Example.com", name="Carol Danvers")
+    )
     carol = User.objects.get(username="carol")
     assert (answer.status_code, answer["Location"]) == (302, page(carol))
-    assert (carol.email, carol.role, carol.is_active, carol.has_usable_password()) == ("carol@example.com", "user", True, False)
+    assert (carol.email, carol.role, carol.is_active, carol.has_usable_password()) == (
+        "carol@example.com",
+        "user",
+        True,
+        False,
+    )
     delivery.deliver_due()
-    assert (mailoutbox[0].to, mailoutbox[0].subject) == (["carol@example.com"], "Your account at authsvc")
+    assert (mailoutbox[0].to, mailoutbox[0].subject) == (
+        ["carol@example.com"],
+        "Your account at authsvc",
+    )
     reset = browser.get(f"/reset/{token_in(mailoutbox[0])}", follow=True).content.decode()
     assert "<h1>Choose your password</h1>" in reset
     assert "Welcome! With it you sign in as <strong>carol</strong>." in reset
     browser.post("/reset", {"password": "three blue lamps"})
-    assert caller.json("/api/auth/login", {"username": "carol", "password": "three blue lamps"}).status_code == 200
+    assert (
+        caller.json(
+            "/api/auth/login", {"username": "carol", "password": "three blue lamps"}
+        ).status_code
+        == 200
+    )
     made, invited = AuditEvent.objects.filter(actor=olga).order_by("pk")
     assert (made.kind, made.user, told(made)) == ("account_changed", carol, "created")
-    assert (invited.kind, invited.user, told(invited), invited.contract) == ("invited", carol, "to carol@example.com", "admin")
+    assert (invited.kind, invited.user, told(invited), invited.contract) == (
+        "invited",
+        carol,
+        "to carol@example.com",
+        "admin",
+    )
 
 
-@pytest.mark.parametrize(("mail", "address", "complaint"), [(True, "", "needs an address"), (False, "c@example.com", "sends no mail")])
+@pytest.mark.parametrize(
+    ("mail", "address", "complaint"),
+    [(True, "", "needs an address"), (False, "c@example.com", "sends no mail")],
+)
 def test_who_cannot_be_invited_is_not_made_either(as_olga, settings, mail, address, complaint):
     settings.EMAILS_ENABLED = mail
     answer = as_olga.post(ADD, new("carol", "invite", email=address))
@@ -84,7 +116,12 @@ def test_olga_makes_an_account_with_a_temporary_password(as_olga, olga, caller):
     answer = as_olga.post(ADD, new("Carol ", email="Carol@Example.com", name="Carol Danvers"))
     carol, temporary = User.objects.get(username="carol"), shown(answer)
     assert (answer.status_code, "no-store" in answer["Cache-Control"]) == (200, True)
-    assert (carol.email, carol.role, carol.is_active, carol.must_change_password) == ("carol@example.com", "user", True, True)
+    assert (carol.email, carol.role, carol.is_active, carol.must_change_password) == (
+        "carol@example.com",
+        "user",
+        True,
+        True,
+    )
     answer = caller.json("/api/auth/login", {"username": "carol", "password": temporary})
     assert (answer.status_code, answer.json()["message"]) == (403, "Password change required")
     event = AuditEvent.objects.get(kind=AuditEvent.Kind.ACCOUNT_CHANGED)
@@ -153,7 +190,9 @@ def test_no_form_gives_a_role_or_takes_an_account_away(as_olga, alice, olga, who
 
 
 def test_a_name_that_was_taken_a_moment_ago(as_olga, alice, bob, monkeypatch):
-    monkeypatch.setattr(User, "validate_unique", lambda *args, **kwargs: None)  # who looked first, and was overtaken
+    monkeypatch.setattr(
+        User, "validate_unique", lambda *args, **kwargs: None
+    )  # who looked first, and was overtaken
     answer = as_olga.post(ADD, new("bob"), follow=True)
     assert "Somebody else took this name" in answer.content.decode()
     assert User.objects.filter(username="bob").count() == 1
@@ -194,8 +233,15 @@ def test_stan_makes_and_edits_accounts(as_stan, alice):
 
 def test_stan_makes_no_operators(as_stan, alice):
     assert as_stan.post(ADD, new(is_staff="on", is_superuser="on")).status_code == 200
-    assert as_stan.post(page(alice), fields(alice, is_staff="on", is_superuser="on", role="super_admin")).status_code == 302
-    assert set(User.objects.filter(username__in=["alice", "carol"]).values_list("is_staff", "is_superuser")) == {(False, False)}
+    assert (
+        as_stan.post(
+            page(alice), fields(alice, is_staff="on", is_superuser="on", role="super_admin")
+        ).status_code
+        == 302
+    )
+    assert set(
+        User.objects.filter(username__in=["alice", "carol"]).values_list("is_staff", "is_superuser")
+    ) == {(False, False)}
 
 
 @pytest.mark.parametrize("whom", ["olga", "tina", "stan"])
@@ -212,13 +258,25 @@ def test_stan_touches_no_operator_and_not_himself(as_stan, stan, olga, whom):
     choose(as_stan, "delete_selected", operator, post="yes")
     assert User.objects.values().get(pk=operator.pk) == before
     assert Session.objects.live().count() == 1
-    refused = AuditEvent.objects.filter(kind="act_refused", user=operator, actor=stan, reason="not_permitted").order_by("pk")
-    assert [event.data["act"] for event in refused] == ["edit", "deactivate", "end_sessions", "temporary_password", "change_role"]
+    refused = AuditEvent.objects.filter(
+        kind="act_refused", user=operator, actor=stan, reason="not_permitted"
+    ).order_by("pk")
+    assert [event.data["act"] for event in refused] == [
+        "edit",
+        "deactivate",
+        "end_sessions",
+        "temporary_password",
+        "change_role",
+    ]
 
 
 def test_stan_ends_no_session_of_an_operator(as_stan, olga, alice):
     grants = [log_in("olga"), log_in()]
-    act(as_stan, "end_session", *Session.objects.filter(pk__in=[grant.session_id for grant in grants]))
+    act(
+        as_stan,
+        "end_session",
+        *Session.objects.filter(pk__in=[grant.session_id for grant in grants]),
+    )
     assert Session.objects.live().get().user == olga
 
 
@@ -245,7 +303,9 @@ def test_a_user_has_no_business_here(client, alice):
 def test_what_is_only_looked_at_cannot_be_changed(as_olga, alice, model):
     log_in()
     key = apps.get_model("accounts", model)._default_manager.values_list("pk", flat=True)[0]
-    change, delete = (reverse(f"admin:accounts_{model}_{name}", args=[key]) for name in ("change", "delete"))
+    change, delete = (
+        reverse(f"admin:accounts_{model}_{name}", args=[key]) for name in ("change", "delete")
+    )
     assert as_olga.get(change).status_code == 200
     assert as_olga.post(change, {"name": "x", "use": "previous"}).status_code == 403
     assert as_olga.post(delete, {"post": "yes"}).status_code == 403

@@ -42,7 +42,9 @@ def notices(page):
 
 
 def chart(page, title, heading="Last 24 hours"):
-    pair = next((hours, days) for subject, hours, days in page.context["subjects"] if subject.title == title)
+    pair = next(
+        (hours, days) for subject, hours, days in page.context["subjects"] if subject.title == title
+    )
     return next(chart for chart in pair if chart.heading == heading)
 
 
@@ -51,30 +53,63 @@ def rows_behind(client, number):
     return client.get(number.url).context["cl"].queryset.count()
 
 
-def test_a_generated_password_is_to_be_changed_by_its_owner_or_by_another_super_admin(client, alice):
+def test_a_generated_password_is_to_be_changed_by_its_owner_or_by_another_super_admin(
+    client, alice
+):
     first = User.objects.create_superuser("admin", PASSWORD, password_generated=True)
-    other, stan = User.objects.create_superuser("tina", PASSWORD), User.objects.create_user("stan", PASSWORD, is_staff=True)
+    other, stan = (
+        User.objects.create_superuser("tina", PASSWORD),
+        User.objects.create_user("stan", PASSWORD, is_staff=True),
+    )
     seen = {}
     for person in (first, other, stan):
         client.force_login(person)
         seen[person] = client.get("/admin/").content.decode()
-    assert 'href="/change-password">Your password is still the one that was generated' in seen[first]
-    assert f'href="/admin/accounts/user/{first.pk}/change/">The password of admin is still the one' in seen[other]
+    assert (
+        'href="/change-password">Your password is still the one that was generated' in seen[first]
+    )
+    assert (
+        f'href="/admin/accounts/user/{first.pk}/change/">The password of admin is still the one'
+        in seen[other]
+    )
     assert "generated" not in seen[stan]
     client.force_login(first)
-    client.post("/change-password", {"identifier": "admin", "current": PASSWORD, "password": "four small green lamps"})
+    client.post(
+        "/change-password",
+        {"identifier": "admin", "current": PASSWORD, "password": "four small green lamps"},
+    )
     assert "generated" not in client.get("/admin/").content.decode()
 
 
 def test_a_month_is_shown_by_the_hour_and_by_the_day(desk, alice):
-    for at in (now() - 3 * HOUR, now() - 3 * HOUR, now() - timedelta(days=9), now() - timedelta(days=45)):
+    for at in (
+        now() - 3 * HOUR,
+        now() - 3 * HOUR,
+        now() - timedelta(days=9),
+        now() - timedelta(days=45),
+    ):
         month.event(Kind.LOGIN_FAILED, at, user=alice, reason="wrong_password", contract="form")
-    month.event(Kind.LOGIN_FAILED, now() - 4 * HOUR, name="nobody", reason="no_such_account", contract="form")
+    month.event(
+        Kind.LOGIN_FAILED,
+        now() - 4 * HOUR,
+        name="nobody",
+        reason="no_such_account",
+        contract="form",
+    )
     month.count()
     page = desk.get(PAGE)
-    hours, days = (chart(page, "Refused logins, by true reason", heading) for heading in ("Last 24 hours", "Last 30 days"))
-    assert [(label, number.count) for label, number in hours.legend] == [("wrong password", 2), ("no such account", 1)]
-    assert [(label, number.count) for label, number in days.legend] == [("wrong password", 3), ("no such account", 1)]
+    hours, days = (
+        chart(page, "Refused logins, by true reason", heading)
+        for heading in ("Last 24 hours", "Last 30 days")
+    )
+    assert [(label, number.count) for label, number in hours.legend] == [
+        ("wrong password", 2),
+        ("no such account", 1),
+    ]
+    assert [(label, number.count) for label, number in days.legend] == [
+        ("wrong password", 3),
+        ("no such account", 1),
+    ]
     assert sum(row.all.count for row in days.rows) == days.total.count == 4
     assert hours.rows[-4].hint.endswith(":00: 2 (wrong password 2)")
 
@@ -83,7 +118,14 @@ def test_a_month_is_shown_by_the_hour_and_by_the_day(desk, alice):
 @pytest.mark.parametrize("heading", ["Last 24 hours", "Last 30 days"])
 def test_every_number_of_a_chart_leads_to_its_rows(desk, alice, title, heading):
     month.fill(alice, scale=0.1)
-    month.event(Kind.THROTTLED, now() - HOUR, user=alice, reason="guesses_by_name", data={"limit": 10, "seconds": 300}, contract="form")
+    month.event(
+        Kind.THROTTLED,
+        now() - HOUR,
+        user=alice,
+        reason="guesses_by_name",
+        data={"limit": 10, "seconds": 300},
+        contract="form",
+    )
     month.event(Kind.REFRESH_REUSED, now() - 2 * HOUR, user=alice, reason="token_reused")
     month.event(Kind.LOGIN, now() - HOUR, user=alice, reason="signed_in_to_keys", contract="keys")
     month.mail(alice, fate="failed", at=now() - HOUR).save()
@@ -91,7 +133,9 @@ def test_every_number_of_a_chart_leads_to_its_rows(desk, alice, title, heading):
     shown = chart(desk.get(PAGE), title, heading)
     last = next(row for row in shown.newest_first if row.all.count)
     numbers = [shown.total, *(number for _, number in shown.legend), *last.numbers, last.all]
-    assert [rows_behind(desk, number) for number in numbers if number.count] == [number.count for number in numbers if number.count]
+    assert [rows_behind(desk, number) for number in numbers if number.count] == [
+        number.count for number in numbers if number.count
+    ]
 
 
 def test_the_rarest_of_many_reasons_are_one_number(desk):
@@ -99,7 +143,10 @@ def test_the_rarest_of_many_reasons_are_one_number(desk):
         for _ in range(number + 1):
             month.event(Kind.REFRESH_FAILED, now(), reason=f"reason {number}")
     legend = chart(desk.get(PAGE), "Refused refreshes, by true reason").legend
-    assert [(label, number.count) for label, number in legend] == [*((f"reason {n}", n + 1) for n in (8, 7, 6, 5, 4, 3)), ("Others", 6)]
+    assert [(label, number.count) for label, number in legend] == [
+        *((f"reason {n}", n + 1) for n in (8, 7, 6, 5, 4, 3)),
+        ("Others", 6),
+    ]
     assert legend[-1][1].url == ""
 
 
@@ -138,7 +185,9 @@ def test_failing_mail_is_shown_with_the_mail_servers_words(desk, alice):
 
 def test_a_mail_worker_that_does_not_run_is_noticed(desk, alice):
     month.mail(alice, fate="waiting", at=now() - timedelta(minutes=12), tries=0).save()
-    assert notices(desk.get(PAGE)) == ["A mail has been due for 12 minutes. Is the mail worker running (manage.py deliver_mail)?"]
+    assert notices(desk.get(PAGE)) == [
+        "A mail has been due for 12 minutes. Is the mail worker running (manage.py deliver_mail)?"
+    ]
 
 
 def test_a_mail_that_is_due_now_is_no_trouble(desk, alice):
@@ -146,7 +195,9 @@ def test_a_mail_that_is_due_now_is_no_trouble(desk, alice):
     assert notices(desk.get(PAGE)) == []
 
 
-@pytest.mark.parametrize(("refused", "logins", "noticed"), [(10, 0, True), (9, 0, False), (10, 1, False)])
+@pytest.mark.parametrize(
+    ("refused", "logins", "noticed"), [(10, 0, True), (9, 0, False), (10, 1, False)]
+)
 def test_it_is_noticed_when_nobody_can_log_in(alice, refused, logins, noticed):
     for _ in range(refused):
         month.event(Kind.LOGIN_FAILED, now(), user=alice, reason="wrong_password")
@@ -154,16 +205,32 @@ def test_it_is_noticed_when_nobody_can_log_in(alice, refused, logins, noticed):
         month.event(Kind.LOGIN, now(), user=alice)
     told = [notice.text for notice in watch.context(alice)["notices"]]
     since = month.hour_of(now()) - HOUR
-    assert told == ([f"Nobody has logged in since {since:%H:%M}, and 10 logins were refused."] if noticed else [])
+    assert told == (
+        [f"Nobody has logged in since {since:%H:%M}, and 10 logins were refused."]
+        if noticed
+        else []
+    )
 
 
 @pytest.mark.parametrize(
     ("kind", "notice"),
     [
-        (Kind.KEY_LEAKED, "An API key was reported as leaked, and ended: 1 time in the last 24 hours."),
-        (Kind.REFRESH_REUSED, "A spent refresh token was used again, and its session ended: 1 time in the last 24 hours."),
-        (Kind.LOG_CHANGED, "The audit log is not as it was sealed (manage.py verify_audit_log): found 1 time in the last 24 hours."),
-        (Kind.ACT_REFUSED, "An operator tried what their role does not allow: 1 time in the last 24 hours."),
+        (
+            Kind.KEY_LEAKED,
+            "An API key was reported as leaked, and ended: 1 time in the last 24 hours.",
+        ),
+        (
+            Kind.REFRESH_REUSED,
+            "A spent refresh token was used again, and its session ended: 1 time in the last 24 hours.",
+        ),
+        (
+            Kind.LOG_CHANGED,
+            "The audit log is not as it was sealed (manage.py verify_audit_log): found 1 time in the last 24 hours.",
+        ),
+        (
+            Kind.ACT_REFUSED,
+            "An operator tried what their role does not allow: 1 time in the last 24 hours.",
+        ),
     ],
 )
 def test_what_smells_of_an_attack_is_noticed_for_a_day(desk, alice, kind, notice):
@@ -177,7 +244,9 @@ def test_what_smells_of_an_attack_is_noticed_for_a_day(desk, alice, kind, notice
 
 def test_a_quiet_morning(desk):
     page = desk.get(PAGE)
-    assert "<p> 0 waiting, 0 of them after a failed try. </p>" in " ".join(page.content.decode().split())
+    assert "<p> 0 waiting, 0 of them after a failed try. </p>" in " ".join(
+        page.content.decode().split()
+    )
     assert "All is well. Nothing needs you now." in text(page)
     assert "No login was refused. Not in the last 30 days." in text(page)
     assert "No mail has failed." in text(page)
@@ -192,24 +261,32 @@ def test_counts_that_lag_behind_are_announced(desk, alice, monkeypatch):
 def test_sessions_that_nobody_counts_any_more_are_announced(desk, alice):
     statistics.tend()
     HourlyCount.objects.filter(kind="live_sessions").update(counted_at=now() - 5 * HOUR)
-    assert notices(desk.get(PAGE)) == ["Sessions and keys were last counted 5 hours ago. Is the mail worker running?"]
+    assert notices(desk.get(PAGE)) == [
+        "Sessions and keys were last counted 5 hours ago. Is the mail worker running?"
+    ]
 
 
 def test_events_that_nobody_seals_are_announced(desk, alice):
     month.event(Kind.LOGIN, now() - timedelta(minutes=3), user=alice)
     assert notices(desk.get(PAGE)) == []
     month.event(Kind.LOGIN, now() - timedelta(minutes=12), user=alice)
-    assert notices(desk.get(PAGE))[0].startswith("No event of the audit log has been sealed for 12 minutes, although there are some")
+    assert notices(desk.get(PAGE))[0].startswith(
+        "No event of the audit log has been sealed for 12 minutes, although there are some"
+    )
     seals.seal()
     assert notices(desk.get(PAGE)) == []
     month.event(Kind.LOGIN, now() - timedelta(minutes=12), user=alice)
-    assert notices(desk.get(PAGE)) == [], "what was written lately is sealed within the minute, whatever time it has"
+    assert notices(desk.get(PAGE)) == [], (
+        "what was written lately is sealed within the minute, whatever time it has"
+    )
 
 
 def test_a_signing_key_is_as_old_as_its_work(desk):
     keyring.current()
     SigningKey.objects.update(created_at=now() - timedelta(days=200))
-    assert notices(desk.get(PAGE)) == ["The same key has signed for 200 days; it is time to rotate it."]
+    assert notices(desk.get(PAGE)) == [
+        "The same key has signed for 200 days; it is time to rotate it."
+    ]
     month.event(Kind.SIGNING_KEY_ROTATED, now() - timedelta(days=12))
     seals.seal(None)
     page = desk.get(PAGE)
@@ -238,7 +315,9 @@ def test_what_was_typed_is_escaped(desk):
 def test_the_daily_jobs_are_one_click_away(desk):
     page = desk.get(PAGE)
     assert [label for label, _ in page.context["jobs"]][:2] == ["Find anyone", "Invite somebody"]
-    assert [desk.get(url).status_code for _, url in page.context["jobs"]] == [200] * len(page.context["jobs"])
+    assert [desk.get(url).status_code for _, url in page.context["jobs"]] == [200] * len(
+        page.context["jobs"]
+    )
 
 
 @pytest.mark.parametrize("scale", [0.05, 0.2])

@@ -18,7 +18,13 @@ def busy(alice):
     for contract, count in (("bearer", 9), ("camel", 5), ("form", 3)):
         for _ in range(count):
             month.session(alice, contract)
-    month.mail(alice, fate="waiting", at=now() + timedelta(minutes=3), error="421 4.7.0 Try again later", tries=3).save()
+    month.mail(
+        alice,
+        fate="waiting",
+        at=now() + timedelta(minutes=3),
+        error="421 4.7.0 Try again later",
+        tries=3,
+    ).save()
     month.event(Kind.KEY_LEAKED, now() - timedelta(hours=2), user=alice, contract="camel")
     month.count()
     statistics.tend()

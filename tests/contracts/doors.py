@@ -38,7 +38,15 @@ class Door:
         mount = {"challenge": "/v1", "envelope": "/api/auth"}.get(self.name, "/api/v1/auth")
         return f"{self.prefix}{mount}/{end}"
 
-    def log_in(self, caller: Caller, username: str = "alice", password: str = PASSWORD, *, end: str = "login", **more: str) -> Any:
+    def log_in(
+        self,
+        caller: Caller,
+        username: str = "alice",
+        password: str = PASSWORD,
+        *,
+        end: str = "login",
+        **more: str,
+    ) -> Any:
         fields = {"username": username, "password": password, **more}
         if self.name == "form":
             return caller.form(self.path(end), urlencode(fields))
@@ -69,7 +77,9 @@ class Door:
                 return caller.json(self.path(end or "refresh"), {"refreshToken": refresh})
             case "form":
                 return caller.json(self.path(end or "refresh"), {"token": refresh}, access)
-        return caller.json(self.path(end or "token-refresh"), {"username": "alice", "refresh_token": refresh})
+        return caller.json(
+            self.path(end or "token-refresh"), {"username": "alice", "refresh_token": refresh}
+        )
 
     def refusal(self, status: int, text: str) -> dict[str, Any]:
         """The body of a refusal, in this contract's shape."""

@@ -70,29 +70,52 @@ MOUNTS = {
     "/c/envelope/api/auth": "envelope",
 }
 # RFC 6749, 5.2 and 4.1.2.1
-OAUTH_CODES = {"invalid_request", "invalid_grant", "unsupported_grant_type", "temporarily_unavailable", "server_error"}
+OAUTH_CODES = {
+    "invalid_request",
+    "invalid_grant",
+    "unsupported_grant_type",
+    "temporarily_unavailable",
+    "server_error",
+}
 
 Shape = Callable[[dict[str, Any], int], bool]
 SHAPES: dict[str, Shape] = {
     "bearer": lambda body, status: body.keys() == {"detail"} and said(body["detail"]),
     "camel": lambda body, status: body.keys() == {"error"} and said(body["error"]),
     "form": lambda body, status: body.keys() == {"detail"} and said(body["detail"]),
-    "shared": lambda body, status: body.keys() == {"detail", "error"} and said(body["detail"]) and body["detail"] == body["error"],
-    "oauth": lambda body, status: (
-        body.keys() == {"error", "error_description"} and body["error"] in OAUTH_CODES and said(body["error_description"])
+    "shared": lambda body, status: (
+        body.keys() == {"detail", "error"}
+        and said(body["detail"])
+        and body["detail"] == body["error"]
     ),
-    "challenge": lambda body, status: body.keys() == {"message", "status"} and said(body["message"]) and body["status"] == status,
-    "envelope": lambda body, status: body.keys() == {"success", "message"} and body["success"] is False and said(body["message"]),
+    "oauth": lambda body, status: (
+        body.keys() == {"error", "error_description"}
+        and body["error"] in OAUTH_CODES
+        and said(body["error_description"])
+    ),
+    "challenge": lambda body, status: (
+        body.keys() == {"message", "status"} and said(body["message"]) and body["status"] == status
+    ),
+    "envelope": lambda body, status: (
+        body.keys() == {"success", "message"} and body["success"] is False and said(body["message"])
+    ),
 }
 
 
 def each(endpoints: list[Endpoint]) -> Any:
-    return pytest.mark.parametrize("door", endpoints, ids=lambda door: "-".join([door.path, *door.good]))
+    return pytest.mark.parametrize(
+        "door", endpoints, ids=lambda door: "-".join([door.path, *door.good])
+    )
 
 
 def said(text: Any) -> bool:
     """A sentence for a person, and no page or traceback."""
-    return isinstance(text, str) and 0 < len(text) < 300 and "<" not in text and "Traceback" not in text
+    return (
+        isinstance(text, str)
+        and 0 < len(text) < 300
+        and "<" not in text
+        and "Traceback" not in text
+    )
 
 
 def problem(answer: Any, shape: str) -> str:

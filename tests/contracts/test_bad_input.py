@@ -33,7 +33,10 @@ WRONG_TYPES: list[Any] = [
     "\udfff\ud800",
     "a" * 1_000_000,
 ]
-OPEN_LOGOUTS = {"/api/auth/logout", "/c/envelope/api/auth/logout"}  # whoever has no token is logged out already
+OPEN_LOGOUTS = {
+    "/api/auth/logout",
+    "/c/envelope/api/auth/logout",
+}  # whoever has no token is logged out already
 JSON_DOORS = [door for door in READING if door.json]
 FORM_DOORS = [door for door in READING if door.form]
 
@@ -41,13 +44,17 @@ FORM_DOORS = [door for door in READING if door.form]
 @pytest.fixture(autouse=True)
 def plenty(settings):
     """What is refused here is refused for what it is, and not because of how often."""
-    settings.LOGIN_RATE_PER_NAME = settings.LOGIN_RATE_PER_ADDRESS = settings.CHALLENGE_REFRESH_RATE = "1000000/5m"
+    settings.LOGIN_RATE_PER_NAME = settings.LOGIN_RATE_PER_ADDRESS = (
+        settings.CHALLENGE_REFRESH_RATE
+    ) = "1000000/5m"
     settings.LOGIN_RATE_PER_NAME_DAILY = "1000000/1d"
 
 
 @pytest.fixture
 def token(caller, alice) -> str:
-    return caller.multipart("/c/form/api/v1/auth/login", username="alice", password=PASSWORD).json()["access_token"]["token"]
+    return caller.multipart(
+        "/c/form/api/v1/auth/login", username="alice", password=PASSWORD
+    ).json()["access_token"]["token"]
 
 
 @pytest.fixture
@@ -105,7 +112,8 @@ def bad_json(good: dict[str, str]) -> dict[str, bytes]:
         "NaN": (field % "NaN").encode(),
         "Infinity": (field % "-Infinity").encode(),
         "duplicate key": text[:-1] + b", " + text[1:],
-        "duplicate key, escaped": text[:-1] + f', "\\u{ord(first[0]):04x}{first[1:]}": "x"}}'.encode(),
+        "duplicate key, escaped": text[:-1]
+        + f', "\\u{ord(first[0]):04x}{first[1:]}": "x"}}'.encode(),
         "duplicate key inside": text[:-1] + b', "more": {"a": 1, "a": 2}}',
     }
 
@@ -113,7 +121,10 @@ def bad_json(good: dict[str, str]) -> dict[str, bytes]:
 @each(READING)
 @pytest.mark.parametrize("content_type", ["application/json", URLENCODED])
 def test_bad_json(post, door, content_type):
-    answers = {name: problem(post(door.path, body, content_type), door.shape) for name, body in bad_json(door.good).items()}
+    answers = {
+        name: problem(post(door.path, body, content_type), door.shape)
+        for name, body in bad_json(door.good).items()
+    }
     assert {name: wrong for name, wrong in answers.items() if wrong} == {}
 
 
@@ -130,7 +141,9 @@ def test_a_byte_order_mark_is_ignored(post, door, content_type):
 @pytest.mark.parametrize("content_type", ["application/json", URLENCODED])
 def test_fields_of_wrong_types(post, door, content_type):
     answers = {
-        f"{field}={value!r:.30}": problem(post(door.path, raw(door.good | {field: value}), content_type), door.shape)
+        f"{field}={value!r:.30}": problem(
+            post(door.path, raw(door.good | {field: value}), content_type), door.shape
+        )
         for field in door.good
         for value in WRONG_TYPES
     }
@@ -140,7 +153,10 @@ def test_fields_of_wrong_types(post, door, content_type):
 @each(READING)
 def test_missing_fields(post, door):
     """Also for a form, for what is JSON and labelled as one, and for other fields than the documented."""
-    bodies = [raw({name: value for name, value in door.good.items() if name != field}) for field in door.good]
+    bodies = [
+        raw({name: value for name, value in door.good.items() if name != field})
+        for field in door.good
+    ]
     answers = [
         problem(post(door.path, body, kind), door.shape)
         for body in [*bodies, b"{}", b'{"a": 1}', b"a=1", b""]
@@ -166,7 +182,13 @@ def test_a_token_with_a_genuine_beginning_and_surrogates_behind_it(post, token, 
         f".{payload}.{signature}.x",
     ]
     bodies = [
-        raw({**dict.fromkeys(door.good, header + tail), **({"username": "alice"} if "username" in door.good else {})}) for tail in tails
+        raw(
+            {
+                **dict.fromkeys(door.good, header + tail),
+                **({"username": "alice"} if "username" in door.good else {}),
+            }
+        )
+        for tail in tails
     ]
     assert [wrong for body in bodies if (wrong := problem(post(door.path, body), door.shape))] == []
 
@@ -175,7 +197,10 @@ def test_two_equal_deep_values_in_the_keys_that_name_a_contract(post):
     """They are compared, which goes as deep as they do."""
     for depth in range(0, 1200, 60):
         deep = "[" * depth + "]" * depth or "0"
-        assert not problem(post("/api/v1/auth/refresh", f'{{"token": {deep}, "refresh_token": {deep}}}'.encode()), "shared")
+        assert not problem(
+            post("/api/v1/auth/refresh", f'{{"token": {deep}, "refresh_token": {deep}}}'.encode()),
+            "shared",
+        )
 
 
 @each(READING)
@@ -186,7 +211,9 @@ def test_wrong_content_types(post, door):
         "multipart/mixed; boundary=x", "text/plain; application/json",
     ]  # fmt: skip
     answers = {kind: post(door.path, raw(door.good), kind) for kind in kinds}
-    assert {kind: answer.status_code for kind, answer in answers.items() if answer.status_code != 415} == {}
+    assert {
+        kind: answer.status_code for kind, answer in answers.items() if answer.status_code != 415
+    } == {}
     assert [wrong for answer in answers.values() if (wrong := problem(answer, door.shape))] == []
 
 
@@ -197,8 +224,14 @@ def test_content_types_with_strange_parameters(post, door):
         "", "boundary=", "boundary=" + "b" * 100, "boundary=é", "boundary=x; charset=rot13", "boundary=x; charset=zip",
         "boundary=x; charset=idna", "boundary=x; charset=undefined", "boundary=x; charset=utf-16", "charset=hex", "charset=unicode_escape",
     ]  # fmt: skip
-    body = b'--x\r\nContent-Disposition: form-data; name="username"\r\n\r\n\xff\xfe\\u12\r\n--x--\r\n'
-    kinds = [f"{kind}; {parameter}" for parameter in parameters for kind in ("multipart/form-data", URLENCODED, "application/json")]
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="username"\r\n\r\n\xff\xfe\\u12\r\n--x--\r\n'
+    )
+    kinds = [
+        f"{kind}; {parameter}"
+        for parameter in parameters
+        for kind in ("multipart/form-data", URLENCODED, "application/json")
+    ]
     answers = {
         f"{kind} {sent[:9]!r}": problem(post(door.path, sent, kind), door.shape)
         for kind in kinds
@@ -225,7 +258,10 @@ def test_bad_forms(post, door):
         "no values": good.replace(b"=", b""),
         "1 MB": b"username=" + b"a" * 1_000_000,
     }
-    answers = {name: problem(post(door.path, body, URLENCODED), door.shape) for name, body in bodies.items()}
+    answers = {
+        name: problem(post(door.path, body, URLENCODED), door.shape)
+        for name, body in bodies.items()
+    }
     assert {name: wrong for name, wrong in answers.items() if wrong} == {}
 
 
@@ -255,7 +291,9 @@ def test_bad_multipart_forms(post, door):
         "300 fields": b"".join(part(f"f{count}", b"") for count in range(300)) + b"--x--\r\n",
         "1 MB": part(first, b"a" * 1_000_000) + b"--x--\r\n",
     }  # fmt: skip
-    answers = {name: problem(post(door.path, body, MULTIPART), door.shape) for name, body in bodies.items()}
+    answers = {
+        name: problem(post(door.path, body, MULTIPART), door.shape) for name, body in bodies.items()
+    }
     assert {name: wrong for name, wrong in answers.items() if wrong} == {}
 
 
@@ -263,35 +301,76 @@ def test_bad_multipart_forms(post, door):
 def test_impossible_content_lengths(post, door):
     """gunicorn refuses most of them; another server may not."""
     lengths = ["-1", "-99999", "abc", "1e3", "1_0", "٣", " ", "0x10", "9" * 12, "9" * 5_000]
-    answers = {length[:13]: post(door.path, raw(door.good), CONTENT_LENGTH=length, HTTP_AUTHORIZATION="") for length in lengths}
-    refused = {length: answer for length, answer in answers.items() if door.path not in OPEN_LOGOUTS or answer.status_code != 200}
-    assert {length: wrong for length, answer in refused.items() if (wrong := problem(answer, door.shape))} == {}
+    answers = {
+        length[:13]: post(door.path, raw(door.good), CONTENT_LENGTH=length, HTTP_AUTHORIZATION="")
+        for length in lengths
+    }
+    refused = {
+        length: answer
+        for length, answer in answers.items()
+        if door.path not in OPEN_LOGOUTS or answer.status_code != 200
+    }
+    assert {
+        length: wrong
+        for length, answer in refused.items()
+        if (wrong := problem(answer, door.shape))
+    } == {}
 
 
 @each(LOGOUTS)
 def test_a_logout_reads_no_body(caller, post, token, door):
     """So a bad one does not keep anybody logged in."""
     bodies = [body for body in bad_json({"a": "b"}).values() if len(body) < 60_000]
-    anonymous = [post(door.path, body, kind, HTTP_AUTHORIZATION="") for body in bodies for kind in ("application/json", MULTIPART, "")]
-    assert {answer.status_code for answer in anonymous} == {200 if door.shape == "envelope" else 401}
+    anonymous = [
+        post(door.path, body, kind, HTTP_AUTHORIZATION="")
+        for body in bodies
+        for kind in ("application/json", MULTIPART, "")
+    ]
+    assert {answer.status_code for answer in anonymous} == {
+        200 if door.shape == "envelope" else 401
+    }
     assert post(door.path, b"{").status_code == 200
     assert caller.get("/api/auth/validate", token).status_code == 401
 
 
-FIELDS = ["username", "password", "refresh_token", "refreshToken", "token", "grant_type", "expires_in", "token_type"]
+FIELDS = [
+    "username",
+    "password",
+    "refresh_token",
+    "refreshToken",
+    "token",
+    "grant_type",
+    "expires_in",
+    "token_type",
+]
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=20),  # surrogates too
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=5), inner, max_size=6),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(), max_size=20),  # surrogates too
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=5), inner, max_size=6)
+    ),
     max_leaves=12,
 )
 objects = st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=5), values, max_size=8)
 bounded = with_settings(
-    max_examples=300, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=300,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 
 @bounded
-@given(door=st.sampled_from(READING), value=objects | values, content_type=st.sampled_from(["application/json", URLENCODED]))
+@given(
+    door=st.sampled_from(READING),
+    value=objects | values,
+    content_type=st.sampled_from(["application/json", URLENCODED]),
+)
 def test_arbitrary_json(post, door, value, content_type):
     assert not problem(post(door.path, json.dumps(value).encode(), content_type), door.shape)
 
@@ -300,7 +379,14 @@ def test_arbitrary_json(post, door, value, content_type):
 @given(
     door=st.sampled_from(READING),
     beginning=st.sampled_from(
-        [b"", b"{", b'{"username": "', b"username=alice&password=", b"--x\r\n", part("username", b"alice") + b"--x\r\n"]
+        [
+            b"",
+            b"{",
+            b'{"username": "',
+            b"username=alice&password=",
+            b"--x\r\n",
+            part("username", b"alice") + b"--x\r\n",
+        ]
     ),
     body=st.binary(max_size=200),
     content_type=st.sampled_from(["application/json", URLENCODED, MULTIPART]),

@@ -62,13 +62,19 @@ def test_too_many_logins(caller, alice):
     for _ in range(10):
         caller.json(LOGIN, {"username": "alice", "password": "wrong"})
     answer = caller.json(LOGIN, {"username": "alice", "password": PASSWORD})
-    assert (answer.status_code, answer.json()) == (429, {"detail": "Too many login attempts. Please try again later."})
+    assert (answer.status_code, answer.json()) == (
+        429,
+        {"detail": "Too many login attempts. Please try again later."},
+    )
     assert 1 <= int(answer["Retry-After"]) <= 300
 
 
 def test_login_without_a_password(caller, alice):
     answer = caller.json(LOGIN, {"username": "alice"})
-    assert (answer.status_code, answer.json()) == (400, {"detail": "password: This field is required."})
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"detail": "password: This field is required."},
+    )
 
 
 def test_login_with_a_password_that_must_be_changed(caller, alice):
@@ -81,7 +87,10 @@ def test_login_with_a_password_that_must_be_changed(caller, alice):
 def test_refresh(caller, pair):
     answer = caller.json(REFRESH, {"refresh_token": pair["refresh_token"]})
     body = answer.json()
-    assert (answer.status_code, body) == (200, {"access_token": body["access_token"], "token_type": "bearer", "expires_in": 3600})
+    assert (answer.status_code, body) == (
+        200,
+        {"access_token": body["access_token"], "token_type": "bearer", "expires_in": 3600},
+    )
     assert caller.get("/api/v1/auth/me", body["access_token"]).status_code == 200
 
 
@@ -89,7 +98,10 @@ def test_refresh_as_often_as_one_likes(caller, pair):
     answers = [caller.json(REFRESH, {"refresh_token": pair["refresh_token"]}) for _ in range(5)]
     tokens = {answer.json()["access_token"] for answer in answers}
     assert len(tokens) == 5
-    assert {caller.get("/api/v1/auth/me", token).status_code for token in tokens | {pair["access_token"]}} == {200}
+    assert {
+        caller.get("/api/v1/auth/me", token).status_code
+        for token in tokens | {pair["access_token"]}
+    } == {200}
 
 
 def test_refresh_with_another_token(caller, pair):
@@ -99,9 +111,16 @@ def test_refresh_with_another_token(caller, pair):
 
 def test_refresh_at_the_shared_path(caller, pair):
     body = caller.json("/api/v1/auth/refresh", {"refresh_token": pair["refresh_token"]}).json()
-    assert body == {"access_token": body["access_token"], "token_type": "bearer", "expires_in": 3600}
+    assert body == {
+        "access_token": body["access_token"],
+        "token_type": "bearer",
+        "expires_in": 3600,
+    }
     answer = caller.json("/api/v1/auth/refresh", {"refresh_token": "made up"})
-    assert (answer.status_code, answer.json()) == (401, {"detail": "Invalid refresh token", "error": "Invalid refresh token"})
+    assert (answer.status_code, answer.json()) == (
+        401,
+        {"detail": "Invalid refresh token", "error": "Invalid refresh token"},
+    )
 
 
 def test_logout(caller, pair):

@@ -10,7 +10,9 @@ LOGIN, REFRESH, LOGOUT = (f"/c/camel/api/v1/auth/{path}" for path in ("login", "
 
 @pytest.fixture
 def jane(alice):
-    type(alice).objects.filter(pk=alice.pk).update(username="jane.doe", email="jane.doe@example.com")
+    type(alice).objects.filter(pk=alice.pk).update(
+        username="jane.doe", email="jane.doe@example.com"
+    )
     alice.refresh_from_db()
     return alice
 
@@ -42,7 +44,11 @@ def test_login_at_the_shared_path_says_each_token_under_both_names(caller, jane)
     assert body["token"] == body["access_token"]
     assert body["refreshToken"] == body["refresh_token"]
     assert body["expires_in"] == 3600
-    assert {"id": str(jane.uuid), "username": "jane.doe", "email": "jane.doe@example.com"}.items() <= body["user"].items()
+    assert {
+        "id": str(jane.uuid),
+        "username": "jane.doe",
+        "email": "jane.doe@example.com",
+    }.items() <= body["user"].items()
 
 
 def test_login_with_a_wrong_password(caller, jane):
@@ -76,7 +82,11 @@ def test_refresh_twice_with_the_token_that_one_has(caller, pair):
 @pytest.mark.parametrize("token", ["made up", "", "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30."])
 def test_refresh_with_a_token_that_is_none(caller, pair, token):
     answer = caller.json(REFRESH, {"refreshToken": token})
-    expected = (401, "Invalid or expired refresh token") if token else (400, "refreshToken: This field may not be blank.")
+    expected = (
+        (401, "Invalid or expired refresh token")
+        if token
+        else (400, "refreshToken: This field may not be blank.")
+    )
     assert (answer.status_code, answer.json()) == (expected[0], {"error": expected[1]})
 
 

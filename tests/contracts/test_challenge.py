@@ -40,7 +40,11 @@ def test_login(caller, alice, mount):
 def test_the_id_token_says_who_signed_in_and_opens_nothing(caller, alice):
     token = log_in(caller)["id_token"]
     claims = jwt.decode(token, options={"verify_signature": False})
-    assert (claims["sub"], claims["preferred_username"], claims["email"]) == (str(alice.uuid), "alice", "alice@example.com")
+    assert (claims["sub"], claims["preferred_username"], claims["email"]) == (
+        str(alice.uuid),
+        "alice",
+        "alice@example.com",
+    )
     assert claims["exp"] - claims["iat"] == DAY
     assert me(caller, token) == 401
 
@@ -57,9 +61,14 @@ def test_login_with_a_password_that_must_be_changed(caller, alice):
     type(alice).objects.filter(pk=alice.pk).update(must_change_password=True)
     answer = caller.json(f"{ALONE}/login", {"username": "alice", "password": PASSWORD})
     body = answer.json()
-    assert (answer.status_code, body) == (200, {"challenge_name": "NEW_PASSWORD_REQUIRED", "session": body["session"]})
+    assert (answer.status_code, body) == (
+        200,
+        {"challenge_name": "NEW_PASSWORD_REQUIRED", "session": body["session"]},
+    )
     assert me(caller, body["session"]) == 401
-    refreshed = caller.json(f"{ALONE}/token-refresh", {"username": "alice", "refresh_token": body["session"]})
+    refreshed = caller.json(
+        f"{ALONE}/token-refresh", {"username": "alice", "refresh_token": body["session"]}
+    )
     assert (refreshed.status_code, refreshed.json()) == (401, NO_REFRESH)
     assert not alice.sessions.exists()
 
@@ -93,7 +102,10 @@ def test_too_many_logins(caller, alice):
     for _ in range(10):
         caller.json(f"{ALONE}/login", {"username": "alice", "password": "wrong"})
     answer = caller.json(f"{ALONE}/login", {"username": "alice", "password": PASSWORD})
-    assert (answer.status_code, answer.json()) == (429, {"message": "Too many attempts. Please try again later.", "status": 429})
+    assert (answer.status_code, answer.json()) == (
+        429,
+        {"message": "Too many attempts. Please try again later.", "status": 429},
+    )
     assert 1 <= int(answer["Retry-After"]) <= 300
 
 
@@ -103,38 +115,58 @@ def test_refresh(caller, alice, mount):
     answer = caller.json(f"{mount}/token-refresh", {"username": "alice", "refresh_token": token})
     body = answer.json()
     assert answer.status_code == 200
-    assert body == {"id_token": body["id_token"], "access_token": body["access_token"], "expires_in": DAY}
+    assert body == {
+        "id_token": body["id_token"],
+        "access_token": body["access_token"],
+        "expires_in": DAY,
+    }
     assert me(caller, body["access_token"]) == 200
 
 
 def test_refresh_with_the_address_as_the_name(caller, alice):
     token = log_in(caller)["refresh_token"]
-    answer = caller.json(f"{ALONE}/token-refresh", {"username": "Alice@Example.com", "refresh_token": token})
+    answer = caller.json(
+        f"{ALONE}/token-refresh", {"username": "Alice@Example.com", "refresh_token": token}
+    )
     assert answer.status_code == 200
 
 
 def test_refresh_with_the_name_of_somebody_else(caller, alice, bob):
     pair = log_in(caller)
-    answer = caller.json(f"{ALONE}/token-refresh", {"username": "bob", "refresh_token": pair["refresh_token"]})
+    answer = caller.json(
+        f"{ALONE}/token-refresh", {"username": "bob", "refresh_token": pair["refresh_token"]}
+    )
     assert (answer.status_code, answer.json()) == (401, NO_REFRESH)
     assert me(caller, pair["access_token"]) == 200
 
 
 def test_refresh_with_a_token_that_is_none(caller, alice):
-    answer = caller.json(f"{ALONE}/token-refresh", {"username": "alice", "refresh_token": "made up"})
+    answer = caller.json(
+        f"{ALONE}/token-refresh", {"username": "alice", "refresh_token": "made up"}
+    )
     assert (answer.status_code, answer.json()) == (401, NO_REFRESH)
 
 
 def test_refresh_without_the_name(caller, alice):
-    answer = caller.json(f"{ALONE}/token-refresh", {"refresh_token": log_in(caller)["refresh_token"]})
-    assert (answer.status_code, answer.json()) == (422, {"message": "username: This field is required.", "status": 422})
+    answer = caller.json(
+        f"{ALONE}/token-refresh", {"refresh_token": log_in(caller)["refresh_token"]}
+    )
+    assert (answer.status_code, answer.json()) == (
+        422,
+        {"message": "username: This field is required.", "status": 422},
+    )
 
 
 def test_too_many_refreshes_of_one_token(caller, alice, settings):
     settings.CHALLENGE_REFRESH_RATE = "3/24h"
     worn, other = log_in(caller)["refresh_token"], log_in(caller)["refresh_token"]
     asked = [{"username": "alice", "refresh_token": token} for token in (worn, other)]
-    assert [caller.json(f"{ALONE}/token-refresh", asked[0]).status_code for _ in range(4)] == [200, 200, 200, 429]
+    assert [caller.json(f"{ALONE}/token-refresh", asked[0]).status_code for _ in range(4)] == [
+        200,
+        200,
+        200,
+        429,
+    ]
     answer = caller.json(f"{PLAIN}/token-refresh", asked[0])
     assert answer.json() == {"message": "Too many attempts. Please try again later.", "status": 429}
     assert 1 <= int(answer["Retry-After"]) <= DAY
@@ -145,27 +177,48 @@ def test_the_same_token_in_other_letters_has_the_same_budget(caller, alice, sett
     """The last letter of a base64 text has bits that say nothing: sixteen spellings, one token."""
     settings.CHALLENGE_REFRESH_RATE = "1/24h"
     token = log_in(caller)["refresh_token"]
-    spellings = [token, *(token[:-1] + letter for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")]
+    spellings = [
+        token,
+        *(
+            token[:-1] + letter
+            for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+        ),
+    ]
     asked = ({"username": "alice", "refresh_token": spelling} for spelling in spellings)
-    assert [caller.json(f"{ALONE}/token-refresh", body).status_code for body in asked].count(200) == 1
+    assert [caller.json(f"{ALONE}/token-refresh", body).status_code for body in asked].count(
+        200
+    ) == 1
 
 
 @both
 def test_revoke(caller, alice, mount):
     pair = log_in(caller)
-    refreshed = caller.json(f"{ALONE}/token-refresh", {"username": "alice", "refresh_token": pair["refresh_token"]}).json()
+    refreshed = caller.json(
+        f"{ALONE}/token-refresh", {"username": "alice", "refresh_token": pair["refresh_token"]}
+    ).json()
     other = log_in(caller)
     answer = caller.json(f"{mount}/token-revoke", {"refresh_token": pair["refresh_token"]})
-    assert (answer.status_code, answer.json()) == (200, {"message": "Token revoked.", "status": 200})
-    assert [me(caller, body["access_token"]) for body in (pair, refreshed, other)] == [401, 401, 200]
-    again = caller.json(f"{mount}/token-refresh", {"username": "alice", "refresh_token": pair["refresh_token"]})
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"message": "Token revoked.", "status": 200},
+    )
+    assert [me(caller, body["access_token"]) for body in (pair, refreshed, other)] == [
+        401,
+        401,
+        200,
+    ]
+    again = caller.json(
+        f"{mount}/token-refresh", {"username": "alice", "refresh_token": pair["refresh_token"]}
+    )
     assert (again.status_code, again.json()) == (401, NO_REFRESH)
 
 
 def test_revoke_twice(caller, alice):
     token = log_in(caller)["refresh_token"]
     answers = [caller.json(f"{ALONE}/token-revoke", {"refresh_token": token}) for _ in range(2)]
-    assert [(answer.status_code, answer.json()) for answer in answers] == [(200, {"message": "Token revoked.", "status": 200})] * 2
+    assert [(answer.status_code, answer.json()) for answer in answers] == [
+        (200, {"message": "Token revoked.", "status": 200})
+    ] * 2
 
 
 @pytest.mark.parametrize("kind", ["access_token", "id_token", "made up"])
@@ -178,7 +231,10 @@ def test_revoke_what_is_no_refresh_token(caller, alice, kind):
 
 def test_revoke_without_a_token(caller):
     answer = caller.json(f"{ALONE}/token-revoke", {})
-    assert (answer.status_code, answer.json()) == (422, {"message": "refresh_token: This field is required.", "status": 422})
+    assert (answer.status_code, answer.json()) == (
+        422,
+        {"message": "refresh_token: This field is required.", "status": 422},
+    )
 
 
 def test_revoke_says_nothing_where_the_operator_wants_it_so(caller, alice, settings):

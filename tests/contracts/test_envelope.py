@@ -11,8 +11,15 @@ both = pytest.mark.parametrize("mount", [ALONE, PLAIN])
 
 @pytest.fixture
 def john(alice):
-    documented = {"name": "John Doe", "organization": "Acme Corp", "aws_region": "eu-north-1", "is_staff": True}
-    type(alice).objects.filter(pk=alice.pk).update(username="john", email="john@example.com", **documented)
+    documented = {
+        "name": "John Doe",
+        "organization": "Acme Corp",
+        "aws_region": "eu-north-1",
+        "is_staff": True,
+    }
+    type(alice).objects.filter(pk=alice.pk).update(
+        username="john", email="john@example.com", **documented
+    )
     return alice
 
 
@@ -47,27 +54,48 @@ def test_login(caller, john, mount, identifier):
     answer = caller.json(f"{mount}/login", {"username": identifier, "password": PASSWORD})
     body = answer.json()
     assert answer.status_code == 200
-    assert body == {"success": True, "message": "Login successful", "token": body["token"], "user": described(john)}
+    assert body == {
+        "success": True,
+        "message": "Login successful",
+        "token": body["token"],
+        "user": described(john),
+    }
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"username": "john"}, {"password": PASSWORD}, {"username": "", "password": ""}, {"username": None, "password": PASSWORD}]
+    "body",
+    [
+        {},
+        {"username": "john"},
+        {"password": PASSWORD},
+        {"username": "", "password": ""},
+        {"username": None, "password": PASSWORD},
+    ],
 )
 def test_login_without_name_or_password(caller, john, body):
     answer = caller.json(f"{ALONE}/login", body)
-    assert (answer.status_code, answer.json()) == (400, {"success": False, "message": "Username and password are required"})
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"success": False, "message": "Username and password are required"},
+    )
 
 
 @both
 def test_login_with_a_wrong_password(caller, john, mount):
     answer = caller.json(f"{mount}/login", {"username": "john", "password": "wrong"})
-    assert (answer.status_code, answer.json()) == (401, {"success": False, "message": "Invalid username or password"})
+    assert (answer.status_code, answer.json()) == (
+        401,
+        {"success": False, "message": "Invalid username or password"},
+    )
 
 
 def test_login_with_a_password_that_must_be_changed(caller, john):
     type(john).objects.filter(pk=john.pk).update(must_change_password=True)
     answer = caller.json(f"{ALONE}/login", {"username": "john", "password": PASSWORD})
-    assert (answer.status_code, answer.json()) == (403, {"success": False, "message": "Password change required"})
+    assert (answer.status_code, answer.json()) == (
+        403,
+        {"success": False, "message": "Password change required"},
+    )
 
 
 def test_too_many_logins(caller, john):
@@ -75,7 +103,10 @@ def test_too_many_logins(caller, john):
         caller.json(f"{ALONE}/login", {"username": "john", "password": "wrong"})
     answer = caller.json(f"{ALONE}/login", {"username": "john", "password": PASSWORD})
     assert answer.status_code == 429
-    assert answer.json() == {"success": False, "message": "Too many login attempts. Please try again later."}
+    assert answer.json() == {
+        "success": False,
+        "message": "Too many login attempts. Please try again later.",
+    }
     assert 1 <= int(answer["Retry-After"]) <= 300
 
 
@@ -83,14 +114,22 @@ def test_too_many_logins(caller, john):
 def test_validate(caller, john, mount):
     token = log_in(caller)["token"]
     answer = caller.get(f"{mount}/validate", token)
-    assert (answer.status_code, answer.json()) == (200, {"success": True, "message": "Token is valid", "user": described(john)})
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"success": True, "message": "Token is valid", "user": described(john)},
+    )
     headers = {name: answer[name] for name in ("X-Auth-User", "X-Auth-Role", "X-Auth-Scopes")}
     assert headers == {"X-Auth-User": "john", "X-Auth-Role": "admin", "X-Auth-Scopes": "session"}
 
 
 @pytest.mark.parametrize(
     ("staff", "superuser", "role"),
-    [(False, False, "user"), (True, False, "admin"), (True, True, "super_admin"), (False, True, "super_admin")],
+    [
+        (False, False, "user"),
+        (True, False, "admin"),
+        (True, True, "super_admin"),
+        (False, True, "super_admin"),
+    ],
 )
 def test_the_role_is_the_accounts_now(caller, john, staff, superuser, role):
     token = log_in(caller)["token"]
@@ -108,14 +147,20 @@ def test_a_name_that_no_header_can_hold_is_escaped_there(caller, john):
 @both
 def test_validate_without_a_token(caller, mount):
     answer = caller.get(f"{mount}/validate")
-    assert (answer.status_code, answer.json()) == (401, {"success": False, "message": "No token provided"})
+    assert (answer.status_code, answer.json()) == (
+        401,
+        {"success": False, "message": "No token provided"},
+    )
     assert not answer.has_header("X-Auth-User")
 
 
 @pytest.mark.parametrize("token", ["made up", "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30."])
 def test_validate_a_token_that_is_none(caller, token):
     answer = caller.get(f"{ALONE}/validate", token)
-    assert (answer.status_code, answer.json()) == (401, {"success": False, "message": "Invalid or expired token"})
+    assert (answer.status_code, answer.json()) == (
+        401,
+        {"success": False, "message": "Invalid or expired token"},
+    )
 
 
 @both
@@ -124,7 +169,10 @@ def test_logout(caller, john, mount):
     answer = caller.json(f"{mount}/logout", token=token)
     assert (answer.status_code, answer.json()) == (200, {"success": True, "message": "Logged out"})
     answer = caller.get(f"{mount}/validate", token)
-    assert (answer.status_code, answer.json()) == (401, {"success": False, "message": "Invalid or expired token"})
+    assert (answer.status_code, answer.json()) == (
+        401,
+        {"success": False, "message": "Invalid or expired token"},
+    )
 
 
 @pytest.mark.parametrize("token", ["", "made up"])
@@ -134,12 +182,19 @@ def test_logout_of_whoever_is_not_in(caller, token):
 
 
 def test_logout_without_a_body(caller, john):
-    answer = caller.http.post(f"{ALONE}/logout", headers={"Authorization": f"Bearer {log_in(caller)['token']}"})
+    answer = caller.http.post(
+        f"{ALONE}/logout", headers={"Authorization": f"Bearer {log_in(caller)['token']}"}
+    )
     assert (answer.status_code, answer.json()) == (200, {"success": True, "message": "Logged out"})
 
 
 @pytest.mark.parametrize("header", ["Bearer", "Bearer ", "bearer", "Basic YTpi", ""])
 def test_nothing_behind_bearer_is_no_token(caller, db, header):
-    validated, me = (caller.get(path, Authorization=header) for path in (f"{ALONE}/validate", "/api/v1/auth/me"))
-    assert (validated.status_code, validated.json()) == (401, {"success": False, "message": "No token provided"})
+    validated, me = (
+        caller.get(path, Authorization=header) for path in (f"{ALONE}/validate", "/api/v1/auth/me")
+    )
+    assert (validated.status_code, validated.json()) == (
+        401,
+        {"success": False, "message": "No token provided"},
+    )
     assert (me.status_code, me.json()) == (401, {"detail": "Authentication required"})

@@ -22,7 +22,12 @@ from tests.conftest import PASSWORD, Caller
 from tests.contracts.doors import ALONE, DAY, DOORS, REFRESHING, Door
 
 pytestmark = pytest.mark.django_db
-PROTECTED = ("/api/v1/auth/me", "/c/form/api/v1/auth/me", "/api/auth/validate", "/c/envelope/api/auth/validate")
+PROTECTED = (
+    "/api/v1/auth/me",
+    "/c/form/api/v1/auth/me",
+    "/api/auth/validate",
+    "/c/envelope/api/auth/validate",
+)
 LOGOUTS = (
     "/api/v1/auth/logout",
     "/c/bearer/api/v1/auth/logout",
@@ -41,7 +46,11 @@ def statuses(caller: Caller, token: str) -> set[int]:
 
 def plainly(answer: Any) -> tuple[int, bytes, dict[str, str]]:
     """All that a client can see of an answer, but for the request's own id."""
-    return answer.status_code, answer.content, {name: value for name, value in answer.headers.items() if name != "X-Request-ID"}
+    return (
+        answer.status_code,
+        answer.content,
+        {name: value for name, value in answer.headers.items() if name != "X-Request-ID"},
+    )
 
 
 # Logging in
@@ -54,20 +63,35 @@ def test_a_login_opens_a_session_of_its_contract(caller, alice, door):
     opens = "bearer" if door == Door("camel") else door.name
     assert (session.user, session.contract, session.revoked_at) == (alice, opens, None)
     lifetime = round((session.expires_at - session.created_at).total_seconds())
-    assert lifetime == {"form": 365 * DAY, "challenge": 90 * DAY, "envelope": DAY}.get(door.name, 30 * DAY)
+    assert lifetime == {"form": 365 * DAY, "challenge": 90 * DAY, "envelope": DAY}.get(
+        door.name, 30 * DAY
+    )
     assert bool(refresh) == (door.name != "envelope")
 
 
 @every_door
 def test_wrong_unknown_and_inactive_look_the_same(caller, alice, bob, door):
     User.objects.filter(pk=bob.pk).update(is_active=False)
-    wrong, unknown, inactive = (door.log_in(caller, *tried) for tried in (("alice", "wrong"), ("nobody", PASSWORD), ("bob", PASSWORD)))
+    wrong, unknown, inactive = (
+        door.log_in(caller, *tried)
+        for tried in (("alice", "wrong"), ("nobody", PASSWORD), ("bob", PASSWORD))
+    )
     assert wrong.status_code == 401
     assert plainly(wrong) == plainly(unknown) == plainly(inactive)
 
 
 @every_door
-@pytest.mark.parametrize("typed", ["ALICE", "  alice ", "ａｌｉｃｅ", "Alice@Example.COM", " alice@example.com\n", "alice＠example.com"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "ALICE",
+        "  alice ",
+        "ａｌｉｃｅ",
+        "Alice@Example.COM",
+        " alice@example.com\n",
+        "alice＠example.com",
+    ],
+)
 def test_a_name_may_be_typed_in_other_ways(caller, alice, door, typed):
     assert door.log_in(caller, typed).status_code == 200
     assert Session.objects.get().user == alice
@@ -75,7 +99,15 @@ def test_a_name_may_be_typed_in_other_ways(caller, alice, door, typed):
 
 @every_door
 def test_a_name_that_only_looks_alike_is_another(caller, alice, door):
-    alikes = ("аlice", "alıce", "alice\u200b", "al ice", "alice@example.com.", "àlice", "alice@exаmple.com")
+    alikes = (
+        "аlice",
+        "alıce",
+        "alice\u200b",
+        "al ice",
+        "alice@example.com.",
+        "àlice",
+        "alice@exаmple.com",
+    )
     assert {door.log_in(caller, alike).status_code for alike in alikes} == {401}
 
 
@@ -84,7 +116,14 @@ def test_a_password_is_taken_as_it_is(caller, alice, door):
     long = f" {'é' * 88}1{'x' * 10} "
     alice.set_password(long)
     alice.save()
-    near = (long.strip(), long[:-1], long.replace("1", "2"), long.replace("é", "e\u0301"), long.upper(), long[:72])
+    near = (
+        long.strip(),
+        long[:-1],
+        long.replace("1", "2"),
+        long.replace("é", "e\u0301"),
+        long.upper(),
+        long[:72],
+    )
     assert {door.log_in(caller, password=password).status_code for password in near} == {401}
     assert door.log_in(caller, password=long).status_code == 200
 
@@ -92,11 +131,20 @@ def test_a_password_is_taken_as_it_is(caller, alice, door):
 @every_door
 def test_fields_that_no_document_names_change_nothing(caller, alice, bob, door):
     usual = door.log_in(caller).json()
-    greedy = door.log_in(caller, expires_in="999999999", is_admin="true", is_staff="true", user_id=str(bob.pk), scope="admin").json()
+    greedy = door.log_in(
+        caller,
+        expires_in="999999999",
+        is_admin="true",
+        is_staff="true",
+        user_id=str(bob.pk),
+        scope="admin",
+    ).json()
     assert greedy.keys() == usual.keys()
     first, second = Session.objects.order_by("created_at")
     assert first.user == second.user == alice
-    assert abs((second.expires_at - second.created_at) - (first.expires_at - first.created_at)) < timedelta(seconds=1)
+    assert abs(
+        (second.expires_at - second.created_at) - (first.expires_at - first.created_at)
+    ) < timedelta(seconds=1)
     alice.refresh_from_db()
     assert not alice.is_admin
 
@@ -106,9 +154,15 @@ def test_somebody_who_must_change_the_password_gets_no_session(caller, alice, do
     User.objects.filter(pk=alice.pk).update(must_change_password=True)
     answer = door.log_in(caller)
     if door.name == "challenge":
-        assert answer.json() == {"challenge_name": "NEW_PASSWORD_REQUIRED", "session": answer.json()["session"]}
+        assert answer.json() == {
+            "challenge_name": "NEW_PASSWORD_REQUIRED",
+            "session": answer.json()["session"],
+        }
     else:
-        assert (answer.status_code, answer.json()) == (403, door.refusal(403, "Password change required"))
+        assert (answer.status_code, answer.json()) == (
+            403,
+            door.refusal(403, "Password change required"),
+        )
     assert not Session.objects.exists()
 
 
@@ -131,7 +185,10 @@ def test_an_operators_browser_changes_nothing(alice, olga, door):
 def test_a_token_is_good_at_every_protected_endpoint(caller, alice, door):
     access, _ = door.tokens(caller)
     assert statuses(caller, access) == {200}
-    assert {caller.get(PROTECTED[0], Authorization=f"{scheme} {access}").status_code for scheme in ("bearer", "BEARER")} == {200}
+    assert {
+        caller.get(PROTECTED[0], Authorization=f"{scheme} {access}").status_code
+        for scheme in ("bearer", "BEARER")
+    } == {200}
 
 
 @every_door
@@ -198,7 +255,9 @@ def test_json_without_a_content_type_is_json(caller, alice, door):
     body = json.dumps({"username": "alice", "password": PASSWORD}).encode()
     unlabelled = caller.http.post(door.path("login"), body, content_type="")
     assert unlabelled.status_code == 200
-    name = "bearer" if door.shared else door.name  # where three contracts share a path, JSON is for two of them
+    name = (
+        "bearer" if door.shared else door.name
+    )  # where three contracts share a path, JSON is for two of them
     assert {session.contract for session in Session.objects.all()} == {name}
 
 
@@ -212,7 +271,10 @@ def test_a_form_without_a_content_type_is_malformed_json(caller, alice, door):
 @every_door
 def test_a_content_type_that_nobody_reads(caller, alice, door):
     answer = caller.http.post(door.path("login"), "alice", content_type="text/plain")
-    assert (answer.status_code, answer.json()) == (415, door.refusal(415, "Unsupported content type"))
+    assert (answer.status_code, answer.json()) == (
+        415,
+        door.refusal(415, "Unsupported content type"),
+    )
 
 
 @every_door
@@ -250,14 +312,20 @@ class Broken(OpenViewSet):
 
 @each_alone
 def test_an_error_of_any_kind(caller, settings, door):
-    settings.ROOT_URLCONF = routes(path("v1/broken", Broken.as_view({"post": "post"}, contract=door.contract)))
+    settings.ROOT_URLCONF = routes(
+        path("v1/broken", Broken.as_view({"post": "post"}, contract=door.contract))
+    )
     answer = caller.json("/v1/broken")
     assert (answer.status_code, answer.json()) == (500, door.refusal(500, "Internal server error"))
 
 
 @every_door
 def test_no_answer_is_kept_by_a_cache(caller, alice, door):
-    good, wrong, lost = door.log_in(caller), door.log_in(caller, password="wrong"), caller.get(door.path("nothing"))
+    good, wrong, lost = (
+        door.log_in(caller),
+        door.log_in(caller, password="wrong"),
+        caller.get(door.path("nothing")),
+    )
     assert [answer.status_code for answer in (good, wrong, lost)] == [200, 401, 404]
     for answer in (good, wrong, lost):
         assert answer["Cache-Control"] == "no-store"
@@ -268,14 +336,24 @@ def test_no_answer_is_kept_by_a_cache(caller, alice, door):
 @every_door
 def test_each_401_says_how_to_come_in(caller, alice, door):
     access, refresh = door.tokens(caller)
-    caller.json("/v1/token-revoke", {"refresh_token": refresh}) if refresh else caller.json(door.path("logout"), token=access)
-    answers = [door.log_in(caller, password="wrong"), *(caller.get(protected, token) for protected in PROTECTED for token in ("", access))]
+    caller.json("/v1/token-revoke", {"refresh_token": refresh}) if refresh else caller.json(
+        door.path("logout"), token=access
+    )
+    answers = [
+        door.log_in(caller, password="wrong"),
+        *(caller.get(protected, token) for protected in PROTECTED for token in ("", access)),
+    ]
     answers += [door.refresh(caller, access, refresh)] if refresh else []
-    assert [(answer.status_code, answer["WWW-Authenticate"]) for answer in answers] == [(401, "Bearer")] * len(answers)
+    assert [(answer.status_code, answer["WWW-Authenticate"]) for answer in answers] == [
+        (401, "Bearer")
+    ] * len(answers)
 
 
 @pytest.mark.parametrize("protected", PROTECTED)
-@pytest.mark.parametrize("authorization", ["Basic YWxpY2U6eA==", "Token {}", "Bearer", "Bearer {} {}", "Bearer {}, Bearer {}", "{}"])
+@pytest.mark.parametrize(
+    "authorization",
+    ["Basic YWxpY2U6eA==", "Token {}", "Bearer", "Bearer {} {}", "Bearer {}, Bearer {}", "{}"],
+)
 def test_an_authorization_of_another_kind(caller, alice, protected, authorization):
     access, _ = DOORS[0].tokens(caller)
     answer = caller.get(protected, Authorization=authorization.replace("{}", access))
@@ -323,7 +401,9 @@ def test_a_slash_at_the_end_of_a_logout(caller, alice, logout):
 @pytest.mark.parametrize("protected", PROTECTED)
 def test_head_is_a_get(caller, alice, protected):
     access, _ = DOORS[0].tokens(caller)
-    asked = (caller.http.head(protected, headers=caller.headers(token, {})) for token in (access, ""))
+    asked = (
+        caller.http.head(protected, headers=caller.headers(token, {})) for token in (access, "")
+    )
     assert [answer.status_code for answer in asked] == [200, 401]
 
 
@@ -339,15 +419,22 @@ def test_lifetimes_come_from_the_environment(caller, alice, settings, monkeypatc
     settings.CONTRACT_POLICIES = {door.name: contract_policy(door.name.upper())}
     module = door.module
     own = module.urls(module.contract.configured())
-    settings.ROOT_URLCONF = routes(*contracts.mounted(f"c/{door.name}/{module.MOUNT}", own, door.contract))
-    access, refresh = (jwt.decode(token, options={"verify_signature": False}) if token else {} for token in door.tokens(caller))
+    settings.ROOT_URLCONF = routes(
+        *contracts.mounted(f"c/{door.name}/{module.MOUNT}", own, door.contract)
+    )
+    access, refresh = (
+        jwt.decode(token, options={"verify_signature": False}) if token else {}
+        for token in door.tokens(caller)
+    )
     assert access["exp"] - access["iat"] == 900
     assert door.name == "envelope" or refresh["exp"] - refresh["iat"] == 2 * DAY
 
 
 def routes(*patterns: Any) -> type:
     """A URL configuration of the test's own."""
-    return type("Routes", (), {"urlpatterns": [*patterns, path("", include("accounts.urls"))]})  # pages, which the log's filter knows
+    return type(
+        "Routes", (), {"urlpatterns": [*patterns, path("", include("accounts.urls"))]}
+    )  # pages, which the log's filter knows
 
 
 @pytest.fixture
@@ -360,11 +447,19 @@ def only(settings):
     return serve
 
 
-@pytest.mark.parametrize("names", [("bearer", "form"), ("camel",), ("challenge",), ("envelope", "camel"), ("form",), ()], ids=",".join)
+@pytest.mark.parametrize(
+    "names",
+    [("bearer", "form"), ("camel",), ("challenge",), ("envelope", "camel"), ("form",), ()],
+    ids=",".join,
+)
 def test_a_contract_that_is_off_is_not_there(caller, alice, only, names):
     only(*names)
     for door in DOORS:
-        json_twins = not door.prefix and door.name in ("bearer", "camel") and {"bearer", "camel"} & set(names)
+        json_twins = (
+            not door.prefix
+            and door.name in ("bearer", "camel")
+            and {"bearer", "camel"} & set(names)
+        )
         answer = door.log_in(caller)
         if door.name in names or json_twins:
             assert answer.status_code == 200
@@ -372,7 +467,9 @@ def test_a_contract_that_is_off_is_not_there(caller, alice, only, names):
             assert (answer.status_code, answer.json()) == (404, door.refusal(404, "Not found"))
 
 
-@pytest.mark.parametrize("names", [("bearer",), ("camel",), ("form",), ("challenge",)], ids=",".join)
+@pytest.mark.parametrize(
+    "names", [("bearer",), ("camel",), ("form",), ("challenge",)], ids=",".join
+)
 def test_the_other_paths_of_a_contract_that_is_off_are_not_there_either(caller, alice, only, names):
     only(*names)
     homes = {
@@ -395,9 +492,20 @@ def test_a_refresh_of_a_contract_that_is_off(caller, alice, only):
 
 def test_alone_each_json_contract_says_only_its_own(caller, alice, only):
     only("camel", "envelope")
-    assert Door("camel").log_in(caller).json().keys() == {"token", "refreshToken", "expires_in", "user"}
+    assert Door("camel").log_in(caller).json().keys() == {
+        "token",
+        "refreshToken",
+        "expires_in",
+        "user",
+    }
     only("bearer", "form")
-    assert Door("bearer").log_in(caller).json().keys() == {"access_token", "refresh_token", "token_type", "expires_in", "user"}
+    assert Door("bearer").log_in(caller).json().keys() == {
+        "access_token",
+        "refresh_token",
+        "token_type",
+        "expires_in",
+        "user",
+    }
 
 
 @pytest.mark.parametrize(
@@ -409,7 +517,9 @@ def test_alone_each_json_contract_says_only_its_own(caller, alice, only):
         (("form", "challenge"), "challenge", "Logged out successfully."),
     ],
 )
-def test_with_some_contracts_off_logout_says_what_the_others_say(caller, alice, only, names, opened_by, message):
+def test_with_some_contracts_off_logout_says_what_the_others_say(
+    caller, alice, only, names, opened_by, message
+):
     only(*names)
     access, _ = Door(opened_by).tokens(caller)
     answer = caller.json("/api/v1/auth/logout", token=access)
@@ -420,8 +530,12 @@ def test_words_of_camel_reach_its_login_at_the_shared_path():
     """And two sentences for one refusal of the login that they share end the start."""
     words: dict[type[BaseException], Phrase] = {InvalidCredentials: Phrase(401, "Wrong")}
     others: dict[type[BaseException], Phrase] = {InvalidCredentials: Phrase(401, "No")}
-    assert jointly(bearer.contract, camel.contract.saying(words)).phrase(InvalidCredentials()) == Phrase(401, "Wrong")
-    assert jointly(bearer.contract.saying(words), camel.contract.saying(words)).phrase(InvalidCredentials()) == Phrase(401, "Wrong")
+    assert jointly(bearer.contract, camel.contract.saying(words)).phrase(
+        InvalidCredentials()
+    ) == Phrase(401, "Wrong")
+    assert jointly(bearer.contract.saying(words), camel.contract.saying(words)).phrase(
+        InvalidCredentials()
+    ) == Phrase(401, "Wrong")
     with pytest.raises(ImproperlyConfigured, match=r"bearer and camel .* InvalidCredentials"):
         jointly(bearer.contract.saying(others), camel.contract.saying(words))
 

@@ -20,15 +20,25 @@ WEEK, YEAR = 604_800, 31_536_000
 
 
 def log_in(caller, mount=ALONE, username="john"):
-    return caller.form(f"{mount}/login", f"username={username}&password={PASSWORD.replace(' ', '+')}")
+    return caller.form(
+        f"{mount}/login", f"username={username}&password={PASSWORD.replace(' ', '+')}"
+    )
 
 
 def pair_of(body, week=WEEK, year=YEAR):
     """The documented body, with the tokens of ``body``."""
     return {
         "username": "john",
-        "access_token": {"token": body["access_token"]["token"], "expires_in": week, "token_type": "bearer"},
-        "refresh_token": {"token": body["refresh_token"]["token"], "expires_in": year, "token_type": "bearer"},
+        "access_token": {
+            "token": body["access_token"]["token"],
+            "expires_in": week,
+            "token_type": "bearer",
+        },
+        "refresh_token": {
+            "token": body["refresh_token"]["token"],
+            "expires_in": year,
+            "token_type": "bearer",
+        },
     }
 
 
@@ -38,7 +48,9 @@ def attributes(cookie):
 
 @pytest.fixture
 def john(alice):
-    type(alice).objects.filter(pk=alice.pk).update(username="john", email="john@example.com", name="John Doe")
+    type(alice).objects.filter(pk=alice.pk).update(
+        username="john", email="john@example.com", name="John Doe"
+    )
     alice.refresh_from_db()
     return alice
 
@@ -64,13 +76,24 @@ def test_login_leaves_the_refresh_token_in_a_cookie(caller, john, mount):
     cookie = answer.cookies["refresh_token"]
     assert list(answer.cookies) == ["refresh_token"]
     assert cookie.value == answer.json()["refresh_token"]["token"]
-    assert attributes(cookie) == {"httponly": True, "samesite": "Lax", "path": mount, "max-age": YEAR}
+    assert attributes(cookie) == {
+        "httponly": True,
+        "samesite": "Lax",
+        "path": mount,
+        "max-age": YEAR,
+    }
 
 
 def test_the_cookie_is_secure_where_the_service_is(caller, john, settings):
     settings.SECURE_COOKIES = True
     cookie = log_in(caller).cookies["refresh_token"]
-    assert attributes(cookie) == {"httponly": True, "samesite": "Lax", "path": ALONE, "max-age": YEAR, "secure": True}
+    assert attributes(cookie) == {
+        "httponly": True,
+        "samesite": "Lax",
+        "path": ALONE,
+        "max-age": YEAR,
+        "secure": True,
+    }
 
 
 @both
@@ -99,11 +122,16 @@ def test_login_with_a_password_that_must_be_changed(caller, john):
 
 
 @both
-@pytest.mark.parametrize("grant", ["", "&grant_type=password", "&grant_type=", "&scope=&client_id=&client_secret="])
+@pytest.mark.parametrize(
+    "grant", ["", "&grant_type=password", "&grant_type=", "&scope=&client_id=&client_secret="]
+)
 def test_token(caller, john, mount, grant):
     answer = caller.form(f"{mount}/token", f"username=john&password=correct+horse+battery{grant}")
     body = answer.json()
-    assert (answer.status_code, body) == (200, {"access_token": body["access_token"], "expires_in": WEEK, "token_type": "bearer"})
+    assert (answer.status_code, body) == (
+        200,
+        {"access_token": body["access_token"], "expires_in": WEEK, "token_type": "bearer"},
+    )
     assert caller.get(f"{mount}/me", body["access_token"]).status_code == 200
     assert not answer.cookies
 
@@ -117,44 +145,65 @@ def test_token(caller, john, mount, grant):
         ("username=john", 400, "invalid_request"),
         ("password=wrong", 400, "invalid_request"),
         ("grant_type=client_credentials", 400, "unsupported_grant_type"),
-        ("grant_type=client_credentials&username=john&password=correct+horse+battery", 400, "unsupported_grant_type"),
+        (
+            "grant_type=client_credentials&username=john&password=correct+horse+battery",
+            400,
+            "unsupported_grant_type",
+        ),
         ("username=john&username=bob&password=wrong", 400, "invalid_request"),
     ],
 )
 def test_token_is_refused_as_oauth_says(caller, john, mount, body, status, error):
     answer = caller.form(f"{mount}/token", body)
-    assert (answer.status_code, answer.json()) == (status, {"error": error, "error_description": answer.json()["error_description"]})
+    assert (answer.status_code, answer.json()) == (
+        status,
+        {"error": error, "error_description": answer.json()["error_description"]},
+    )
     assert answer["Cache-Control"] == "no-store"
 
 
 def test_token_with_a_password_that_must_be_changed(caller, john):
     type(john).objects.filter(pk=john.pk).update(must_change_password=True)
     answer = caller.form(f"{ALONE}/token", "username=john&password=correct+horse+battery")
-    assert (answer.status_code, answer.json()) == (403, {"error": "invalid_grant", "error_description": "Password change required"})
+    assert (answer.status_code, answer.json()) == (
+        403,
+        {"error": "invalid_grant", "error_description": "Password change required"},
+    )
 
 
 @both
 def test_refresh(caller, tokens, mount):
     access, refresh = tokens
-    answer = caller.json(f"{mount}/refresh", {"token": refresh, "expires_in": YEAR, "token_type": "bearer"}, access)
+    answer = caller.json(
+        f"{mount}/refresh", {"token": refresh, "expires_in": YEAR, "token_type": "bearer"}, access
+    )
     body, cookie = answer.json(), answer.cookies["refresh_token"]
     left = body["refresh_token"]["expires_in"]
     assert (answer.status_code, body) == (200, pair_of(body, year=left))
     assert YEAR - 60 < left <= YEAR
     assert body["refresh_token"]["token"] not in (refresh, access)
     assert cookie.value == body["refresh_token"]["token"]
-    assert attributes(cookie) == {"httponly": True, "samesite": "Lax", "path": mount, "max-age": left}
+    assert attributes(cookie) == {
+        "httponly": True,
+        "samesite": "Lax",
+        "path": mount,
+        "max-age": left,
+    }
 
 
 def test_the_access_token_from_before_the_refresh_goes_on(caller, tokens):
     access, refresh = tokens
-    successor = caller.json(f"{ALONE}/refresh", {"token": refresh}, access).json()["access_token"]["token"]
+    successor = caller.json(f"{ALONE}/refresh", {"token": refresh}, access).json()["access_token"][
+        "token"
+    ]
     assert {caller.get(f"{ALONE}/me", token).status_code for token in (access, successor)} == {200}
 
 
 def test_where_the_operator_lets_nothing_rotate_the_refresh_token_stays(caller, tokens, settings):
     steady = form.urls(replace(form.contract, rotates=False))
-    settings.ROOT_URLCONF = type("Routes", (), {"urlpatterns": [path("c/form/api/v1/auth/", include(steady))]})
+    settings.ROOT_URLCONF = type(
+        "Routes", (), {"urlpatterns": [path("c/form/api/v1/auth/", include(steady))]}
+    )
     answer = caller.json(f"{ALONE}/refresh", {"token": tokens[1]}, tokens[0])
     body = answer.json()
     assert body == pair_of(body, year=body["refresh_token"]["expires_in"])
@@ -172,7 +221,9 @@ def test_refresh_requires_authentication(caller, tokens):
 @both
 def test_swagger_refreshes_with_the_token_that_it_authorized_by(caller, tokens, mount):
     """/token opens a session of its own."""
-    authorized = caller.form(f"{mount}/token", "username=john&password=correct+horse+battery").json()["access_token"]
+    authorized = caller.form(
+        f"{mount}/token", "username=john&password=correct+horse+battery"
+    ).json()["access_token"]
     answer = caller.json(f"{mount}/refresh", {"token": tokens[1]}, authorized)
     assert (answer.status_code, answer.json()) == (200, pair_of(answer.json()))
 
@@ -190,7 +241,9 @@ def test_refresh_with_what_does_not_speak_for_john(caller, tokens, bob, mount):
 
 @both
 def test_a_refresh_token_in_use_goes_on_for_another_year(caller, tokens, mount):
-    Session.objects.update(created_at=now() - timedelta(days=300), expires_at=now() + timedelta(days=65))
+    Session.objects.update(
+        created_at=now() - timedelta(days=300), expires_at=now() + timedelta(days=65)
+    )
     answer = caller.json(f"{mount}/refresh", {"token": tokens[1]}, tokens[0])
     assert answer.json() == pair_of(answer.json())
     assert answer.cookies["refresh_token"]["max-age"] == YEAR
@@ -198,7 +251,10 @@ def test_a_refresh_token_in_use_goes_on_for_another_year(caller, tokens, mount):
 
 def test_refresh_with_a_token_that_is_none(caller, tokens):
     answer = caller.json(f"{ALONE}/refresh", {"token": "made up"}, tokens[0])
-    assert (answer.status_code, answer.json()) == (401, {"detail": "Invalid or expired refresh token"})
+    assert (answer.status_code, answer.json()) == (
+        401,
+        {"detail": "Invalid or expired refresh token"},
+    )
     assert not answer.cookies
 
 
@@ -246,9 +302,16 @@ def test_logout(caller, tokens, mount):
 def test_logout_clears_the_cookie_that_login_set(caller, john, settings, mount, end):
     settings.SECURE_COOKIES = True
     login = log_in(caller, mount)
-    cookie = caller.json(f"{mount}/{end}", token=login.json()["access_token"]["token"]).cookies["refresh_token"]
+    cookie = caller.json(f"{mount}/{end}", token=login.json()["access_token"]["token"]).cookies[
+        "refresh_token"
+    ]
     assert (cookie.value, cookie["max-age"]) == ("", 0)
-    assert attributes(cookie) == {"httponly": True, "samesite": "Lax", "path": mount, "secure": True}
+    assert attributes(cookie) == {
+        "httponly": True,
+        "samesite": "Lax",
+        "path": mount,
+        "secure": True,
+    }
 
 
 @both

@@ -14,7 +14,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def token(caller, alice):
-    return caller.json("/api/auth/login", {"username": "alice", "password": PASSWORD}).json()["token"]
+    return caller.json("/api/auth/login", {"username": "alice", "password": PASSWORD}).json()[
+        "token"
+    ]
 
 
 @pytest.fixture
@@ -52,11 +54,19 @@ def test_a_token_of_a_session_that_ended_is_not(caller, token, key):
 
 def test_a_token_that_has_expired_is_not(caller, alice, key):
     """Genuine, and of a live session: only its own end has passed."""
-    session, at = alice.sessions.create(contract="bearer", last_used_at=now(), expires_at=now() + timedelta(days=1)), now()
+    session, at = (
+        alice.sessions.create(
+            contract="bearer", last_used_at=now(), expires_at=now() + timedelta(days=1)
+        ),
+        now(),
+    )
     claims = {"sub": str(alice.uuid), "sid": str(session.pk), "contract": "bearer", "jti": "a"}
     old = AccessToken.issue(at=at - timedelta(hours=2), expires=at - timedelta(seconds=1), **claims)
     good = AccessToken.issue(at=at, expires=at + timedelta(hours=1), **claims)
-    assert (ask(caller, old, key).json(), ask(caller, good, key).json()["active"]) == ({"active": False}, True)
+    assert (ask(caller, old, key).json(), ask(caller, good, key).json()["active"]) == (
+        {"active": False},
+        True,
+    )
 
 
 @pytest.mark.parametrize("wrong", ["nonsense", "a.b.c", "sk_live_x"])
@@ -67,7 +77,11 @@ def test_what_is_no_token_is_not(caller, key, wrong):
 
 def test_nobody_asks_without_a_key_of_that_scope(caller, bob, token):
     profile = APIKey.objects.issue(bob.pk)[1]
-    assert [ask(caller, token, key).status_code for key in ("", profile, "sk_live_mistyped")] == [401, 403, 401]
+    assert [ask(caller, token, key).status_code for key in ("", profile, "sk_live_mistyped")] == [
+        401,
+        403,
+        401,
+    ]
     assert caller.form("/introspect", f"token={token}", token=token).status_code == 401
     assert ask(caller, token).json()["error"] == "invalid_client"
 

@@ -20,7 +20,9 @@ ME, VALIDATE = "/api/v1/auth/me", "/api/auth/validate"
 KEY = re.compile(r"sk_live_[0-9A-Za-z]{8}_[0-9A-Za-z]{38}")
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 each_mount = pytest.mark.parametrize("keys", [ALONE, PLAIN])
-each_opening = pytest.mark.parametrize("path", [ME, VALIDATE, "/c/form/api/v1/auth/me", "/c/envelope/api/auth/validate"])
+each_opening = pytest.mark.parametrize(
+    "path", [ME, VALIDATE, "/c/form/api/v1/auth/me", "/c/envelope/api/auth/validate"]
+)
 
 
 def refusal(keys, text):
@@ -29,7 +31,9 @@ def refusal(keys, text):
 
 
 def log_in(caller, username="alice"):
-    return caller.json("/c/camel/api/v1/auth/login", {"username": username, "password": PASSWORD}).json()["token"]
+    return caller.json(
+        "/c/camel/api/v1/auth/login", {"username": username, "password": PASSWORD}
+    ).json()["token"]
 
 
 @pytest.fixture
@@ -48,7 +52,9 @@ def make(caller, token):
 
     def make(scopes=("profile",), **asked):
         made = caller.json(PLAIN, asked, token).json()
-        APIKey.objects.filter(pk=made["keyId"].removeprefix("key_")).update(scope=" ".join(sorted(scopes)), granted_at=now())
+        APIKey.objects.filter(pk=made["keyId"].removeprefix("key_")).update(
+            scope=" ".join(sorted(scopes)), granted_at=now()
+        )
         return made
 
     return make
@@ -74,7 +80,12 @@ def test_create(caller, token):
     answer = caller.json(ALONE, {"name": "My Integration Key"}, token)
     body = answer.json()
     assert answer.status_code == 201
-    assert body == {"keyId": body["keyId"], "apiKey": body["apiKey"], "name": "My Integration Key", "createdAt": body["createdAt"]}
+    assert body == {
+        "keyId": body["keyId"],
+        "apiKey": body["apiKey"],
+        "name": "My Integration Key",
+        "createdAt": body["createdAt"],
+    }
     assert KEY.fullmatch(body["apiKey"])
     assert body["keyId"] == "key_" + body["apiKey"][8:16]
     assert STAMP.fullmatch(body["createdAt"])
@@ -83,7 +94,11 @@ def test_create(caller, token):
 
 
 def test_create_at_the_shared_path_says_more(caller, token):
-    body = caller.json(PLAIN, {"name": "CI", "expiresAt": "2090-01-01T01:00:00+01:00", "scopes": ["profile"]}, token).json()
+    body = caller.json(
+        PLAIN,
+        {"name": "CI", "expiresAt": "2090-01-01T01:00:00+01:00", "scopes": ["profile"]},
+        token,
+    ).json()
     assert body == {
         "keyId": body["keyId"],
         "apiKey": body["apiKey"],
@@ -98,11 +113,18 @@ def test_create_at_the_shared_path_says_more(caller, token):
 @pytest.mark.parametrize("scopes", [["introspect"], ["profile", "introspect"]])
 def test_who_is_no_operator_asks_in_vain_for_a_key_that_introspects(caller, token, keys, scopes):
     answer = caller.json(keys, {"scopes": scopes}, token)
-    assert (answer.status_code, answer.json()) == (403, refusal(keys, "The scope introspect is granted by an operator"))
+    assert (answer.status_code, answer.json()) == (
+        403,
+        refusal(keys, "The scope introspect is granted by an operator"),
+    )
     assert not APIKey.objects.exists()
 
 
-@pytest.mark.parametrize("flags", [{"is_staff": True}, {"is_staff": True, "is_superuser": True}], ids=["admin", "super admin"])
+@pytest.mark.parametrize(
+    "flags",
+    [{"is_staff": True}, {"is_staff": True, "is_superuser": True}],
+    ids=["admin", "super admin"],
+)
 def test_an_operator_makes_a_key_that_introspects(caller, alice, token, flags):
     """By the role that the account has now."""
     User.objects.filter(pk=alice.pk).update(**flags)
@@ -123,12 +145,24 @@ def test_create_with_the_empty_body_of_the_document(caller, token, keys):
 def test_list(caller, token, make):
     old, new = make(name="Staging Key"), make(name="My Integration Key")
     APIKey.objects.filter(name="Staging Key").update(created_at="2023-10-25T09:00:00Z")
-    APIKey.objects.filter(name="My Integration Key").update(created_at="2023-10-27T10:00:00Z", last_used_at="2023-10-27T11:30:00.7Z")
+    APIKey.objects.filter(name="My Integration Key").update(
+        created_at="2023-10-27T10:00:00Z", last_used_at="2023-10-27T11:30:00.7Z"
+    )
     answer = caller.get(ALONE, token)
     assert answer.status_code == 200
     assert answer.json() == [
-        {"keyId": new["keyId"], "name": "My Integration Key", "createdAt": "2023-10-27T10:00:00Z", "lastUsed": "2023-10-27T11:30:00Z"},
-        {"keyId": old["keyId"], "name": "Staging Key", "createdAt": "2023-10-25T09:00:00Z", "lastUsed": None},
+        {
+            "keyId": new["keyId"],
+            "name": "My Integration Key",
+            "createdAt": "2023-10-27T10:00:00Z",
+            "lastUsed": "2023-10-27T11:30:00Z",
+        },
+        {
+            "keyId": old["keyId"],
+            "name": "Staging Key",
+            "createdAt": "2023-10-25T09:00:00Z",
+            "lastUsed": None,
+        },
     ]
 
 
@@ -161,7 +195,11 @@ def test_list_is_of_ones_own_live_keys(caller, token, bobs, make, keys):
 def test_delete(caller, token, make, keys):
     key = make()
     answer = delete(caller, f"{keys}/{key['keyId']}", token)
-    assert (answer.status_code, answer.content, answer.headers.get("Content-Type")) == (204, b"", None)
+    assert (answer.status_code, answer.content, answer.headers.get("Content-Type")) == (
+        204,
+        b"",
+        None,
+    )
     assert caller.get(ME, key["apiKey"]).status_code == 401
     assert caller.get(keys, token).json() == []
 
@@ -195,14 +233,27 @@ def test_delete_of_somebody_elses_key(caller, make, bobs, keys):
 @each_mount
 def test_all_of_it_requires_authentication(caller, make, keys):
     key = make()
-    for credentials in ({}, {"Authorization": "Bearer x.y.z"}, {"X-API-Key": key["apiKey"]}, {"Authorization": f"Bearer {key['apiKey']}"}):
+    for credentials in (
+        {},
+        {"Authorization": "Bearer x.y.z"},
+        {"X-API-Key": key["apiKey"]},
+        {"Authorization": f"Bearer {key['apiKey']}"},
+    ):
         for answer in (
             caller.http.post(keys, b"{}", content_type="application/json", headers=credentials),
             caller.http.get(keys, headers=credentials),
             caller.http.delete(f"{keys}/{key['keyId']}", headers=credentials),
-            caller.http.post(f"{keys}/{key['keyId']}/rotate", b"{}", content_type="application/json", headers=credentials),
+            caller.http.post(
+                f"{keys}/{key['keyId']}/rotate",
+                b"{}",
+                content_type="application/json",
+                headers=credentials,
+            ),
         ):
-            assert (answer.status_code, answer.json()) == (401, refusal(keys, "Authentication required"))
+            assert (answer.status_code, answer.json()) == (
+                401,
+                refusal(keys, "Authentication required"),
+            )
             assert answer["WWW-Authenticate"] == "Bearer"
     assert caller.get(ME, key["apiKey"]).status_code == 200
     assert APIKey.objects.count() == 1
@@ -218,7 +269,13 @@ def test_rotate_gives_a_successor_and_the_old_one_works_for_a_day(caller, token,
     new = answer.json()
     more = {} if keys == ALONE else {"expiresAt": None, "scopes": ["introspect", "profile"]}
     assert answer.status_code == 201
-    assert new == {"keyId": new["keyId"], "apiKey": new["apiKey"], "name": "CI", "createdAt": new["createdAt"], **more}
+    assert new == {
+        "keyId": new["keyId"],
+        "apiKey": new["apiKey"],
+        "name": "CI",
+        "createdAt": new["createdAt"],
+        **more,
+    }
     assert new["keyId"] != old["keyId"]
     assert [caller.get(ME, key["apiKey"]).status_code for key in (old, new)] == [200, 200]
     left = APIKey.objects.get(pk=old["keyId"][4:]).expires_at - now()
@@ -228,7 +285,12 @@ def test_rotate_gives_a_successor_and_the_old_one_works_for_a_day(caller, token,
 def test_rotate_with_an_overlap_of_ones_choice(caller, token, make):
     for seconds in (3600, 30 * 86_400):
         old = make()
-        assert caller.json(f"{PLAIN}/{old['keyId']}/rotate", {"overlapSeconds": seconds}, token).status_code == 201
+        assert (
+            caller.json(
+                f"{PLAIN}/{old['keyId']}/rotate", {"overlapSeconds": seconds}, token
+            ).status_code
+            == 201
+        )
         left = APIKey.objects.get(pk=old["keyId"][4:]).expires_at - now()
         assert timedelta(seconds=seconds - 10) < left <= timedelta(seconds=seconds)
 
@@ -250,7 +312,9 @@ def test_an_overlap_never_lets_the_old_key_live_longer(caller, token, make):
 
 def test_a_successor_lives_as_long_as_its_predecessor_was_to(caller, token, make):
     old = make(expiresAt=(now() + timedelta(days=90)).isoformat())
-    APIKey.objects.update(created_at=now() - timedelta(days=10), expires_at=now() + timedelta(days=80))
+    APIKey.objects.update(
+        created_at=now() - timedelta(days=10), expires_at=now() + timedelta(days=80)
+    )
     new = caller.json(f"{PLAIN}/{old['keyId']}/rotate", {}, token).json()
     assert abs(in_seconds(new["expiresAt"]) - now() - timedelta(days=90)) < timedelta(seconds=10)
 
@@ -282,9 +346,15 @@ def test_rotate_what_is_not_ones_own(caller, token, bobs, make, keys):
 
 @each_mount
 def test_the_fifty_first_key(caller, token, make, keys):
-    APIKey.objects.bulk_create(APIKey(id=f"0000{n:04}", owner=User.objects.get(username="alice"), digest="", scope="") for n in range(50))
+    APIKey.objects.bulk_create(
+        APIKey(id=f"0000{n:04}", owner=User.objects.get(username="alice"), digest="", scope="")
+        for n in range(50)
+    )
     answer = caller.json(keys, {}, token)
-    assert (answer.status_code, answer.json()) == (409, refusal(keys, "Too many API keys: delete one first"))
+    assert (answer.status_code, answer.json()) == (
+        409,
+        refusal(keys, "Too many API keys: delete one first"),
+    )
     delete(caller, f"{keys}/key_00000007", token)
     assert caller.json(keys, {}, token).status_code == 201
 
@@ -296,18 +366,29 @@ def test_the_fifty_first_key(caller, token, make, keys):
 def test_whoever_finds_a_key_ends_it_and_its_owner_is_told(caller, make, keys):
     key = make(name="CI")
     answer = caller.json(f"{keys}/revoke-leaked", {"apiKey": key["apiKey"]})
-    assert (answer.status_code, answer.content, answer.headers.get("Content-Type")) == (204, b"", None)
+    assert (answer.status_code, answer.content, answer.headers.get("Content-Type")) == (
+        204,
+        b"",
+        None,
+    )
     assert caller.get(ME, key["apiKey"]).status_code == 401
     mail = OutgoingMail.objects.get(kind="key_leaked")
     assert (str(mail.user), mail.data) == ("alice", {"name": "CI", "key": key["keyId"]})
-    assert AuditEvent.objects.filter(kind="key_leaked", user__username="alice", name=key["keyId"]).count() == 1
+    assert (
+        AuditEvent.objects.filter(
+            kind="key_leaked", user__username="alice", name=key["keyId"]
+        ).count()
+        == 1
+    )
 
 
 def test_a_leak_that_is_reported_twice_is_one_mail(caller, make):
     key = make()
     for text in (key["apiKey"], f" {key['apiKey']}\n"):
         assert caller.json(f"{PLAIN}/revoke-leaked/", {"apiKey": text}).status_code == 204
-    assert [model.objects.filter(kind="key_leaked").count() for model in (OutgoingMail, AuditEvent)] == [1, 1]
+    assert [
+        model.objects.filter(kind="key_leaked").count() for model in (OutgoingMail, AuditEvent)
+    ] == [1, 1]
 
 
 @each_mount
@@ -315,14 +396,33 @@ def test_what_is_no_key_of_ours_ends_nothing(caller, make, keys):
     key, other = make(), make()
     changed = key["apiKey"][:-1] + ("a" if key["apiKey"][-1] != "a" else "b")
     forged = forge(key["apiKey"][8:16], other["apiKey"][17:49])
-    for text in (changed, forged, key["keyId"], key["apiKey"].lower(), "sk_live_xxxxxxxxxxxxxxxxxxxxxxxx", "x"):
+    for text in (
+        changed,
+        forged,
+        key["keyId"],
+        key["apiKey"].lower(),
+        "sk_live_xxxxxxxxxxxxxxxxxxxxxxxx",
+        "x",
+    ):
         answer = caller.json(f"{keys}/revoke-leaked", {"apiKey": text})
         assert (answer.status_code, answer.json()) == (404, refusal(keys, "API key not found"))
     assert caller.get(ME, key["apiKey"]).status_code == 200
     assert not OutgoingMail.objects.filter(kind="key_leaked").exists()
 
 
-@pytest.mark.parametrize("sent", [{}, {"apiKey": None}, {"apiKey": 7}, {"apiKey": ["x"]}, {"apiKey": ""}, {"apiKey": "x" * 2000}, [], None])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        {"apiKey": None},
+        {"apiKey": 7},
+        {"apiKey": ["x"]},
+        {"apiKey": ""},
+        {"apiKey": "x" * 2000},
+        [],
+        None,
+    ],
+)
 def test_a_report_without_a_key(caller, sent):
     answer = caller.json(f"{ALONE}/revoke-leaked", sent)
     assert (answer.status_code, answer.json().keys()) == (400, {"error"})
@@ -364,7 +464,11 @@ BAD: dict[str, list[Any]] = {
 }
 
 
-@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in BAD.items() for value in values], ids=ascii)
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [(field, value) for field, values in BAD.items() for value in values],
+    ids=ascii,
+)
 @each_mount
 def test_a_field_that_is_no_such_thing(caller, token, keys, field, value):
     answer = caller.json(keys, {field: value}, token)
@@ -380,16 +484,25 @@ def test_optional_fields_may_be_left_out_null_or_empty(caller, token, keys, noth
     body = {"name": nothing, "expiresAt": nothing, "scopes": nothing or []}
     answer = caller.json(keys, body, token)
     assert (answer.status_code, answer.json()["name"]) == (201, "API key")
-    rotated = caller.json(f"{keys}/{answer.json()['keyId']}/rotate", {"overlapSeconds": nothing}, token)
+    rotated = caller.json(
+        f"{keys}/{answer.json()['keyId']}/rotate", {"overlapSeconds": nothing}, token
+    )
     assert (rotated.status_code, rotated.json()["name"]) == (201, "API key")
-    assert {(key.scope, key.expires_at is None or key.rotated_at is not None) for key in APIKey.objects.all()} == {("profile", True)}
+    assert {
+        (key.scope, key.expires_at is None or key.rotated_at is not None)
+        for key in APIKey.objects.all()
+    } == {("profile", True)}
 
 
 @pytest.mark.parametrize("body", ["", "null"])
 @each_mount
 def test_a_body_of_null_is_like_an_empty_one(caller, token, keys, body):
     """As programs send that have nothing to say."""
-    sent = {"data": body, "content_type": "application/json", "headers": {"Authorization": f"Bearer {token}"}}
+    sent = {
+        "data": body,
+        "content_type": "application/json",
+        "headers": {"Authorization": f"Bearer {token}"},
+    }
     made = caller.http.post(keys, **sent)
     assert (made.status_code, made.json()["name"]) == (201, "API key")
     rotated = caller.http.post(f"{keys}/{made.json()['keyId']}/rotate", **sent)
@@ -405,7 +518,10 @@ def test_a_complaint_does_not_repeat_a_long_value(caller, token):
 def test_an_overlap_that_is_none(caller, token, make, value):
     key = make()
     answer = caller.json(f"{ALONE}/{key['keyId']}/rotate", {"overlapSeconds": value}, token)
-    assert (answer.status_code, answer.json()["error"].startswith("overlapSeconds: ")) == (400, True)
+    assert (answer.status_code, answer.json()["error"].startswith("overlapSeconds: ")) == (
+        400,
+        True,
+    )
     assert APIKey.objects.get().rotated_at is None
 
 
@@ -420,10 +536,20 @@ def test_a_body_that_is_no_object(caller, token, keys, sent):
 def test_a_body_that_is_no_json_of_this_kind(caller, token, make, keys):
     """Nothing is made for it; and a key is not found in it, though it stands there."""
     wrong = {}
-    for path, field, value in ((keys, "name", "CI"), (f"{keys}/revoke-leaked", "apiKey", make()["apiKey"])):
-        bodies = bad_json({field: value}) | {f"{field}={value!r:.20}": raw({field: value}) for value in WRONG_TYPES}
+    for path, field, value in (
+        (keys, "name", "CI"),
+        (f"{keys}/revoke-leaked", "apiKey", make()["apiKey"]),
+    ):
+        bodies = bad_json({field: value}) | {
+            f"{field}={value!r:.20}": raw({field: value}) for value in WRONG_TYPES
+        }
         for name, body in bodies.items():
-            if (path, name) not in {(keys, "empty"), (keys, "null"), (keys, "name=None"), (keys, "name=''")}:  # as the document shows it
+            if (path, name) not in {
+                (keys, "empty"),
+                (keys, "null"),
+                (keys, "name=None"),
+                (keys, "name=''"),
+            }:  # as the document shows it
                 wrong[path, name] = problem(caller.json(path, body, token), "camel")
     assert {where: what for where, what in wrong.items() if what} == {}
     assert APIKey.objects.live().count() == 1
@@ -440,19 +566,48 @@ def test_other_methods(caller, token, make, keys):
     }
     for path, methods in allowed.items():
         for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE"} - methods:
-            answer = caller.http.generic(method, path, b"", "application/json", HTTP_AUTHORIZATION=f"Bearer {token}")
-            assert (answer.status_code, {*answer["Allow"].split(", ")} - {"OPTIONS"}) == (405, methods)
+            answer = caller.http.generic(
+                method, path, b"", "application/json", HTTP_AUTHORIZATION=f"Bearer {token}"
+            )
+            assert (answer.status_code, {*answer["Allow"].split(", ")} - {"OPTIONS"}) == (
+                405,
+                methods,
+            )
             assert answer.content == b"" if method == "HEAD" else not problem(answer, "camel")
 
 
 def test_what_a_client_may_not_choose_is_ignored(caller, token, bob):
-    sent = {"name": " CI ", "owner": bob.pk, "owner_id": bob.pk, "userId": str(bob.uuid), "keyId": "key_00000000", "apiKey": "sk_live_x"}
+    sent = {
+        "name": " CI ",
+        "owner": bob.pk,
+        "owner_id": bob.pk,
+        "userId": str(bob.uuid),
+        "keyId": "key_00000000",
+        "apiKey": "sk_live_x",
+    }
     body = caller.json(
-        ALONE, {**sent, "createdAt": "2020-01-01T00:00:00Z", "scope": "introspect", "digest": "", "expiresAt": None}, token
+        ALONE,
+        {
+            **sent,
+            "createdAt": "2020-01-01T00:00:00Z",
+            "scope": "introspect",
+            "digest": "",
+            "expiresAt": None,
+        },
+        token,
     ).json()
-    assert (body["name"], body["keyId"] == "key_00000000", body["createdAt"] > "2021") == ("CI", False, True)
+    assert (body["name"], body["keyId"] == "key_00000000", body["createdAt"] > "2021") == (
+        "CI",
+        False,
+        True,
+    )
     key = APIKey.objects.get()
-    assert (key.owner.username, key.scope, key.expires_at, key.last_used_at) == ("alice", "profile", None, None)
+    assert (key.owner.username, key.scope, key.expires_at, key.last_used_at) == (
+        "alice",
+        "profile",
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize("name", ["x" * 100, "Ключ 🗝" * 10, "=cmd()", "<script>", "a\r\nb"])
@@ -464,7 +619,9 @@ def test_a_name_is_any_text_of_up_to_100_characters(caller, token, name):
 # What a key opens
 
 
-@pytest.mark.parametrize("how", ["Authorization", "authorization, in capitals", "X-API-Key", "both"])
+@pytest.mark.parametrize(
+    "how", ["Authorization", "authorization, in capitals", "X-API-Key", "both"]
+)
 @each_opening
 def test_a_key_says_who_its_owner_is(caller, make, token, path, how):
     secret = make()["apiKey"]
@@ -479,10 +636,17 @@ def test_a_key_says_who_its_owner_is(caller, make, token, path, how):
     assert by_key["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize(("scopes", "said"), [(["profile"], "profile"), (["profile", "introspect"], "introspect profile")])
+@pytest.mark.parametrize(
+    ("scopes", "said"),
+    [(["profile"], "profile"), (["profile", "introspect"], "introspect profile")],
+)
 def test_validate_says_in_headers_who_and_what_for(caller, make, token, scopes, said):
     answer = caller.get(VALIDATE, make(scopes=scopes)["apiKey"])
-    assert (answer["X-Auth-User"], answer["X-Auth-Role"], answer["X-Auth-Scopes"]) == ("alice", "user", said)
+    assert (answer["X-Auth-User"], answer["X-Auth-Role"], answer["X-Auth-Scopes"]) == (
+        "alice",
+        "user",
+        said,
+    )
     assert caller.get(VALIDATE, token)["X-Auth-Scopes"] == "session"
 
 
@@ -504,7 +668,16 @@ def test_a_key_that_may_only_introspect_does_not_say_who_its_owner_is(caller, ma
 def test_a_key_that_opens_nothing(caller, make, path):
     secret, other, expired = make()["apiKey"], make()["apiKey"], make(name="expired")["apiKey"]
     APIKey.objects.filter(name="expired").update(expires_at=now())
-    bad = [secret.swapcase(), secret[:-1], secret + "x", secret[8:], expired, forge(secret[8:16], other[17:49]), "sk_live_", "sk_live_é"]
+    bad = [
+        secret.swapcase(),
+        secret[:-1],
+        secret + "x",
+        secret[8:],
+        expired,
+        forge(secret[8:16], other[17:49]),
+        "sk_live_",
+        "sk_live_é",
+    ]
     for text in bad:
         for headers in ({"Authorization": f"Bearer {text}"}, {"X-API-Key": text}):
             answer = caller.http.get(path, headers=headers)
@@ -545,12 +718,16 @@ def test_a_key_never_manages_keys(caller, make, scopes):
         for headers in ({"Authorization": f"Bearer {key['apiKey']}"}, {"X-API-Key": key["apiKey"]}):
             assert caller.json(keys, {}, **headers).status_code == 401
             assert caller.http.get(keys, headers=headers).status_code == 401
-            assert caller.http.delete(f"{keys}/{other['keyId']}", headers=headers).status_code == 401
+            assert (
+                caller.http.delete(f"{keys}/{other['keyId']}", headers=headers).status_code == 401
+            )
             assert caller.json(f"{keys}/{other['keyId']}/rotate", {}, **headers).status_code == 401
     assert APIKey.objects.live().filter(rotated_at=None).count() == 2
 
 
-@pytest.mark.parametrize("path", ["/api/v1/auth/logout", "/c/camel/api/v1/auth/logout", "/c/form/api/v1/auth/logout"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/auth/logout", "/c/camel/api/v1/auth/logout", "/c/form/api/v1/auth/logout"]
+)
 def test_a_key_logs_nobody_out(caller, make, path):
     key = make()["apiKey"]
     assert caller.json(path, {}, key).status_code == 401
@@ -561,7 +738,10 @@ def test_a_key_logs_nobody_out(caller, make, path):
 
 def test_where_a_logout_needs_no_token_a_key_ends_nothing(caller, make):
     key = make()["apiKey"]
-    assert caller.json("/api/auth/logout", {}, key).json() == {"success": True, "message": "Logged out"}
+    assert caller.json("/api/auth/logout", {}, key).json() == {
+        "success": True,
+        "message": "Logged out",
+    }
     assert Session.objects.live().exists()
     assert caller.get(ME, key).status_code == 200
 
@@ -585,7 +765,11 @@ def test_a_key_is_no_refresh_token(caller, make):
 
 def test_a_key_changes_no_password(caller, make):
     key = make()["apiKey"]
-    asked = {"access_token": key, "previous_password": PASSWORD, "proposed_password": "another good horse"}
+    asked = {
+        "access_token": key,
+        "previous_password": PASSWORD,
+        "proposed_password": "another good horse",
+    }
     assert caller.json("/v1/change-password", asked, key).status_code == 401
     del asked["access_token"]
     assert caller.json("/v1/change-password", asked, key).status_code in (401, 422)
@@ -604,8 +788,15 @@ def test_nothing_that_is_answered_shows_a_key_again(caller, make, token):
     key = make()
     new = caller.json(f"{PLAIN}/{key['keyId']}/rotate", {}, token).json()
     answers = [caller.get(path, token) for path in (PLAIN, ALONE, ME, VALIDATE)]
-    answers += [caller.get(path, secret) for path in (ME, VALIDATE) for secret in (key["apiKey"], new["apiKey"])]
-    answers += [caller.json(f"{PLAIN}/revoke-leaked", {"apiKey": key["apiKey"]}), caller.get(f"{PLAIN}/{key['apiKey']}", token)]
+    answers += [
+        caller.get(path, secret)
+        for path in (ME, VALIDATE)
+        for secret in (key["apiKey"], new["apiKey"])
+    ]
+    answers += [
+        caller.json(f"{PLAIN}/revoke-leaked", {"apiKey": key["apiKey"]}),
+        caller.get(f"{PLAIN}/{key['apiKey']}", token),
+    ]
     shown = b"".join(answer.content + str(answer.headers).encode() for answer in answers)
     digests = list(APIKey.objects.values_list("digest", flat=True))
     for secret in (key["apiKey"], new["apiKey"], *digests):

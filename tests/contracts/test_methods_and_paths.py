@@ -14,14 +14,18 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def token(caller, alice) -> str:
-    return caller.multipart("/c/form/api/v1/auth/login", username="alice", password=PASSWORD).json()["access_token"]["token"]
+    return caller.multipart(
+        "/c/form/api/v1/auth/login", username="alice", password=PASSWORD
+    ).json()["access_token"]["token"]
 
 
 @each([*READING, *LOGOUTS, *GETS])
 def test_other_methods(caller, token, door):
     allowed = {"GET", "HEAD"} if door in GETS else {"POST"}
     for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"} - allowed:
-        answer = caller.http.generic(method, door.path, b"", "application/json", HTTP_AUTHORIZATION=f"Bearer {token}")
+        answer = caller.http.generic(
+            method, door.path, b"", "application/json", HTTP_AUTHORIZATION=f"Bearer {token}"
+        )
         assert (answer.status_code, allowed <= names(answer["Allow"])) == (405, True)
         assert answer.content == b"" if method == "HEAD" else not problem(answer, door.shape)
 
@@ -33,13 +37,20 @@ def names(allow: str) -> set[str]:
 @each([*READING, *LOGOUTS, *GETS])
 def test_options(caller, token, door):
     answer = caller.http.options(door.path, headers={"Authorization": f"Bearer {token}"})
-    assert (answer.status_code, answer.content, answer.headers.get("Content-Type")) == (204, b"", None)
+    assert (answer.status_code, answer.content, answer.headers.get("Content-Type")) == (
+        204,
+        b"",
+        None,
+    )
     assert ({"GET", "HEAD"} if door in GETS else {"POST"}) <= names(answer["Allow"])
 
 
 @each(GETS)
 def test_head_is_get_without_its_body(caller, token, door):
-    got, head = caller.get(door.path, token), caller.http.head(door.path, headers={"Authorization": f"Bearer {token}"})
+    got, head = (
+        caller.get(door.path, token),
+        caller.http.head(door.path, headers={"Authorization": f"Bearer {token}"}),
+    )
     assert (head.status_code, head.content) == (200, b"")
     assert {*got.headers} - {*head.headers} <= {"Content-Length"}
 
@@ -48,7 +59,11 @@ def test_head_is_get_without_its_body(caller, token, door):
 def test_a_slash_at_the_end_changes_nothing(caller, door):
     def ask(path: str) -> Any:
         send = caller.json if door.json else caller.form
-        return caller.get(path) if door in GETS else send(path, door.good if door.json else json.dumps(door.good))
+        return (
+            caller.get(path)
+            if door in GETS
+            else send(path, door.good if door.json else json.dumps(door.good))
+        )
 
     plain, slash = ask(door.path), ask(f"{door.path}/")
     assert (slash.status_code, slash.content) == (plain.status_code, plain.content)
@@ -65,12 +80,18 @@ STRANGE = [
 @pytest.mark.parametrize("mount", MOUNTS)
 def test_paths_that_no_document_names(caller, mount):
     answers = {
-        f"{method} {path[:20]}": caller.http.generic(method, mount + quote(path, safe="/%;={}"), b"{}", "application/json")
+        f"{method} {path[:20]}": caller.http.generic(
+            method, mount + quote(path, safe="/%;={}"), b"{}", "application/json"
+        )
         for path in STRANGE
         for method in ("GET", "POST", "DELETE", "OPTIONS")
     }
-    assert {path: answer.status_code for path, answer in answers.items() if answer.status_code != 404} == {}
-    assert {path: wrong for path, answer in answers.items() if (wrong := problem(answer, MOUNTS[mount]))} == {}
+    assert {
+        path: answer.status_code for path, answer in answers.items() if answer.status_code != 404
+    } == {}
+    assert {
+        path: wrong for path, answer in answers.items() if (wrong := problem(answer, MOUNTS[mount]))
+    } == {}
 
 
 @pytest.mark.parametrize("mount", MOUNTS)
@@ -78,6 +99,9 @@ def test_a_host_that_is_not_ours_gets_no_page(caller, mount):
     """Contract endpoints build nothing from it; one that refused it would have to say so in shape."""
     for host in ("evil.example", "localhost:99999", "[::1", "a b", "<script>", "x" * 2_000):
         answer = caller.http.post(
-            f"{mount}/nothing", b"{}", content_type="application/json", headers={"Host": host, "X-Forwarded-Host": host}
+            f"{mount}/nothing",
+            b"{}",
+            content_type="application/json",
+            headers={"Host": host, "X-Forwarded-Host": host},
         )
         assert not problem(answer, MOUNTS[mount])

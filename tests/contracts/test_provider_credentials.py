@@ -18,12 +18,17 @@ KEY_ID, AWS_SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAM
 NVIDIA_SECRET = "nvapi-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVxxxx"
 SECRETS = {AWS_SECRET, NVIDIA_SECRET}
 AWS, NVIDIA = f"{MOUNT}/aws-credentials", f"{MOUNT}/nvidia-credentials"
-either = pytest.mark.parametrize("path", [AWS, NVIDIA, "/api/auth/aws-credentials", "/api/auth/nvidia-credentials"])
+either = pytest.mark.parametrize(
+    "path", [AWS, NVIDIA, "/api/auth/aws-credentials", "/api/auth/nvidia-credentials"]
+)
 
 
 @pytest.fixture
 def stored(db):
-    aws, nvidia = ProviderCredential(provider="aws", key_id=KEY_ID, region="eu-north-1"), ProviderCredential(provider="nvidia")
+    aws, nvidia = (
+        ProviderCredential(provider="aws", key_id=KEY_ID, region="eu-north-1"),
+        ProviderCredential(provider="nvidia"),
+    )
     for credential, secret in ((aws, AWS_SECRET), (nvidia, NVIDIA_SECRET)):
         credential.seal(secret)
         credential.save()
@@ -37,12 +42,16 @@ def become(user, **fields):
 def token(caller, alice):
     """Alice's, who is an admin now."""
     become(alice, is_staff=True)
-    return caller.json(f"{MOUNT}/login", {"username": "alice", "password": PASSWORD}).json()["token"]
+    return caller.json(f"{MOUNT}/login", {"username": "alice", "password": PASSWORD}).json()[
+        "token"
+    ]
 
 
 def events():
     found = AuditEvent.objects.filter(kind__startswith="credentials").order_by("pk")
-    return [(event.kind, event.name, event.reason, event.data.get("provider", "")) for event in found]
+    return [
+        (event.kind, event.name, event.reason, event.data.get("provider", "")) for event in found
+    ]
 
 
 def refused(status, text):
@@ -98,21 +107,30 @@ def test_nvidia_credentials(caller, stored, token):
 
 @pytest.mark.parametrize("end", ["aws-credentials", "nvidia-credentials"])
 def test_both_mounts_answer_the_same(caller, stored, token, end):
-    alone, plain, slash = (caller.get(path, token) for path in (f"{MOUNT}/{end}", f"/api/auth/{end}", f"/api/auth/{end}/"))
+    alone, plain, slash = (
+        caller.get(path, token)
+        for path in (f"{MOUNT}/{end}", f"/api/auth/{end}", f"/api/auth/{end}/")
+    )
     assert got(alone) == got(plain) == got(slash)
 
 
 @either
 def test_no_cache_keeps_the_answer(caller, stored, token, path):
-    assert {caller.get(path, asking)["Cache-Control"] for asking in (token, "", "made up")} == {"no-store"}
+    assert {caller.get(path, asking)["Cache-Control"] for asking in (token, "", "made up")} == {
+        "no-store"
+    }
 
 
 @either
 def test_other_methods(caller, stored, token, path):
     for method in ("POST", "PUT", "PATCH", "DELETE"):
-        answer = caller.http.generic(method, path, b"", "application/json", HTTP_AUTHORIZATION=f"Bearer {token}")
+        answer = caller.http.generic(
+            method, path, b"", "application/json", HTTP_AUTHORIZATION=f"Bearer {token}"
+        )
         assert got(answer) == refused(405, "Method not allowed")
-    assert caller.http.options(path, headers={"Authorization": f"Bearer {token}"}).status_code == 204
+    assert (
+        caller.http.options(path, headers={"Authorization": f"Bearer {token}"}).status_code == 204
+    )
 
 
 # The region
@@ -131,7 +149,9 @@ def test_other_methods(caller, stored, token, path):
         ('us-east-1"; rm -rf "$HOME', "eu-north-1"),
     ],
 )
-def test_the_region_is_the_accounts_own_where_that_is_one(caller, stored, token, alice, typed, taken):
+def test_the_region_is_the_accounts_own_where_that_is_one(
+    caller, stored, token, alice, typed, taken
+):
     become(alice, aws_region=typed)
     given = caller.get(AWS, token).json()["credentials"]
     assert (given["region"], given["endpoint"].split(".")[1]) == (taken, taken)
@@ -164,7 +184,9 @@ def test_with_a_token_that_is_none(caller, stored, path):
 @pytest.mark.parametrize("header", ["Authorization", "X-API-Key"])
 def test_an_api_key_opens_nothing_here_whoever_owns_it(caller, stored, olga, path, header):
     _, secret = APIKey.objects.issue(olga.pk, scopes=["profile", "introspect"])
-    answer = caller.get(path, **{header: f"Bearer {secret}" if header == "Authorization" else secret})
+    answer = caller.get(
+        path, **{header: f"Bearer {secret}" if header == "Authorization" else secret}
+    )
     assert answer.status_code == 401
     assert caller.get("/api/auth/validate", secret).status_code == 200
 
@@ -175,8 +197,13 @@ def test_a_user_is_no_admin(caller, stored, token, alice, path):
     assert got(caller.get(path, token)) == refused(403, "Admin access required")
 
 
-@pytest.mark.parametrize(("staff", "superuser", "status"), [(False, False, 403), (True, False, 200), (True, True, 200), (False, True, 200)])
-def test_the_role_is_the_accounts_now_and_not_the_tokens(caller, stored, token, alice, staff, superuser, status):
+@pytest.mark.parametrize(
+    ("staff", "superuser", "status"),
+    [(False, False, 403), (True, False, 200), (True, True, 200), (False, True, 200)],
+)
+def test_the_role_is_the_accounts_now_and_not_the_tokens(
+    caller, stored, token, alice, staff, superuser, status
+):
     become(alice, is_staff=staff, is_superuser=superuser)
     assert [caller.get(path, token).status_code for path in (AWS, NVIDIA)] == [status, status]
 
@@ -197,16 +224,24 @@ def test_an_operators_session_in_the_admin_opens_nothing_here(caller, stored, ol
 @pytest.mark.parametrize(("path", "label"), [(AWS, "AWS"), (NVIDIA, "NVIDIA")])
 def test_nothing_is_stored_yet(caller, token, path, label):
     todo = f"an operator stores them in the admin, or with manage.py set_provider_credentials {label.lower()}"
-    assert got(caller.get(path, token)) == refused(404, f"No {label} credentials are stored: {todo}")
+    assert got(caller.get(path, token)) == refused(
+        404, f"No {label} credentials are stored: {todo}"
+    )
 
 
 @either
-def test_under_another_key_the_secret_cannot_be_read_and_the_answer_says_so(caller, stored, token, settings, path, caplog):
+def test_under_another_key_the_secret_cannot_be_read_and_the_answer_says_so(
+    caller, stored, token, settings, path, caplog
+):
     settings.ENCRYPTION_KEYS = ["another key, of thirty-two letters and more"]
     text = "The stored credentials cannot be decrypted: an operator has to restore the key, or store them again"
     assert got(caller.get(path, token)) == refused(503, text)
     assert "add the key that it was stored under to ENCRYPTION_KEYS" in caplog.text
-    assert [secret for secret in {*SECRETS, settings.SECRET_KEY, *settings.ENCRYPTION_KEYS} if secret in caplog.text] == []
+    assert [
+        secret
+        for secret in {*SECRETS, settings.SECRET_KEY, *settings.ENCRYPTION_KEYS}
+        if secret in caplog.text
+    ] == []
 
 
 def test_a_secret_in_anothers_row_cannot_be_read(caller, stored, token):
@@ -222,7 +257,9 @@ def test_a_secret_in_anothers_row_cannot_be_read(caller, stored, token):
 def test_each_look_is_on_record(caller, stored, token, alice):
     answer = caller.get(AWS, token)
     caller.get("/api/auth/nvidia-credentials", token)
-    assert events() == [("credentials_viewed", "alice", "provider", name) for name in ("aws", "nvidia")]
+    assert events() == [
+        ("credentials_viewed", "alice", "provider", name) for name in ("aws", "nvidia")
+    ]
     event = AuditEvent.objects.filter(kind="credentials_viewed").earliest("pk")
     assert (event.user, event.contract, event.address) == (alice, "envelope", "127.0.0.1")
     assert event.request_id == answer["X-Request-ID"]
@@ -244,7 +281,8 @@ def test_each_refusal_is_on_record(caller, token, alice, settings):
 
 
 @pytest.mark.parametrize(
-    ("staff", "stored_before", "status", "count"), [(True, True, 200, 3), (True, False, 404, 3), (False, True, 403, 2)]
+    ("staff", "stored_before", "status", "count"),
+    [(True, True, 200, 3), (True, False, 404, 3), (False, True, 403, 2)],
 )
 @pytest.mark.django_db(transaction=True)
 def test_a_look_is_three_statements(caller, token, alice, staff, stored_before, status, count):
@@ -268,7 +306,9 @@ def test_without_its_record_no_look_is_granted(caller, stored, token):
 # The secret
 
 
-def test_no_answer_no_log_and_no_dump_holds_a_secret(caller, stored, token, alice, settings, caplog, capfd):
+def test_no_answer_no_log_and_no_dump_holds_a_secret(
+    caller, stored, token, alice, settings, caplog, capfd
+):
     caplog.set_level(logging.DEBUG)
     asked = [(path, asking) for path in (AWS, NVIDIA) for asking in (token, "", "made up")]
     answers = [caller.get(*each) for each in asked]
@@ -278,9 +318,15 @@ def test_no_answer_no_log_and_no_dump_holds_a_secret(caller, stored, token, alic
     logging.getLogger("accounts").warning("the log is read")
     written = caplog.text + "".join(capfd.readouterr())
     assert "the log is read" in written
-    told = "".join(f"{answer.headers}{answer.content!r}" for answer in answers) + written + stored_now
+    told = (
+        "".join(f"{answer.headers}{answer.content!r}" for answer in answers) + written + stored_now
+    )
     assert KEY_ID in told
-    assert [secret for secret in SECRETS if secret in told or secret[8:-8] in told or secret.encode().hex() in told] == []
+    assert [
+        secret
+        for secret in SECRETS
+        if secret in told or secret[8:-8] in told or secret.encode().hex() in told
+    ] == []
 
 
 def test_no_repr_holds_a_secret(stored):
@@ -292,7 +338,10 @@ def test_no_repr_holds_a_secret(stored):
 
 def test_a_secret_of_any_length_looks_as_long(caller, stored, token):
     for secret in ("x", "fifteen letters", "sixteen letters!".replace(" ", "_"), "x" * 4096):
-        providers.store(ProviderCredential(provider="aws", key_id=KEY_ID, region="eu-north-1"), secret.replace(" ", "_"))
+        providers.store(
+            ProviderCredential(provider="aws", key_id=KEY_ID, region="eu-north-1"),
+            secret.replace(" ", "_"),
+        )
         masked = caller.get(AWS, token).json()["credentials"]["secretAccessKey"]
         assert (len(masked), masked[4:-4]) == (36, "*" * 28)
         assert (masked == "*" * 36) == (len(secret) < 16)

@@ -52,8 +52,13 @@ def deliver(mailoutbox):
 @bearers
 @pytest.mark.parametrize("end", ["forgot-password", "forgot-password/"])
 def test_bearer_forgot_password(caller, alice, deliver, mount, end):
-    known, unknown = (caller.json(f"{mount}/{end}", {"email": email}) for email in ("alice@example.com", "nobody@example.com"))
-    assert told(known) == told(unknown) == (200, {"message": "Password reset email sent successfully"})
+    known, unknown = (
+        caller.json(f"{mount}/{end}", {"email": email})
+        for email in ("alice@example.com", "nobody@example.com")
+    )
+    assert (
+        told(known) == told(unknown) == (200, {"message": "Password reset email sent successfully"})
+    )
     assert deliver() == ["alice@example.com"]
 
 
@@ -86,16 +91,29 @@ WEAK = [
 
 @bearers
 @pytest.mark.parametrize(("password", "reason"), WEAK)
-def test_bearer_reset_password_with_a_weak_one_leaves_the_token_usable(caller, proof, mount, password, reason):
-    answer = caller.json(f"{mount}/reset-password", {"token": proof.token, "new_password": password})
+def test_bearer_reset_password_with_a_weak_one_leaves_the_token_usable(
+    caller, proof, mount, password, reason
+):
+    answer = caller.json(
+        f"{mount}/reset-password", {"token": proof.token, "new_password": password}
+    )
     assert told(answer) == (400, detail(mount, reason))
-    assert caller.json(f"{mount}/reset-password", {"token": proof.token, "new_password": NEW}).status_code == 200
+    assert (
+        caller.json(
+            f"{mount}/reset-password", {"token": proof.token, "new_password": NEW}
+        ).status_code
+        == 200
+    )
 
 
 @bearers
-@pytest.mark.parametrize("password", ["", "x" * 1025, None, 12345678, ["a", "b"], "nul \0 nul", "\ud800 alone"])
+@pytest.mark.parametrize(
+    "password", ["", "x" * 1025, None, 12345678, ["a", "b"], "nul \0 nul", "\ud800 alone"]
+)
 def test_bearer_reset_password_with_what_is_no_password(caller, proof, mount, password):
-    answer = caller.json(f"{mount}/reset-password", {"token": proof.token, "new_password": password})
+    answer = caller.json(
+        f"{mount}/reset-password", {"token": proof.token, "new_password": password}
+    )
     assert answer.status_code == 400
     assert answer.json()["detail"].startswith("new_password: ")
     assert PasswordReset.objects.usable().get() == proof.reset
@@ -105,10 +123,19 @@ def test_bearer_reset_password_with_what_is_no_password(caller, proof, mount, pa
 def test_bearer_validate_reset_token(caller, proof, mount):
     expected = {"valid": True, "expires_at": proof.reset.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")}
     for end in ("", "/"):
-        answers = [caller.get(f"{mount}/validate-reset-token/{proof.token}{end}") for _ in range(20)]
+        answers = [
+            caller.get(f"{mount}/validate-reset-token/{proof.token}{end}") for _ in range(20)
+        ]
         assert [told(answer) for answer in answers] == [(200, expected)] * 20
-        assert caller.http.head(f"{mount}/validate-reset-token/{proof.token}{end}").status_code == 200
-    assert caller.json(f"{mount}/reset-password", {"token": proof.token, "new_password": NEW}).status_code == 200
+        assert (
+            caller.http.head(f"{mount}/validate-reset-token/{proof.token}{end}").status_code == 200
+        )
+    assert (
+        caller.json(
+            f"{mount}/reset-password", {"token": proof.token, "new_password": NEW}
+        ).status_code
+        == 200
+    )
     refused = caller.get(f"{mount}/validate-reset-token/{proof.token}")
     assert told(refused) == (400, {"valid": False, **detail(mount, "Token expired or invalid")})
 
@@ -117,7 +144,10 @@ def test_bearer_validate_reset_token(caller, proof, mount):
 @pytest.mark.parametrize("token", ["abc123", "%00", "%C3%BC", "%0D%0A", "..", "x" * 3000])
 def test_bearer_validate_reset_token_that_is_none(caller, proof, mount, token):
     answer = caller.get(f"{mount}/validate-reset-token/{token}")
-    assert told(answer) in [(400, {"valid": False, **detail(mount, "Token expired or invalid")}), (404, detail(mount, "Not found"))]
+    assert told(answer) in [
+        (400, {"valid": False, **detail(mount, "Token expired or invalid")}),
+        (404, detail(mount, "Not found")),
+    ]
     assert answer["Cache-Control"] == "no-store"
 
 
@@ -143,7 +173,11 @@ def test_bearer_validate_reset_token_that_is_none(caller, proof, mount, token):
 def test_form_password_recovery(caller, alice, mount, address):
     """Every character that a path can lose on its way, percent-encoded or not."""
     User.objects.filter(pk=alice.pk).update(email=address)
-    for path in {quote(address, safe=""), quote(address, safe="/@"), quote(address.upper(), safe="+@")}:
+    for path in {
+        quote(address, safe=""),
+        quote(address, safe="/@"),
+        quote(address.upper(), safe="+@"),
+    }:
         answer = caller.http.post(f"{mount}/password-recovery/{path}")
         assert told(answer) == (200, {"message": "Password recovery email sent."})
         assert delivery.recipient(OutgoingMail.objects.latest("pk")) == alice
@@ -158,7 +192,10 @@ def test_form_password_recovery_with_a_slash_at_the_end(caller, alice, deliver, 
 
 @forms
 def test_form_password_recovery_of_somebody_unknown(caller, alice, deliver, mount):
-    known, unknown = (caller.http.post(f"{mount}/password-recovery/{name}@example.com") for name in ("alice", "nobody"))
+    known, unknown = (
+        caller.http.post(f"{mount}/password-recovery/{name}@example.com")
+        for name in ("alice", "nobody")
+    )
     assert told(known) == told(unknown) == (200, {"message": "Password recovery email sent."})
     assert deliver() == ["alice@example.com"]
 
@@ -184,8 +221,13 @@ def test_form_password_recovery_of_somebody_unknown(caller, alice, deliver, moun
 def test_form_password_recovery_of_what_is_no_address(caller, alice, deliver, mount, path):
     answer = caller.http.post(f"{mount}/password-recovery/{path}")
     assert answer.status_code in (200, 400, 404)
-    nowhere = {"detail", "error"} if mount == SHARED else {"detail"}  # a path that no document names
-    assert answer.json().keys() == {200: {"message"}, 400: {"detail"}, 404: nowhere}[answer.status_code]
+    nowhere = (
+        {"detail", "error"} if mount == SHARED else {"detail"}
+    )  # a path that no document names
+    assert (
+        answer.json().keys()
+        == {200: {"message"}, 400: {"detail"}, 404: nowhere}[answer.status_code]
+    )
     assert deliver() == []
 
 
@@ -210,7 +252,9 @@ def test_challenge_forgot_password(caller, alice, deliver, mount, username):
         caller.form(f"{mount}/forgot-password/", f"username={quote(username)}"),
         caller.multipart(f"{mount}/forgot-password", username=username),
     ]
-    assert [told(answer) for answer in answers] == [(200, {"message": "Confirmation code sent.", "status": 200})] * 3
+    assert [told(answer) for answer in answers] == [
+        (200, {"message": "Confirmation code sent.", "status": 200})
+    ] * 3
     assert deliver() == ([] if username == "nobody" else ["alice@example.com"] * 3)
 
 
@@ -219,7 +263,11 @@ def test_challenge_forgot_password(caller, alice, deliver, mount, username):
 def test_challenge_forgot_password_confirm(caller, alice, deliver, mailoutbox, mount, username):
     caller.json(f"{mount}/forgot-password", {"username": "alice"})
     deliver()
-    body = {"username": username, "password": NEW, "confirmation_code": code_in(mailoutbox[0], alice)}
+    body = {
+        "username": username,
+        "password": NEW,
+        "confirmation_code": code_in(mailoutbox[0], alice),
+    }
     answer = caller.json(f"{mount}/forgot-password-confirm", body)
     assert told(answer) == (200, {"message": "Password changed.", "status": 200})
     again = caller.json(f"{mount}/forgot-password-confirm", body)
@@ -228,37 +276,64 @@ def test_challenge_forgot_password_confirm(caller, alice, deliver, mailoutbox, m
 
 
 @challenges
-def test_challenge_forgot_password_confirm_with_a_wrong_code_or_name(caller, alice, bob, proof, mount):
-    wrong = [("alice", "6MadrbRF"), ("bob", proof.code), ("nobody", proof.code), ("alice", proof.token), ("alice", "сode")]
+def test_challenge_forgot_password_confirm_with_a_wrong_code_or_name(
+    caller, alice, bob, proof, mount
+):
+    wrong = [
+        ("alice", "6MadrbRF"),
+        ("bob", proof.code),
+        ("nobody", proof.code),
+        ("alice", proof.token),
+        ("alice", "сode"),
+    ]
     for username, code in wrong:
         body = {"username": username, "password": NEW, "confirmation_code": code}
         answer = caller.json(f"{mount}/forgot-password-confirm", body)
-        assert told(answer) == (401, {"message": "Invalid or expired confirmation code.", "status": 401})
+        assert told(answer) == (
+            401,
+            {"message": "Invalid or expired confirmation code.", "status": 401},
+        )
         assert answer["WWW-Authenticate"] == "Bearer"
 
 
 @challenges
 @pytest.mark.parametrize(("password", "reason"), WEAK)
-def test_challenge_forgot_password_confirm_with_a_weak_password_leaves_the_code_usable(caller, proof, mount, password, reason):
+def test_challenge_forgot_password_confirm_with_a_weak_password_leaves_the_code_usable(
+    caller, proof, mount, password, reason
+):
     body = {"username": "alice", "password": password, "confirmation_code": proof.code}
     for _ in range(6):
-        assert told(caller.json(f"{mount}/forgot-password-confirm", body)) == (422, {"message": reason, "status": 422})
-    assert caller.json(f"{mount}/forgot-password-confirm", {**body, "password": NEW}).status_code == 200
+        assert told(caller.json(f"{mount}/forgot-password-confirm", body)) == (
+            422,
+            {"message": reason, "status": 422},
+        )
+    assert (
+        caller.json(f"{mount}/forgot-password-confirm", {**body, "password": NEW}).status_code
+        == 200
+    )
 
 
 def test_challenge_after_five_wrong_codes_the_right_one_is_refused(caller, proof):
     codes = ["6MadrbRF"] * 5 + [proof.code]
     bodies = [{"username": "alice", "password": NEW, "confirmation_code": code} for code in codes]
-    assert [caller.json(f"{PLAIN}/forgot-password-confirm", body).status_code for body in bodies] == [401] * 6
+    assert [
+        caller.json(f"{PLAIN}/forgot-password-confirm", body).status_code for body in bodies
+    ] == [401] * 6
 
 
 @challenges
 def test_challenge_change_password(caller, alice, mount):
-    (access, refresh), (elsewhere, _) = Door("challenge").tokens(caller), Door("form").tokens(caller)
+    (access, refresh), (elsewhere, _) = (
+        Door("challenge").tokens(caller),
+        Door("form").tokens(caller),
+    )
     body = {"access_token": access, "previous_password": PASSWORD, "proposed_password": NEW}
     answer = caller.json(f"{mount}/change-password", body)
     assert told(answer) == (200, {"message": "Password changed.", "status": 200})
-    assert [caller.get("/api/v1/auth/me", token).status_code for token in (access, elsewhere)] == [200, 401]
+    assert [caller.get("/api/v1/auth/me", token).status_code for token in (access, elsewhere)] == [
+        200,
+        401,
+    ]
     assert Door("challenge").refresh(caller, access, refresh).status_code == 200
 
 
@@ -279,14 +354,22 @@ def test_challenge_change_password_to_a_weak_one(caller, alice, mount, password,
     access, _ = Door("challenge").tokens(caller)
     body = {"access_token": access, "previous_password": PASSWORD, "proposed_password": password}
     for _ in range(11):
-        assert told(caller.json(f"{mount}/change-password", body)) == (422, {"message": reason, "status": 422})
-    assert caller.json(f"{mount}/change-password", {**body, "proposed_password": NEW}).status_code == 200
+        assert told(caller.json(f"{mount}/change-password", body)) == (
+            422,
+            {"message": reason, "status": 422},
+        )
+    assert (
+        caller.json(f"{mount}/change-password", {**body, "proposed_password": NEW}).status_code
+        == 200
+    )
 
 
 def test_challenge_guesses_at_the_previous_password_are_counted_like_any_other(caller, alice):
     access, _ = Door("challenge").tokens(caller)
     body = {"access_token": access, "previous_password": "wrong", "proposed_password": NEW}
-    assert [caller.json(f"{PLAIN}/change-password", body).status_code for _ in range(11)] == [401] * 10 + [429]
+    assert [caller.json(f"{PLAIN}/change-password", body).status_code for _ in range(11)] == [
+        401
+    ] * 10 + [429]
     assert Door("envelope").log_in(caller).status_code == 429
 
 
@@ -299,7 +382,10 @@ def session(caller, alice):
 @challenges
 @pytest.mark.parametrize("username", ["alice", "Alice@Example.com"])
 def test_challenge_new_password_required(caller, session, mount, username):
-    answer = caller.json(f"{mount}/new-password-required", {"session": session, "username": username, "new_password": NEW})
+    answer = caller.json(
+        f"{mount}/new-password-required",
+        {"session": session, "username": username, "new_password": NEW},
+    )
     body = answer.json()
     assert (answer.status_code, body) == (
         200,
@@ -311,25 +397,42 @@ def test_challenge_new_password_required(caller, session, mount, username):
         },
     )
     assert caller.get("/api/v1/auth/me", body["access_token"]).json()["username"] == "alice"
-    again = caller.json(f"{mount}/new-password-required", {"session": session, "username": username, "new_password": NEW})
+    again = caller.json(
+        f"{mount}/new-password-required",
+        {"session": session, "username": username, "new_password": NEW},
+    )
     assert told(again) == (401, {"message": "Invalid or expired session.", "status": 401})
 
 
 @challenges
 @pytest.mark.parametrize("username", ["bob", "nobody"])
 def test_challenge_new_password_required_with_another_name(caller, session, bob, mount, username):
-    answer = caller.json(f"{mount}/new-password-required", {"session": session, "username": username, "new_password": NEW})
+    answer = caller.json(
+        f"{mount}/new-password-required",
+        {"session": session, "username": username, "new_password": NEW},
+    )
     assert told(answer) == (401, {"message": "Invalid or expired session.", "status": 401})
     assert not Session.objects.exists()
 
 
 @challenges
-@pytest.mark.parametrize(("password", "reason"), [*WEAK, ("set by Olga, for once", "Choose another password than the temporary one.")])
-def test_challenge_new_password_required_with_a_weak_one_leaves_the_session_usable(caller, session, mount, password, reason):
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [*WEAK, ("set by Olga, for once", "Choose another password than the temporary one.")],
+)
+def test_challenge_new_password_required_with_a_weak_one_leaves_the_session_usable(
+    caller, session, mount, password, reason
+):
     body = {"session": session, "username": "alice", "new_password": password}
     for _ in range(11):
-        assert told(caller.json(f"{mount}/new-password-required", body)) == (422, {"message": reason, "status": 422})
-    assert caller.json(f"{mount}/new-password-required", {**body, "new_password": NEW}).status_code == 200
+        assert told(caller.json(f"{mount}/new-password-required", body)) == (
+            422,
+            {"message": reason, "status": 422},
+        )
+    assert (
+        caller.json(f"{mount}/new-password-required", {**body, "new_password": NEW}).status_code
+        == 200
+    )
 
 
 @pytest.mark.parametrize(
@@ -343,18 +446,29 @@ def test_challenge_new_password_required_with_a_weak_one_leaves_the_session_usab
 )
 def test_challenge_each_field_is_required(caller, alice, end, fields):
     for missing in fields:
-        answer = caller.json(f"{PLAIN}/{end}", {field: "something" for field in fields if field != missing})
-        assert told(answer) == (422, {"message": f"{missing}: This field is required.", "status": 422})
+        answer = caller.json(
+            f"{PLAIN}/{end}", {field: "something" for field in fields if field != missing}
+        )
+        assert told(answer) == (
+            422,
+            {"message": f"{missing}: This field is required.", "status": 422},
+        )
 
 
 def test_challenge_says_nothing_where_the_operator_wants_it_so(caller, alice, proof, settings):
     settings.CHALLENGE_EMPTY_SUCCESS = True
     answers = [
         caller.json(f"{PLAIN}/forgot-password", {"username": "alice"}),
-        caller.json(f"{PLAIN}/forgot-password-confirm", {"username": "alice", "password": NEW, "confirmation_code": proof.code}),
+        caller.json(
+            f"{PLAIN}/forgot-password-confirm",
+            {"username": "alice", "password": NEW, "confirmation_code": proof.code},
+        ),
     ]
     access = Door("challenge").log_in(caller, password=NEW).json()["access_token"]
     body = {"access_token": access, "previous_password": NEW, "proposed_password": PASSWORD}
     answers.append(caller.json(f"{PLAIN}/change-password", body))
-    assert [(answer.status_code, answer.content, answer.headers.get("Content-Type")) for answer in answers] == [(204, b"", None)] * 3
+    assert [
+        (answer.status_code, answer.content, answer.headers.get("Content-Type"))
+        for answer in answers
+    ] == [(204, b"", None)] * 3
     assert Door("challenge").log_in(caller).status_code == 200

@@ -7,7 +7,9 @@ from tests.conftest import PASSWORD
 from tests.contracts.doors import DOORS
 
 pytestmark = pytest.mark.django_db
-LOGIN, REFRESH, LOGOUT, ME = (f"/api/v1/auth/{path}" for path in ("login", "refresh", "logout", "me"))
+LOGIN, REFRESH, LOGOUT, ME = (
+    f"/api/v1/auth/{path}" for path in ("login", "refresh", "logout", "me")
+)
 CREDENTIALS = {"username": "alice", "password": PASSWORD}
 FORM = "username=alice&password=correct+horse+battery"
 WHICH = "One of refresh_token, refreshToken and token is required."
@@ -58,7 +60,11 @@ def test_one_json_login_serves_two_documents(caller, alice):
 
 def test_form_data_says_that_a_login_is_in_form(caller, alice):
     urlencoded, multipart = caller.form(LOGIN, FORM), caller.multipart(LOGIN, **CREDENTIALS)
-    assert urlencoded.json().keys() == multipart.json().keys() == {"username", "access_token", "refresh_token"}
+    assert (
+        urlencoded.json().keys()
+        == multipart.json().keys()
+        == {"username", "access_token", "refresh_token"}
+    )
     assert [session.contract for session in Session.objects.all()] == ["form", "form"]
 
 
@@ -90,7 +96,10 @@ def test_the_key_says_which_refresh_it_is(caller, pair, form_pair):
     )
 
 
-@pytest.mark.parametrize("keys", [("refresh_token", "refreshToken"), ("refresh_token", "token"), ("refreshToken", "token")])
+@pytest.mark.parametrize(
+    "keys",
+    [("refresh_token", "refreshToken"), ("refresh_token", "token"), ("refreshToken", "token")],
+)
 def test_two_keys_with_different_values(caller, pair, keys):
     answer = caller.json(REFRESH, {keys[0]: pair["refresh_token"], keys[1]: "another"})
     assert seen(answer) == refused(400, WHICH)
@@ -100,34 +109,53 @@ def test_two_keys_with_different_values(caller, pair, keys):
 def test_a_key_without_a_value_is_no_second_one(caller, pair, form_pair, nothing):
     """A typed client sends each field that it knows."""
     keys = dict.fromkeys(["refresh_token", "refreshToken", "token"], nothing)
-    for key, names in (("refresh_token", {"access_token", "token_type", "expires_in"}), ("refreshToken", {"token", "expires_in"})):
+    for key, names in (
+        ("refresh_token", {"access_token", "token_type", "expires_in"}),
+        ("refreshToken", {"token", "expires_in"}),
+    ):
         answer = caller.json(REFRESH, {**keys, key: pair["refresh_token"]})
         assert (answer.status_code, answer.json().keys()) == (200, names)
     access, refresh = form_pair
     assert caller.json(REFRESH, {**keys, "token": refresh}, access).status_code == 200
 
 
-@pytest.mark.parametrize("body", [{}, [], {"refresh": "token"}, "refresh_token", {"refresh_token": None, "refreshToken": ""}])
+@pytest.mark.parametrize(
+    "body",
+    [{}, [], {"refresh": "token"}, "refresh_token", {"refresh_token": None, "refreshToken": ""}],
+)
 def test_no_key_that_says_which(caller, alice, body):
     assert seen(caller.json(REFRESH, body)) == refused(400, WHICH)
 
 
 @pytest.mark.parametrize(
-    "keys", [("refreshToken", "refresh_token"), ("token", "refresh_token"), ("token", "refreshToken", "refresh_token")]
+    "keys",
+    [
+        ("refreshToken", "refresh_token"),
+        ("token", "refresh_token"),
+        ("token", "refreshToken", "refresh_token"),
+    ],
 )
 def test_equal_values_are_read_as_the_leftmost(caller, pair, keys):
     answer = caller.json(REFRESH, dict.fromkeys(keys, pair["refresh_token"]))
-    assert (answer.status_code, answer.json().keys()) == (200, {"access_token", "token_type", "expires_in"})
+    assert (answer.status_code, answer.json().keys()) == (
+        200,
+        {"access_token", "token_type", "expires_in"},
+    )
 
 
 def test_equal_values_for_camel_and_form_are_camels(caller, pair):
-    answer = caller.json(REFRESH, {"token": pair["refresh_token"], "refreshToken": pair["refresh_token"]})
+    answer = caller.json(
+        REFRESH, {"token": pair["refresh_token"], "refreshToken": pair["refresh_token"]}
+    )
     assert (answer.status_code, answer.json().keys()) == (200, {"token", "expires_in"})
 
 
 def test_a_second_key_is_no_way_round_rotation(caller, form_pair):
     access, refresh = form_pair
-    assert caller.json(REFRESH, {"token": refresh, "refresh_token": refresh}, access).status_code == 401
+    assert (
+        caller.json(REFRESH, {"token": refresh, "refresh_token": refresh}, access).status_code
+        == 401
+    )
     assert caller.json(REFRESH, {"token": refresh}, access).status_code == 200
 
 
@@ -164,7 +192,11 @@ def test_a_refusal_stands_under_both_names(caller, alice, path, body, expected):
     [
         ("GET", "me", (401, {"detail": "Authentication required"})),
         ("POST", "me", (405, {"detail": "Method not allowed"})),
-        ("GET", "validate-reset-token/made-up", (400, {"valid": False, "detail": "Token expired or invalid"})),
+        (
+            "GET",
+            "validate-reset-token/made-up",
+            (400, {"valid": False, "detail": "Token expired or invalid"}),
+        ),
         ("POST", "forgot-password", (400, {"detail": "email: This field is required."})),
         ("POST", "reset-password", (400, {"detail": "token: This field is required."})),
         ("GET", "password-recovery/a@example.com", (405, {"detail": "Method not allowed"})),
@@ -178,13 +210,20 @@ def test_a_path_of_one_document_says_no_more_than_that(caller, db, method, end, 
 
 
 def test_a_refused_form_stands_under_both_names(caller, alice):
-    assert seen(caller.form(LOGIN, "username=alice&password=wrong")) == refused(401, "Invalid credentials")
-    assert seen(caller.form(LOGIN, "username=alice")) == refused(400, "password: This field is required.")
+    assert seen(caller.form(LOGIN, "username=alice&password=wrong")) == refused(
+        401, "Invalid credentials"
+    )
+    assert seen(caller.form(LOGIN, "username=alice")) == refused(
+        400, "password: This field is required."
+    )
 
 
 def test_only_token_speaks_oauth(caller, alice):
     answer = caller.form("/api/v1/auth/token", "username=alice&password=wrong")
-    assert seen(answer) == (400, {"error": "invalid_grant", "error_description": "Invalid credentials"})
+    assert seen(answer) == (
+        400,
+        {"error": "invalid_grant", "error_description": "Invalid credentials"},
+    )
 
 
 @pytest.mark.parametrize("jar", [True, False])
@@ -203,11 +242,18 @@ def test_logout_with_the_token_of_form_is_forms_too(caller, alice):
 
 
 @pytest.mark.parametrize("door", [door for door in DOORS if door.name != "form"], ids=str)
-@pytest.mark.parametrize("path", [LOGOUT, "/c/form/api/v1/auth/logout", "/c/bearer/api/v1/auth/logout"])
-def test_a_stale_cookie_is_left_alone_when_it_came_with_another_contracts_token(caller, form_pair, door, path):
+@pytest.mark.parametrize(
+    "path", [LOGOUT, "/c/form/api/v1/auth/logout", "/c/bearer/api/v1/auth/logout"]
+)
+def test_a_stale_cookie_is_left_alone_when_it_came_with_another_contracts_token(
+    caller, form_pair, door, path
+):
     token, _ = door.tokens(caller)
     answer = caller.json(path, token=token)
-    assert seen(answer) == (200, {"message": "Logged out successfully." if "/form/" in path else "Successfully logged out"})
+    assert seen(answer) == (
+        200,
+        {"message": "Logged out successfully." if "/form/" in path else "Successfully logged out"},
+    )
     assert not answer.cookies
     assert [caller.get(ME, access).status_code for access in (token, form_pair[0])] == [401, 200]
 
@@ -231,4 +277,7 @@ def test_no_form_at_a_json_documents_own_mount(caller, alice):
 
 
 def test_no_json_at_the_forms_own_login(caller, alice):
-    assert seen(caller.json("/c/form/api/v1/auth/login", CREDENTIALS)) == (415, {"detail": "Unsupported content type"})
+    assert seen(caller.json("/c/form/api/v1/auth/login", CREDENTIALS)) == (
+        415,
+        {"detail": "Unsupported content type"},
+    )

@@ -16,7 +16,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def plenty(settings):
     """What is refused here is refused for what it is, and not because of how often."""
-    settings.LOGIN_RATE_PER_NAME = settings.LOGIN_RATE_PER_ADDRESS = settings.CHALLENGE_REFRESH_RATE = "1000000/5m"
+    settings.LOGIN_RATE_PER_NAME = settings.LOGIN_RATE_PER_ADDRESS = (
+        settings.CHALLENGE_REFRESH_RATE
+    ) = "1000000/5m"
     settings.LOGIN_RATE_PER_NAME_DAILY = "1000000/1d"
 
 
@@ -101,13 +103,24 @@ def test_fields_that_no_document_names_change_nothing(caller, alice, bob, door):
 def without_tokens(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: without_tokens(inner) for name, inner in value.items()}
-    return "a token" if isinstance(value, str) and value.count(".") == 2 and len(value) > 100 else value
+    return (
+        "a token"
+        if isinstance(value, str) and value.count(".") == 2 and len(value) > 100
+        else value
+    )
 
 
 def test_a_refresh_sets_no_lifetime(caller, alice):
     pair = caller.multipart("/c/form/api/v1/auth/login", **LOGINS[0].good).json()
-    asked = {"token": pair["refresh_token"]["token"], "expires_in": 999_999_999, "token_type": "admin", "user_id": 1}
-    renewed = caller.json("/c/form/api/v1/auth/refresh", asked, pair["access_token"]["token"]).json()
+    asked = {
+        "token": pair["refresh_token"]["token"],
+        "expires_in": 999_999_999,
+        "token_type": "admin",
+        "user_id": 1,
+    }
+    renewed = caller.json(
+        "/c/form/api/v1/auth/refresh", asked, pair["access_token"]["token"]
+    ).json()
     assert renewed["access_token"]["expires_in"] == 7 * 86400
     assert 0 <= pair["refresh_token"]["expires_in"] - renewed["refresh_token"]["expires_in"] <= 5
 
@@ -117,7 +130,9 @@ def test_json_that_curl_labels_as_a_form_is_read_as_json(caller, alice, door, se
     """With the same checks, and on the same budget."""
     settings.LOGIN_RATE_PER_NAME = "3/5m"
     assert caller.form(door.path, "  " + json.dumps(door.good)).status_code == 200
-    assert problem(caller.form(door.path, json.dumps({**door.good, "password": 5})), door.shape) == ""
+    assert (
+        problem(caller.form(door.path, json.dumps({**door.good, "password": 5})), door.shape) == ""
+    )
     for _ in range(3):
         caller.form(door.path, json.dumps({**door.good, "password": "wrong"}))
     assert caller.form(door.path, json.dumps(door.good)).status_code == 429

@@ -24,12 +24,22 @@ SENTENCE = "the audit trail is append-only"
 @pytest.fixture
 def event(alice, olga):
     return happened(
-        Kind.DEACTIVATED, user_id=alice.pk, actor_id=olga.pk, name="alice", address="192.0.2.7", request_id="r1", note="she left"
+        Kind.DEACTIVATED,
+        user_id=alice.pk,
+        actor_id=olga.pk,
+        name="alice",
+        address="192.0.2.7",
+        request_id="r1",
+        note="she left",
     )
 
 
 def refused(statement, *parameters):
-    with pytest.raises(IntegrityError, match=SENTENCE), transaction.atomic(), connection.cursor() as cursor:
+    with (
+        pytest.raises(IntegrityError, match=SENTENCE),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute(statement.replace("TRAIL", TABLE), parameters)
 
 
@@ -52,7 +62,14 @@ def refused(statement, *parameters):
 )
 def test_no_event_can_be_changed(bob, column, value):
     session = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
-    happened(Kind.LOGIN_FAILED, name="alice", address="192.0.2.7", session=session, request_id="r1", reason="wrong_password")
+    happened(
+        Kind.LOGIN_FAILED,
+        name="alice",
+        address="192.0.2.7",
+        session=session,
+        request_id="r1",
+        reason="wrong_password",
+    )
     before = AuditEvent.objects.values().get()
     refused("UPDATE TRAIL SET COLUMN = %s".replace("COLUMN", column), value)
     assert AuditEvent.objects.values().get() == before
@@ -72,7 +89,10 @@ def test_no_event_can_be_deleted(event):
 
 def test_no_event_can_be_written_over(event):
     row = "INTO TRAIL (id, at, kind, name, contract, request_id, reason, data, note) VALUES (%s, %s, 'login', 'x', '', '', 'x', '{}', '')"
-    ways = {"sqlite": "INSERT OR REPLACE " + row, "postgresql": f"INSERT {row} ON CONFLICT (id) DO UPDATE SET reason = EXCLUDED.reason"}
+    ways = {
+        "sqlite": "INSERT OR REPLACE " + row,
+        "postgresql": f"INSERT {row} ON CONFLICT (id) DO UPDATE SET reason = EXCLUDED.reason",
+    }
     refused(ways[connection.vendor], event.pk, now())
 
 
@@ -95,14 +115,34 @@ def test_the_product_itself_gets_no_further(event):
 def test_alice_is_erased_and_what_happened_stays_told(alice, olga):
     request = Origin(address="192.0.2.7", request_id="r1", contract="bearer")
     with entered(request):
-        audit.record(Kind.LOGIN_FAILED, user=alice, name="Alice@Example.com", reason=Reason.WRONG_PASSWORD)
-        audit.record(Kind.THROTTLED, name=" ALICE ", reason=Reason.GUESSES_BY_NAME, data={"limit": 10, "seconds": 300})
-        audit.record(Kind.INVITED, user=alice, actor=olga, reason=Reason.MAILED_TO, data={"address": "alice@example.com"}, note="for Alice")
-    before = list(AuditEvent.objects.order_by("pk").values("id", "at", "kind", "session", "contract", "request_id"))
+        audit.record(
+            Kind.LOGIN_FAILED, user=alice, name="Alice@Example.com", reason=Reason.WRONG_PASSWORD
+        )
+        audit.record(
+            Kind.THROTTLED,
+            name=" ALICE ",
+            reason=Reason.GUESSES_BY_NAME,
+            data={"limit": 10, "seconds": 300},
+        )
+        audit.record(
+            Kind.INVITED,
+            user=alice,
+            actor=olga,
+            reason=Reason.MAILED_TO,
+            data={"address": "alice@example.com"},
+            note="for Alice",
+        )
+    before = list(
+        AuditEvent.objects.order_by("pk").values(
+            "id", "at", "kind", "session", "contract", "request_id"
+        )
+    )
     assert erased_events.erase(alice, "erased-1f") == 3
     rows = AuditEvent.objects.exclude(kind=Kind.ERASED).order_by("pk")
     assert list(rows.values("id", "at", "kind", "session", "contract", "request_id")) == before
-    now_told: list[tuple] = list(rows.values_list("user", "actor", "name", "address", "reason", "data", "note"))
+    now_told: list[tuple] = list(
+        rows.values_list("user", "actor", "name", "address", "reason", "data", "note")
+    )
     assert now_told == [
         (None, None, "erased-1f", None, "wrong_password", {}, ""),
         (None, None, "erased-1f", None, "guesses_by_name", {"limit": 10, "seconds": 300}, ""),
@@ -113,14 +153,33 @@ def test_alice_is_erased_and_what_happened_stays_told(alice, olga):
 def test_what_an_erased_operator_did_to_others_stays_told(alice, olga, event):
     assert erased_events.erase(olga, "erased-2e") == 1
     event.refresh_from_db()
-    assert (event.user, event.actor, event.name, event.address, event.note) == (alice, None, "alice", None, "she left")
+    assert (event.user, event.actor, event.name, event.address, event.note) == (
+        alice,
+        None,
+        "alice",
+        None,
+        "she left",
+    )
 
 
 def test_an_operator_who_acted_on_themselves_is_erased_whole(olga):
-    happened(Kind.SESSIONS_ENDED, user_id=olga.pk, actor_id=olga.pk, name="olga", address="192.0.2.7", note="Olga lost her phone")
+    happened(
+        Kind.SESSIONS_ENDED,
+        user_id=olga.pk,
+        actor_id=olga.pk,
+        name="olga",
+        address="192.0.2.7",
+        note="Olga lost her phone",
+    )
     assert erased_events.erase(olga, "erased-2e") == 1
     event = AuditEvent.objects.exclude(kind=Kind.ERASED).get()
-    assert (event.user, event.actor, event.name, event.address, event.note) == (None, None, "erased-2e", None, "erased")
+    assert (event.user, event.actor, event.name, event.address, event.note) == (
+        None,
+        None,
+        "erased-2e",
+        None,
+        "erased",
+    )
 
 
 def test_erasing_alice_leaves_bob(alice, bob):
@@ -221,23 +280,36 @@ def test_no_event_of_the_last_ninety_days_can_be_deleted_whatever_is_set(setting
 
 
 def forbidden(act):
-    with pytest.raises(ProgrammingError, match="permission denied for table accounts_auditevent"), transaction.atomic():
+    with (
+        pytest.raises(ProgrammingError, match="permission denied for table accounts_auditevent"),
+        transaction.atomic(),
+    ):
         act()
 
 
 @pytest.mark.postgresql
-def test_a_web_node_works_without_the_right_to_change_events(caller, client, alice, olga, as_web_node):
+def test_a_web_node_works_without_the_right_to_change_events(
+    caller, client, alice, olga, as_web_node
+):
     """Bodies may be changed and rows deleted everywhere else: a login, a rotation, a reset, an operator's act and the pages work."""
     body = caller.form("/api/v1/auth/login", f"username=alice&password={PASSWORD}").json()
     tokens = (body["access_token"]["token"], body["refresh_token"]["token"])
-    assert caller.json("/c/form/api/v1/auth/refresh", {"token": tokens[1]}, tokens[0]).status_code == 200
+    assert (
+        caller.json("/c/form/api/v1/auth/refresh", {"token": tokens[1]}, tokens[0]).status_code
+        == 200
+    )
     assert caller.json("/v1/login", {"username": "alice", "password": "wrong"}).status_code == 401
     assert caller.json("/v1/forgot-password", {"username": "alice"}).status_code == 200
     call_command("deliver_mail", once=True)
     client.force_login(olga)
     assert client.get("/admin/accounts/auditevent/").status_code == 200
     assert caller.json("/c/camel/api/v1/auth/logout", token=tokens[0]).status_code == 200
-    assert AuditEvent.objects.filter(kind__in=["login", "login_failed", "reset_asked", "logout"]).count() >= 4
+    assert (
+        AuditEvent.objects.filter(
+            kind__in=["login", "login_failed", "reset_asked", "logout"]
+        ).count()
+        >= 4
+    )
 
 
 @pytest.mark.postgresql
@@ -259,7 +331,9 @@ def test_a_web_node_cannot_change_events_by_any_statement(alice, as_web_node):
 @pytest.mark.postgresql
 def test_a_web_node_erases_a_person_by_the_function_and_no_more(alice, bob, olga, as_web_node):
     for person in (alice, bob):
-        happened(Kind.LOGIN, user_id=person.pk, name=person.username, at=now() - timedelta(days=400))
+        happened(
+            Kind.LOGIN, user_id=person.pk, name=person.username, at=now() - timedelta(days=400)
+        )
     operators.carry_out(operators.ERASE, operator=olga, person=alice, reason="she asked")
     seals.seal()
     told = AuditEvent.objects.order_by("pk").values_list("kind", "user", "name", "actor", "note")
@@ -285,11 +359,16 @@ def test_a_web_node_deletes_what_retention_lets_go_and_no_more(settings, as_web_
 
 
 @pytest.mark.postgresql
-@pytest.mark.parametrize("call", ["accounts_forget_events(now())", "accounts_erase_events('{}', '{}', '[]')"])
+@pytest.mark.parametrize(
+    "call", ["accounts_forget_events(now())", "accounts_erase_events('{}', '{}', '[]')"]
+)
 def test_what_web_nodes_call_is_for_no_other_role(call):
     with connection.cursor() as cursor:
         cursor.execute("CREATE ROLE reader")
-        with pytest.raises(ProgrammingError, match="permission denied for function"), transaction.atomic():
+        with (
+            pytest.raises(ProgrammingError, match="permission denied for function"),
+            transaction.atomic(),
+        ):
             cursor.execute(f"SET LOCAL ROLE reader; SELECT {call}")
 
 

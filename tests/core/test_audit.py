@@ -26,8 +26,17 @@ def test_a_login_is_on_record(caller, alice):
     before = now()
     answer = log_in(caller, "Alice@Example.com")
     event = AuditEvent.objects.get()
-    assert (event.kind, event.user, event.name, event.contract) == (Kind.LOGIN, alice, "alice", "bearer")
-    assert (event.session, event.address, event.reason) == (Session.objects.get().pk, "127.0.0.1", "")
+    assert (event.kind, event.user, event.name, event.contract) == (
+        Kind.LOGIN,
+        alice,
+        "alice",
+        "bearer",
+    )
+    assert (event.session, event.address, event.reason) == (
+        Session.objects.get().pk,
+        "127.0.0.1",
+        "",
+    )
     assert event.request_id == answer["X-Request-ID"]
     assert before <= event.at <= now()
 
@@ -40,7 +49,9 @@ def test_a_login_is_on_record(caller, alice):
         ("bob", PASSWORD, True, "account_inactive"),
     ],
 )
-def test_a_refused_login_is_on_record_with_its_true_reason(caller, alice, bob, username, password, known, reason):
+def test_a_refused_login_is_on_record_with_its_true_reason(
+    caller, alice, bob, username, password, known, reason
+):
     User.objects.filter(pk=bob.pk).update(is_active=False)
     log_in(caller, username, password)
     event = AuditEvent.objects.get()
@@ -87,7 +98,12 @@ def test_a_logout_is_on_record(caller, alice):
     token = log_in(caller).json()["access_token"]
     caller.json("/c/camel/api/v1/auth/logout", token=token)
     event = AuditEvent.objects.get(kind=Kind.LOGOUT)
-    assert (event.user, event.name, event.session, event.contract) == (alice, "alice", Session.objects.get().pk, "camel")
+    assert (event.user, event.name, event.session, event.contract) == (
+        alice,
+        "alice",
+        Session.objects.get().pk,
+        "camel",
+    )
 
 
 def test_a_revocation_is_on_record_once_with_whose_it_was(caller, alice):
@@ -104,7 +120,11 @@ def test_a_refused_refresh_is_on_record_with_its_true_reason(caller, alice):
     caller.json("/v1/token-refresh", {"username": "alice", "refresh_token": token})
     event = AuditEvent.objects.get(kind=Kind.REFRESH_FAILED)
     assert (event.user, event.name, event.session) == (alice, "alice", Session.objects.get().pk)
-    assert (event.contract, event.reason, event.data) == ("challenge", "other_contract", {"contract": "bearer"})
+    assert (event.contract, event.reason, event.data) == (
+        "challenge",
+        "other_contract",
+        {"contract": "bearer"},
+    )
 
 
 def test_a_refresh_and_a_look_leave_no_record(caller, alice):
@@ -115,7 +135,9 @@ def test_a_refresh_and_a_look_leave_no_record(caller, alice):
 
 
 def test_what_was_typed_is_kept_cut_and_on_one_line(db):
-    audit.record(Kind.LOGIN_FAILED, name="ali\r\nce\x1b[2K\0" + "x" * 1000, note="because\nof " + "y" * 1000)
+    audit.record(
+        Kind.LOGIN_FAILED, name="ali\r\nce\x1b[2K\0" + "x" * 1000, note="because\nof " + "y" * 1000
+    )
     event = AuditEvent.objects.get()
     assert event.name.startswith("ali\\r\\nce\\x1b[2k\\x00xxx")
     assert event.note.startswith("because\\nof yyy")
@@ -125,14 +147,24 @@ def test_what_was_typed_is_kept_cut_and_on_one_line(db):
 def test_data_with_control_characters_are_kept_escaped(db):
     """PostgreSQL takes no NUL in JSON."""
     audit.record(Kind.IMPORTED, data={"source": "a\0b\n", "fields": ["x\0"], "count": 1})
-    assert AuditEvent.objects.get().data == {"source": "a\\x00b\\n", "fields": ["x\\x00"], "count": 1}
+    assert AuditEvent.objects.get().data == {
+        "source": "a\\x00b\\n",
+        "fields": ["x\\x00"],
+        "count": 1,
+    }
 
 
 def test_a_command_leaves_a_record_without_a_request(olga, alice):
     with entered(Origin()):
         audit.record(Kind.ACCOUNT_CHANGED, user=alice, actor=olga, reason="created")
     event = AuditEvent.objects.get()
-    assert (event.user, event.actor, event.name, event.address, event.request_id) == (alice, olga, "alice", None, "")
+    assert (event.user, event.actor, event.name, event.address, event.request_id) == (
+        alice,
+        olga,
+        "alice",
+        None,
+        "",
+    )
 
 
 def test_an_account_on_record_is_not_deleted(caller, alice):
@@ -148,4 +180,7 @@ def test_no_secret_is_on_record(caller, alice):
     caller.json("/v1/token-refresh", {"username": "alice", "refresh_token": body["refresh_token"]})
     caller.json("/v1/token-revoke", {"refresh_token": body["refresh_token"]})
     recorded = "\n".join(str(row) for row in AuditEvent.objects.values_list())
-    assert not any(secret in recorded for secret in (PASSWORD, "wrong but telling", body["refresh_token"], body["access_token"]))
+    assert not any(
+        secret in recorded
+        for secret in (PASSWORD, "wrong but telling", body["refresh_token"], body["access_token"])
+    )

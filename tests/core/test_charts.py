@@ -23,13 +23,16 @@ def test_nothing_is_not_drawn_and_one_among_a_million_is():
     assert none.parts == []
 
 
-@pytest.mark.parametrize(("most", "end"), [(0, 4), (1, 4), (5, 6), (9, 10), (11, 20), (399, 400), (1_000_001, 2_000_000)])
+@pytest.mark.parametrize(
+    ("most", "end"), [(0, 4), (1, 4), (5, 6), (9, 10), (11, 20), (399, 400), (1_000_001, 2_000_000)]
+)
 def test_the_scale_ends_at_a_round_number(most, end):
     assert charts.ceiling(most) == end
 
 
 @pytest.mark.parametrize(
-    ("number", "written"), [(0, "0"), (999, "999"), (1200, "1.2k"), (40_000, "40k"), (2_000_000, "2M"), (6 * 10**9, "6G")]
+    ("number", "written"),
+    [(0, "0"), (999, "999"), (1200, "1.2k"), (40_000, "40k"), (2_000_000, "2M"), (6 * 10**9, "6G")],
 )
 def test_a_scale_is_written_shortly(number, written):
     assert charts.short(number) == written
@@ -37,7 +40,13 @@ def test_a_scale_is_written_shortly(number, written):
 
 def test_the_last_bar_has_its_name_and_every_seventh_before_it():
     days = [str(day) for day in range(1, 31)]
-    assert [mark.label for mark in charts.draw([[0]] * 30, days, 7).marks] == ["2", "9", "16", "23", "30"]
+    assert [mark.label for mark in charts.draw([[0]] * 30, days, 7).marks] == [
+        "2",
+        "9",
+        "16",
+        "23",
+        "30",
+    ]
 
 
 def test_bars_stay_within_the_drawing():

@@ -28,7 +28,9 @@ def run(*arguments):
 
 
 def stored():
-    return list(User.objects.order_by("pk").values_list()), list(SigningKey.objects.order_by("kid").values_list())
+    return list(User.objects.order_by("pk").values_list()), list(
+        SigningKey.objects.order_by("kid").values_list()
+    )
 
 
 class Terminal(StringIO):
@@ -60,22 +62,34 @@ def test_elsewhere_it_writes_the_password_to_a_file_that_the_log_names(caller, p
     password_file.chmod(0o644)
     printed = run("setup")
     password = password_file.read_text().strip()
-    assert f"First admin: user name admin, password in {password_file} (until it is changed)" in printed
+    assert (
+        f"First admin: user name admin, password in {password_file} (until it is changed)"
+        in printed
+    )
     assert password not in printed
     assert password_file.stat().st_mode & 0o777 == 0o600
-    assert caller.json("/api/auth/login", {"username": "admin", "password": password}).status_code == 200
+    assert (
+        caller.json("/api/auth/login", {"username": "admin", "password": password}).status_code
+        == 200
+    )
 
 
 WAYS: dict[str, Any] = {
-    "its owner": lambda admin, old: passwords.change_with_password("admin", old, "four small green lamps"),
-    "a reset": lambda admin, old: passwords.reset_by_token(passwords.make_reset(admin).token, "four small green lamps"),
+    "its owner": lambda admin, old: passwords.change_with_password(
+        "admin", old, "four small green lamps"
+    ),
+    "a reset": lambda admin, old: passwords.reset_by_token(
+        passwords.make_reset(admin).token, "four small green lamps"
+    ),
     "an operator": lambda admin, old: passwords.set_temporary(admin, "four small green lamps"),
     "the machine": lambda admin, old: (admin.set_password("four small green lamps"), admin.save()),
 }
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_file_goes_with_the_password_whoever_replaces_it(password_file, way, django_capture_on_commit_callbacks):
+def test_the_file_goes_with_the_password_whoever_replaces_it(
+    password_file, way, django_capture_on_commit_callbacks
+):
     run("setup")
     admin = User.objects.get()
     run("setup")
@@ -106,7 +120,10 @@ def test_of_two_setups_at_once_one_makes_the_admin(password_file, caller):
     assert sorted(bool(said) for said in printed if isinstance(said, str))[-1:] == [True]
     password = password_file.read_text().strip()
     assert User.objects.filter(is_superuser=True).count() == 1
-    assert caller.json("/api/auth/login", {"username": "admin", "password": password}).status_code == 200
+    assert (
+        caller.json("/api/auth/login", {"username": "admin", "password": password}).status_code
+        == 200
+    )
 
 
 def test_the_second_setup_prints_nothing_and_changes_nothing():
@@ -180,24 +197,42 @@ def multiply(model: type[Model], count: int, **replaced: str) -> None:
 
 
 def log_in(caller):
-    return caller.json("/c/bearer/api/v1/auth/login", {"username": "alice", "password": PASSWORD}).json()
+    return caller.json(
+        "/c/bearer/api/v1/auth/login", {"username": "alice", "password": PASSWORD}
+    ).json()
 
 
 def test_a_hundred_thousand_dead_sessions_are_forgotten_and_the_living_go_on(caller, alice):
     log_in(caller)
     alice.end_sessions("ended_by_operator")
-    Session.objects.update(revoked_at=now() - timedelta(days=31), expires_at=now() - timedelta(days=32))
+    Session.objects.update(
+        revoked_at=now() - timedelta(days=31), expires_at=now() - timedelta(days=32)
+    )
     OutstandingToken.objects.update(expires_at=now() - timedelta(days=32))
-    multiply(Session, SESSIONS, id=HEX if connection.vendor == "sqlite" else f"{HEX}::uuid", refresh_jti=HEX)
+    multiply(
+        Session,
+        SESSIONS,
+        id=HEX if connection.vendor == "sqlite" else f"{HEX}::uuid",
+        refresh_jti=HEX,
+    )
     multiply(OutstandingToken, TOKENS, id="n", jti=HEX)
     multiply(BlacklistedToken, TOKENS, id="n", token_id="n")
     live = log_in(caller)
     printed = run("prune")
     assert f"accounts.Session: {SESSIONS + 1}\n" in printed
     assert f"token_blacklist.OutstandingToken: {TOKENS + 1}\n" in printed
-    assert (Session.objects.count(), OutstandingToken.objects.count(), BlacklistedToken.objects.count()) == (1, 1, 0)
+    assert (
+        Session.objects.count(),
+        OutstandingToken.objects.count(),
+        BlacklistedToken.objects.count(),
+    ) == (1, 1, 0)
     assert caller.get("/api/v1/auth/me", live["access_token"]).status_code == 200
-    assert caller.json("/c/bearer/api/v1/auth/refresh", {"refresh_token": live["refresh_token"]}).status_code == 200
+    assert (
+        caller.json(
+            "/c/bearer/api/v1/auth/refresh", {"refresh_token": live["refresh_token"]}
+        ).status_code
+        == 200
+    )
 
 
 def test_what_ended_lately_is_kept_for_operators_to_look_at(caller, alice):

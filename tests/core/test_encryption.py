@@ -19,7 +19,9 @@ def test_what_was_sealed_can_be_opened():
 def test_what_was_sealed_shows_nothing():
     sealed = [encryption.encrypt(SECRET, ROW) for _ in range(2)]
     assert sealed[0] != sealed[1]
-    assert not any(word.decode() in text for word in SECRET.split() if len(word) > 3 for text in sealed)
+    assert not any(
+        word.decode() in text for word in SECRET.split() if len(word) > 3 for text in sealed
+    )
 
 
 def test_without_the_secret_key_nothing_opens(settings):
@@ -49,7 +51,14 @@ def test_a_changed_letter_is_noticed(place):
 
 def test_what_was_sealed_for_one_row_opens_as_no_other():
     sealed = encryption.encrypt(SECRET, ROW)
-    for other in ("", "provider", "provider aw", "provider aws ", "provider nvidia", "signing key aws"):
+    for other in (
+        "",
+        "provider",
+        "provider aw",
+        "provider aws ",
+        "provider nvidia",
+        "signing key aws",
+    ):
         with pytest.raises(encryption.InvalidToken):
             encryption.decrypt(sealed, other)
 
@@ -83,7 +92,10 @@ def test_keys_of_its_own_take_the_place_of_the_secret_key(settings):
 
 
 def test_the_first_key_seals_and_all_of_them_open(settings):
-    old, new = "an old key, of thirty-two letters and more", "ein neuer Schlüssel, auch mit Umlauten und lang"
+    old, new = (
+        "an old key, of thirty-two letters and more",
+        "ein neuer Schlüssel, auch mit Umlauten und lang",
+    )
     settings.ENCRYPTION_KEYS = [old]
     sealed = encryption.encrypt(SECRET, ROW)
     settings.ENCRYPTION_KEYS = [new, old]

@@ -62,8 +62,16 @@ def known(alice, olga, settings):
     key, secret = APIKey.objects.issue(alice.pk, "alice's laptop")
     KnownAddress.objects.create(key=key, network="192.0.2.7")
     content = ContentType.objects.get_for_model(User)
-    LogEntry.objects.create(user=olga, content_type=content, object_id=str(alice.pk), object_repr="alice", action_flag=CHANGE)
-    operators.carry_out(operators.FORCE_CHANGE, operator=olga, person=alice, reason="alice wrote her password down")
+    LogEntry.objects.create(
+        user=olga,
+        content_type=content,
+        object_id=str(alice.pk),
+        object_repr="alice",
+        action_flag=CHANGE,
+    )
+    operators.carry_out(
+        operators.FORCE_CHANGE, operator=olga, person=alice, reason="alice wrote her password down"
+    )
     return grants, secret
 
 
@@ -77,7 +85,12 @@ def test_nothing_that_is_stored_names_the_person_any_more(known, alice, bob):
     }
     hidden = ["alice", "liddell", str(alice.uuid), alice.uuid.hex]
     erasure.erase(alice)
-    assert [(label, value) for label, value in everything_stored() for name in hidden if name in value.lower()] == []
+    assert [
+        (label, value)
+        for label, value in everything_stored()
+        for name in hidden
+        if name in value.lower()
+    ] == []
     assert not OutstandingToken.objects.filter(user=alice).exists()
     assert BlacklistedToken.objects.exists(), "what was spent stays spent"
     assert passwords.authenticate("bob", PASSWORD) == bob
@@ -87,11 +100,18 @@ def test_what_happened_stays_told_of_a_stand_in(known, alice, olga):
     told = [*AuditEvent.objects.order_by("pk").values_list("pk", "at", "kind", "session")]
     operators.carry_out(operators.ERASE, operator=olga, person=alice, reason="asked on 3 May")
     alice.refresh_from_db()
-    assert [*AuditEvent.objects.order_by("pk").values_list("pk", "at", "kind", "session")][: len(told)] == told
+    assert [*AuditEvent.objects.order_by("pk").values_list("pk", "at", "kind", "session")][
+        : len(told)
+    ] == told
     assert set(AuditEvent.objects.values_list("name", flat=True)) == {alice.username}
     assert alice.username.startswith("erased-")
     event = AuditEvent.objects.get(kind="erased")
-    assert (event.user, event.actor, event.name, event.note) == (alice, olga, alice.username, "asked on 3 May")
+    assert (event.user, event.actor, event.name, event.note) == (
+        alice,
+        olga,
+        alice.username,
+        "asked on 3 May",
+    )
 
 
 def test_tokens_keys_and_links_are_dead_at_once(known, alice, caller):
@@ -159,7 +179,9 @@ def test_a_browser_that_is_signed_in_to_the_admin_is_out(olga):
     browser.force_login(stan)
     other.force_login(olga)
     erasure.erase(stan)
-    assert BrowserSession.objects.count() == 1, "before his browser comes again, which would end the session too"
+    assert BrowserSession.objects.count() == 1, (
+        "before his browser comes again, which would end the session too"
+    )
     assert browser.get("/admin/").status_code == 302
     assert other.get("/admin/").status_code == 200
 
@@ -168,10 +190,19 @@ def test_what_is_left_can_be_erased_or_worked_on_by_nobody(alice, olga):
     erasure.erase(alice)
     with pytest.raises(NotPermitted, match="erased_already"):
         erasure.erase(alice)
-    for act in (operators.ERASE, operators.REACTIVATE, operators.GIVE_TEMPORARY_PASSWORD, operators.CHANGE_ROLE):
+    for act in (
+        operators.ERASE,
+        operators.REACTIVATE,
+        operators.GIVE_TEMPORARY_PASSWORD,
+        operators.CHANGE_ROLE,
+    ):
         with pytest.raises(NotPermitted):
             operators.carry_out(
-                act, operator=olga, person=alice, reason="why not", **({"role": "admin"} if act.name == "change_role" else {})
+                act,
+                operator=olga,
+                person=alice,
+                reason="why not",
+                **({"role": "admin"} if act.name == "change_role" else {}),
             )
 
 
@@ -206,8 +237,16 @@ def test_a_login_at_the_same_moment_leaves_no_session(alice):
     for number in range(4):
         name = f"person{number}"
         person = User.objects.create_user(name, PASSWORD)
-        answers = at_once(*[partial(log_in, name)] * 3, partial(erasure.erase, person), *[partial(log_in, name)] * 3)
-        assert {type(answer) for answer in answers} <= {str, sessions.Grant, InvalidCredentials} | set(InvalidCredentials.__subclasses__())
+        answers = at_once(
+            *[partial(log_in, name)] * 3,
+            partial(erasure.erase, person),
+            *[partial(log_in, name)] * 3,
+        )
+        assert {type(answer) for answer in answers} <= {
+            str,
+            sessions.Grant,
+            InvalidCredentials,
+        } | set(InvalidCredentials.__subclasses__())
         assert not person.sessions.exists()
         assert not OutstandingToken.objects.filter(user=person).exists()
         assert User.objects.get(pk=person.pk).last_login is None
@@ -236,16 +275,40 @@ def test_an_act_or_a_login_that_an_erasure_overtakes_is_on_record_without_the_na
 @crowded
 def test_what_others_do_to_somebody_who_is_erased_at_that_moment_names_nobody_afterwards(olga):
     tina = User.objects.create_superuser("tina", PASSWORD)
-    acts = operators.GIVE_TEMPORARY_PASSWORD, operators.DEACTIVATE, operators.FORCE_CHANGE, operators.ERASE
+    acts = (
+        operators.GIVE_TEMPORARY_PASSWORD,
+        operators.DEACTIVATE,
+        operators.FORCE_CHANGE,
+        operators.ERASE,
+    )
     for number in range(4):
-        person = User.objects.create_user(f"person{number}", PASSWORD, email=f"person{number}@example.com")
-        doing = [partial(operators.carry_out, act, operator=olga, person=person, reason="asked to") for act in acts]
-        answers = at_once(*doing, partial(operators.carry_out, operators.ERASE, operator=tina, person=person, reason="asked to"))
+        person = User.objects.create_user(
+            f"person{number}", PASSWORD, email=f"person{number}@example.com"
+        )
+        doing = [
+            partial(operators.carry_out, act, operator=olga, person=person, reason="asked to")
+            for act in acts
+        ]
+        answers = at_once(
+            *doing,
+            partial(
+                operators.carry_out,
+                operators.ERASE,
+                operator=tina,
+                person=person,
+                reason="asked to",
+            ),
+        )
         assert {type(answer) for answer in answers} <= {operators.Outcome, NotPermitted, type(None)}
         assert AuditEvent.objects.filter(kind="erased", user=person).count() == 1
         assert not [label for label, value in everything_stored() if f"person{number}" in value]
         left = User.objects.get(pk=person.pk)
-        assert (left.email, left.is_active, left.must_change_password, left.has_usable_password()) == (None, False, False, False)
+        assert (
+            left.email,
+            left.is_active,
+            left.must_change_password,
+            left.has_usable_password(),
+        ) == (None, False, False, False)
 
 
 def test_no_trace_of_the_name_is_in_the_cache_in_clear(alice):
@@ -273,7 +336,12 @@ def test_the_command_asks_for_the_name_and_erases(monkeypatch, alice):
     alice.refresh_from_db()
     assert printed.rstrip().endswith(f"called {alice.username}.")
     event = AuditEvent.objects.get(kind="erased")
-    assert (event.user, event.actor, event.name, event.note) == (alice, None, alice.username, "asked")
+    assert (event.user, event.actor, event.name, event.note) == (
+        alice,
+        None,
+        alice.username,
+        "asked",
+    )
 
 
 def test_what_the_command_cannot_do_it_says_in_a_sentence(olga):

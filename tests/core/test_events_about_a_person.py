@@ -19,7 +19,12 @@ SPELLINGS = ("ALICE", " alice ", "ａｌｉｃｅ", "Alice@Example.com", "ALICE@
 def locked(request, alice):
     """Somebody typed Alice's name in some spelling until it was locked, and nobody looked up whose name that is."""
     with entered(Origin(request_id="r1")):
-        audit.record(Kind.THROTTLED, name=request.param, reason=audit.Reason.GUESSES_BY_NAME, data={"limit": 10, "seconds": 300})
+        audit.record(
+            Kind.THROTTLED,
+            name=request.param,
+            reason=audit.Reason.GUESSES_BY_NAME,
+            data={"limit": 10, "seconds": 300},
+        )
     happened(Kind.THROTTLED, name="alicent")
     return AuditEvent.objects.earliest("pk")
 
@@ -29,15 +34,26 @@ def test_what_was_typed_in_another_case_or_width_is_hers_everywhere(locked, alic
     assert AuditEvent.objects.newest_about(alice, 20) == [locked]
     for typed in (*SPELLINGS, str(alice.uuid)):
         assert list(Selection(person=typed).events()) == [locked]
-    assert [event["request_id"] for event in person_data.export(alice)["events"] if event["kind"] == "throttled"] == ["r1"]
+    assert [
+        event["request_id"]
+        for event in person_data.export(alice)["events"]
+        if event["kind"] == "throttled"
+    ] == ["r1"]
     client.force_login(olga)
-    assert "more than 10 wrong guesses" in client.get(f"/admin/accounts/user/{alice.pk}/change/").content.decode()
+    assert (
+        "more than 10 wrong guesses"
+        in client.get(f"/admin/accounts/user/{alice.pk}/change/").content.decode()
+    )
 
 
 def test_an_erasure_reaches_it_too(locked, alice):
     stand_in = erasure.erase(alice)
     locked.refresh_from_db()
-    assert (locked.name, locked.reason, locked.data) == (stand_in, "guesses_by_name", {"limit": 10, "seconds": 300})
+    assert (locked.name, locked.reason, locked.data) == (
+        stand_in,
+        "guesses_by_name",
+        {"limit": 10, "seconds": 300},
+    )
     assert AuditEvent.objects.filter(name="alicent").exists()
 
 
@@ -47,13 +63,20 @@ def test_whoever_takes_the_name_of_another_account_takes_none_of_its_events(alic
     for person in (alice, bob):
         person.save()
     for person, events in ((alice, [login]), (bob, [])):
-        assert list(AuditEvent.objects.about(person)) == AuditEvent.objects.newest_about(person, 20) == events
+        assert (
+            list(AuditEvent.objects.about(person))
+            == AuditEvent.objects.newest_about(person, 20)
+            == events
+        )
 
 
 def test_names_of_keys_keep_their_case(alice):
     audit.record(Kind.KEY_DELETED, user=alice, name="key_a1B2c3D4")
     audit.record(Kind.LOGIN_FAILED, name="Nobody ")
-    assert list(AuditEvent.objects.order_by("pk").values_list("name", flat=True)) == ["key_a1B2c3D4", "nobody"]
+    assert list(AuditEvent.objects.order_by("pk").values_list("name", flat=True)) == [
+        "key_a1B2c3D4",
+        "nobody",
+    ]
 
 
 def test_both_halves_are_ranges_of_an_index(alice):

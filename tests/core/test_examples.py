@@ -18,7 +18,10 @@ from botocore.credentials import Credentials
 from apikeys.providers import Masked
 
 KEY_ID, REGION = "AKIAIOSFODNN7EXAMPLE", "eu-north-1"
-SECRETS = {"AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "NVIDIA_API_KEY": "nvapi-0123456789abcdefghijklmnopqr"}
+SECRETS = {
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+    "NVIDIA_API_KEY": "nvapi-0123456789abcdefghijklmnopqr",
+}
 AWS, NVIDIA = Masked("aws", "*" * 36, KEY_ID, REGION), Masked("nvidia", "*" * 44)
 NEEDS = {"curl": "curl", "node": "node", "node module": "node", "python": sys.executable}
 each_language = pytest.mark.parametrize("language", NEEDS)
@@ -50,7 +53,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.received.append(Received(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+        self.server.received.append(
+            Received(
+                self.command,
+                self.path,
+                {name.lower(): value for name, value in self.headers.items()},
+                body,
+            )
+        )
         status, content = self.server.answer
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
@@ -75,17 +85,38 @@ def stand_in() -> Iterator[StandIn]:
 def run(tmp_path, stand_in):
     """Runs an example as somebody would who has pasted it into a file or a shell, in an environment of nothing but the secret."""
 
-    def example(credentials: Masked, language: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def example(
+        credentials: Masked, language: str, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         if not shutil.which(NEEDS[language]):
-            assert not os.environ.get("CI"), f"{NEEDS[language]} has to be there where nothing is skipped"
+            assert not os.environ.get("CI"), (
+                f"{NEEDS[language]} has to be there where nothing is skipped"
+            )
             pytest.skip(f"{NEEDS[language]} is not installed")
         printed = getattr(credentials, language.split()[0])
         assert credentials.endpoint in printed
-        file = tmp_path / {"curl": "example.sh", "node": "example.js", "node module": "example.mjs", "python": "example.py"}[language]
-        file.write_text(printed.replace(credentials.endpoint, stand_in.url + credentials.endpoint.removeprefix(credentials.base_url)))
+        file = (
+            tmp_path
+            / {
+                "curl": "example.sh",
+                "node": "example.js",
+                "node module": "example.mjs",
+                "python": "example.py",
+            }[language]
+        )
+        file.write_text(
+            printed.replace(
+                credentials.endpoint,
+                stand_in.url + credentials.endpoint.removeprefix(credentials.base_url),
+            )
+        )
         command = ["sh" if language == "curl" else NEEDS[language], str(file)]
-        surroundings = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | (environment or SECRETS)
-        return subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False, timeout=60)
+        surroundings = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | (
+            environment or SECRETS
+        )
+        return subprocess.run(
+            command, env=surroundings, capture_output=True, text=True, check=False, timeout=60
+        )
 
     return example
 
@@ -94,10 +125,14 @@ def signature(received: Received) -> str:
     """What botocore's Signature Version 4 makes of the request that arrived."""
     signed = received.headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
     url = f"http://{received.headers['host']}{received.path}"
-    request = AWSRequest(received.method, url, {name: received.headers[name] for name in signed}, received.body)
+    request = AWSRequest(
+        received.method, url, {name: received.headers[name] for name in signed}, received.body
+    )
     request.context["timestamp"] = received.headers["x-amz-date"]
     signer = SigV4Auth(Credentials(KEY_ID, SECRETS["AWS_SECRET_ACCESS_KEY"]), "bedrock", REGION)
-    return str(signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request))
+    return str(
+        signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
+    )
 
 
 @each_language
@@ -105,13 +140,19 @@ def test_aws(run, stand_in, language):
     done = run(AWS, language)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, '{"said": "hello"}', "")
     (received,) = stand_in.received
-    assert (received.method, received.path) == ("POST", "/model/cohere.embed-multilingual-v3/invoke")
+    assert (received.method, received.path) == (
+        "POST",
+        "/model/cohere.embed-multilingual-v3/invoke",
+    )
     assert received.headers["content-type"] == "application/json"
     assert json.loads(received.body) == {"texts": ["Hello"], "input_type": "search_query"}
     algorithm, _, rest = received.headers["authorization"].partition(" ")
     parts = dict(part.strip().split("=", 1) for part in rest.split(","))
     assert algorithm == "AWS4-HMAC-SHA256"
-    assert parts["Credential"] == f"{KEY_ID}/{received.headers['x-amz-date'][:8]}/{REGION}/bedrock/aws4_request"
+    assert (
+        parts["Credential"]
+        == f"{KEY_ID}/{received.headers['x-amz-date'][:8]}/{REGION}/bedrock/aws4_request"
+    )
     assert {"content-type", "host", "x-amz-date"} <= {*parts["SignedHeaders"].split(";")}
     assert parts["Signature"] == signature(received)
 
@@ -140,8 +181,14 @@ def test_what_a_provider_refuses_is_told_with_its_reason(run, stand_in, credenti
 
 
 @pytest.mark.parametrize("language", ["node", "python"])
-@pytest.mark.parametrize(("credentials", "name"), [(AWS, "AWS_SECRET_ACCESS_KEY"), (NVIDIA, "NVIDIA_API_KEY")], ids=["aws", "nvidia"])
-def test_without_its_secret_an_example_says_what_is_missing(run, stand_in, credentials, name, language):
+@pytest.mark.parametrize(
+    ("credentials", "name"),
+    [(AWS, "AWS_SECRET_ACCESS_KEY"), (NVIDIA, "NVIDIA_API_KEY")],
+    ids=["aws", "nvidia"],
+)
+def test_without_its_secret_an_example_says_what_is_missing(
+    run, stand_in, credentials, name, language
+):
     done = run(credentials, language, LANG="C")
     assert done.returncode != 0
     assert name in done.stderr
@@ -151,4 +198,6 @@ def test_without_its_secret_an_example_says_what_is_missing(run, stand_in, crede
 def test_no_placeholder_is_left():
     for credentials in (AWS, NVIDIA):
         for printed in (credentials.curl, credentials.node, credentials.python):
-            assert not {"<endpoint>", "<region>", "<key id>"} & {f"<{part.split('>')[0]}>" for part in printed.split("<")[1:]}
+            assert not {"<endpoint>", "<region>", "<key id>"} & {
+                f"<{part.split('>')[0]}>" for part in printed.split("<")[1:]
+            }

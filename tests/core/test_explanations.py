@@ -13,14 +13,32 @@ from apikeys import errors as key_errors
 
 Kind = AuditEvent.Kind
 DATA = (
-    *("limit", "detail", "contract", "fields", "source", "address", "mail", "kind", "before", "after", "what", "format", "act"),
+    *(
+        "limit",
+        "detail",
+        "contract",
+        "fields",
+        "source",
+        "address",
+        "mail",
+        "kind",
+        "before",
+        "after",
+        "what",
+        "format",
+        "act",
+    ),
     *("scope", "key", "network", "provider", "role", "rules", "places"),
 )
 ALICE, OLGA = User(pk=1, username="alice"), User(pk=2, username="olga")
 
 
 def told(kind, name="alice", reason="", user=ALICE, actor=None, data=None, note=""):
-    return explanations.sentence(AuditEvent(kind=kind, name=name, reason=reason, user=user, actor=actor, data=data or {}, note=note))
+    return explanations.sentence(
+        AuditEvent(
+            kind=kind, name=name, reason=reason, user=user, actor=actor, data=data or {}, note=note
+        )
+    )
 
 
 @pytest.mark.parametrize("kind", list(Kind))
@@ -36,7 +54,10 @@ def test_every_kind_of_event_is_a_sentence(kind, reason):
 
 def test_the_end_of_a_key_says_by_whom():
     assert told(Kind.KEY_DELETED, "key_a1B2c3D4") == "The API key key_a1B2c3D4 was ended by alice."
-    assert told(Kind.KEY_DELETED, "key_a1B2c3D4", user=None) == "The API key key_a1B2c3D4 was ended by its owner."
+    assert (
+        told(Kind.KEY_DELETED, "key_a1B2c3D4", user=None)
+        == "The API key key_a1B2c3D4 was ended by its owner."
+    )
 
 
 def test_no_kind_is_left_out_and_none_is_told_twice():
@@ -49,40 +70,75 @@ def test_no_kind_is_left_out_and_none_is_told_twice():
     ("event", "sentence"),
     [
         ({"kind": Kind.LOGIN}, "alice logged in."),
-        ({"kind": Kind.LOGIN_FAILED, "reason": "wrong_password"}, "alice's login was refused because the password was wrong."),
+        (
+            {"kind": Kind.LOGIN_FAILED, "reason": "wrong_password"},
+            "alice's login was refused because the password was wrong.",
+        ),
         (
             {"kind": Kind.LOGIN_FAILED, "name": "alcie", "user": None, "reason": "no_such_account"},
             "A login as “alcie” was refused because no account has this name.",
         ),
-        ({"kind": Kind.LOGIN_FAILED, "reason": "account_inactive"}, "alice's login was refused because the account is deactivated."),
+        (
+            {"kind": Kind.LOGIN_FAILED, "reason": "account_inactive"},
+            "alice's login was refused because the account is deactivated.",
+        ),
         (
             {"kind": Kind.LOGIN_FAILED, "reason": "account_changed"},
             "alice's login was refused because the account was changed at the same moment.",
         ),
         (
-            {"kind": Kind.THROTTLED, "reason": "guesses_by_name", "data": {"limit": 10, "seconds": 300}},
+            {
+                "kind": Kind.THROTTLED,
+                "reason": "guesses_by_name",
+                "data": {"limit": 10, "seconds": 300},
+            },
             "Throttled: more than 10 wrong guesses for “alice” in 5 minutes.",
         ),
         (
-            {"kind": Kind.THROTTLED, "reason": "guesses_by_address", "data": {"limit": 100, "seconds": 3600}},
+            {
+                "kind": Kind.THROTTLED,
+                "reason": "guesses_by_address",
+                "data": {"limit": 100, "seconds": 3600},
+            },
             "Throttled: more than 100 wrong guesses from this address in an hour, the last of them for “alice”.",
         ),
         (
-            {"kind": Kind.REFRESH_FAILED, "reason": "other_contract", "data": {"contract": "bearer"}},
+            {
+                "kind": Kind.REFRESH_FAILED,
+                "reason": "other_contract",
+                "data": {"contract": "bearer"},
+            },
             "alice's refresh token was refused because it was issued by bearer, and is good nowhere else.",
         ),
-        ({"kind": Kind.DEACTIVATED, "actor": OLGA, "note": "she left"}, "olga deactivated alice: she left."),
-        ({"kind": Kind.ACCOUNT_CHANGED, "actor": OLGA, "reason": "created"}, "olga created the account alice."),
         (
-            {"kind": Kind.ACCOUNT_CHANGED, "actor": OLGA, "reason": "fields", "data": {"fields": ["email", "name"]}},
+            {"kind": Kind.DEACTIVATED, "actor": OLGA, "note": "she left"},
+            "olga deactivated alice: she left.",
+        ),
+        (
+            {"kind": Kind.ACCOUNT_CHANGED, "actor": OLGA, "reason": "created"},
+            "olga created the account alice.",
+        ),
+        (
+            {
+                "kind": Kind.ACCOUNT_CHANGED,
+                "actor": OLGA,
+                "reason": "fields",
+                "data": {"fields": ["email", "name"]},
+            },
             "olga changed the account alice: email, name.",
         ),
-        ({"kind": Kind.KEY_CREATED, "name": "key_a1B2c3D4"}, "alice created the API key key_a1B2c3D4."),
+        (
+            {"kind": Kind.KEY_CREATED, "name": "key_a1B2c3D4"},
+            "alice created the API key key_a1B2c3D4.",
+        ),
         (
             {"kind": Kind.CREDENTIALS_VIEWED, "reason": "provider", "data": {"provider": "aws"}},
             "alice looked at the masked credentials of aws.",
         ),
-        ({"kind": Kind.SIGNING_KEY_ROTATED, "name": "4f2a", "user": None}, "An operator rotated the signing keys; 4f2a signs from now on."),
+        (
+            {"kind": Kind.SIGNING_KEY_ROTATED, "name": "4f2a", "user": None},
+            "An operator rotated the signing keys; 4f2a signs from now on.",
+        ),
     ],
 )
 def test_what_happened_in_a_sentence(event, sentence):
@@ -92,8 +148,16 @@ def test_what_happened_in_a_sentence(event, sentence):
 @pytest.mark.parametrize(
     ("reason", "data", "sentence"),
     [
-        ("refreshes_of_token", {"limit": 90, "seconds": 86_400}, "Throttled: more than 90 refreshes of one token in 24 hours."),
-        ("reset_mails", {"limit": 100, "seconds": 3600}, "Throttled: more than 100 reset mails in an hour."),
+        (
+            "refreshes_of_token",
+            {"limit": 90, "seconds": 86_400},
+            "Throttled: more than 90 refreshes of one token in 24 hours.",
+        ),
+        (
+            "reset_mails",
+            {"limit": 100, "seconds": 3600},
+            "Throttled: more than 100 reset mails in an hour.",
+        ),
         ("a code of another release", {}, "Somebody was throttled: a code of another release."),
     ],
 )
@@ -105,10 +169,16 @@ def test_every_reason_code_has_a_sentence_and_a_label():
     """A new code is a member and its text; both are there, and neither has a code or a brace in it."""
     assert set(reason_texts.TEXTS) == set(Reason)
     for code in set(Reason) - {Reason.OTHER, Reason.IDENTIFIERS}:
-        data = {name: [name] if name in ("fields", "rules") else name for name in DATA} | {"seconds": 60, "count": 2, "new_secret": True}
+        data = {name: [name] if name in ("fields", "rules") else name for name in DATA} | {
+            "seconds": 60,
+            "count": 2,
+            "new_secret": True,
+        }
         text = reason_texts.text(code, data)
         assert text
-        assert not {"{", "}", "_", "…"} & set(text.replace("ENCRYPTION_KEYS", "").replace("SECRET_KEY_FALLBACKS", ""))
+        assert not {"{", "}", "_", "…"} & set(
+            text.replace("ENCRYPTION_KEYS", "").replace("SECRET_KEY_FALLBACKS", "")
+        )
         assert code.label
 
 
@@ -120,7 +190,20 @@ def test_what_an_erasure_leaves_of_a_code_is_a_sentence(code):
 
 @pytest.mark.parametrize("error", explanations.REFUSALS)
 def test_every_refusal_is_a_sentence_without_gaps(error):
-    refusal = Refusal("id", now(), error, Reason.OVERLOADED, "alice", "", "bearer", None, 503, "Busy", None, {"places": 18})
+    refusal = Refusal(
+        "id",
+        now(),
+        error,
+        Reason.OVERLOADED,
+        "alice",
+        "",
+        "bearer",
+        None,
+        503,
+        "Busy",
+        None,
+        {"places": 18},
+    )
     told = explanations.of_refusal(refusal)
     assert "{" not in told.sentence + told.told + told.advice
 
@@ -128,8 +211,23 @@ def test_every_refusal_is_a_sentence_without_gaps(error):
 @pytest.mark.parametrize("module", [errors, key_errors])
 def test_every_refusal_of_the_core_is_explained(module):
     """But for those that no client can meet: they are about a mail, the keyring, or the admin's own pages."""
-    inner = {"AuthError", "TooManyResets", "UnusableKeyring", "UnusableSealKey", "NotPermitted", "MissingReason"}
+    inner = {
+        "AuthError",
+        "TooManyResets",
+        "UnusableKeyring",
+        "UnusableSealKey",
+        "NotPermitted",
+        "MissingReason",
+    }
     inner |= {"IdentifierTaken", "ChangedMeanwhile"}
-    plain = {"UnsupportedGrantType", "NothingStored", "UnreadableSecret"}  # whose client was told all there is to say
-    ours = {name for name, kind in inspect.getmembers(module, inspect.isclass) if kind.__module__ == module.__name__}
+    plain = {
+        "UnsupportedGrantType",
+        "NothingStored",
+        "UnreadableSecret",
+    }  # whose client was told all there is to say
+    ours = {
+        name
+        for name, kind in inspect.getmembers(module, inspect.isclass)
+        if kind.__module__ == module.__name__
+    }
     assert ours - inner - plain <= set(explanations.REFUSALS)

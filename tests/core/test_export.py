@@ -69,9 +69,20 @@ def facts():
 def crowd(alice):
     """People with names of all kinds, and one who signs in by nothing."""
     for number, name in enumerate(AWKWARD):
-        fields = {"name": name, "organization": name[::-1], "email": f"{number}@example.com", "is_active": number % 2 == 0}
-        User.objects.create_user(f"={number}" if number % 3 else f"person {number}", PASSWORD if number < 3 else None, **fields)
-    User.objects.filter(username="person 0").update(is_staff=True, last_login=now(), language="fr", must_change_password=True)
+        fields = {
+            "name": name,
+            "organization": name[::-1],
+            "email": f"{number}@example.com",
+            "is_active": number % 2 == 0,
+        }
+        User.objects.create_user(
+            f"={number}" if number % 3 else f"person {number}",
+            PASSWORD if number < 3 else None,
+            **fields,
+        )
+    User.objects.filter(username="person 0").update(
+        is_staff=True, last_login=now(), language="fr", must_change_password=True
+    )
     User.objects.update(created_at="2020-02-29T10:00:00.123456Z")
 
 
@@ -79,11 +90,19 @@ def crowd(alice):
 def test_what_is_exported_comes_back_as_it_was(crowd, form):
     before, text = facts(), written("--format", form, "--with-hashes")
     User.objects.all().delete()
-    verdicts = [each for batch in import_rows(rows(io.BytesIO(text.encode()), form), Options(roles=True), source="x") for each in batch]
+    verdicts = [
+        each
+        for batch in import_rows(
+            rows(io.BytesIO(text.encode()), form), Options(roles=True), source="x"
+        )
+        for each in batch
+    ]
     assert {str(each.verdict) for each in verdicts} == {"imported"}
     for one, other in zip(before, facts(), strict=True):
         usable = not one["hash"].startswith("!")
-        assert one | {"hash": one["hash"] if usable else None} == other | {"hash": other["hash"] if usable else None}
+        assert one | {"hash": one["hash"] if usable else None} == other | {
+            "hash": other["hash"] if usable else None
+        }
         assert usable or other["hash"].startswith("!")
 
 
@@ -95,7 +114,11 @@ def test_a_csv_file_has_a_header_and_a_line_for_each(crowd):
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_no_cell_is_a_formula_whatever_the_spreadsheet_splits_at(crowd, separator):
-    cells = [cell.lstrip(' "') for line in csv.reader(io.StringIO(written(), newline=""), delimiter=separator) for cell in line]
+    cells = [
+        cell.lstrip(' "')
+        for line in csv.reader(io.StringIO(written(), newline=""), delimiter=separator)
+        for cell in line
+    ]
     assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r", "＝"))] == []
 
 
@@ -123,10 +146,16 @@ def test_a_file_is_for_its_owner_only_whoever_could_read_it_before(tmp_path, ali
         written(str(tmp_path / "people.xlsx"))
 
 
-def test_accounts_are_read_a_page_at_a_time(monkeypatch, alice, bob, olga, django_assert_num_queries):
+def test_accounts_are_read_a_page_at_a_time(
+    monkeypatch, alice, bob, olga, django_assert_num_queries
+):
     monkeypatch.setattr(exporting, "PAGE", 2)
     with django_assert_num_queries(3):
-        assert [row["username"] for row in exporting.rows(User.objects.all())] == ["alice", "bob", "olga"]
+        assert [row["username"] for row in exporting.rows(User.objects.all())] == [
+            "alice",
+            "bob",
+            "olga",
+        ]
 
 
 def test_memory_does_not_grow_with_the_number_of_accounts(monkeypatch):
@@ -140,10 +169,14 @@ def test_memory_does_not_grow_with_the_number_of_accounts(monkeypatch):
         tracemalloc.stop()
         return found
 
-    User.objects.bulk_create([User(username=f"person{number}", name="x" * 200) for number in range(400)])
+    User.objects.bulk_create(
+        [User(username=f"person{number}", name="x" * 200) for number in range(400)]
+    )
     peak()
     few = peak()
-    User.objects.bulk_create([User(username=f"another{number}", name="x" * 200) for number in range(3000)])
+    User.objects.bulk_create(
+        [User(username=f"another{number}", name="x" * 200) for number in range(3000)]
+    )
     assert peak() < few + 256 * 1024
 
 
@@ -175,9 +208,20 @@ def test_a_person_is_told_all_that_is_held_about_them_and_no_secret(alice, bob, 
     assert [each["id"] for each in held["sessions"]] == [str(grant.session_id)]
     assert [each["kind"] for each in held["events"]] == ["login", "person_exported"]
     assert [each["typed"] for each in held["mails"]] == ["alice@example.com"]
-    assert [(each["id"], each["name"], each["networks"]) for each in held["api_keys"]] == [(key.public_id, "ci", [])]
+    assert [(each["id"], each["name"], each["networks"]) for each in held["api_keys"]] == [
+        (key.public_id, "ci", [])
+    ]
     text = json.dumps(held)
-    for hidden in (secret, key.digest, proof.token, proof.reset.token_digest, proof.reset.code_digest, alice.password, "bob", "olga"):
+    for hidden in (
+        secret,
+        key.digest,
+        proof.token,
+        proof.reset.token_digest,
+        proof.reset.code_digest,
+        alice.password,
+        "bob",
+        "olga",
+    ):
         assert hidden not in text
     event = AuditEvent.objects.get(kind="person_exported")
     assert (event.user, event.actor, event.note) == (alice, olga, "she asked")
@@ -193,7 +237,9 @@ def test_the_command_writes_it_for_its_owner_only(tmp_path, alice):
 
 
 def test_an_operator_is_told_that_they_acted_and_not_on_whom(alice, olga):
-    AuditEvent.objects.create(kind="deactivated", user=alice, actor=olga, name="alice", note="she left")
+    AuditEvent.objects.create(
+        kind="deactivated", user=alice, actor=olga, name="alice", note="she left"
+    )
     held = person.export(olga)
     assert [each["kind"] for each in held["acts_as_operator"]] == ["deactivated"]
     assert "alice" not in json.dumps(held)

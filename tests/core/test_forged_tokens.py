@@ -23,7 +23,12 @@ from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
 BODY = {"username": "alice", "password": PASSWORD}
-IDENTITIES = ("/api/v1/auth/me", "/c/form/api/v1/auth/me", "/api/auth/validate", "/c/envelope/api/auth/validate")
+IDENTITIES = (
+    "/api/v1/auth/me",
+    "/c/form/api/v1/auth/me",
+    "/api/auth/validate",
+    "/c/envelope/api/auth/validate",
+)
 LOGOUTS = ("/api/v1/auth/logout", "/c/camel/api/v1/auth/logout", "/c/form/api/v1/auth/logout")
 FORM_REFRESHES = ("/api/v1/auth/refresh", "/c/form/api/v1/auth/refresh")
 BASE64URL = string.ascii_letters + string.digits + "-_"
@@ -61,8 +66,14 @@ def protected(caller, tokens):
         headers = {"Authorization": authorization}
         got = [caller.http.get(path, headers=headers) for path in IDENTITIES]
         posted = [caller.http.post(path, headers=headers) for path in LOGOUTS]
-        refreshed = [caller.json(path, {"token": tokens["form"]}, **headers) for path in FORM_REFRESHES]
-        assert all(answer["WWW-Authenticate"] == "Bearer" for answer in [*got, *posted, *refreshed] if answer.status_code == 401)
+        refreshed = [
+            caller.json(path, {"token": tokens["form"]}, **headers) for path in FORM_REFRESHES
+        ]
+        assert all(
+            answer["WWW-Authenticate"] == "Bearer"
+            for answer in [*got, *posted, *refreshed]
+            if answer.status_code == 401
+        )
         return {answer.status_code for answer in [*got, *posted, *refreshed]}
 
     return ask
@@ -74,7 +85,10 @@ def refused(protected, caller, tokens):
 
     def ask(token: str) -> bool:
         caller.http.post("/api/auth/logout", headers={"Authorization": f"Bearer {token}"})
-        return protected(f"Bearer {token}") == {401} and caller.get("/api/v1/auth/me", tokens["access"]).status_code == 200
+        return (
+            protected(f"Bearer {token}") == {401}
+            and caller.get("/api/v1/auth/me", tokens["access"]).status_code == 200
+        )
 
     return ask
 
@@ -88,8 +102,12 @@ def refreshed(caller, raw: str, holder: str) -> dict[str, int]:
         "bearer": caller.json("/c/bearer/api/v1/auth/refresh", {"refresh_token": raw}).status_code,
         "camel": caller.json("/c/camel/api/v1/auth/refresh", {"refreshToken": raw}).status_code,
         "form": caller.json("/c/form/api/v1/auth/refresh", {"token": raw}, holder).status_code,
-        "challenge": caller.json("/v1/token-refresh", {"username": "alice", "refresh_token": raw}).status_code,
-        "challenge alone": caller.json("/c/challenge/v1/token-refresh", {"username": "alice", "refresh_token": raw}).status_code,
+        "challenge": caller.json(
+            "/v1/token-refresh", {"username": "alice", "refresh_token": raw}
+        ).status_code,
+        "challenge alone": caller.json(
+            "/c/challenge/v1/token-refresh", {"username": "alice", "refresh_token": raw}
+        ).status_code,
         "revoke": caller.json("/v1/token-revoke", {"refresh_token": raw}).status_code,
     }
 
@@ -118,19 +136,31 @@ def test_the_same_claims_under_our_own_key_are_good(caller, tokens, claims):
     """So what is refused below is refused for what was changed."""
     assert caller.get("/api/v1/auth/me", signed(our_header(), claims)).status_code == 200
     refresh = jwt.decode(tokens["bearer"], options={"verify_signature": False})
-    answer = caller.json("/c/bearer/api/v1/auth/refresh", {"refresh_token": signed(our_header(), refresh)})
+    answer = caller.json(
+        "/c/bearer/api/v1/auth/refresh", {"refresh_token": signed(our_header(), refresh)}
+    )
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE", "", None, 0, [], "none ", "ES256\0", "es256"])
+@pytest.mark.parametrize(
+    "algorithm", ["none", "None", "NONE", "nOnE", "", None, 0, [], "none ", "ES256\0", "es256"]
+)
 def test_no_algorithm(caller, tokens, claims, refused, algorithm):
     _, _, signature = tokens["access"].split(".")
     for header in (our_header(alg=algorithm), {"alg": algorithm}, {"kid": keyring.current().kid}):
         for end in ("", ".", f".{encoded(b'')}"):
             assert refused(f"{encoded(header)}.{encoded(claims)}{end}")
-    assert refused(f"{encoded(our_header(alg=algorithm))}.{encoded({**claims, 'sub': 'x'})}.{signature}")
+    assert refused(
+        f"{encoded(our_header(alg=algorithm))}.{encoded({**claims, 'sub': 'x'})}.{signature}"
+    )
     refresh = jwt.decode(tokens["bearer"], options={"verify_signature": False})
-    assert set(refreshed(caller, f"{encoded(our_header(alg=algorithm))}.{encoded(refresh)}.", tokens["form access"]).values()) == {401}
+    assert set(
+        refreshed(
+            caller,
+            f"{encoded(our_header(alg=algorithm))}.{encoded(refresh)}.",
+            tokens["form access"],
+        ).values()
+    ) == {401}
 
 
 def test_the_public_key_as_a_shared_secret(caller, tokens, claims, refused):
@@ -149,7 +179,12 @@ def test_the_public_key_as_a_shared_secret(caller, tokens, claims, refused):
         b"\0",
         b"secret",
     ]
-    for algorithm, digest in (("HS256", hashlib.sha256), ("HS384", hashlib.sha384), ("HS512", hashlib.sha512), ("ES256", hashlib.sha256)):
+    for algorithm, digest in (
+        ("HS256", hashlib.sha256),
+        ("HS384", hashlib.sha384),
+        ("HS512", hashlib.sha512),
+        ("ES256", hashlib.sha256),
+    ):
         message = f"{encoded(our_header(alg=algorithm))}.{encoded(claims)}"
         for secret in secrets:
             assert refused(f"{message}.{encoded(hmac.digest(secret, message.encode(), digest))}")
@@ -157,8 +192,22 @@ def test_the_public_key_as_a_shared_secret(caller, tokens, claims, refused):
 
 def test_another_key_under_our_key_id(caller, tokens, claims, refused):
     assert refused(signed(our_header(), claims, ec.generate_private_key(ec.SECP256R1())))
-    assert refused(jwt.encode(claims, ec.generate_private_key(ec.SECP384R1()), "ES384", headers={"kid": keyring.current().kid}))
-    assert refused(jwt.encode(claims, keyring.current().private, "ES256", headers={"kid": keyring.jwks()["keys"][1]["kid"]}))
+    assert refused(
+        jwt.encode(
+            claims,
+            ec.generate_private_key(ec.SECP384R1()),
+            "ES384",
+            headers={"kid": keyring.current().kid},
+        )
+    )
+    assert refused(
+        jwt.encode(
+            claims,
+            keyring.current().private,
+            "ES256",
+            headers={"kid": keyring.jwks()["keys"][1]["kid"]},
+        )
+    )
 
 
 def test_signatures_that_are_none(claims, tokens, refused):
@@ -168,7 +217,16 @@ def test_signatures_that_are_none(claims, tokens, refused):
     r, s = int.from_bytes(genuine[:32], "big"), int.from_bytes(genuine[32:], "big")
     order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
     swapped, der = genuine[32:] + genuine[:32], encode_dss_signature(r, s)
-    for bad in (bytes(64), order.to_bytes(32, "big") * 2, genuine[:63], genuine + b"\0", swapped, der, b"", b"\0"):
+    for bad in (
+        bytes(64),
+        order.to_bytes(32, "big") * 2,
+        genuine[:63],
+        genuine + b"\0",
+        swapped,
+        der,
+        b"",
+        b"\0",
+    ):
         assert refused(f"{message}.{encoded(bad)}")
 
 
@@ -180,7 +238,8 @@ def test_one_character_changed_anywhere(caller, tokens):
         for place in range(len(token))
         if token[place] != "."
         for other in [BASE64URL[BASE64URL.index(token[place]) ^ 1]]
-        if caller.get("/api/v1/auth/me", token[:place] + other + token[place + 1 :]).status_code != 401
+        if caller.get("/api/v1/auth/me", token[:place] + other + token[place + 1 :]).status_code
+        != 401
     ]
     assert accepted == []
 
@@ -190,16 +249,30 @@ def test_one_character_more_anywhere(caller, tokens, extra):
     """Decoders that skip what is no base64 would take many spellings for one token."""
     header, payload, signature = tokens["access"].split(".")
     inside = f"{signature[:9]}{extra}{signature[9:]}"
-    for token in (f"{header}{extra}.{payload}.{signature}", f"{header}.{payload}{extra}.{signature}", f"{header}.{payload}.{inside}"):
+    for token in (
+        f"{header}{extra}.{payload}.{signature}",
+        f"{header}.{payload}{extra}.{signature}",
+        f"{header}.{payload}.{inside}",
+    ):
         assert caller.get("/api/v1/auth/me", token).status_code == 401
-        assert caller.json("/v1/token-refresh", {"username": "alice", "refresh_token": token}).status_code == 401
+        assert (
+            caller.json(
+                "/v1/token-refresh", {"username": "alice", "refresh_token": token}
+            ).status_code
+            == 401
+        )
 
 
 def test_other_spellings_of_a_refresh_token_are_not_counted_apart(caller, tokens, settings):
     settings.CHALLENGE_REFRESH_RATE = "2/24h"
     header, payload, signature = tokens["challenge"].split(".")
-    spellings = [tokens["challenge"]] * 2 + [f"{header}.{payload}.{signature[:place]}!!!!{signature[place:]}" for place in range(1, 6)]
-    answers = [caller.json("/v1/token-refresh", {"username": "alice", "refresh_token": token}).status_code for token in spellings]
+    spellings = [tokens["challenge"]] * 2 + [
+        f"{header}.{payload}.{signature[:place]}!!!!{signature[place:]}" for place in range(1, 6)
+    ]
+    answers = [
+        caller.json("/v1/token-refresh", {"username": "alice", "refresh_token": token}).status_code
+        for token in spellings
+    ]
     assert answers.count(200) == 2
 
 
@@ -217,17 +290,30 @@ def test_parts_missing_doubled_and_swapped(tokens, refused):
 def test_an_expiry_pushed_out_under_the_old_signature(tokens, claims, refused):
     header, _, signature = tokens["access"].split(".")
     assert refused(f"{header}.{encoded({**claims, 'exp': claims['exp'] + 86400})}.{signature}")
-    assert refused(f"{header}.{encoded({**claims, 'token_type': 'access', 'sub': claims['sub']})}.{signature}")
+    assert refused(
+        f"{header}.{encoded({**claims, 'token_type': 'access', 'sub': claims['sub']})}.{signature}"
+    )
 
 
 def test_a_key_that_the_token_brings_along(claims, refused):
     """Nothing is fetched either: the address that the header names hears of no connection."""
     own = ec.generate_private_key(ec.SECP256R1())
-    jwk = {**ECAlgorithm.to_jwk(own.public_key(), as_dict=True), "kid": keyring.current().kid, "use": "sig", "alg": "ES256"}
+    jwk = {
+        **ECAlgorithm.to_jwk(own.public_key(), as_dict=True),
+        "kid": keyring.current().kid,
+        "use": "sig",
+        "alg": "ES256",
+    }
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/keys.json"
-        for more in ({"jwk": jwk}, {"jku": url}, {"x5u": url}, {"x5c": ["MIIB"]}, {"jwk": jwk, "jku": url, "x5t": "a", "x5t#S256": "b"}):
+        for more in (
+            {"jwk": jwk},
+            {"jku": url},
+            {"x5u": url},
+            {"x5c": ["MIIB"]},
+            {"jwk": jwk, "jku": url, "x5t": "a", "x5t#S256": "b"},
+        ):
             assert refused(signed(our_header(**more), claims, own))
             assert refused(signed({**our_header(**more), "kid": "mine"}, claims, own))
             assert refused(signed({**our_header(**more), "kid": url}, claims, own))
@@ -245,7 +331,9 @@ KIDS: list[Any] = [
 def test_strange_key_ids(caller, tokens, claims, refused, kid):
     assert refused(signed(our_header(kid=kid), claims))
     refresh = jwt.decode(tokens["bearer"], options={"verify_signature": False})
-    assert set(refreshed(caller, signed(our_header(kid=kid), refresh), tokens["form access"]).values()) == {401}
+    assert set(
+        refreshed(caller, signed(our_header(kid=kid), refresh), tokens["form access"]).values()
+    ) == {401}
 
 
 def test_no_key_id(claims, refused):
@@ -263,7 +351,20 @@ def test_headers_that_must_be_understood(claims, refused, more):
     assert refused(signed(our_header(**more), claims))
 
 
-NO_OBJECTS = [b"", b"{", b"[]", b"null", b"5", b'"kid"', b"\xff", b"[" * 3_000, b'{"a":' * 600, b"9" * 3_000, b'{"kid": NaN}', b"{}"]
+NO_OBJECTS = [
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b"5",
+    b'"kid"',
+    b"\xff",
+    b"[" * 3_000,
+    b'{"a":' * 600,
+    b"9" * 3_000,
+    b'{"kid": NaN}',
+    b"{}",
+]
 
 
 @pytest.mark.parametrize("raw", NO_OBJECTS, ids=lambda raw: repr(raw[:9]))
@@ -275,7 +376,9 @@ def test_headers_and_claims_that_are_none(claims, refused, raw):
 
 @pytest.mark.parametrize("claim", ["iss", "sub", "jti", "iat", "exp", "token_type"])
 def test_claims_that_every_token_has(claims, refused, claim):
-    assert refused(signed(our_header(), {name: value for name, value in claims.items() if name != claim}))
+    assert refused(
+        signed(our_header(), {name: value for name, value in claims.items() if name != claim})
+    )
     assert refused(signed(our_header(), {**claims, claim: None}))
 
 
@@ -308,7 +411,9 @@ OWN_DOORS = {
 @pytest.mark.parametrize("kind", OWN_DOORS)
 def test_a_refresh_token_is_good_at_its_own_doors_only(caller, tokens, kind):
     answers = refreshed(caller, tokens[kind], tokens["form access"])
-    assert {door for door, status in answers.items() if status == 200} == OWN_DOORS[kind] | {"revoke"}
+    assert {door for door, status in answers.items() if status == 200} == OWN_DOORS[kind] | {
+        "revoke"
+    }
     assert set(answers.values()) == {200, 401}
 
 
@@ -317,20 +422,32 @@ def test_times(caller, claims, settings):
     at = int(now().timestamp())
 
     def status(**changed: int) -> int:
-        return caller.get("/api/v1/auth/me", signed(our_header(), {**claims, **changed})).status_code
+        return caller.get(
+            "/api/v1/auth/me", signed(our_header(), {**claims, **changed})
+        ).status_code
 
     assert {status(exp=at - 1), status(exp=at), status(exp=0), status(exp=-1)} == {401}
     assert status(exp=at + 60) == 200
     assert (status(nbf=at + 30), status(nbf=at + 3600)) == (200, 401)
     assert (status(iat=at + 30), status(iat=at + 3600)) == (200, 401)
-    assert (status(iat=at + 60), status(iat=at + 70), status(nbf=at + 60), status(nbf=at + 70)) == (200, 401, 200, 401)
+    assert (status(iat=at + 60), status(iat=at + 70), status(nbf=at + 60), status(nbf=at + 70)) == (
+        200,
+        401,
+        200,
+        401,
+    )
     assert status(iat=at - 3600) == 200
 
 
 def test_a_session_past_its_end_opens_nothing_whatever_its_tokens_say(caller, tokens, claims):
     Session.objects.filter(pk=claims["sid"]).update(expires_at=now() - timedelta(seconds=1))
     assert caller.get("/api/v1/auth/me", tokens["access"]).status_code == 401
-    assert caller.json("/c/bearer/api/v1/auth/refresh", {"refresh_token": tokens["bearer"]}).status_code == 401
+    assert (
+        caller.json(
+            "/c/bearer/api/v1/auth/refresh", {"refresh_token": tokens["bearer"]}
+        ).status_code
+        == 401
+    )
 
 
 ELSEWHERE: list[dict[str, Any]] = [
@@ -343,14 +460,30 @@ ELSEWHERE: list[dict[str, Any]] = [
 def test_tokens_of_another_deployment_with_the_same_key(caller, tokens, claims, refused, changed):
     assert refused(signed(our_header(), {**claims, **changed}))
     refresh = jwt.decode(tokens["bearer"], options={"verify_signature": False})
-    assert set(refreshed(caller, signed(our_header(), {**refresh, **changed}), tokens["form access"]).values()) == {401}
+    assert set(
+        refreshed(
+            caller, signed(our_header(), {**refresh, **changed}), tokens["form access"]
+        ).values()
+    ) == {401}
 
 
 def test_tokens_are_read_from_the_authorization_header_only(caller, tokens):
     token = tokens["access"]
-    caller.http.cookies.load({"access_token": token, "token": token, "refresh_token": tokens["form"], "Authorization": f"Bearer {token}"})
+    caller.http.cookies.load(
+        {
+            "access_token": token,
+            "token": token,
+            "refresh_token": tokens["form"],
+            "Authorization": f"Bearer {token}",
+        }
+    )
     for path in IDENTITIES:
-        for query in ("", f"?access_token={token}", f"?token={token}", f"?Authorization=Bearer%20{token}"):
+        for query in (
+            "",
+            f"?access_token={token}",
+            f"?token={token}",
+            f"?Authorization=Bearer%20{token}",
+        ):
             assert caller.get(path + query).status_code == 401
         for name in ("X-Access-Token", "X-Authorization", "Token", "Proxy-Authorization"):
             assert caller.get(path, **{name: f"Bearer {token}"}).status_code == 401
@@ -361,8 +494,16 @@ def test_tokens_are_read_from_the_authorization_header_only(caller, tokens):
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
 def test_the_scheme_in_any_case(caller, tokens, scheme):
-    assert caller.get("/api/v1/auth/me", Authorization=f"{scheme} {tokens['access']}").status_code == 200
-    assert caller.get("/api/auth/validate", Authorization=f"{scheme}   {tokens['access']} ").status_code == 200
+    assert (
+        caller.get("/api/v1/auth/me", Authorization=f"{scheme} {tokens['access']}").status_code
+        == 200
+    )
+    assert (
+        caller.get(
+            "/api/auth/validate", Authorization=f"{scheme}   {tokens['access']} "
+        ).status_code
+        == 200
+    )
 
 
 def test_other_schemes_and_two_values(tokens, protected):
@@ -389,9 +530,18 @@ def test_both_keys_verify_until_the_old_one_is_retired(caller, tokens):
     assert keyring.current().kid != old
     later = caller.json("/c/bearer/api/v1/auth/login", BODY).json()["access_token"]
     assert decoded(later.partition(".")[0])["kid"] == keyring.current().kid
-    assert [caller.get("/api/v1/auth/me", token).status_code for token in (tokens["access"], later)] == [200, 200]
-    assert caller.json("/c/bearer/api/v1/auth/refresh", {"refresh_token": tokens["bearer"]}).status_code == 200
+    assert [
+        caller.get("/api/v1/auth/me", token).status_code for token in (tokens["access"], later)
+    ] == [200, 200]
+    assert (
+        caller.json(
+            "/c/bearer/api/v1/auth/refresh", {"refresh_token": tokens["bearer"]}
+        ).status_code
+        == 200
+    )
     keyring.retire(old)
-    assert [caller.get("/api/v1/auth/me", token).status_code for token in (tokens["access"], later)] == [401, 200]
+    assert [
+        caller.get("/api/v1/auth/me", token).status_code for token in (tokens["access"], later)
+    ] == [401, 200]
     assert set(refreshed(caller, tokens["bearer"], later).values()) == {401}
     assert old not in [key["kid"] for key in caller.get("/.well-known/jwks.json").json()["keys"]]

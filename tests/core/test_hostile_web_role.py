@@ -43,11 +43,22 @@ def test_the_database_alone_gives_an_event_its_id(number, as_web_node):
     with pytest.raises(ProgrammingError, match="permission denied for table accounts_auditevent"):
         sql(row, number)
     with pytest.raises(ProgrammingError, match="permission denied"):
-        sql("SELECT setval(pg_get_serial_sequence('accounts_auditevent', 'id'), 9223372036854775806)")
+        sql(
+            "SELECT setval(pg_get_serial_sequence('accounts_auditevent', 'id'), 9223372036854775806)"
+        )
     goes_on()
 
 
-@pytest.mark.parametrize("at", ["'infinity'", "'-infinity'", "'4713-01-01 BC'", "'294276-01-01'", "now() + interval '30 days'"])
+@pytest.mark.parametrize(
+    "at",
+    [
+        "'infinity'",
+        "'-infinity'",
+        "'4713-01-01 BC'",
+        "'294276-01-01'",
+        "now() + interval '30 days'",
+    ],
+)
 def test_a_time_that_python_cannot_read_or_that_never_gets_old_is_the_databases(at, as_web_node):
     inserts(at=at)
     assert abs(AuditEvent.objects.get().at - now()) < timedelta(minutes=5)
@@ -68,7 +79,9 @@ def test_data_that_python_cannot_read_are_refused(data, as_web_node):
     goes_on()
 
 
-@pytest.mark.parametrize("data", ["'null'", "'[1.5e-300, 1e400]'", "'\"x\"'", '\'{"a": {"b": [1]}}\''])
+@pytest.mark.parametrize(
+    "data", ["'null'", "'[1.5e-300, 1e400]'", "'\"x\"'", '\'{"a": {"b": [1]}}\'']
+)
 def test_odd_data_and_addresses_are_sealed(data, as_web_node):
     inserts(data=data, address="'192.0.2.0/24'")
     goes_on()
@@ -77,7 +90,10 @@ def test_odd_data_and_addresses_are_sealed(data, as_web_node):
 def test_there_is_one_key_and_only_setup_makes_it(as_web_node):
     for number in (0, 1, 2):
         with pytest.raises(ProgrammingError, match="permission denied for table accounts_sealkey"):
-            sql("INSERT INTO accounts_sealkey (id, sealed, first_lock, created_at) VALUES (%s, 'x', '', now())", number)
+            sql(
+                "INSERT INTO accounts_sealkey (id, sealed, first_lock, created_at) VALUES (%s, 'x', '', now())",
+                number,
+            )
     with connection.cursor() as cursor:
         cursor.execute("RESET ROLE")
     with pytest.raises(IntegrityError, match="one_key_of_the_seals"), transaction.atomic():
@@ -86,7 +102,9 @@ def test_there_is_one_key_and_only_setup_makes_it(as_web_node):
 
 
 @pytest.mark.parametrize("sealed", [False, True])
-@pytest.mark.parametrize("wrong", [{"number": 2**63 - 2}, {"up_to": 2**63 - 1}, {"token": b"x" * 32}, {"token": b""}, {}])
+@pytest.mark.parametrize(
+    "wrong", [{"number": 2**63 - 2}, {"up_to": 2**63 - 1}, {"token": b"x" * 32}, {"token": b""}, {}]
+)
 def test_no_seal_is_added_without_the_key(wrong, sealed, as_web_node):
     happened(Kind.LOGIN, name="alice")
     if sealed:
@@ -118,7 +136,9 @@ def test_a_role_that_had_more_rights_loses_them(as_web_node):
         cursor.execute("RESET ROLE")
         cursor.execute("GRANT INSERT ON accounts_auditevent, accounts_sealkey TO authsvc_web")
         database_role.grant("authsvc_web")
-        cursor.execute("SELECT has_column_privilege('authsvc_web', 'accounts_auditevent', 'id', 'INSERT')")
+        cursor.execute(
+            "SELECT has_column_privilege('authsvc_web', 'accounts_auditevent', 'id', 'INSERT')"
+        )
         assert cursor.fetchone() == (False,)
         cursor.execute("SELECT has_table_privilege('authsvc_web', 'accounts_sealkey', 'INSERT')")
         assert cursor.fetchone() == (False,)
@@ -128,9 +148,22 @@ def test_a_role_that_had_more_rights_loses_them(as_web_node):
 
 
 def call(person, stand_in, events, replaced=()):
-    own = {"user_id": person.pk, "name": stand_in, "contract": "", "request_id": "", "reason": "", "data": {}, "note": "hm"}
+    own = {
+        "user_id": person.pk,
+        "name": stand_in,
+        "contract": "",
+        "request_id": "",
+        "reason": "",
+        "data": {},
+        "note": "hm",
+    }
     ids = [event.pk for event in events]
-    sql("SELECT accounts_erase_events(%s::jsonb, %s::bigint[], %s::jsonb)", json.dumps(own), ids, json.dumps(list(replaced)))
+    sql(
+        "SELECT accounts_erase_events(%s::jsonb, %s::bigint[], %s::jsonb)",
+        json.dumps(own),
+        ids,
+        json.dumps(list(replaced)),
+    )
 
 
 def rename(person, name):
@@ -138,7 +171,9 @@ def rename(person, name):
 
 
 @pytest.mark.parametrize("stand_in", [None, "erased-other"])
-def test_an_erased_account_erases_nobody_else_under_another_name(alice, olga, as_web_node, stand_in):
+def test_an_erased_account_erases_nobody_else_under_another_name(
+    alice, olga, as_web_node, stand_in
+):
     typed = happened(Kind.LOGIN_FAILED, name="bob", address="192.0.2.7")
     operators.carry_out(operators.ERASE, operator=olga, person=alice, reason="she asked")
     finished = User.objects.get(pk=alice.pk).username
@@ -168,6 +203,11 @@ def test_every_call_has_an_event_of_its_own(alice, as_web_node):
 def test_an_erasure_leaves_no_digests_for_events_of_others(alice, bob, olga, as_web_node):
     theirs = happened(Kind.LOGIN, user_id=bob.pk, name="bob", address="192.0.2.7")
     seals.seal()
-    call(alice, "erased-1f", [theirs], [{"event_id": theirs.pk, "field": "name", "digest": "ab" * 32}])
+    call(
+        alice,
+        "erased-1f",
+        [theirs],
+        [{"event_id": theirs.pk, "field": "name", "digest": "ab" * 32}],
+    )
     operators.carry_out(operators.ERASE, operator=olga, person=bob, reason="he asked")
     goes_on()

@@ -55,20 +55,31 @@ def take(text, form="csv", **options):
 
 
 def told(verdicts):
-    return [(verdict.line, verdict.username, str(verdict.verdict), verdict.reason) for verdict in verdicts]
+    return [
+        (verdict.line, verdict.username, str(verdict.verdict), verdict.reason)
+        for verdict in verdicts
+    ]
 
 
 def refused(text, form="csv", **options):
     """The reasons, by line, of what was refused."""
-    return {verdict.line: verdict.reason for verdict in take(text, form, **options) if verdict.verdict == "refused"}
+    return {
+        verdict.line: verdict.reason
+        for verdict in take(text, form, **options)
+        if verdict.verdict == "refused"
+    }
 
 
 # Hashes from elsewhere
 
 SCRYPT = hashlib.scrypt(PASSWORD.encode(), salt=SALT, n=16, r=8, p=1, dklen=32)
 HASHES = {
-    "Django's Argon2": lambda: "argon2" + argon2.PasswordHasher(time_cost=2, memory_cost=128, parallelism=2).hash(PASSWORD),
-    "argon2id": lambda: argon2.PasswordHasher(time_cost=2, memory_cost=128, parallelism=2).hash(PASSWORD),
+    "Django's Argon2": lambda: (
+        "argon2" + argon2.PasswordHasher(time_cost=2, memory_cost=128, parallelism=2).hash(PASSWORD)
+    ),
+    "argon2id": lambda: argon2.PasswordHasher(time_cost=2, memory_cost=128, parallelism=2).hash(
+        PASSWORD
+    ),
     "argon2i": lambda: argon2.PasswordHasher(memory_cost=64, type=argon2.Type.I).hash(PASSWORD),
     "argon2d": lambda: argon2.PasswordHasher(memory_cost=64, type=argon2.Type.D).hash(PASSWORD),
     "argon2 of version 16, which says none": lambda: argon2.low_level.hash_secret(
@@ -76,22 +87,34 @@ HASHES = {
     ).decode(),
     "bcrypt 2b": lambda: bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode(),
     "bcrypt 2a": lambda: bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4, b"2a")).decode(),
-    "bcrypt 2y, of PHP": lambda: "$2y$" + bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()[4:],
-    "Django's bcrypt": lambda: "bcrypt$" + bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode(),
+    "bcrypt 2y, of PHP": lambda: (
+        "$2y$" + bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()[4:]
+    ),
+    "Django's bcrypt": lambda: (
+        "bcrypt$" + bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    ),
     "Django's bcrypt with SHA-256": lambda: make_password(PASSWORD, hasher="bcrypt_sha256"),
-    "Django's PBKDF2": lambda: "pbkdf2_sha256$1000$a salt$" + base64.b64encode(pbkdf2("sha256", salt=b"a salt")).decode(),
+    "Django's PBKDF2": lambda: (
+        "pbkdf2_sha256$1000$a salt$" + base64.b64encode(pbkdf2("sha256", salt=b"a salt")).decode()
+    ),
     "Django's PBKDF2 with SHA-1": lambda: make_password(PASSWORD, hasher="pbkdf2_sha1"),
     "passlib's pbkdf2": lambda: f"$pbkdf2$1000${ab64(SALT)}${ab64(pbkdf2('sha1'))}",
     "passlib's pbkdf2-sha256": lambda: f"$pbkdf2-sha256$1000${ab64(SALT)}${ab64(pbkdf2('sha256'))}",
     "passlib's pbkdf2-sha512": lambda: f"$pbkdf2-sha512$1000${ab64(SALT)}${ab64(pbkdf2('sha512'))}",
-    "PHC's pbkdf2-sha256": lambda: f"$pbkdf2-sha256$i=1000,l=32${b64(SALT)}${b64(pbkdf2('sha256', length=32))}",
+    "PHC's pbkdf2-sha256": lambda: (
+        f"$pbkdf2-sha256$i=1000,l=32${b64(SALT)}${b64(pbkdf2('sha256', length=32))}"
+    ),
     "Keycloak's values": lambda: (
-        "$pbkdf2-sha256$1000$" + f"{base64.b64encode(SALT).decode()}${base64.b64encode(pbkdf2('sha256', length=64)).decode()}"
+        "$pbkdf2-sha256$1000$"
+        + f"{base64.b64encode(SALT).decode()}${base64.b64encode(pbkdf2('sha256', length=64)).decode()}"
     ),
     "passlib's scrypt": lambda: f"$scrypt$ln=4,r=8,p=1${b64(SALT)}${b64(SCRYPT)}",
     "Django's scrypt": lambda: make_password(PASSWORD, hasher="scrypt"),
     "Django's scrypt at another cost": lambda: (
-        "scrypt$16$a salt$4$2$" + base64.b64encode(hashlib.scrypt(PASSWORD.encode(), salt=b"a salt", n=16, r=4, p=2, dklen=64)).decode()
+        "scrypt$16$a salt$4$2$"
+        + base64.b64encode(
+            hashlib.scrypt(PASSWORD.encode(), salt=b"a salt", n=16, r=4, p=2, dklen=64)
+        ).decode()
     ),
 }
 # Of passlib's documentation; the password is "password".
@@ -104,7 +127,10 @@ PUBLISHED = [
 
 @pytest.mark.parametrize("kind", HASHES)
 def test_an_imported_hash_opens_a_door_once_and_is_made_anew(caller, kind):
-    assert take(json.dumps({"username": "carol", "password_hash": HASHES[kind]()}), "jsonl")[0].verdict == "imported"
+    assert (
+        take(json.dumps({"username": "carol", "password_hash": HASHES[kind]()}), "jsonl")[0].verdict
+        == "imported"
+    )
     assert caller.json(LOGIN, {"username": "carol", "password": "wrong"}).status_code == 401
     assert caller.json(LOGIN, {"username": "carol", "password": PASSWORD}).status_code == 200
     assert User.objects.get().password.startswith(CURRENT)
@@ -200,8 +226,13 @@ def test_a_malformed_hash_is_refused(given):
 
 
 def test_a_refused_hash_is_the_verdict_of_its_row_alone():
-    verdicts = take("username,password_hash\nalice,$2b$31$" + "." * 53 + f"\nbob,{HASHES['bcrypt 2b']()}\n")
-    assert [(each.username, str(each.verdict)) for each in verdicts] == [("alice", "refused"), ("bob", "imported")]
+    verdicts = take(
+        "username,password_hash\nalice,$2b$31$" + "." * 53 + f"\nbob,{HASHES['bcrypt 2b']()}\n"
+    )
+    assert [(each.username, str(each.verdict)) for each in verdicts] == [
+        ("alice", "refused"),
+        ("bob", "imported"),
+    ]
     assert "too much time or memory" in verdicts[0].reason
 
 
@@ -226,7 +257,9 @@ def test_a_refused_hash_is_the_verdict_of_its_row_alone():
 )
 def test_a_damaged_hash_is_an_ordinary_refusal_with_its_true_reason(caller, alice, damaged):
     User.objects.update(password=damaged)
-    answers = [caller.json(LOGIN, {"username": name, "password": PASSWORD}) for name in ("alice", "nobody")]
+    answers = [
+        caller.json(LOGIN, {"username": name, "password": PASSWORD}) for name in ("alice", "nobody")
+    ]
     assert [answer.status_code for answer in answers] == [401, 401]
     assert answers[0].json() == answers[1].json()
     assert "damaged" in told_of(AuditEvent.objects.get(user=alice))
@@ -253,26 +286,66 @@ dave,,,,,,0,yes,,,
 
 def test_every_column_is_taken_over():
     assert told(take(PEOPLE)) == [
-        (2, "carol", "imported", "written Carol in the file; without a password: its owner has to reset it"),
+        (
+            2,
+            "carol",
+            "imported",
+            "written Carol in the file; without a password: its owner has to reset it",
+        ),
         (3, "dave", "imported", "without a password: its owner has to reset it"),
     ]
     carol, dave = User.objects.order_by("pk")
-    assert (carol.username, carol.email, carol.name, carol.organization) == ("carol", "carol@example.com", "Carol Danvers", "NASA")
-    assert (carol.aws_region, carol.language, str(carol.uuid)) == ("eu-north-1", "de", "6f2c3f6e-7d6b-4c58-9d3c-0b3e6d1f2a10")
-    assert (str(carol.created_at), str(carol.last_login)) == ("2020-02-29 08:00:00+00:00", "2024-01-01 00:00:00+00:00")
-    assert (carol.is_active, carol.must_change_password, carol.role, carol.has_usable_password()) == (True, False, "user", False)
+    assert (carol.username, carol.email, carol.name, carol.organization) == (
+        "carol",
+        "carol@example.com",
+        "Carol Danvers",
+        "NASA",
+    )
+    assert (carol.aws_region, carol.language, str(carol.uuid)) == (
+        "eu-north-1",
+        "de",
+        "6f2c3f6e-7d6b-4c58-9d3c-0b3e6d1f2a10",
+    )
+    assert (str(carol.created_at), str(carol.last_login)) == (
+        "2020-02-29 08:00:00+00:00",
+        "2024-01-01 00:00:00+00:00",
+    )
+    assert (
+        carol.is_active,
+        carol.must_change_password,
+        carol.role,
+        carol.has_usable_password(),
+    ) == (True, False, "user", False)
     assert (dave.email, dave.is_active, dave.must_change_password) == (None, False, True)
 
 
 def test_the_trail_tells_of_each_account_where_it_came_from(olga):
-    list(import_rows(rows(io.BytesIO(PEOPLE.encode()), "csv"), Options(hashes=False), source="people.csv", actor=olga))
-    events = AuditEvent.objects.filter(kind="imported").order_by("pk").values_list("user__username", "name", "actor__username", "data")
-    assert [*events] == [("carol", "carol", "olga", {"source": "people.csv"}), ("dave", "dave", "olga", {"source": "people.csv"})]
+    list(
+        import_rows(
+            rows(io.BytesIO(PEOPLE.encode()), "csv"),
+            Options(hashes=False),
+            source="people.csv",
+            actor=olga,
+        )
+    )
+    events = (
+        AuditEvent.objects.filter(kind="imported")
+        .order_by("pk")
+        .values_list("user__username", "name", "actor__username", "data")
+    )
+    assert [*events] == [
+        ("carol", "carol", "olga", {"source": "people.csv"}),
+        ("dave", "dave", "olga", {"source": "people.csv"}),
+    ]
 
 
 def import_hash(actor=None, **options):
     row = json.dumps({"username": "carol", "password_hash": HASHES["bcrypt 2b"]()}).encode()
-    return [*import_rows(rows(io.BytesIO(row), "jsonl"), Options(**options), source="people.jsonl", actor=actor)]
+    return [
+        *import_rows(
+            rows(io.BytesIO(row), "jsonl"), Options(**options), source="people.jsonl", actor=actor
+        )
+    ]
 
 
 def test_hashes_are_imported_by_super_admins_with_a_reason_only(olga, bob):
@@ -286,7 +359,10 @@ def test_hashes_are_imported_by_super_admins_with_a_reason_only(olga, bob):
     assert not User.objects.filter(username="carol").exists()
     import_hash(olga, reason="moving from the old portal")
     event = AuditEvent.objects.get(kind=AuditEvent.Kind.IMPORTED)
-    assert (event.actor, told_of(event)) == (olga, "from people.jsonl, with a password hash: moving from the old portal")
+    assert (event.actor, told_of(event)) == (
+        olga,
+        "from people.jsonl, with a password hash: moving from the old portal",
+    )
 
 
 def test_who_owns_the_machine_imports_hashes_on_record(tmp_path):
@@ -307,7 +383,10 @@ def test_a_weak_password_is_refused_or_has_to_be_changed():
     people = "username,password\ncarol,password1\ndave,carolcarol\n"
     assert "too common" in refused(people)[2]
     assert User.objects.get().username == "dave"
-    assert take(people, accept_weak=True)[0].reason == "a weak password: it has to be changed at the first login"
+    assert (
+        take(people, accept_weak=True)[0].reason
+        == "a weak password: it has to be changed at the first login"
+    )
     assert User.objects.get(username="carol").must_change_password
     assert "too long" in refused(f"username,password\nerin,{'x' * 1025}\n", accept_weak=True)[2]
 
@@ -320,7 +399,11 @@ def test_roles_come_in_only_where_that_is_asked_for():
         5: "role: none of user, admin, super_admin",
     }
     take(people, roles=True)
-    assert {user.username: user.role for user in User.objects.all()} == {"carol": "super_admin", "dave": "admin", "erin": "user"}
+    assert {user.username: user.role for user in User.objects.all()} == {
+        "carol": "super_admin",
+        "dave": "admin",
+        "erin": "user",
+    }
 
 
 @pytest.mark.parametrize(
@@ -348,7 +431,10 @@ def test_roles_come_in_only_where_that_is_asked_for():
         ({"username": "carol", "created_at": 1700000000}, "created_at: no date"),
         ({"username": "carol", "created_at": "0001-01-01T00:00:00+14:00"}, "created_at: no date"),
         ({"username": "carol", "role": ["admin"]}, "role: "),
-        ({"username": "carol", "password": PASSWORD, "password_hash": "$2b$"}, "password: give it plain or hashed, not both"),
+        (
+            {"username": "carol", "password": PASSWORD, "password_hash": "$2b$"},
+            "password: give it plain or hashed, not both",
+        ),
         ({"username": "carol", "nickname": "caz"}, "There is no column 'nickname'."),
     ],
 )
@@ -367,9 +453,24 @@ def test_names_that_differ_only_by_case_or_width_are_reported_as_such(alice):
     people = "username,email\nＡlice,\nBob,bob@example.com\nＢＯＢ,\nbob ,\nBob,\ndave,BOB@example.com\nerin,Alice@Example.com\n"
     assert told(take(people)) == [
         (2, "alice", "unchanged", "there already; written Ａlice in the file"),
-        (3, "bob", "imported", "written Bob in the file; without a password: its owner has to reset it"),
-        (4, "bob", "refused", "the user name differs from that of line 3 only in case, width or space"),
-        (5, "bob", "refused", "the user name differs from that of line 3 only in case, width or space"),
+        (
+            3,
+            "bob",
+            "imported",
+            "written Bob in the file; without a password: its owner has to reset it",
+        ),
+        (
+            4,
+            "bob",
+            "refused",
+            "the user name differs from that of line 3 only in case, width or space",
+        ),
+        (
+            5,
+            "bob",
+            "refused",
+            "the user name differs from that of line 3 only in case, width or space",
+        ),
         (6, "bob", "refused", "the same user name as in line 3"),
         (7, "dave", "refused", "the same e-mail address as in line 3"),
         (8, "erin", "refused", "the e-mail address belongs to alice"),
@@ -379,14 +480,20 @@ def test_names_that_differ_only_by_case_or_width_are_reported_as_such(alice):
 def test_names_meet_across_batches_and_in_a_dry_run(monkeypatch):
     monkeypatch.setattr(importing, "BATCH", 2)
     people = "username\ncarol\ndave\nerin\nDAVE\n"
-    assert refused(people, dry_run=True) == {5: "the user name differs from that of line 3 only in case, width or space"}
+    assert refused(people, dry_run=True) == {
+        5: "the user name differs from that of line 3 only in case, width or space"
+    }
     assert not User.objects.exists()
-    assert refused(people) == {5: "the user name differs from that of line 3 only in case, width or space"}
+    assert refused(people) == {
+        5: "the user name differs from that of line 3 only in case, width or space"
+    }
 
 
 def test_a_uuid_is_of_one_account(alice):
     other = "6f2c3f6e-7d6b-4c58-9d3c-0b3e6d1f2a10"
-    assert refused(f"username,uuid\nalice,{other}\ncarol,{alice.uuid}\ndave,{other}\nerin,{other}\n") == {
+    assert refused(
+        f"username,uuid\nalice,{other}\ncarol,{alice.uuid}\ndave,{other}\nerin,{other}\n"
+    ) == {
         2: "the user name belongs to another account, with another uuid",
         3: "the uuid belongs to alice",
         5: "the same uuid as in line 4",
@@ -395,17 +502,22 @@ def test_a_uuid_is_of_one_account(alice):
 
 def test_an_account_that_is_there_is_left_alone_unless_it_is_to_be_updated(alice):
     before = dict(User.objects.values().get())
-    people = (
-        "username,name,email,organization,password,is_active,role\nalice,Alice Pleasance,new@example.com,,another long one,false,admin\n"
-    )
+    people = "username,name,email,organization,password,is_active,role\nalice,Alice Pleasance,new@example.com,,another long one,false,admin\n"
     verdict = take(people, roles=True)[0]
-    assert (str(verdict.verdict), verdict.reason) == ("unchanged", "there already; differs in email, name")
+    assert (str(verdict.verdict), verdict.reason) == (
+        "unchanged",
+        "there already; differs in email, name",
+    )
     assert User.objects.values().get() == before
     reset = passwords.make_reset(alice).reset
     verdict = take(people, roles=True, update=True)[0]
     assert (str(verdict.verdict), verdict.reason) == ("updated", "email, name")
     after = dict(User.objects.values().get())
-    assert {name for name, value in after.items() if value != before.get(name)} == {"name", "email", "updated_at"}
+    assert {name for name, value in after.items() if value != before.get(name)} == {
+        "name",
+        "email",
+        "updated_at",
+    }
     assert told_of(AuditEvent.objects.get(kind="account_changed")) == "email, name, from people.csv"
     reset.refresh_from_db()
     assert reset.used_at, "a link that was mailed to the old address still opens"
@@ -415,7 +527,9 @@ def test_an_address_that_a_file_changes_is_told_to_the_old_and_to_the_new_one(al
     take("username,email\nalice,new@example.com\n", update=True)
     delivery.deliver_due()
     assert {mail.to[0] for mail in mailoutbox} == {"alice@example.com", "new@example.com"}
-    assert "alice@example.com → new@example.com" in told_of(AuditEvent.objects.get(kind="identifiers_changed"))
+    assert "alice@example.com → new@example.com" in told_of(
+        AuditEvent.objects.get(kind="identifiers_changed")
+    )
 
 
 def test_an_account_that_somebody_makes_meanwhile_is_found_at_the_second_try(monkeypatch):
@@ -424,12 +538,19 @@ def test_an_account_that_somebody_makes_meanwhile_is_found_at_the_second_try(mon
     def write_later(batch, plan):
         for name in others:
             User.objects.create_user(name)
-            raise IntegrityError("as the database says when the name was taken between the look and the write")
+            raise IntegrityError(
+                "as the database says when the name was taken between the look and the write"
+            )
         write(batch, plan)
 
     monkeypatch.setattr(importing._Batch, "write", write_later)
-    verdicts = take(f"username,password,created_at\ncarol,{PASSWORD},2020-01-01T00:00:00Z\ndave,{PASSWORD},\n")
-    assert [(each.username, str(each.verdict)) for each in verdicts] == [("carol", "imported"), ("dave", "unchanged")]
+    verdicts = take(
+        f"username,password,created_at\ncarol,{PASSWORD},2020-01-01T00:00:00Z\ndave,{PASSWORD},\n"
+    )
+    assert [(each.username, str(each.verdict)) for each in verdicts] == [
+        ("carol", "imported"),
+        ("dave", "unchanged"),
+    ]
     assert User.objects.get(username="carol").created_at.year == 2020
 
 
@@ -512,8 +633,21 @@ def test_what_is_wrong_with_one_row_costs_no_other():
 
 
 def test_what_is_wrong_with_one_object_costs_no_other():
-    lines = ["7", "[]", "{", '{"username": "a", "username": "b"}', '{"username": NaN}', "[" * 9000, '{"username": ' + "9" * 5000 + "}"]
-    assert refused("\n".join(['{"username": "carol"}', *lines, '{"username": "dave"}', '"\xff'.encode().decode()]), "jsonl") == {
+    lines = [
+        "7",
+        "[]",
+        "{",
+        '{"username": "a", "username": "b"}',
+        '{"username": NaN}',
+        "[" * 9000,
+        '{"username": ' + "9" * 5000 + "}",
+    ]
+    assert refused(
+        "\n".join(
+            ['{"username": "carol"}', *lines, '{"username": "dave"}', '"\xff'.encode().decode()]
+        ),
+        "jsonl",
+    ) == {
         2: "not a JSON object",
         3: "not a JSON object",
         4: "not JSON",
@@ -579,7 +713,9 @@ class Stream(io.RawIOBase):
 
 def peak_of(count):
     tracemalloc.start()
-    for verdicts in import_rows(rows(io.BufferedReader(Stream(many(count))), "csv"), Options(dry_run=True), source="many"):
+    for verdicts in import_rows(
+        rows(io.BufferedReader(Stream(many(count))), "csv"), Options(dry_run=True), source="many"
+    ):
         assert verdicts[0].verdict == "imported"
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -598,7 +734,13 @@ def test_a_batch_costs_as_many_queries_as_any_other(monkeypatch):
         User.objects.all().delete()
         with CaptureQueriesContext(connection) as captured:
             take(b"".join(many(count)))
-        return len([query for query in captured.captured_queries if not query["sql"].startswith(("SAVEPOINT", "RELEASE"))])
+        return len(
+            [
+                query
+                for query in captured.captured_queries
+                if not query["sql"].startswith(("SAVEPOINT", "RELEASE"))
+            ]
+        )
 
     monkeypatch.setattr(importing, "BATCH", 20)
     two = queries_of(2)
@@ -622,7 +764,10 @@ def run(tmp_path, content, *arguments, name="people.csv"):
 def test_a_dry_run_says_what_will_happen_and_then_it_does(tmp_path, alice):
     people = f"username,password\nAlice,\ncarol,{PASSWORD}\ndave,short\n"
     printed = run(tmp_path, people, "--dry-run", "--report", str(tmp_path / "dry.jsonl"))
-    assert "1 would be imported, 0 would be updated, 1 would be unchanged, 1 would be refused.\nNothing was written." in printed
+    assert (
+        "1 would be imported, 0 would be updated, 1 would be unchanged, 1 would be refused.\nNothing was written."
+        in printed
+    )
     assert (User.objects.count(), AuditEvent.objects.count()) == (1, 0)
     printed = run(tmp_path, people, "--report", str(tmp_path / "real.jsonl"))
     assert "1 imported, 0 updated, 1 unchanged, 1 refused." in printed
@@ -636,7 +781,11 @@ def test_a_report_is_private_and_no_spreadsheet_runs_it(tmp_path):
     run(tmp_path, "username,name\n=cmd()|a,\n", "--report", str(tmp_path / "report.csv"))
     report = tmp_path / "report.csv"
     assert report.stat().st_mode & 0o777 == 0o600
-    assert next(csv.reader([report.read_text().splitlines()[1]]))[:3] == ["2", "'=cmd()|a", "imported"]
+    assert next(csv.reader([report.read_text().splitlines()[1]]))[:3] == [
+        "2",
+        "'=cmd()|a",
+        "imported",
+    ]
 
 
 def test_the_same_file_again_changes_nothing(tmp_path):
@@ -650,7 +799,9 @@ def test_standard_input_is_read_as_it_is_told_to_be(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"username": "carol"}\n')))
     with pytest.raises(CommandError, match="--format"):
         call_command("import_users", "-")
-    call_command("import_users", "-", "--format", "jsonl", stdout=io.StringIO(), stderr=io.StringIO())
+    call_command(
+        "import_users", "-", "--format", "jsonl", stdout=io.StringIO(), stderr=io.StringIO()
+    )
     assert User.objects.get().username == "carol"
 
 
@@ -661,7 +812,10 @@ def test_standard_input_is_read_as_it_is_told_to_be(monkeypatch):
         (["."], "Is a directory"),
         (["README.md"], "has to end in .csv or .jsonl"),
         (["README.md", "--format", "csv"], "has to name the columns"),
-        (["README.md", "--format", "csv", "--report", "/nowhere/report.csv"], "/nowhere/report.csv: No such file"),
+        (
+            ["README.md", "--format", "csv", "--report", "/nowhere/report.csv"],
+            "/nowhere/report.csv: No such file",
+        ),
     ],
 )
 def test_what_cannot_be_is_said_in_a_sentence(arguments, sentence):
@@ -683,15 +837,23 @@ def test_an_import_that_is_killed_is_finished_by_running_it_again(tmp_path):
         assert not User.objects.exclude(pk__in=events.values("user")).exists()
     imported, updated, unchanged, refused = map(int, re.findall(r"\d+", run_elsewhere(*command)))
     assert (imported + unchanged, updated, refused, unchanged % importing.BATCH) == (4000, 0, 0, 0)
-    assert User.objects.count() == events.count() == events.values("user").distinct().count() == 4000
+    assert (
+        User.objects.count() == events.count() == events.values("user").distinct().count() == 4000
+    )
 
 
 def test_who_has_a_reserved_name_already_is_updated(alice):
     User.objects.filter(pk=alice.pk).update(username="key_alice")
-    assert told(take("username,name\nkey_alice,Alice\n", update=True)) == [(2, "key_alice", "updated", "name")]
+    assert told(take("username,name\nkey_alice,Alice\n", update=True)) == [
+        (2, "key_alice", "updated", "name")
+    ]
 
 
 def test_a_region_that_is_none_is_refused_like_that_of_the_credentials():
     taken = take("username,aws_region\ncarol,Stockholm; rm -rf\ndave,eu-north-1\nerin,\n")
-    assert [(name, verdict) for _, name, verdict, _ in told(taken)] == [("carol", "refused"), ("dave", "imported"), ("erin", "imported")]
+    assert [(name, verdict) for _, name, verdict, _ in told(taken)] == [
+        ("carol", "refused"),
+        ("dave", "imported"),
+        ("erin", "imported"),
+    ]
     assert told(taken)[0][3] == "aws_region: A region is written like eu-north-1."

@@ -45,13 +45,20 @@ def make_anew(settings, algorithm):
 
 
 def test_there_is_one_key_that_signs_and_one_that_will():
-    assert sorted(SigningKey.objects.values_list("use", "algorithm")) == [(Use.CURRENT, "ES256"), (Use.NEXT, "ES256")]
+    assert sorted(SigningKey.objects.values_list("use", "algorithm")) == [
+        (Use.CURRENT, "ES256"),
+        (Use.NEXT, "ES256"),
+    ]
     assert keyring.current().kid == SigningKey.objects.get(use=Use.CURRENT).kid
 
 
 def test_a_token_names_the_key_that_signed_it(alice):
     header = jwt.get_unverified_header(log_in().access)
-    assert header == {"alg": "ES256", "kid": SigningKey.objects.get(use=Use.CURRENT).kid, "typ": "JWT"}
+    assert header == {
+        "alg": "ES256",
+        "kid": SigningKey.objects.get(use=Use.CURRENT).kid,
+        "typ": "JWT",
+    }
 
 
 def test_looking_again_changes_nothing():
@@ -97,7 +104,9 @@ def test_a_key_retired_on_another_node_is_refused_here_at_the_next_look(alice):
     grant = log_in()
     keyring.rotate()
     look_at(seconds_ago=keyring.MAX_AGE - 5)
-    SigningKey.objects.filter(use=Use.PREVIOUS).delete()  # as another node does, which cannot reach this process
+    SigningKey.objects.filter(
+        use=Use.PREVIOUS
+    ).delete()  # as another node does, which cannot reach this process
     assert sessions.identify(grant.access).username == "alice"
     assert keyring._ring
     keyring._ring = replace(keyring._ring, seen_at=time.monotonic() - keyring.MAX_AGE - 1)
@@ -108,7 +117,9 @@ def test_a_key_retired_on_another_node_is_refused_here_at_the_next_look(alice):
 def test_a_key_made_on_another_node_is_found_when_a_token_names_it(alice):
     look_at(seconds_ago=keyring.UNKNOWN_KID_PAUSE + 1)
     ring, following = keyring._ring, SigningKey.objects.get(use=Use.NEXT)
-    SigningKey.objects.filter(pk=following.pk).update(kid="elsewhere", private=encrypted_as("elsewhere"))
+    SigningKey.objects.filter(pk=following.pk).update(
+        kid="elsewhere", private=encrypted_as("elsewhere")
+    )
     assert keyring.find("elsewhere")
     assert keyring._ring is not ring
 
@@ -164,7 +175,9 @@ def test_a_previous_key_counts_until_the_last_token_it_signed_has_expired(alice,
 def test_nothing_private_is_published(settings, algorithm):
     make_anew(settings, algorithm)
     published = keyring.jwks()["keys"]
-    assert {key["kid"] for key in published} == set(SigningKey.objects.values_list("kid", flat=True))
+    assert {key["kid"] for key in published} == set(
+        SigningKey.objects.values_list("kid", flat=True)
+    )
     for key in published:
         assert not PRIVATE_PARTS & key.keys()
         assert (key["alg"], key["use"]) == (algorithm, "sig")
@@ -181,7 +194,9 @@ def test_anybody_can_verify_a_token_with_what_is_published(settings, alice, algo
     make_anew(settings, algorithm)
     token = log_in().access
     published = jwt.PyJWKSet.from_dict(json.loads(json.dumps(keyring.jwks())))
-    claims = jwt.decode(token, published[kid_of(token)], algorithms=[algorithm], issuer="http://testserver")
+    claims = jwt.decode(
+        token, published[kid_of(token)], algorithms=[algorithm], issuer="http://testserver"
+    )
     assert (claims["sub"], claims["token_type"]) == (str(alice.uuid), "access")
 
 
@@ -228,7 +243,10 @@ def test_a_key_of_a_former_secret_key_is_good(settings, alice):
 
 def test_a_key_moved_to_another_row_is_unusable(settings):
     """Whoever can write to the database cannot put one key in another's place."""
-    current, following = SigningKey.objects.get(use=Use.CURRENT), SigningKey.objects.get(use=Use.NEXT)
+    current, following = (
+        SigningKey.objects.get(use=Use.CURRENT),
+        SigningKey.objects.get(use=Use.NEXT),
+    )
     SigningKey.objects.filter(pk=current.pk).update(private=following.private)
     keyring.forget()
     with pytest.raises(UnusableKeyring, match=current.kid):
@@ -245,7 +263,13 @@ def test_encrypted_anew_the_keys_need_the_former_secret_no_longer(settings, alic
 
 
 def test_a_retired_key_that_cannot_be_read_is_in_nobodys_way(settings):
-    SigningKey.objects.create(kid="old", algorithm="ES256", private="", use=Use.PREVIOUS, retires_at=now() - timedelta(days=1))
+    SigningKey.objects.create(
+        kid="old",
+        algorithm="ES256",
+        private="",
+        use=Use.PREVIOUS,
+        retires_at=now() - timedelta(days=1),
+    )
     assert keyring.reencrypt() == 2
 
 
@@ -268,7 +292,9 @@ def test_two_nodes_that_start_at_once_make_one_keyring():
 
     def node():
         start.wait()
-        seen.append(keyring._load().current.kid)  # reload() would queue the threads of one process up
+        seen.append(
+            keyring._load().current.kid
+        )  # reload() would queue the threads of one process up
         connection.close()
 
     threads = [Thread(target=node) for _ in range(4)]

@@ -74,7 +74,11 @@ def works(secret):
 
 
 def kinds(prefix="key_"):
-    return list(AuditEvent.objects.filter(kind__startswith=prefix).order_by("pk").values_list("kind", flat=True))
+    return list(
+        AuditEvent.objects.filter(kind__startswith=prefix)
+        .order_by("pk")
+        .values_list("kind", flat=True)
+    )
 
 
 @contextmanager
@@ -110,7 +114,9 @@ def test_a_new_key():
 def test_keys_are_of_chance_and_use_every_character():
     made = [text.new() for _ in range(500)]
     assert len({key_id for key_id, _ in made}) == len({secret[17:49] for _, secret in made}) == 500
-    assert {c for _, secret in made for c in secret[17:49]} == set(string.ascii_letters + string.digits)
+    assert {c for _, secret in made for c in secret[17:49]} == set(
+        string.ascii_letters + string.digits
+    )
 
 
 @given(written)
@@ -125,9 +131,16 @@ def test_a_checksum_that_others_can_check():
 
 
 def test_the_expression_that_the_documents_give_to_secret_scanners_finds_keys():
-    (pattern,) = re.findall(r"`(\\bsk_live_.*?)`", (settings.BASE_DIR / "docs" / "clients.md").read_text())
+    (pattern,) = re.findall(
+        r"`(\\bsk_live_.*?)`", (settings.BASE_DIR / "docs" / "clients.md").read_text()
+    )
     secret = text.new()[1]
-    for leaked in (secret, f'KEY="{secret}"', f"a line\nBearer {secret}\n", f"{{'X-API-Key':'{secret}'}}"):
+    for leaked in (
+        secret,
+        f'KEY="{secret}"',
+        f"a line\nBearer {secret}\n",
+        f"{{'X-API-Key':'{secret}'}}",
+    ):
         assert re.findall(pattern, leaked) == [secret]
     for other in ("sk_live_4eC39HqLyjWDarjtT1zdp7dc", secret[:-1], f"{secret}x", "key_00000000"):
         assert re.findall(pattern, other) == []
@@ -220,7 +233,9 @@ def statements(transactional_db):
         with CaptureQueriesContext(connection) as captured:
             answer = request()
         sent = [query["sql"] for query in captured.captured_queries]
-        return answer.status_code, len([sql for sql in sent if not sql.startswith(("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE"))])
+        return answer.status_code, len(
+            [sql for sql in sent if not sql.startswith(("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE"))]
+        )
 
     return of
 
@@ -230,7 +245,15 @@ def token(caller, alice):
     return sessions.open_session(POLICY, "alice", PASSWORD).access
 
 
-@pytest.mark.parametrize("path", ["/api/v1/auth/me", "/c/form/api/v1/auth/me", "/api/auth/validate", "/c/envelope/api/auth/validate"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/auth/me",
+        "/c/form/api/v1/auth/me",
+        "/api/auth/validate",
+        "/c/envelope/api/auth/validate",
+    ],
+)
 @pytest.mark.parametrize("header", ["Authorization", "X-API-Key"])
 def test_a_good_key_is_one_query_also_at_its_first_use(caller, statements, secret, path, header):
     headers = {header: f"Bearer {secret}" if header == "Authorization" else secret}
@@ -243,22 +266,37 @@ def test_a_good_key_is_one_query_also_at_its_first_use(caller, statements, secre
 def test_a_key_that_is_none_is_one_query_and_a_mistyped_one_is_none(caller, statements, secret):
     mistyped = secret[:-1] + ("a" if secret[-1] != "a" else "b")
     assert statements(lambda: caller.get("/api/v1/auth/me", mistyped)) == (401, 0)
-    assert statements(lambda: caller.get("/api/auth/validate", **{"X-API-Key": secret[:-1]})) == (401, 0)
+    assert statements(lambda: caller.get("/api/auth/validate", **{"X-API-Key": secret[:-1]})) == (
+        401,
+        0,
+    )
     assert statements(lambda: caller.get("/api/v1/auth/me", text.new()[1])) == (401, 1)
-    assert statements(lambda: caller.json("/api/v1/auth/keys/revoke-leaked", {"apiKey": mistyped})) == (404, 0)
+    assert statements(
+        lambda: caller.json("/api/v1/auth/keys/revoke-leaked", {"apiKey": mistyped})
+    ) == (404, 0)
 
 
 def test_what_managing_keys_costs(caller, statements, token):
     """Who asks, and then: lock the owner, count, insert, record, mail; or read; or find and mark the old one; or find, end, record."""
     made = caller.json("/api/v1/auth/keys", {}, token).json()
-    rotate, delete = f"/api/v1/auth/keys/{made['keyId']}/rotate", f"/api/v1/auth/keys/{made['keyId']}"
+    rotate, delete = (
+        f"/api/v1/auth/keys/{made['keyId']}/rotate",
+        f"/api/v1/auth/keys/{made['keyId']}",
+    )
     assert statements(lambda: caller.json("/api/v1/auth/keys", {}, token)) == (201, 6)
     assert statements(lambda: caller.get("/api/v1/auth/keys", token)) == (200, 2)
     assert statements(lambda: caller.json(rotate, {}, token)) == (201, 8)
-    assert statements(lambda: caller.http.delete(delete, headers={"Authorization": f"Bearer {token}"})) == (204, 4)
+    assert statements(
+        lambda: caller.http.delete(delete, headers={"Authorization": f"Bearer {token}"})
+    ) == (204, 4)
     leaked = caller.json("/api/v1/auth/keys", {}, token).json()["apiKey"]
-    assert statements(lambda: caller.json("/api/v1/auth/keys/revoke-leaked", {"apiKey": leaked})) == (204, 4)
-    assert statements(lambda: caller.json("/api/v1/auth/keys/revoke-leaked", {"apiKey": leaked}))[0] == 204
+    assert statements(
+        lambda: caller.json("/api/v1/auth/keys/revoke-leaked", {"apiKey": leaked})
+    ) == (204, 4)
+    assert (
+        statements(lambda: caller.json("/api/v1/auth/keys/revoke-leaked", {"apiKey": leaked}))[0]
+        == 204
+    )
 
 
 def test_fifty_keys_cost_no_more_to_list_than_one(caller, statements, token, alice):
@@ -290,7 +328,9 @@ def test_no_thread_writes_where_nothing_is_served(secret):
 
 @stored
 @pytest.mark.parametrize(("seconds", "shown"), [(59, False), (61, True)])
-def test_the_last_use_is_written_at_most_once_a_minute_by_all_processes_together(secret, seconds, shown):
+def test_the_last_use_is_written_at_most_once_a_minute_by_all_processes_together(
+    secret, seconds, shown
+):
     earlier = now() - timedelta(seconds=seconds)
     APIKey.objects.update(last_used_at=earlier)
     use(secret)
@@ -374,7 +414,11 @@ def test_an_address_is_the_network_of_one_subscriber(secret):
     for address in ("2001:db8::1", "2001:db8::ffff:1", "::ffff:192.0.2.7", "192.0.2.7", None):
         use(secret, address)
     usage.write()
-    assert set(KnownAddress.objects.values_list("network", flat=True)) == {"2001:db8::", "192.0.2.7", "unknown"}
+    assert set(KnownAddress.objects.values_list("network", flat=True)) == {
+        "2001:db8::",
+        "192.0.2.7",
+        "unknown",
+    }
     assert len(kinds("key_used")) == 2
 
 
@@ -453,7 +497,10 @@ def test_a_password_reset_leaves_keys_alone_and_names_them(alice, secret):
     passwords.reset_by_token(passwords.make_reset(alice).token, "eine Zeile, die keiner kennt")
     assert works(secret)
     remain = OutgoingMail.objects.get(kind="keys_remain")
-    live = [{"name": "Staging", "key": other.public_id}, {"name": "CI", "key": mine(secret).public_id}]
+    live = [
+        {"name": "Staging", "key": other.public_id},
+        {"name": "CI", "key": mine(secret).public_id},
+    ]
     assert (remain.user, remain.data) == (alice, {"count": 2, "keys": live})
 
 
@@ -487,9 +534,14 @@ def test_the_mail_that_keys_remain(alice, owner, secret):
     for said in ("1 API key: a reset does not\nend it", "2 API keys: a reset does not\nend them"):
         mail.outbox.clear()
         with entered(Origin(address="192.0.2.7")):
-            passwords.reset_by_token(passwords.make_reset(alice).token, f"eine Zeile, die {said[0]} mal gilt")
+            passwords.reset_by_token(
+                passwords.make_reset(alice).token, f"eine Zeile, die {said[0]} mal gilt"
+            )
         (message,) = [message for message in delivered() if "still work" in message.subject]
-        assert (message.to, message.subject) == (["alice@example.com"], "Your API keys for authsvc still work")
+        assert (message.to, message.subject) == (
+            ["alice@example.com"],
+            "Your API keys for authsvc still work",
+        )
         (html, _), *_ = message.alternatives
         assert said in message.body
         assert said.replace("\n", " ") in html
@@ -509,7 +561,10 @@ def test_the_mail_that_a_key_leaked(owner):
     with entered(Origin(address="198.51.100.9")):
         keys.revoke_leaked(secret)
     *_, message = delivered()
-    assert (message.to, message.subject) == (["alice@example.com"], "One of your API keys for authsvc leaked, and was ended")
+    assert (message.to, message.subject) == (
+        ["alice@example.com"],
+        "One of your API keys for authsvc leaked, and was ended",
+    )
     (html, _), *_ = message.alternatives
     assert f"<CI> & co ({key.public_id})" in message.body
     assert f"<strong>&lt;CI&gt; &amp; co</strong> ({key.public_id})" in html
@@ -521,7 +576,10 @@ def test_the_mail_that_a_key_leaked(owner):
 
 
 @stored
-@pytest.mark.parametrize(("language", "subject"), [("en", "A new API key for authsvc"), ("de", "Ein neuer"), ("fr", "Une nouvelle")])
+@pytest.mark.parametrize(
+    ("language", "subject"),
+    [("en", "A new API key for authsvc"), ("de", "Ein neuer"), ("fr", "Une nouvelle")],
+)
 def test_the_mail_that_a_key_was_made(alice, owner, language, subject):
     User.objects.update(language=language)
     with entered(Origin(address="198.51.100.9")):
@@ -532,7 +590,9 @@ def test_the_mail_that_a_key_was_made(alice, owner, language, subject):
     assert f"    <CI>\\r\\n& co ({key.public_id})\n" in message.body
     assert f"<strong>&lt;CI&gt;\\r\\n&amp; co</strong> ({key.public_id})" in html
     for part in (message.body, html):
-        assert {"198.51.100.9", "http://testserver/keys", "http://testserver/forgot"} <= set(re.findall(r"[\w.:/]+", part))
+        assert {"198.51.100.9", "http://testserver/keys", "http://testserver/forgot"} <= set(
+            re.findall(r"[\w.:/]+", part)
+        )
         assert secret[17:] not in part
 
 
@@ -545,7 +605,10 @@ def test_the_mail_that_a_key_was_rotated_names_the_successor(owner, secret):
 
 
 @stored
-@pytest.mark.parametrize(("language", "said"), [("en", "the last mail of this kind"), ("de", "die letzte"), ("fr", "le dernier")])
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "the last mail of this kind"), ("de", "die letzte"), ("fr", "le dernier")],
+)
 def test_a_loop_of_keys_fills_no_mailbox_and_is_all_on_record(alice, owner, language, said):
     User.objects.update(language=language)
     for _ in range(12):
@@ -572,7 +635,9 @@ def test_a_key_is_made_without_a_word_where_no_mail_can_be_sent(alice, owner, se
 
 @stored
 @pytest.mark.parametrize("temporary", [False, True])
-def test_the_mail_about_a_changed_password_names_the_keys_that_live_on(alice, owner, secret, temporary):
+def test_the_mail_about_a_changed_password_names_the_keys_that_live_on(
+    alice, owner, secret, temporary
+):
     if temporary:
         passwords.set_temporary(alice, "set by Olga, for once")
         passwords.answer_challenge(alice, str(alice.epoch), "eine Zeile, die keiner kennt")
@@ -604,7 +669,9 @@ def test_what_becomes_of_a_key_is_on_record(alice, owner):
         ("key_deleted", new.public_id, ""),
         ("key_leaked", old.public_id, ""),
     ]
-    assert {(event.user, event.address, event.request_id, event.contract) for event in events} == {(alice, "192.0.2.7", "abc", "camel")}
+    assert {(event.user, event.address, event.request_id, event.contract) for event in events} == {
+        (alice, "192.0.2.7", "abc", "camel")
+    }
 
 
 @stored
@@ -741,7 +808,10 @@ def test_a_key_that_is_ended_while_it_is_used_stops_at_once(alice, owner, secret
 @crowded
 def test_a_key_that_is_rotated_while_it_is_used_never_fails(owner, secret):
     uses = Uses(secret)
-    *_, (_, successor) = at_once(*[uses.go_on] * 3, lambda: uses.during(lambda: keys.rotate(owner, mine(secret).public_id, DAY)))
+    *_, (_, successor) = at_once(
+        *[uses.go_on] * 3,
+        lambda: uses.during(lambda: keys.rotate(owner, mine(secret).public_id, DAY)),
+    )
     assert all(let_in for _, let_in in uses.seen)
     assert works(successor)
 
@@ -764,7 +834,10 @@ def test_of_six_deletions_at_once_one_succeeds(owner, secret):
 @crowded
 def test_of_six_reports_of_a_leak_at_once_all_succeed_and_one_is_mailed(secret):
     assert at_once(*[lambda: keys.revoke_leaked(secret)] * 6) == [None] * 6
-    assert (OutgoingMail.objects.filter(kind="key_leaked").count(), kinds("key_leaked")) == (1, ["key_leaked"])
+    assert (OutgoingMail.objects.filter(kind="key_leaked").count(), kinds("key_leaked")) == (
+        1,
+        ["key_leaked"],
+    )
 
 
 def overtaken(act, by):
@@ -807,7 +880,9 @@ def test_a_rotation_that_a_deletion_overtakes_finds_no_key(owner, secret):
     with ThreadPoolExecutor(1) as thread:
         with transaction.atomic():
             delete()
-            waiting = thread.submit(in_its_own_connection, lambda: keys.rotate(owner, mine(secret).public_id, DAY))
+            waiting = thread.submit(
+                in_its_own_connection, lambda: keys.rotate(owner, mine(secret).public_id, DAY)
+            )
             time.sleep(0.3)
         assert isinstance(waiting.exception(), KeyNotFound)
     assert not APIKey.objects.live().exists()

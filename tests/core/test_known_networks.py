@@ -60,15 +60,24 @@ def test_so_it_is_in_every_contract(caller, at_home, door):
 
 def test_so_it_is_in_the_admin_and_on_the_page(caller, olga):
     page = {"identifier": "olga", "current": PASSWORD, "password": NEW, "again": NEW}
-    sign_in = partial(Client().post, "/admin/login/", {"username": "olga", "password": PASSWORD, "next": "/admin/"})
+    sign_in = partial(
+        Client().post,
+        "/admin/login/",
+        {"username": "olga", "password": PASSWORD, "next": "/admin/"},
+    )
     assert sign_in(REMOTE_ADDR=HOME).status_code == 302
     guess(caller, 10, "olga")
     assert b"Too many login attempts" in sign_in(REMOTE_ADDR=ELSEWHERE).content
     assert sign_in(REMOTE_ADDR=HOME).status_code == 302
-    assert [Client().post("/change-password", page, REMOTE_ADDR=at).status_code for at in (ELSEWHERE, HOME)] == [429, 302]
+    assert [
+        Client().post("/change-password", page, REMOTE_ADDR=at).status_code
+        for at in (ELSEWHERE, HOME)
+    ] == [429, 302]
 
 
-def test_a_bad_neighbour_behind_the_same_address_keeps_nobody_out_who_signed_in_there(caller, at_home, bob, settings):
+def test_a_bad_neighbour_behind_the_same_address_keeps_nobody_out_who_signed_in_there(
+    caller, at_home, bob, settings
+):
     settings.LOGIN_RATE_PER_ADDRESS = "5/5m"
     assert {status(caller, f"nobody{number}", "wrong") for number in range(5)} == {401}
     assert [status(caller, name) for name in ("alice", "bob")] == [200, 429]
@@ -76,7 +85,9 @@ def test_a_bad_neighbour_behind_the_same_address_keeps_nobody_out_who_signed_in_
 
 def test_a_name_and_the_address_of_one_account_share_a_budget(caller, alice):
     names = ("alice", "ALICE@example.com", " Alice ", "alice@example.com", "ａｌｉｃｅ") * 2
-    assert {status(caller, name, "wrong", f"198.51.100.{number}") for number, name in enumerate(names)} == {401}
+    assert {
+        status(caller, name, "wrong", f"198.51.100.{number}") for number, name in enumerate(names)
+    } == {401}
     assert [status(caller, name) for name in ("alice", "alice@example.com")] == [429] * 2
 
 
@@ -96,7 +107,10 @@ def test_wrong_guesses_at_home_leave_the_office_open(caller, at_home):
 def test_a_subscriber_of_a_64_is_at_home_in_all_of_it(caller, alice):
     assert status(caller, at=OFFICE) == 200
     guess(caller, 10)
-    assert [status(caller, at=at) for at in ("2001:db8:0:7:ffff::2", "2001:db8:0:8::1")] == [200, 429]
+    assert [status(caller, at=at) for at in ("2001:db8:0:7:ffff::2", "2001:db8:0:8::1")] == [
+        200,
+        429,
+    ]
     assert KnownNetwork.objects.get().network == "2001:db8:0:7::"
 
 
@@ -122,7 +136,9 @@ def test_a_network_is_forgotten_after_ninety_days(caller, at_home):
 
 
 def test_a_network_in_use_is_not_forgotten(caller, at_home):
-    KnownNetwork.objects.update(first_seen_at=now() - timedelta(days=200), last_seen_at=now() - timedelta(days=89))
+    KnownNetwork.objects.update(
+        first_seen_at=now() - timedelta(days=200), last_seen_at=now() - timedelta(days=89)
+    )
     assert status(caller) == 200
     (known,) = KnownNetwork.objects.all()
     assert (known.last_seen_at - known.first_seen_at).days == 200
@@ -145,7 +161,9 @@ def test_a_person_who_is_erased_leaves_no_network(caller, at_home, bob):
 def test_wrong_codes_of_strangers_keep_nobody_out_either(caller, at_home):
     body = {"username": "alice", "password": NEW, "confirmation_code": "WrongC0d"}
     caller.http.defaults["REMOTE_ADDR"] = ELSEWHERE
-    assert [caller.json("/v1/forgot-password-confirm", body).status_code for _ in range(11)] == [401] * 10 + [429]
+    assert [caller.json("/v1/forgot-password-confirm", body).status_code for _ in range(11)] == [
+        401
+    ] * 10 + [429]
     assert status(caller) == 200
 
 
@@ -158,7 +176,11 @@ def by_link(caller, alice):
 
 
 def by_code(caller, alice):
-    body = {"username": "alice", "password": NEW, "confirmation_code": passwords.make_reset(alice).code}
+    body = {
+        "username": "alice",
+        "password": NEW,
+        "confirmation_code": passwords.make_reset(alice).code,
+    }
     return caller.json("/v1/forgot-password-confirm", body).status_code
 
 
@@ -169,25 +191,40 @@ def by_page(caller, alice):
 
 def by_change(caller, alice):
     passwords.set_temporary(alice, "set by Olga, for once")
-    page = {"identifier": "alice", "current": "set by Olga, for once", "password": NEW, "again": NEW}
+    page = {
+        "identifier": "alice",
+        "current": "set by Olga, for once",
+        "password": NEW,
+        "again": NEW,
+    }
     return caller.http.post("/change-password", page).status_code
 
 
 @pytest.mark.parametrize("way", [by_link, by_code, by_page, by_change])
-def test_strangers_who_guess_on_keep_nobody_out_where_a_new_password_was_chosen(caller, at_home, way):
+def test_strangers_who_guess_on_keep_nobody_out_where_a_new_password_was_chosen(
+    caller, at_home, way
+):
     """Alice is on a journey; the mail about her new password tells of it, and no other."""
     if way in (by_link, by_page):
         guess(caller, 11)
     caller.http.defaults["REMOTE_ADDR"] = OFFICE
     assert way(caller, User.objects.get(username="alice")) in (200, 302)
     assert guess(caller, 12) == [401] * 10 + [429] * 2
-    assert [status(caller, password=NEW, at=at) for at in (OFFICE, HOME, "198.51.100.1")] == [200, 200, 429]
+    assert [status(caller, password=NEW, at=at) for at in (OFFICE, HOME, "198.51.100.1")] == [
+        200,
+        200,
+        429,
+    ]
     assert list(OutgoingMail.objects.values_list("kind", flat=True)) == ["password_changed"]
 
 
 @pytest.mark.parametrize("way", [by_link, by_code])
 def test_a_reset_that_is_refused_makes_no_network_known(caller, alice, way):
-    weak = partial(caller.json, "/api/v1/auth/reset-password", {"token": passwords.make_reset(alice).token, "new_password": "short"})
+    weak = partial(
+        caller.json,
+        "/api/v1/auth/reset-password",
+        {"token": passwords.make_reset(alice).token, "new_password": "short"},
+    )
     assert weak().status_code == 400
     User.objects.update(is_active=False)
     assert way(caller, alice) in (400, 401)
@@ -298,7 +335,11 @@ def test_who_guesses_slowly_is_refused_after_a_hundred_guesses(caller, at_home, 
     assert strangers._long
     assert abs(int(answers[-1]["Retry-After"]) - (strangers._long.place().window - time.time())) < 5
     throttled = AuditEvent.objects.get(kind="throttled")
-    assert (throttled.user, throttled.name, throttled.data) == (user, name, {"limit": 100, "seconds": 86_400})
+    assert (throttled.user, throttled.name, throttled.data) == (
+        user,
+        name,
+        {"limit": 100, "seconds": 86_400},
+    )
     assert [status(caller, at=HOME), status(caller, name, at=ELSEWHERE)] == [200, 429]
 
 
@@ -346,7 +387,11 @@ def test_who_is_unlocked_begins_anew(caller, at_home, olga, by):
         passwords.reset_by_token(passwords.make_reset(alice).token, PASSWORD)
     else:
         operators.carry_out(operators.UNLOCK, operator=olga, person=alice)
-    assert (locked(alice), status(caller, at=HOME), status(caller, at=ELSEWHERE)) == (None, 200, 200)
+    assert (locked(alice), status(caller, at=HOME), status(caller, at=ELSEWHERE)) == (
+        None,
+        200,
+        200,
+    )
     guess(caller, 10, at="198.51.100.1")
     assert locked(alice) == 5
 
@@ -383,6 +428,13 @@ def test_an_upgrade_knows_the_networks_of_the_sessions_that_are_there(alice, bob
         made = session(alice, "bearer", address=address)
         Session.objects.filter(pk=made.pk).update(created_at=now() - timedelta(days=age))
     session(bob, "bearer", address=None)
-    import_module("accounts.migrations.0012_known_networks").fill(apps, connection.SchemaEditorClass(connection, atomic=False))
-    known = KnownNetwork.objects.order_by("network").values_list("user__username", "network", "last_seen_at")
-    assert {(name, network, (now() - seen).days) for name, network, seen in known} == {("alice", HOME, 3), ("alice", "2001:db8:0:7::", 2)}
+    import_module("accounts.migrations.0012_known_networks").fill(
+        apps, connection.SchemaEditorClass(connection, atomic=False)
+    )
+    known = KnownNetwork.objects.order_by("network").values_list(
+        "user__username", "network", "last_seen_at"
+    )
+    assert {(name, network, (now() - seen).days) for name, network, seen in known} == {
+        ("alice", HOME, 3),
+        ("alice", "2001:db8:0:7::", 2),
+    }

@@ -24,27 +24,63 @@ JSON_DOORS = [
     "/c/challenge/v1/login",
     "/c/envelope/api/auth/login",
 ]
-FORM_DOORS = ["/api/v1/auth/login", "/api/v1/auth/token", "/v1/login", "/c/form/api/v1/auth/login", "/c/form/api/v1/auth/token"]
+FORM_DOORS = [
+    "/api/v1/auth/login",
+    "/api/v1/auth/token",
+    "/v1/login",
+    "/c/form/api/v1/auth/login",
+    "/c/form/api/v1/auth/token",
+]
 DOORS = [("json", path) for path in JSON_DOORS] + [("form", path) for path in FORM_DOORS]
-SPELLINGS = ["alice", "ALICE", " alice ", "Alice", "ａｌｉｃｅ", "ＡＬＩＣＥ", "\talice", "alice\u3000", "ⓐⓛⓘⓒⓔ", "𝐚𝐥𝐢𝐜𝐞"]
+SPELLINGS = [
+    "alice",
+    "ALICE",
+    " alice ",
+    "Alice",
+    "ａｌｉｃｅ",
+    "ＡＬＩＣＥ",
+    "\talice",
+    "alice\u3000",
+    "ⓐⓛⓘⓒⓔ",
+    "𝐚𝐥𝐢𝐜𝐞",
+]
 
 
 @pytest.fixture
 def log_in(caller) -> Callable[..., Any]:
-    def send(username: str, password: str, door: tuple[str, str] = DOORS[0], address: str = "192.0.2.1", **headers: str) -> Any:
+    def send(
+        username: str,
+        password: str,
+        door: tuple[str, str] = DOORS[0],
+        address: str = "192.0.2.1",
+        **headers: str,
+    ) -> Any:
         kind, path = door
         fields = {"username": username, "password": password}
-        how = {"data": fields, "content_type": "application/json"} if kind == "json" else {"data": fields}
+        how = (
+            {"data": fields, "content_type": "application/json"}
+            if kind == "json"
+            else {"data": fields}
+        )
         return caller.http.post(path, **how, headers=headers, REMOTE_ADDR=address)
 
     return send
 
 
-def test_ten_wrong_guesses_through_all_doors_in_all_spellings_from_everywhere_close_every_door(log_in, alice):
+def test_ten_wrong_guesses_through_all_doors_in_all_spellings_from_everywhere_close_every_door(
+    log_in, alice
+):
     doors = itertools.cycle(DOORS)
     for count, spelling in enumerate(SPELLINGS):
-        forged = {"X-Forwarded-For": f"203.0.113.{count}", "X-Real-IP": f"203.0.113.{count}", "Forwarded": f"for=203.0.113.{count}"}
-        assert log_in(spelling, "wrong", next(doors), f"192.0.2.{count}", **forged).status_code in (400, 401)
+        forged = {
+            "X-Forwarded-For": f"203.0.113.{count}",
+            "X-Real-IP": f"203.0.113.{count}",
+            "Forwarded": f"for=203.0.113.{count}",
+        }
+        assert log_in(spelling, "wrong", next(doors), f"192.0.2.{count}", **forged).status_code in (
+            400,
+            401,
+        )
     for door, spelling in zip(DOORS, itertools.cycle(SPELLINGS), strict=False):
         answer = log_in(spelling, PASSWORD, door, "198.51.100.7")
         assert answer.status_code == 429
@@ -59,7 +95,13 @@ def test_each_door_counts(log_in, alice, door):
 
 
 def test_an_address_is_a_name_too(log_in, alice):
-    for spelling in ("alice@example.com", "ALICE@EXAMPLE.COM", " alice@example.com", "ａｌｉｃｅ@example.com", "Alice@Example.Com ") * 2:
+    for spelling in (
+        "alice@example.com",
+        "ALICE@EXAMPLE.COM",
+        " alice@example.com",
+        "ａｌｉｃｅ@example.com",
+        "Alice@Example.Com ",
+    ) * 2:
         log_in(spelling, "wrong")
     assert log_in("alice@example.com", PASSWORD).status_code == 429
 
@@ -77,8 +119,14 @@ def test_what_is_refused_for_its_form_is_no_guess(caller, log_in, alice):
 
 
 def test_a_name_that_nobody_has_locks_like_any_other(log_in, alice):
-    answers = {name: [log_in(name, "wrong") for _ in range(13)] for name in ("alice", "nobody", "n" * 900, "🙂")}
-    seen = {name: [(answer.status_code, answer.content) for answer in given] for name, given in answers.items()}
+    answers = {
+        name: [log_in(name, "wrong") for _ in range(13)]
+        for name in ("alice", "nobody", "n" * 900, "🙂")
+    }
+    seen = {
+        name: [(answer.status_code, answer.content) for answer in given]
+        for name, given in answers.items()
+    }
     assert [status for status, _ in seen["alice"]] == [401] * 10 + [429] * 3
     assert all(given == seen["alice"] for given in seen.values())
 
@@ -98,14 +146,20 @@ def test_a_right_guess_is_given_back_and_the_wrong_ones_before_it_are_not(log_in
     assert log_in("alice", PASSWORD).status_code == 429
 
 
-def test_what_comes_while_ten_others_are_checked_is_told_to_come_back_and_locks_nobody(log_in, alice):
+def test_what_comes_while_ten_others_are_checked_is_told_to_come_back_and_locks_nobody(
+    log_in, alice
+):
     """Ten right passwords of Alice are being checked; the eleventh waits for half a second in vain, and then gets in."""
     with ExitStack() as under_way:
         for _ in range(10):
             under_way.enter_context(limits.login_attempt("alice"))
         for door in DOORS[-3:]:
             answer = log_in("alice", PASSWORD, door)
-            assert (answer.status_code, answer["Retry-After"], answer["Content-Type"]) == (429, "1", "application/json")
+            assert (answer.status_code, answer["Retry-After"], answer["Content-Type"]) == (
+                429,
+                "1",
+                "application/json",
+            )
     assert log_in("alice", PASSWORD).status_code == 200
     assert {log_in("alice", "wrong").status_code for _ in range(10)} == {401}
     assert not AuditEvent.objects.filter(kind="throttled").exists()
@@ -117,8 +171,12 @@ def test_a_password_that_must_be_changed_was_a_right_guess(log_in, alice):
 
 
 def test_guesses_while_locked_are_refused_the_same_and_recorded_once(log_in, alice):
-    refused = [log_in("alice", "wrong") for _ in range(30)][10:] + [log_in("alice", PASSWORD) for _ in range(5)]
-    assert {(answer.status_code, answer.content) for answer in refused} == {(429, refused[0].content)}
+    refused = [log_in("alice", "wrong") for _ in range(30)][10:] + [
+        log_in("alice", PASSWORD) for _ in range(5)
+    ]
+    assert {(answer.status_code, answer.content) for answer in refused} == {
+        (429, refused[0].content)
+    }
     assert AuditEvent.objects.filter(kind="throttled").count() == 1
     assert AuditEvent.objects.filter(kind="login_failed").count() == 10
 
@@ -163,19 +221,39 @@ def test_a_login_from_an_address_of_any_kind(log_in, alice, address):
 def test_without_a_proxy_of_our_own_no_header_says_where_somebody_is(log_in, alice, settings):
     settings.LOGIN_RATE_PER_ADDRESS = "5/5m"
     for count in range(5):
-        log_in(f"nobody{count}", "wrong", **{"X-Forwarded-For": f"203.0.113.{count}", "X-Real-IP": f"203.0.113.{count}"})
+        log_in(
+            f"nobody{count}",
+            "wrong",
+            **{"X-Forwarded-For": f"203.0.113.{count}", "X-Real-IP": f"203.0.113.{count}"},
+        )
     assert log_in("alice", PASSWORD, **{"X-Forwarded-For": "203.0.113.99"}).status_code == 429
     assert set(AuditEvent.objects.values_list("address", flat=True)) == {"192.0.2.1"}
 
 
-@pytest.mark.parametrize(("proxies", "suffix"), [(1, ""), (2, ", 10.0.0.1"), (3, ",10.0.0.1 ,  10.0.0.2")])
+@pytest.mark.parametrize(
+    ("proxies", "suffix"), [(1, ""), (2, ", 10.0.0.1"), (3, ",10.0.0.1 ,  10.0.0.2")]
+)
 def test_the_entry_that_our_own_proxies_wrote_counts(log_in, alice, settings, proxies, suffix):
     settings.TRUSTED_PROXIES, settings.LOGIN_RATE_PER_ADDRESS = proxies, "5/5m"
     for count in range(5):
-        log_in(f"nobody{count}", "wrong", **{"X-Forwarded-For": f"203.0.113.{count}, 127.0.0.1, 198.51.100.7{suffix}"})
-    assert log_in("alice", PASSWORD, **{"X-Forwarded-For": f"198.51.100.7{suffix}"}).status_code == 429
-    assert log_in("alice", PASSWORD, **{"X-Forwarded-For": f"198.51.100.7, 198.51.100.8{suffix}"}).status_code == 200
-    assert set(AuditEvent.objects.values_list("address", flat=True)) == {"198.51.100.7", "198.51.100.8"}
+        log_in(
+            f"nobody{count}",
+            "wrong",
+            **{"X-Forwarded-For": f"203.0.113.{count}, 127.0.0.1, 198.51.100.7{suffix}"},
+        )
+    assert (
+        log_in("alice", PASSWORD, **{"X-Forwarded-For": f"198.51.100.7{suffix}"}).status_code == 429
+    )
+    assert (
+        log_in(
+            "alice", PASSWORD, **{"X-Forwarded-For": f"198.51.100.7, 198.51.100.8{suffix}"}
+        ).status_code
+        == 200
+    )
+    assert set(AuditEvent.objects.values_list("address", flat=True)) == {
+        "198.51.100.7",
+        "198.51.100.8",
+    }
 
 
 @pytest.mark.parametrize(
@@ -192,15 +270,33 @@ def test_the_entry_that_our_own_proxies_wrote_counts(log_in, alice, settings, pr
 def test_an_entry_with_a_port_is_the_address_before_it(log_in, alice, settings, entry, address):
     """As Azure's gateways write it; read as the proxy's own address it made all clients one."""
     settings.TRUSTED_PROXIES = 1
-    assert log_in("alice", PASSWORD, **{"X-Forwarded-For": f"203.0.113.9, {entry}"}).status_code == 200
+    assert (
+        log_in("alice", PASSWORD, **{"X-Forwarded-For": f"203.0.113.9, {entry}"}).status_code == 200
+    )
     assert AuditEvent.objects.get().address == address
 
 
-UNREADABLE = [None, "", " ", "unknown", ",", "a" * 5_000, "\x00", "'", "[]:80", ":80", "1.2.3.4:http", "[::1", "[::1]:80:80"]
+UNREADABLE = [
+    None,
+    "",
+    " ",
+    "unknown",
+    ",",
+    "a" * 5_000,
+    "\x00",
+    "'",
+    "[]:80",
+    ":80",
+    "1.2.3.4:http",
+    "[::1",
+    "[::1]:80:80",
+]
 
 
 @pytest.mark.parametrize("header", UNREADABLE)
-def test_what_a_proxy_writes_unreadably_is_nobodys_address(log_in, alice, bob, settings, caplog, header):
+def test_what_a_proxy_writes_unreadably_is_nobodys_address(
+    log_in, alice, bob, settings, caplog, header
+):
     """Counted as the proxy's own, ten clients of one bad proxy would lock out all others. It is logged, and once."""
     settings.TRUSTED_PROXIES, settings.LOGIN_RATE_PER_ADDRESS = 1, "5/5m"
     headers = {} if header is None else {"X-Forwarded-For": header}
@@ -220,20 +316,38 @@ def test_a_health_check_from_inside_is_not_warned_of(caller, settings, caplog):
 
 def test_where_no_address_is_known_reset_mails_are_not_limited_by_it(caller, alice, settings):
     settings.FORGOT_RATE_PER_ADDRESS, settings.TRUSTED_PROXIES = "1/1h", 1
-    asked = [caller.json("/v1/forgot-password", {"username": "alice"}).status_code for _ in range(3)]
+    asked = [
+        caller.json("/v1/forgot-password", {"username": "alice"}).status_code for _ in range(3)
+    ]
     assert asked == [200] * 3
 
 
 @pytest.mark.parametrize("path", ["/v1/token-refresh", "/c/challenge/v1/token-refresh"])
 def test_the_91st_refresh_of_one_token_is_refused(caller, alice, path):
-    first, second = (caller.json("/v1/login", {"username": "alice", "password": PASSWORD}).json()["refresh_token"] for _ in range(2))
-    statuses = [caller.json(path, {"username": "alice", "refresh_token": first}).status_code for _ in range(90)]
+    first, second = (
+        caller.json("/v1/login", {"username": "alice", "password": PASSWORD}).json()[
+            "refresh_token"
+        ]
+        for _ in range(2)
+    )
+    statuses = [
+        caller.json(path, {"username": "alice", "refresh_token": first}).status_code
+        for _ in range(90)
+    ]
     answer = caller.json(path, {"username": "alice", "refresh_token": first})
     assert (set(statuses), answer.status_code) == ({200}, 429)
     assert answer.json() == {"message": answer.json()["message"], "status": 429}
     assert 1 <= int(answer["Retry-After"]) <= 86_400
-    assert caller.json("/v1/token-refresh", {"username": "alice", "refresh_token": f" {first}\n"}).status_code == 429
-    assert caller.json("/v1/token-refresh", {"username": "alice", "refresh_token": second}).status_code == 200
+    assert (
+        caller.json(
+            "/v1/token-refresh", {"username": "alice", "refresh_token": f" {first}\n"}
+        ).status_code
+        == 429
+    )
+    assert (
+        caller.json("/v1/token-refresh", {"username": "alice", "refresh_token": second}).status_code
+        == 200
+    )
     assert caller.json("/v1/token-revoke", {"refresh_token": first}).status_code == 200
 
 
@@ -261,24 +375,47 @@ def in_ecdsa(token: str) -> str:
 )
 def test_a_refresh_token_spelled_in_another_way_is_the_same_token(caller, alice, settings, spell):
     settings.CHALLENGE_REFRESH_RATE = "2/24h"
-    given = caller.json("/v1/login", {"username": "alice", "password": PASSWORD}).json()["refresh_token"]
-    asked = [caller.json("/v1/token-refresh", {"username": "alice", "refresh_token": token}) for token in spell(given) * 2]
+    given = caller.json("/v1/login", {"username": "alice", "password": PASSWORD}).json()[
+        "refresh_token"
+    ]
+    asked = [
+        caller.json("/v1/token-refresh", {"username": "alice", "refresh_token": token})
+        for token in spell(given) * 2
+    ]
     assert [answer.status_code for answer in asked] == [200, 200, 429, 429]
 
 
 def test_a_token_that_opens_nothing_is_refused_and_not_counted(caller, alice, settings):
     settings.CHALLENGE_REFRESH_RATE = "1/24h"
-    asked = [caller.json("/v1/token-refresh", {"username": "alice", "refresh_token": "abc"}).status_code for _ in range(3)]
+    asked = [
+        caller.json("/v1/token-refresh", {"username": "alice", "refresh_token": "abc"}).status_code
+        for _ in range(3)
+    ]
     assert asked == [401] * 3
 
 
-@pytest.mark.parametrize("path", ["/v1/login", "/v1/token-refresh", "/v1/forgot-password", "/forgot", "/change-password"])
+@pytest.mark.parametrize(
+    "path", ["/v1/login", "/v1/token-refresh", "/v1/forgot-password", "/forgot", "/change-password"]
+)
 def test_no_answer_says_to_try_again_in_no_time(caller, alice, settings, path):
     """In a window of a second no whole second is left; a client that reads 0 comes back at once, and again."""
-    settings.LOGIN_RATE_PER_NAME = settings.FORGOT_RATE_PER_ADDRESS = settings.CHALLENGE_REFRESH_RATE = "1/1s"
-    refresh = caller.json("/v1/login", {"username": "alice", "password": PASSWORD}).json()["refresh_token"]
+    settings.LOGIN_RATE_PER_NAME = settings.FORGOT_RATE_PER_ADDRESS = (
+        settings.CHALLENGE_REFRESH_RATE
+    ) = "1/1s"
+    refresh = caller.json("/v1/login", {"username": "alice", "password": PASSWORD}).json()[
+        "refresh_token"
+    ]
     fields = {"username": "alice", "password": "wrong", "refresh_token": refresh}
-    page = {"identifier": "alice", "current": "wrong", "password": "eine Zeile, die keiner kennt", "again": "eine Zeile, die keiner kennt"}
-    send = partial(caller.json, path, fields) if path.startswith("/v1/") else partial(caller.http.post, path, page)
+    page = {
+        "identifier": "alice",
+        "current": "wrong",
+        "password": "eine Zeile, die keiner kennt",
+        "again": "eine Zeile, die keiner kennt",
+    }
+    send = (
+        partial(caller.json, path, fields)
+        if path.startswith("/v1/")
+        else partial(caller.http.post, path, page)
+    )
     refused = next(answer for _ in range(200) if (answer := send()).status_code == 429)
     assert refused["Retry-After"] == "1"

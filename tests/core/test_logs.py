@@ -46,12 +46,16 @@ def logged(tmp_path: Path, log_format: str) -> str:
         "PYTHONUTF8": "1",
     }
     command = [sys.executable, "-c", LOG.format(nasty=NASTY)]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True).stderr.decode()
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, check=True
+    ).stderr.decode()
 
 
 def test_a_line_of_text_holds_whatever_was_typed_escaped(tmp_path):
     first, second, *traceback = logged(tmp_path, "text").splitlines()
-    assert first.endswith(rf" WARNING accounts.sessions [-] alice\r\n{FORGED}\x1b[2J\x9b31m\u2028{FORGED}\x00\x7f is locked")
+    assert first.endswith(
+        rf" WARNING accounts.sessions [-] alice\r\n{FORGED}\x1b[2J\x9b31m\u2028{FORGED}\x00\x7f is locked"
+    )
     assert rf" ERROR django.request [-] Internal Server Error: /alice\r\n{FORGED}\x1b" in second
     assert traceback[0].endswith(" ERROR accounts.sessions [-] refused")
     assert {line[:2] for line in traceback[1:]} == {"  "}
@@ -60,7 +64,11 @@ def test_a_line_of_text_holds_whatever_was_typed_escaped(tmp_path):
 
 def test_a_line_of_json_holds_whatever_was_typed(tmp_path):
     first, second, third = map(json.loads, logged(tmp_path, "json").split("\n")[:-1])
-    assert (first["level"], first["logger"], first["message"]) == ("WARNING", "accounts.sessions", f"{NASTY} is locked")
+    assert (first["level"], first["logger"], first["message"]) == (
+        "WARNING",
+        "accounts.sessions",
+        f"{NASTY} is locked",
+    )
     assert second["message"] == f"Internal Server Error: /{NASTY}"
     assert NASTY in third["exc_info"]
 
@@ -75,14 +83,26 @@ def test_nothing_is_heard_of_what_django_calls_security(tmp_path, log_format):
 def test_no_request_writes_a_line_of_its_own(log_format):
     with (
         database("") as address,
-        Server(address, WEB_CONCURRENCY="1", TRUSTED_PROXIES="1", LOG_FORMAT=log_format, PYTHONUTF8="1") as server,
+        Server(
+            address, WEB_CONCURRENCY="1", TRUSTED_PROXIES="1", LOG_FORMAT=log_format, PYTHONUTF8="1"
+        ) as server,
     ):
         server.set_up()
         server.start()
         with closing(server.connect()):
-            assert server.call("/v1/login", {"username": NASTY, "password": "wrong"}).status in (400, 401, 422)
+            assert server.call("/v1/login", {"username": NASTY, "password": "wrong"}).status in (
+                400,
+                401,
+                422,
+            )
         path = "%0d%0a" + FORGED.replace(" ", "%20") + "%1b%5b2J"
-        for sent in (f"GET /{path}", "GET /\x1b[2J", f"GET /v1/{path}", f"GET /admin/{path}", f"GET /reset/{path}"):
+        for sent in (
+            f"GET /{path}",
+            "GET /\x1b[2J",
+            f"GET /v1/{path}",
+            f"GET /admin/{path}",
+            f"GET /reset/{path}",
+        ):
             for header in (
                 "Host: localhost",
                 "Host: evil.example",
@@ -90,9 +110,22 @@ def test_no_request_writes_a_line_of_its_own(log_format):
                 "Host: localhost\r\nX-Forwarded-For: \x9b31m",
                 "X\x1b: y",
             ):
-                assert len(statuses(server.raw(f"{sent} HTTP/1.1\r\n{header}\r\nConnection: close\r\n\r\n".encode("latin-1")))) == 1
+                assert (
+                    len(
+                        statuses(
+                            server.raw(
+                                f"{sent} HTTP/1.1\r\n{header}\r\nConnection: close\r\n\r\n".encode(
+                                    "latin-1"
+                                )
+                            )
+                        )
+                    )
+                    == 1
+                )
         server.stop()
         lines = server.log.read_text(errors="surrogateescape").split("\n")
     assert [line for line in lines if not line.isprintable() or line.startswith("2026-01-01")] == []
-    assert len([line for line in lines if "is refused: it is not in ALLOWED_HOSTS" in line]) == 1  # a minute, for the operator
+    assert (
+        len([line for line in lines if "is refused: it is not in ALLOWED_HOSTS" in line]) == 1
+    )  # a minute, for the operator
     assert [line for line in lines if "evil.example" in line and "ALLOWED_HOSTS" not in line] == []

@@ -41,7 +41,9 @@ def test_every_stored_sentence_becomes_a_code_and_back(monkeypatch, alice):
 
 
 def test_the_codes_are_still_known_and_read_as_the_sentences_did():
-    assert {words: text(code) for words, code in migration.CODES.items()} == {words: words for words in migration.CODES}
+    assert {words: text(code) for words, code in migration.CODES.items()} == {
+        words: words for words in migration.CODES
+    }
     assert set(migration.SENTENCES) <= set(EndReason)
 
 

@@ -17,7 +17,9 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.
 def log_in(at, password=PASSWORD, **headers):
     caller = Caller()
     caller.http.defaults["REMOTE_ADDR"] = at
-    return caller.json("/v1/login", {"username": "alice", "password": password}, **headers).status_code
+    return caller.json(
+        "/v1/login", {"username": "alice", "password": password}, **headers
+    ).status_code
 
 
 def told():
@@ -38,7 +40,10 @@ def test_a_new_network_is_told_once(at_home, mailoutbox):
     assert log_in("192.0.2.7") == 200
     delivery.deliver_due()
     (mail,) = mailoutbox
-    assert (mail.to, mail.subject) == (["alice@example.com"], "A sign-in to authsvc from a new network")
+    assert (mail.to, mail.subject) == (
+        ["alice@example.com"],
+        "A sign-in to authsvc from a new network",
+    )
     for text in (mail.body, str(mail.alternatives[0].content)):
         assert "your account" in text
         assert "203.0.113.9" in text
@@ -47,7 +52,11 @@ def test_a_new_network_is_told_once(at_home, mailoutbox):
 
 
 @pytest.mark.parametrize(
-    ("language", "words"), [("de", "Wenn Sie das nicht waren, kennt jemand anders Ihr Passwort"), ("fr", "Si ce n’était pas vous")]
+    ("language", "words"),
+    [
+        ("de", "Wenn Sie das nicht waren, kennt jemand anders Ihr Passwort"),
+        ("fr", "Si ce n’était pas vous"),
+    ],
 )
 def test_in_the_language_of_its_reader(at_home, mailoutbox, language, words):
     User.objects.update(language=language)
@@ -94,7 +103,11 @@ def test_where_no_mail_is_wanted_or_possible_there_is_none(at_home, settings, of
 def test_a_sign_in_to_the_admin_is_told_like_any_other(olga, mailoutbox):
     """With the address: of what operators do to others it is left out, but this one is her own."""
     for at in ("192.0.2.7", "203.0.113.9"):
-        answer = Client(REMOTE_ADDR=at).post("/admin/login/", {"username": "olga", "password": PASSWORD, "next": "/admin/"})
+        answer = Client(REMOTE_ADDR=at).post(
+            "/admin/login/", {"username": "olga", "password": PASSWORD, "next": "/admin/"}
+        )
         assert answer.status_code == 302
     delivery.deliver_due()
-    assert [("203.0.113.9" in mail.body, mail.to) for mail in mailoutbox] == [(True, ["olga@example.com"])]
+    assert [("203.0.113.9" in mail.body, mail.to) for mail in mailoutbox] == [
+        (True, ["olga@example.com"])
+    ]

@@ -30,7 +30,12 @@ from tests.mailbox import code_in, token_in
 from tests.trail import told
 
 pytestmark = pytest.mark.usefixtures("db")
-ACTS = {act.name: act for module in (operators, key_operators) for act in vars(module).values() if isinstance(act, operators.Act)}
+ACTS = {
+    act.name: act
+    for module in (operators, key_operators)
+    for act in vars(module).values()
+    if isinstance(act, operators.Act)
+}
 ROLES = {"user": (False, False), "admin": (True, False), "super_admin": (True, True)}
 OUT: dict[str, dict[str, Any]] = {
     "deactivated": {"is_active": False},
@@ -38,10 +43,22 @@ OUT: dict[str, dict[str, Any]] = {
     "erased": {"erased_at": "2026-01-01T00:00Z"},
 }
 
-OF_ONE_ROW = ("end_session", "end_key", "grant_introspect", "send_again", "send_now", "send_fresh_reset")
+OF_ONE_ROW = (
+    "end_session",
+    "end_key",
+    "grant_introspect",
+    "send_again",
+    "send_now",
+    "send_fresh_reset",
+)
 
 # Who may do it to whom, and whether to oneself: "user", "admin" and "super_admin" are the roles of both.
-TO_USERS = {("admin", "user"), ("super_admin", "user"), ("super_admin", "admin"), ("super_admin", "super_admin")}
+TO_USERS = {
+    ("admin", "user"),
+    ("super_admin", "user"),
+    ("super_admin", "admin"),
+    ("super_admin", "super_admin"),
+}
 BY_SUPERS = {(by, to) for by, to in TO_USERS if by == "super_admin"}
 EXPECTED = {
     "invite": (TO_USERS, False),
@@ -68,7 +85,9 @@ EXPECTED = {
 def make(username, role, **fields):
     is_staff, is_superuser = ROLES[role]
     email = f"{username}@example.com"
-    return User.objects.create_user(username, PASSWORD, email=email, is_staff=is_staff, is_superuser=is_superuser, **fields)
+    return User.objects.create_user(
+        username, PASSWORD, email=email, is_staff=is_staff, is_superuser=is_superuser, **fields
+    )
 
 
 def ready(name, person):
@@ -130,7 +149,10 @@ def state():
 def events():
     """What the trail says that operators did."""
     found = AuditEvent.objects.exclude(actor=None).order_by("pk")
-    return [(event.kind, event.name, event.actor and event.actor.username, told(event)) for event in found]
+    return [
+        (event.kind, event.name, event.actor and event.actor.username, told(event))
+        for event in found
+    ]
 
 
 def test_every_act_is_in_the_table():
@@ -146,12 +168,16 @@ def test_every_act_by_everybody_to_everybody(name, by, to):
     told = ready(name, person)
     before = state()
     if (by, to) in EXPECTED[name][0]:
-        assert operators.carry_out(ACTS[name], operator=operator, person=person, reason="asked to", **told)
+        assert operators.carry_out(
+            ACTS[name], operator=operator, person=person, reason="asked to", **told
+        )
         ((kind, _, actor, reason),) = events()
         assert (kind, actor, reason.endswith("asked to")) == (ACTS[name].kind, "olga", True)
     else:
         with pytest.raises(NotPermitted):
-            operators.carry_out(ACTS[name], operator=operator, person=person, reason="asked to", **told)
+            operators.carry_out(
+                ACTS[name], operator=operator, person=person, reason="asked to", **told
+            )
         assert state() == before
         assert events() == [("act_refused", "alice", "olga", name)]
 
@@ -163,7 +189,9 @@ def test_every_act_upon_oneself(name, role):
     make("root", "super_admin")
     told = ready(name, operator) if name not in ("reactivate", "invite") else {}
     if role == "super_admin" and EXPECTED[name][1]:
-        assert operators.carry_out(ACTS[name], operator=operator, person=operator, reason="mine", **told)
+        assert operators.carry_out(
+            ACTS[name], operator=operator, person=operator, reason="mine", **told
+        )
         return
     before = state()
     with pytest.raises(NotPermitted):
@@ -198,18 +226,30 @@ def test_no_dangerous_act_without_a_reason(name, reason, alice, olga):
 
 def test_the_dangerous_acts():
     dangerous = {
-        *("temporary_password", "deactivate", "reactivate", "change_identifiers", "change_role", "erase"),
+        *(
+            "temporary_password",
+            "deactivate",
+            "reactivate",
+            "change_identifiers",
+            "change_role",
+            "erase",
+        ),
         *("end_keys", "end_key", "grant_introspect"),
     }
     assert {name for name, act in ACTS.items() if act.dangerous} == dangerous
 
 
-@pytest.mark.parametrize("name", sorted(set(ACTS) - {"send_reset", "temporary_password", "invite", "erase"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(ACTS) - {"send_reset", "temporary_password", "invite", "erase"})
+)
 def test_the_second_time_there_is_nothing_to_do(name, alice, olga):
     told = ready(name, alice)
     assert operators.carry_out(ACTS[name], operator=olga, person=alice, reason="asked to", **told)
     before = events()
-    assert operators.carry_out(ACTS[name], operator=olga, person=alice, reason="asked to", **told) is None
+    assert (
+        operators.carry_out(ACTS[name], operator=olga, person=alice, reason="asked to", **told)
+        is None
+    )
     assert events() == before
 
 
@@ -219,16 +259,25 @@ def test_a_verdict_says_what_would_happen(name, alice, bob, olga, django_assert_
     stan = make("stan", "admin")
     told = ready(name, alice)
     with django_assert_max_num_queries(2):
-        verdict = operators.judge(ACTS[name], operator=stan, people=User.objects.filter(username__in=["alice", "bob", "tina", "stan"]))
+        verdict = operators.judge(
+            ACTS[name],
+            operator=stan,
+            people=User.objects.filter(username__in=["alice", "bob", "tina", "stan"]),
+        )
     assert {tina, stan} <= set(verdict.forbidden)
     for person in (alice, bob):
         fitting = person in verdict.fitting
         if person == alice and name not in ("erase", "change_role"):
             assert fitting
-        if name in (*OF_ONE_ROW, "change_identifiers"):  # what these do depends on more than the account
+        if name in (
+            *OF_ONE_ROW,
+            "change_identifiers",
+        ):  # what these do depends on more than the account
             continue
         try:
-            done = operators.carry_out(ACTS[name], operator=stan, person=person, reason="asked to", **told)
+            done = operators.carry_out(
+                ACTS[name], operator=stan, person=person, reason="asked to", **told
+            )
         except NotPermitted:
             assert person in verdict.forbidden
         else:
@@ -248,13 +297,21 @@ def test_nothing_that_is_not_his_can_be_named_with_an_act_upon_him(alice, bob, o
 # Made, invited, edited
 
 
-@pytest.mark.parametrize(("role", "made"), [("user", False), ("admin", True), ("super_admin", True)])
+@pytest.mark.parametrize(
+    ("role", "made"), [("user", False), ("admin", True), ("super_admin", True)]
+)
 def test_who_adds_accounts(role, made):
     operator = make("olga", role)
     if made:
-        password = operators.create_with_temporary_password(User(username="carol"), operator=operator)
+        password = operators.create_with_temporary_password(
+            User(username="carol"), operator=operator
+        )
         carol = User.objects.get(username="carol")
-        assert (carol.check_password(password), carol.must_change_password, carol.role) == (True, True, "user")
+        assert (carol.check_password(password), carol.must_change_password, carol.role) == (
+            True,
+            True,
+            "user",
+        )
         assert events() == [("account_changed", "carol", "olga", "created")]
     else:
         with pytest.raises(NotPermitted):
@@ -287,7 +344,19 @@ def test_an_invitation_that_cannot_be_sent_makes_no_account(olga, settings, enab
     assert events() == []
 
 
-@pytest.mark.parametrize("field", ["is_staff", "is_superuser", "is_active", "must_change_password", "password", "epoch", "uuid", "id"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        "is_staff",
+        "is_superuser",
+        "is_active",
+        "must_change_password",
+        "password",
+        "epoch",
+        "uuid",
+        "id",
+    ],
+)
 def test_no_edit_changes_more_than_a_profile(olga, alice, field):
     before = state()
     with pytest.raises(NotPermitted):
@@ -304,7 +373,9 @@ def test_an_edit_saves_what_was_named_and_nothing_else(olga, alice):
     assert events() == [("account_changed", "alice", "olga", "name")]
 
 
-@pytest.mark.parametrize(("by", "to", "allowed"), [(by, to, (by, to) in TO_USERS) for by in ROLES for to in ROLES])
+@pytest.mark.parametrize(
+    ("by", "to", "allowed"), [(by, to, (by, to) in TO_USERS) for by in ROLES for to in ROLES]
+)
 def test_who_edits_whom(by, to, allowed):
     operator, person = make("olga", by), make("alice", to)
     person.name = "Changed"
@@ -334,7 +405,9 @@ def ask_for_reset(count=1):
 
 def test_an_invitation_holds_for_a_week_and_says_until_when(carol, mailoutbox, settings):
     reset = PasswordReset.objects.get()
-    assert abs(reset.expires_at - reset.created_at - settings.INVITATION_LIFETIME) < timedelta(seconds=1)
+    assert abs(reset.expires_at - reset.created_at - settings.INVITATION_LIFETIME) < timedelta(
+        seconds=1
+    )
     assert f"{reset.expires_at:%Y}" in mailoutbox[0].body
     assert not AuditEvent.objects.filter(kind="reset_asked").exists()
     assert passwords.find_reset(token_in(mailoutbox[0])).user == carol
@@ -410,7 +483,13 @@ def test_of_two_super_admins_who_demote_each_other_one_stays(transactional_db):
     def demote(operator, person):
         start.wait()
         try:
-            operators.carry_out(operators.CHANGE_ROLE, operator=operator, person=person, reason="mutiny", role="user")
+            operators.carry_out(
+                operators.CHANGE_ROLE,
+                operator=operator,
+                person=person,
+                reason="mutiny",
+                role="user",
+            )
         except NotPermitted:
             refused.append(operator)
         finally:
@@ -422,26 +501,43 @@ def test_of_two_super_admins_who_demote_each_other_one_stays(transactional_db):
     for thread in threads:
         thread.join()
     assert len(refused) == 1
-    assert User.objects.get(is_superuser=True) == next(user for user in (olga, tina) if user not in refused)
+    assert User.objects.get(is_superuser=True) == next(
+        user for user in (olga, tina) if user not in refused
+    )
 
 
-MUTINIES: dict[str, dict[str, Any]] = {"erase": {}, "change_role": {"role": "user"}, "deactivate": {}, "temporary_password": {}}
+MUTINIES: dict[str, dict[str, Any]] = {
+    "erase": {},
+    "change_role": {"role": "user"},
+    "deactivate": {},
+    "temporary_password": {},
+}
 
 
 @pytest.mark.parametrize("count", [2, 3])
 @pytest.mark.parametrize("name", MUTINIES)
 @pytest.mark.django_db(transaction=True)
-def test_of_super_admins_who_turn_on_one_another_one_can_go_on_and_each_act_or_refusal_is_on_record(transactional_db, name, count):
+def test_of_super_admins_who_turn_on_one_another_one_can_go_on_and_each_act_or_refusal_is_on_record(
+    transactional_db, name, count
+):
     """In a circle: whoever comes second is no operator any more, and not somebody whom the database stopped for waiting in a circle."""
     for number in range(4):
         User.objects.update(is_superuser=False)
         crew = [make(f"{letter}{number}", "super_admin") for letter in "xyz"[:count]]
         mutiny = partial(operators.carry_out, ACTS[name], reason="mutiny", **MUTINIES[name])
-        answers = at_once(*[partial(mutiny, operator=crew[place - 1], person=person) for place, person in enumerate(crew)])
+        answers = at_once(
+            *[
+                partial(mutiny, operator=crew[place - 1], person=person)
+                for place, person in enumerate(crew)
+            ]
+        )
         assert {type(answer) for answer in answers} == {operators.Outcome, NotPermitted}
         assert any(operators.may_run(one) for one in User.objects.filter(is_superuser=True))
         told = AuditEvent.objects.order_by("-pk").values_list("kind", flat=True)[:count]
-        assert sorted(told) == sorted("act_refused" if isinstance(answer, NotPermitted) else ACTS[name].kind for answer in answers)
+        assert sorted(told) == sorted(
+            "act_refused" if isinstance(answer, NotPermitted) else ACTS[name].kind
+            for answer in answers
+        )
         assert AuditEvent.objects.count() == (number + 1) * count
 
 
@@ -451,16 +547,37 @@ def test_what_is_done_to_one_person_at_once_is_done_whole_and_each_on_record(tra
     olga, stan = make("olga", "super_admin"), make("stan", "admin")
     for number in range(4):
         person = make(f"person{number}", "user")
-        acts = [(operators.GIVE_TEMPORARY_PASSWORD, stan), (operators.DEACTIVATE, olga), (operators.DEACTIVATE, stan)]
-        begun = [partial(operators.carry_out, act, operator=by, person=person, reason="asked to") for act, by in acts]
+        acts = [
+            (operators.GIVE_TEMPORARY_PASSWORD, stan),
+            (operators.DEACTIVATE, olga),
+            (operators.DEACTIVATE, stan),
+        ]
+        begun = [
+            partial(operators.carry_out, act, operator=by, person=person, reason="asked to")
+            for act, by in acts
+        ]
         logins = [partial(log_in, person.username)] * 3
         answers = at_once(*begun, *logins) if number % 2 else at_once(*logins, *begun)[::-1]
         outcomes = [bool(answer) for answer in answers[:3]]
         opened = [isinstance(answer, sessions.Grant) for answer in answers[3:]]
-        assert {type(answer) for answer in answers[3:]} <= {sessions.Grant, InvalidCredentials, PasswordChangeRequired}
+        assert {type(answer) for answer in answers[3:]} <= {
+            sessions.Grant,
+            InvalidCredentials,
+            PasswordChangeRequired,
+        }
         kinds = [*AuditEvent.objects.filter(user=person).values_list("kind", flat=True)]
-        assert kinds.count("deactivated") == outcomes.count(True) - kinds.count("temporary_password") == 1
-        assert (kinds.count("login"), kinds.count("login_failed")) == (opened.count(True), opened.count(False))
+        assert (
+            kinds.count("deactivated")
+            == outcomes.count(True) - kinds.count("temporary_password")
+            == 1
+        )
+        assert (kinds.count("login"), kinds.count("login_failed")) == (
+            opened.count(True),
+            opened.count(False),
+        )
         assert not person.sessions.live().exists()
         person.refresh_from_db()
-        assert (person.is_active, person.must_change_password) == (False, "temporary_password" in kinds)
+        assert (person.is_active, person.must_change_password) == (
+            False,
+            "temporary_password" in kinds,
+        )

@@ -45,18 +45,31 @@ def make_due():
 @pytest.fixture
 def nobody_answers(settings):
     """No mail server where one should be."""
-    settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS = SMTP, "127.0.0.1", 9, False
+    settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS = (
+        SMTP,
+        "127.0.0.1",
+        9,
+        False,
+    )
 
 
 # The request
 
 
-@pytest.mark.parametrize("typed", ["alice", "alice@example.com", "nobody", "nobody@example.com", "", "x" * 2000])
+@pytest.mark.parametrize(
+    "typed", ["alice", "alice@example.com", "nobody", "nobody@example.com", "", "x" * 2000]
+)
 def test_asking_is_one_row_and_one_query(alice, django_assert_num_queries, typed):
     with django_assert_num_queries(1):
         ask(typed)
     mail = OutgoingMail.objects.get()
-    assert (mail.kind, mail.fate, mail.user, mail.recipient, mail.typed) == (Kind.RESET, Fate.WAITING, None, "", typed[:254])
+    assert (mail.kind, mail.fate, mail.user, mail.recipient, mail.typed) == (
+        Kind.RESET,
+        Fate.WAITING,
+        None,
+        "",
+        typed[:254],
+    )
 
 
 def test_a_mail_remembers_who_asked(alice, mailoutbox):
@@ -64,7 +77,12 @@ def test_a_mail_remembers_who_asked(alice, mailoutbox):
     with entered(Origin(address="192.0.2.7", user_agent=agent, contract="form", request_id="r-1")):
         ask("alice")
     mail = OutgoingMail.objects.get()
-    assert (mail.address, mail.user_agent, mail.contract, mail.request_id) == ("192.0.2.7", agent, "form", "r-1")
+    assert (mail.address, mail.user_agent, mail.contract, mail.request_id) == (
+        "192.0.2.7",
+        agent,
+        "form",
+        "r-1",
+    )
     assert mail.give_up_at - mail.created_at == timedelta(hours=24)
 
 
@@ -87,17 +105,29 @@ def test_a_change_that_is_undone_sends_no_word_of_it(alice):
 # Whom it reaches
 
 
-@pytest.mark.parametrize("typed", ["alice", " ALICE\n", "alice@example.com", "Alice@EXAMPLE.com", "ａｌｉｃｅ＠example.com"])
+@pytest.mark.parametrize(
+    "typed",
+    ["alice", " ALICE\n", "alice@example.com", "Alice@EXAMPLE.com", "ａｌｉｃｅ＠example.com"],
+)
 def test_a_reset_goes_to_the_stored_address(alice, bob, mailoutbox, typed):
     ask(typed)
     assert delivery.deliver_due() == 1
     assert recipients(mailoutbox) == ["alice@example.com"]
     mail = OutgoingMail.objects.get()
-    assert (mail.fate, mail.user, mail.recipient, mail.tries, mail.error) == (Fate.SENT, alice, "alice@example.com", 1, "")
+    assert (mail.fate, mail.user, mail.recipient, mail.tries, mail.error) == (
+        Fate.SENT,
+        alice,
+        "alice@example.com",
+        1,
+        "",
+    )
     assert passwords.find_reset(token_in(mailoutbox[0])).user == alice
 
 
-@pytest.mark.parametrize("name", ["alice liddell", "jürgen", "алиса", "محمد", "爱丽丝", "ñandú", "ﾊﾅｺ", "weiß", "Ⅳ. alice"])
+@pytest.mark.parametrize(
+    "name",
+    ["alice liddell", "jürgen", "алиса", "محمد", "爱丽丝", "ñandú", "ﾊﾅｺ", "weiß", "Ⅳ. alice"],
+)
 @pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
 def test_a_name_in_another_alphabet_and_form(alice, mailoutbox, name, form):
     User.objects.filter(pk=alice.pk).update(username=name)
@@ -106,7 +136,9 @@ def test_a_name_in_another_alphabet_and_form(alice, mailoutbox, name, form):
     assert recipients(mailoutbox)[-1:] == ["alice@example.com"]
 
 
-@pytest.mark.parametrize("space", ["\u3000", "\u00a0", "\u2009"], ids=["ideographic", "no-break", "thin"])
+@pytest.mark.parametrize(
+    "space", ["\u3000", "\u00a0", "\u2009"], ids=["ideographic", "no-break", "thin"]
+)
 def test_a_name_with_the_space_of_another_keyboard(alice, mailoutbox, space):
     """It signs in, so it can also forget."""
     User.objects.filter(pk=alice.pk).update(username="alice liddell")
@@ -117,7 +149,20 @@ def test_a_name_with_the_space_of_another_keyboard(alice, mailoutbox, space):
     assert recipients(mailoutbox) == ["alice@example.com"]
 
 
-@pytest.mark.parametrize("typed", ["nobody", "nobody@example.com", "bob", "carol", "", "%", "alice@", "@example.com", "alice@example.com."])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "nobody",
+        "nobody@example.com",
+        "bob",
+        "carol",
+        "",
+        "%",
+        "alice@",
+        "@example.com",
+        "alice@example.com.",
+    ],
+)
 def test_who_is_unknown_inactive_or_without_an_address_gets_none(alice, bob, mailoutbox, typed):
     User.objects.filter(pk=bob.pk).update(is_active=False)
     User.objects.create_user("carol", PASSWORD)
@@ -130,7 +175,14 @@ def test_who_is_unknown_inactive_or_without_an_address_gets_none(alice, bob, mai
 
 
 @pytest.mark.parametrize(
-    "alike", ["аlice@example.com", "alıce@example.com", "alice@exаmple.com", "alice@example.сom", "alice\u200b@example.com"]
+    "alike",
+    [
+        "аlice@example.com",
+        "alıce@example.com",
+        "alice@exаmple.com",
+        "alice@example.сom",
+        "alice\u200b@example.com",
+    ],
 )
 def test_a_look_alike_address_gets_nothing(alice, mailoutbox, alike):
     ask(alike)
@@ -199,7 +251,9 @@ def test_the_last_of_five_mails_stays_good(alice, mailoutbox):
 def test_word_of_a_change_is_not_counted(alice, mailoutbox):
     ask(*["alice"] * 6)
     for number in range(6):
-        passwords.change(alice.pk, PASSWORD if not number else f"{NEW}{number - 1}", f"{NEW}{number}")
+        passwords.change(
+            alice.pk, PASSWORD if not number else f"{NEW}{number - 1}", f"{NEW}{number}"
+        )
     delivery.deliver_due()
     assert len(mailoutbox) == 11
 
@@ -232,12 +286,18 @@ def test_what_was_not_taken_is_tried_again_after_longer_and_longer_pauses(alice,
     assert pauses == [15, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
 
 
-def test_after_a_day_it_is_given_up_and_an_operator_can_send_it_again(alice, settings, nobody_answers, mailoutbox):
+def test_after_a_day_it_is_given_up_and_an_operator_can_send_it_again(
+    alice, settings, nobody_answers, mailoutbox
+):
     ask("alice")
     OutgoingMail.objects.update(give_up_at=now() + timedelta(seconds=10))
     delivery.deliver_due()
     mail = OutgoingMail.objects.get()
-    assert (mail.fate, mail.recipient, mail.closed_at is None) == (Fate.FAILED, "alice@example.com", False)
+    assert (mail.fate, mail.recipient, mail.closed_at is None) == (
+        Fate.FAILED,
+        "alice@example.com",
+        False,
+    )
     assert "Connection refused" in mail.error
     make_due()
     assert delivery.deliver_due() == 0
@@ -268,7 +328,9 @@ def test_sent_again_it_is_tried_for_another_day(alice, nobody_answers):
     assert timedelta(hours=23) < mail.give_up_at - now() < timedelta(hours=25)
 
 
-def test_a_template_that_an_operator_broke_holds_up_no_other(alice, bob, mailoutbox, settings, tmp_path):
+def test_a_template_that_an_operator_broke_holds_up_no_other(
+    alice, bob, mailoutbox, settings, tmp_path
+):
     """It waits, says why, and goes out once the template is mended."""
     override(settings, tmp_path, "password_changed.txt", "{% no such tag %}")
     passwords.change(alice.pk, PASSWORD, NEW)
@@ -282,7 +344,9 @@ def test_a_template_that_an_operator_broke_holds_up_no_other(alice, bob, mailout
     assert (mailoutbox[-1].recipients(), mailoutbox[-1].body) == (["alice@example.com"], "Mended.")
 
 
-def test_a_template_that_fails_tells_nobody_what_it_was_given(alice, mailoutbox, settings, tmp_path, caplog):
+def test_a_template_that_fails_tells_nobody_what_it_was_given(
+    alice, mailoutbox, settings, tmp_path, caplog
+):
     """Django's complaint about a missing name lists all that are there, link and code too."""
     override(settings, tmp_path, "reset.txt", "{{ link|default:missing }}")
     ask("alice")
@@ -304,7 +368,12 @@ def override(settings, folder, name, text):
 
 # The order
 
-NOTICE = {"kind": Kind.KEY_CREATED, "created_at": LONG_AGO, "next_try_at": LONG_AGO, "give_up_at": LONG_AGO + timedelta(days=1)}
+NOTICE = {
+    "kind": Kind.KEY_CREATED,
+    "created_at": LONG_AGO,
+    "next_try_at": LONG_AGO,
+    "give_up_at": LONG_AGO + timedelta(days=1),
+}
 
 
 def test_resets_and_then_invitations_go_before_any_notice(alice, bob, mailoutbox):
@@ -321,7 +390,9 @@ def test_resets_and_then_invitations_go_before_any_notice(alice, bob, mailoutbox
 def test_the_next_mail_is_found_in_indexes(alice, waiting):
     """Whatever waits behind it, and whatever has been sent before."""
     closed = {**NOTICE, "closed_at": now(), "fate": Fate.SENT}
-    OutgoingMail.objects.bulk_create(OutgoingMail(user=alice, **{**closed, "kind": kind}) for kind in Kind for _ in range(200))
+    OutgoingMail.objects.bulk_create(
+        OutgoingMail(user=alice, **{**closed, "kind": kind}) for kind in Kind for _ in range(200)
+    )
     OutgoingMail.objects.bulk_create(OutgoingMail(user=alice, **NOTICE) for _ in range(2000))
     if waiting:
         OutgoingMail.objects.create(user=alice, **{**NOTICE, "kind": waiting, "next_try_at": now()})
@@ -332,9 +403,15 @@ def test_the_next_mail_is_found_in_indexes(alice, waiting):
             mail = OutgoingMail.objects.next_due()
         assert mail
         assert (mail.kind, len(captured)) == (waiting or Kind.KEY_CREATED, 1)
-        cursor.execute(f"EXPLAIN {'' if connection.vendor == 'postgresql' else 'QUERY PLAN '}{captured.captured_queries[0]['sql']}")
+        cursor.execute(
+            f"EXPLAIN {'' if connection.vendor == 'postgresql' else 'QUERY PLAN '}{captured.captured_queries[0]['sql']}"
+        )
         plan = "\n".join(str(line) for line in cursor.fetchall())
-    assert (plan.count("outgoing_mail_due_of_kind"), "Seq Scan on accounts_outgoingmail" in plan, "SCAN" in plan) == (
+    assert (
+        plan.count("outgoing_mail_due_of_kind"),
+        "Seq Scan on accounts_outgoingmail" in plan,
+        "SCAN" in plan,
+    ) == (
         len(Kind),
         False,
         False,
@@ -350,7 +427,9 @@ def test_four_workers_at_once_send_each_mail_once(alice, mailoutbox):
         User.objects.create_user(f"user{number}", PASSWORD, email=f"user{number}@example.com")
         ask(f"user{number}")
     assert sum(at_once(*[delivery.deliver_due] * 4)) == 12
-    assert sorted(recipients(mailoutbox)) == sorted(f"user{number}@example.com" for number in range(12))
+    assert sorted(recipients(mailoutbox)) == sorted(
+        f"user{number}@example.com" for number in range(12)
+    )
     assert fates() == [Fate.SENT] * 12
     assert set(OutgoingMail.objects.values_list("tries", flat=True)) == {1}
 
@@ -370,7 +449,12 @@ def test_a_claim_is_for_one_worker_and_for_a_while(alice):
 @pytest.fixture
 def says_its_language(settings, tmp_path):
     for name in ("reset", "password_changed"):
-        override(settings, tmp_path, f"{name}.txt", "{% load i18n %}{% get_current_language as code %}{{ code }}")
+        override(
+            settings,
+            tmp_path,
+            f"{name}.txt",
+            "{% load i18n %}{% get_current_language as code %}{{ code }}",
+        )
 
 
 @pytest.mark.parametrize(
@@ -391,7 +475,9 @@ def says_its_language(settings, tmp_path):
         ("de", "", "de"),
     ],
 )
-def test_a_mail_is_in_the_language_of_its_reader_else_of_whoever_asked(alice, mailoutbox, says_its_language, own, header, language):
+def test_a_mail_is_in_the_language_of_its_reader_else_of_whoever_asked(
+    alice, mailoutbox, says_its_language, own, header, language
+):
     User.objects.filter(pk=alice.pk).update(language=own)
     with entered(Origin(languages=header)):
         ask("alice")
@@ -430,10 +516,16 @@ def test_put_takes_a_name_or_a_user(alice):
 
 
 def asked_for():
-    return list(AuditEvent.objects.filter(kind="reset_asked").values_list("user__username", "name", "address", "request_id"))
+    return list(
+        AuditEvent.objects.filter(kind="reset_asked").values_list(
+            "user__username", "name", "address", "request_id"
+        )
+    )
 
 
-def test_a_reset_is_on_record_once_for_a_request_and_not_for_each_try(alice, settings, nobody_answers):
+def test_a_reset_is_on_record_once_for_a_request_and_not_for_each_try(
+    alice, settings, nobody_answers
+):
     with entered(Origin(address="192.0.2.7", request_id="r-1")):
         ask(" ALICE ")
     assert asked_for() == [], "the request looks nobody up"
@@ -455,4 +547,7 @@ def test_a_reset_is_on_record_once_for_a_request_and_not_for_each_try(alice, set
 def test_what_nobody_gets_is_on_record_too(alice):
     ask("nobody", "alice@example.com")
     delivery.deliver_due()
-    assert {(user, name) for user, name, *_ in asked_for()} == {(None, "nobody"), ("alice", "alice@example.com")}
+    assert {(user, name) for user, name, *_ in asked_for()} == {
+        (None, "nobody"),
+        ("alice", "alice@example.com"),
+    }

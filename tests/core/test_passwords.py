@@ -9,7 +9,12 @@ from threading import Lock
 import argon2
 import bcrypt
 import pytest
-from django.contrib.auth.hashers import Argon2PasswordHasher, PBKDF2PasswordHasher, get_hasher, make_password
+from django.contrib.auth.hashers import (
+    Argon2PasswordHasher,
+    PBKDF2PasswordHasher,
+    get_hasher,
+    make_password,
+)
 from django.utils.timezone import now
 
 from accounts import passwords, sessions
@@ -54,7 +59,12 @@ def live(user):
 def test_a_password_may_be_any_text_of_8_to_1024_characters_and_is_taken_as_it_is(alice, password):
     passwords.change(alice.pk, PASSWORD, password)
     assert passwords.authenticate("alice", password) == alice
-    for near in {password.strip(), password[:-1], password + " ", password.replace("\u0303", "")} - {password}:
+    for near in {
+        password.strip(),
+        password[:-1],
+        password + " ",
+        password.replace("\u0303", ""),
+    } - {password}:
         with pytest.raises(InvalidCredentials):
             passwords.authenticate("alice", near)
 
@@ -72,7 +82,9 @@ def test_a_password_may_be_any_text_of_8_to_1024_characters_and_is_taken_as_it_i
         ("Alice Liddell!", "The password is too similar to the name."),
     ],
 )
-def test_a_password_that_breaks_a_rule_is_refused_with_the_reason_and_changes_nothing(alice, password, reason):
+def test_a_password_that_breaks_a_rule_is_refused_with_the_reason_and_changes_nothing(
+    alice, password, reason
+):
     here = log_in()
     with pytest.raises(WeakPassword) as refusal:
         passwords.change(alice.pk, PASSWORD, password, keep=here.session_id)
@@ -114,7 +126,10 @@ def test_a_change_with_the_wrong_present_password_changes_nothing(alice):
 
 def test_the_owner_and_the_trail_are_told_of_a_change(alice):
     passwords.change(alice.pk, PASSWORD, NEW)
-    mail, event = OutgoingMail.objects.get(), AuditEvent.objects.get(kind=AuditEvent.Kind.PASSWORD_CHANGED)
+    mail, event = (
+        OutgoingMail.objects.get(),
+        AuditEvent.objects.get(kind=AuditEvent.Kind.PASSWORD_CHANGED),
+    )
     assert (mail.kind, mail.user, mail.typed) == (OutgoingMail.Kind.PASSWORD_CHANGED, alice, "")
     assert (event.user, event.name) == (alice, "alice")
 
@@ -143,7 +158,9 @@ def test_of_six_changes_at_once_one_succeeds(alice):
 @crowded
 def test_a_change_among_logins_leaves_no_session_of_the_old_password(alice):
     for _ in range(3):
-        answers = at_once(*[log_in] * 4, lambda: passwords.change(alice.pk, PASSWORD, NEW), *[log_in] * 4)
+        answers = at_once(
+            *[log_in] * 4, lambda: passwords.change(alice.pk, PASSWORD, NEW), *[log_in] * 4
+        )
         assert {type(answer) for answer in answers} <= {User, sessions.Grant, InvalidCredentials}
         assert not live(alice)
         alice.set_password(PASSWORD)
@@ -198,7 +215,10 @@ def test_a_challenge_holds_for_a_quarter_of_an_hour(alice, temporary):
     claims = {"sub": str(alice.uuid), "epoch": token["epoch"], "jti": "0" * 32}
     with pytest.raises(InvalidChallenge, match="expired"):
         answer(ChallengeToken.issue(at=then, expires=now(), **claims))
-    assert answer(ChallengeToken.issue(at=then, expires=now() + timedelta(minutes=1), **claims)).user == alice
+    assert (
+        answer(ChallengeToken.issue(at=then, expires=now() + timedelta(minutes=1), **claims)).user
+        == alice
+    )
 
 
 def test_a_challenge_is_void_once_the_account_has_changed(alice, temporary):
@@ -232,7 +252,9 @@ def test_of_six_answers_at_once_one_succeeds(alice, temporary):
     wanted = [f"{NEW}, {number}" for number in range(6)]
     answers = at_once(*(partial(answer, temporary, password=new) for new in wanted))
     assert sorted(type(each).__name__ for each in answers) == ["Grant", *["InvalidChallenge"] * 5]
-    (chosen,) = (new for new, each in zip(wanted, answers, strict=True) if isinstance(each, sessions.Grant))
+    (chosen,) = (
+        new for new, each in zip(wanted, answers, strict=True) if isinstance(each, sessions.Grant)
+    )
     assert passwords.authenticate("alice", chosen) == alice
     assert len(live(alice)) == 1
 
@@ -256,7 +278,9 @@ def test_no_more_passwords_are_hashed_at_once_than_there_are_processors(monkeypa
 
     monkeypatch.setattr(Argon2PasswordHasher, "verify", slow)
     words = ["right", "wrong"] * 2 * (os.cpu_count() or 1)
-    assert at_once(*(partial(get_hasher().verify, word, "") for word in words)) == [word == "right" for word in words]
+    assert at_once(*(partial(get_hasher().verify, word, "") for word in words)) == [
+        word == "right" for word in words
+    ]
     assert most == os.cpu_count()
 
 
@@ -271,9 +295,15 @@ OLD = {
     "bcrypt": lambda: "bcrypt$" + bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode(),
     "bcrypt of PHP": lambda: "bcrypt$" + PHP.decode(),
     "bcrypt with SHA-256": lambda: make_password(PASSWORD, hasher="bcrypt_sha256"),
-    "dearer argon2id": lambda: "argon2" + argon2.PasswordHasher(time_cost=3, memory_cost=512, parallelism=2).hash(PASSWORD),
-    "argon2i": lambda: "argon2" + argon2.PasswordHasher(memory_cost=64, type=argon2.Type.I).hash(PASSWORD),
-    "argon2d": lambda: "argon2" + argon2.PasswordHasher(memory_cost=64, type=argon2.Type.D).hash(PASSWORD),
+    "dearer argon2id": lambda: (
+        "argon2" + argon2.PasswordHasher(time_cost=3, memory_cost=512, parallelism=2).hash(PASSWORD)
+    ),
+    "argon2i": lambda: (
+        "argon2" + argon2.PasswordHasher(memory_cost=64, type=argon2.Type.I).hash(PASSWORD)
+    ),
+    "argon2d": lambda: (
+        "argon2" + argon2.PasswordHasher(memory_cost=64, type=argon2.Type.D).hash(PASSWORD)
+    ),
 }
 
 

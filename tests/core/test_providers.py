@@ -82,7 +82,9 @@ def test_two_rows_that_swapped_their_secrets_open_no_more():
 @pytest.mark.django_db
 def test_a_signing_keys_secret_opens_as_no_providers():
     store("nvidia", NVIDIA_SECRET)
-    moved = ProviderCredential(provider="nvidia", sealed=SigningKey.objects.earliest("created_at").private)
+    moved = ProviderCredential(
+        provider="nvidia", sealed=SigningKey.objects.earliest("created_at").private
+    )
     with pytest.raises(UnreadableSecret):
         moved.open()
 
@@ -90,9 +92,17 @@ def test_a_signing_keys_secret_opens_as_no_providers():
 @pytest.mark.django_db
 def test_the_later_of_two_takes_the_place():
     store()
-    store(secret="another secret, no space".replace(" ", "-"), key_id="ASIA" + "X" * 12, region="us-east-1")
+    store(
+        secret="another secret, no space".replace(" ", "-"),
+        key_id="ASIA" + "X" * 12,
+        region="us-east-1",
+    )
     credential = ProviderCredential.objects.get()
-    assert (credential.key_id, credential.region, credential.open()) == ("ASIA" + "X" * 12, "us-east-1", "another-secret,-no-space")
+    assert (credential.key_id, credential.region, credential.open()) == (
+        "ASIA" + "X" * 12,
+        "us-east-1",
+        "another-secret,-no-space",
+    )
 
 
 @pytest.mark.django_db
@@ -139,7 +149,11 @@ def test_olga_pipes_a_secret_in_and_sees_nothing_of_it(capfd):
     assert set_credentials("nvidia", secret=NVIDIA_SECRET) == "NVIDIA credentials are stored.\n"
     assert secret_of("nvidia") == NVIDIA_SECRET
     assert list(AuditEvent.objects.order_by("pk").values_list("name", "reason", "data")) == [
-        ("aws", "credentials_stored", {"key_id": KEY_ID, "region": "eu-north-1", "new_secret": True}),
+        (
+            "aws",
+            "credentials_stored",
+            {"key_id": KEY_ID, "region": "eu-north-1", "new_secret": True},
+        ),
         ("nvidia", "credentials_stored", {"new_secret": True}),
     ]
 
@@ -156,12 +170,18 @@ def test_on_a_terminal_it_asks_without_an_echo(monkeypatch):
     terminal = StringIO()
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr("getpass.getpass", lambda prompt: NVIDIA_SECRET)
-    assert run("set_provider_credentials", "nvidia", stdin=terminal) == "NVIDIA credentials are stored.\n"
+    assert (
+        run("set_provider_credentials", "nvidia", stdin=terminal)
+        == "NVIDIA credentials are stored.\n"
+    )
     assert secret_of("nvidia") == NVIDIA_SECRET
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("secret", ["", "\n", "\r\n", "\n\n", f"{AWS_SECRET}\n\n", f" {AWS_SECRET}", f"{AWS_SECRET}\nand more"])
+@pytest.mark.parametrize(
+    "secret",
+    ["", "\n", "\r\n", "\n\n", f"{AWS_SECRET}\n\n", f" {AWS_SECRET}", f"{AWS_SECRET}\nand more"],
+)
 def test_what_is_no_secret_is_refused_and_not_repeated(secret):
     with pytest.raises(CommandError) as refusal:
         set_credentials(*SET_AWS, secret=secret)
@@ -176,7 +196,16 @@ def test_a_secret_typed_in_the_place_of_the_key_id_is_not_repeated():
     assert AWS_SECRET not in str(refusal.value)
 
 
-@pytest.mark.parametrize("arguments", [(), ("azure",), ("aws",), ("aws", "--region", "eu-north-1"), ("nvidia", "--region", "eu-north-1")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("azure",),
+        ("aws",),
+        ("aws", "--region", "eu-north-1"),
+        ("nvidia", "--region", "eu-north-1"),
+    ],
+)
 def test_a_command_that_says_too_little_or_too_much_is_refused(arguments):
     with pytest.raises(CommandError):
         set_credentials(*arguments)
@@ -193,7 +222,10 @@ def test_keys_are_replaced_without_losing_anything(settings, alice):
     store("nvidia", NVIDIA_SECRET)
     settings.ENCRYPTION_KEYS = [NEW, *settings.ENCRYPTION_KEYS]
     for _ in range(2):
-        assert run("reencrypt") == "signing keys: 2\nprovider secrets: 2\nkey of the audit log's seals: 0\n"
+        assert (
+            run("reencrypt")
+            == "signing keys: 2\nprovider secrets: 2\nkey of the audit log's seals: 0\n"
+        )
     settings.ENCRYPTION_KEYS = [NEW]
     keyring.forget()
     assert (secret_of("aws"), secret_of("nvidia")) == (AWS_SECRET, NVIDIA_SECRET)
@@ -206,8 +238,13 @@ def test_where_one_secret_cannot_be_read_nothing_is_changed(settings):
     store()
     before = list(SigningKey.objects.order_by("pk").values_list("private", flat=True))
     settings.ENCRYPTION_KEYS = [NEW, settings.SECRET_KEY]
-    with pytest.raises(CommandError, match="Nothing was changed: the secret of AWS credentials cannot be decrypted"):
+    with pytest.raises(
+        CommandError, match="Nothing was changed: the secret of AWS credentials cannot be decrypted"
+    ):
         run("reencrypt")
     assert list(SigningKey.objects.order_by("pk").values_list("private", flat=True)) == before
     store()
-    assert run("reencrypt") == "signing keys: 2\nprovider secrets: 1\nkey of the audit log's seals: 0\n"
+    assert (
+        run("reencrypt")
+        == "signing keys: 2\nprovider secrets: 1\nkey of the audit log's seals: 0\n"
+    )

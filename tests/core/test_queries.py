@@ -37,27 +37,43 @@ def pair(caller, alice):
     return caller.json("/api/v1/auth/login", {"username": "alice", "password": PASSWORD}).json()
 
 
-@pytest.mark.parametrize("path", ["/api/v1/auth/me", "/c/form/api/v1/auth/me", "/api/auth/validate", "/c/envelope/api/auth/validate"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/auth/me",
+        "/c/form/api/v1/auth/me",
+        "/api/auth/validate",
+        "/c/envelope/api/auth/validate",
+    ],
+)
 def test_who_asks_is_one_query(caller, statements, pair, path):
     answer, sent, _ = statements(lambda: caller.get(path, pair["access_token"]))
     assert (answer.status_code, len(sent)) == (200, 1)
 
 
 def test_a_forged_token_costs_no_query(caller, statements, pair):
-    answer, sent, _ = statements(lambda: caller.get("/api/v1/auth/me", pair["access_token"][:-6] + "AAAAAA"))
+    answer, sent, _ = statements(
+        lambda: caller.get("/api/v1/auth/me", pair["access_token"][:-6] + "AAAAAA")
+    )
     assert (answer.status_code, sent) == (401, [])
 
 
 @pytest.mark.parametrize("key", ["refresh_token", "refreshToken"])
-def test_a_refresh_without_rotation_is_one_query_and_a_write_once_a_minute(caller, statements, pair, key):
+def test_a_refresh_without_rotation_is_one_query_and_a_write_once_a_minute(
+    caller, statements, pair, key
+):
     for since_then in (1, 2):
-        answer, sent, _ = statements(lambda: caller.json("/api/v1/auth/refresh", {key: pair["refresh_token"]}))
+        answer, sent, _ = statements(
+            lambda: caller.json("/api/v1/auth/refresh", {key: pair["refresh_token"]})
+        )
         assert (answer.status_code, len(sent)) == (200, since_then)
         Session.objects.update(last_used_at="2026-01-01T00:00:00Z")
 
 
 def test_a_challenge_refresh_is_one_query_and_a_write_once_a_minute(caller, statements):
-    token = caller.json("/v1/login", {"username": "alice", "password": PASSWORD}).json()["refresh_token"]
+    token = caller.json("/v1/login", {"username": "alice", "password": PASSWORD}).json()[
+        "refresh_token"
+    ]
     body = {"username": "alice", "refresh_token": token}
     for since_then in (1, 2):
         answer, sent, _ = statements(lambda: caller.json("/v1/token-refresh", body))
@@ -69,25 +85,45 @@ def test_a_refresh_with_rotation_is_a_query_and_a_change(caller, statements):
     """Read the line, replace the token, enter the successor, blacklist the spent one."""
     body = caller.form("/api/v1/auth/login", FORM).json()
     access, refresh = body["access_token"]["token"], body["refresh_token"]["token"]
-    answer, sent, counted = statements(lambda: caller.json("/api/v1/auth/refresh", {"token": refresh}, access))
-    assert (answer.status_code, len(counted), len(sent)) == (200, by_database(2, 4), by_database(2, 6))
-    answer, sent, _ = statements(lambda: caller.json("/api/v1/auth/refresh", {"token": refresh}, access))
+    answer, sent, counted = statements(
+        lambda: caller.json("/api/v1/auth/refresh", {"token": refresh}, access)
+    )
+    assert (answer.status_code, len(counted), len(sent)) == (
+        200,
+        by_database(2, 4),
+        by_database(2, 6),
+    )
+    answer, sent, _ = statements(
+        lambda: caller.json("/api/v1/auth/refresh", {"token": refresh}, access)
+    )
     assert (answer.status_code, len(sent)) == (200, 1)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/auth/login", "/v1/login"])
 def test_a_login_is_a_query_and_a_change(caller, statements, pair, path):
     """Find the account and its network; in one transaction: its last login, the session, the record, the refresh token."""
-    answer, sent, counted = statements(lambda: caller.json(path, {"username": "alice", "password": PASSWORD}))
-    assert (answer.status_code, len(counted), len(sent)) == (200, by_database(2, 5), by_database(2, 7))
+    answer, sent, counted = statements(
+        lambda: caller.json(path, {"username": "alice", "password": PASSWORD})
+    )
+    assert (answer.status_code, len(counted), len(sent)) == (
+        200,
+        by_database(2, 5),
+        by_database(2, 7),
+    )
 
 
 def test_a_login_from_a_new_network_adds_two_rows(caller, statements, pair):
     """The network, and the mail that tells of it; within a day nothing of it is written again."""
     caller.http.defaults["REMOTE_ADDR"] = "192.0.2.7"
     for more in (2, 0):
-        answer, sent, counted = statements(lambda: caller.json("/v1/login", {"username": "alice", "password": PASSWORD}))
-        assert (answer.status_code, len(counted), len(sent)) == (200, by_database(2, 5 + more), by_database(2, 7 + more))
+        answer, sent, counted = statements(
+            lambda: caller.json("/v1/login", {"username": "alice", "password": PASSWORD})
+        )
+        assert (answer.status_code, len(counted), len(sent)) == (
+            200,
+            by_database(2, 5 + more),
+            by_database(2, 7 + more),
+        )
 
 
 @pytest.mark.parametrize("path", ["/api/v1/auth/token", "/c/form/api/v1/auth/token"])
@@ -100,7 +136,11 @@ def test_a_refused_login_is_two_statements(caller, statements):
     """Find the account, leave a record; no more for a known name than for an unknown one."""
     kinds.shares()  # looked up once a minute
     for username in ("alice", "nobody"):
-        answer, sent, _ = statements(lambda username=username: caller.json("/v1/login", {"username": username, "password": "wrong"}))
+        answer, sent, _ = statements(
+            lambda username=username: caller.json(
+                "/v1/login", {"username": username, "password": "wrong"}
+            )
+        )
         assert (answer.status_code, len(sent)) == (401, 2)
 
 
@@ -108,7 +148,9 @@ def test_a_throttled_login_is_one(caller, statements):
     """Which account is meant: its user name and its address share one budget."""
     for _ in range(11):
         caller.json("/v1/login", {"username": "alice", "password": "wrong"})
-    answer, sent, _ = statements(lambda: caller.json("/v1/login", {"username": "alice", "password": PASSWORD}))
+    answer, sent, _ = statements(
+        lambda: caller.json("/v1/login", {"username": "alice", "password": PASSWORD})
+    )
     assert (answer.status_code, len(sent)) == (429, 1)
 
 
@@ -120,12 +162,16 @@ def test_a_logout_is_six_statements(caller, statements, pair, path):
 
 
 def test_a_revocation_is_six_statements(caller, statements, pair):
-    answer, sent, counted = statements(lambda: caller.json("/v1/token-revoke", {"refresh_token": pair["refresh_token"]}))
+    answer, sent, counted = statements(
+        lambda: caller.json("/v1/token-revoke", {"refresh_token": pair["refresh_token"]})
+    )
     assert (answer.status_code, len(counted), len(sent)) == (200, 6, 8)
 
 
 def test_as_many_sessions_as_there_are_cost_no_more(caller, statements, pair):
     for _ in range(5):
         caller.json("/api/v1/auth/login", {"username": "alice", "password": PASSWORD})
-    _, _, counted = statements(lambda: User.objects.get(username="alice").end_sessions("ended_by_operator"))
+    _, _, counted = statements(
+        lambda: User.objects.get(username="alice").end_sessions("ended_by_operator")
+    )
     assert len(counted) == 7

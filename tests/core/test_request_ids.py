@@ -12,7 +12,9 @@ FORGED = ["trace-1", "a" * 65, "", " ", "a b", "é", "a\x1b[31m", "${jndi:x}", "
 
 
 def sign_in_with(caller, given):
-    return caller.json("/v1/login", {"username": "nobody", "password": "wrong"}, **{"X-Request-ID": given})["X-Request-ID"]
+    return caller.json(
+        "/v1/login", {"username": "nobody", "password": "wrong"}, **{"X-Request-ID": given}
+    )["X-Request-ID"]
 
 
 @pytest.mark.parametrize("given", FORGED)

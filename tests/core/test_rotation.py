@@ -18,7 +18,9 @@ from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
 YEAR = timedelta(days=365)
-ROTATING = Policy(name="form", access=timedelta(days=7), refresh=YEAR, rotates=True, longest=3 * YEAR)
+ROTATING = Policy(
+    name="form", access=timedelta(days=7), refresh=YEAR, rotates=True, longest=3 * YEAR
+)
 STEADY = Policy(name="bearer", access=timedelta(hours=1), refresh=timedelta(days=30))
 
 
@@ -40,14 +42,21 @@ def test_a_refresh_token_is_replaced(first):
     second = rotate(first)
     third = rotate(second)
     assert len({first.refresh, second.refresh, third.refresh}) == 3
-    assert {sessions.identify(grant.access).session_id for grant in (first, second, third)} == {first.session_id}
+    assert {sessions.identify(grant.access).session_id for grant in (first, second, third)} == {
+        first.session_id
+    }
     session = Session.objects.get()
-    assert (session.refresh_jti, session.previous_jti) == (RefreshToken.read(third.refresh).jti, RefreshToken.read(second.refresh).jti)
+    assert (session.refresh_jti, session.previous_jti) == (
+        RefreshToken.read(third.refresh).jti,
+        RefreshToken.read(second.refresh).jti,
+    )
 
 
 def test_what_rotation_spent_is_on_simplejwts_blacklist(first):
     second = rotate(first)
-    assert set(BlacklistedToken.objects.values_list("token__jti", flat=True)) == {RefreshToken.read(first.refresh).jti}
+    assert set(BlacklistedToken.objects.values_list("token__jti", flat=True)) == {
+        RefreshToken.read(first.refresh).jti
+    }
     out = set(OutstandingToken.objects.values_list("jti", flat=True))
     assert out == {RefreshToken.read(grant.refresh).jti for grant in (first, second)}
 
@@ -148,7 +157,9 @@ def test_whoever_does_not_speak_for_alice_spends_nothing(alice, bob, first):
     ended, expired = (sessions.open_session(ROTATING, "alice", PASSWORD) for _ in range(2))
     Session.objects.filter(pk=ended.session_id).revoke(Reason.LOGOUT)
     claims = {"sub": str(alice.uuid), "sid": str(expired.session_id), "jti": "0" * 32}
-    late = AccessToken.issue(at=now() - timedelta(days=8), expires=now() - timedelta(days=1), **claims)
+    late = AccessToken.issue(
+        at=now() - timedelta(days=8), expires=now() - timedelta(days=1), **claims
+    )
     with pytest.raises(InvalidRefreshToken):
         rotate(first, holder=sessions.open_session(ROTATING, "bob", PASSWORD).access)
     for holder in (ended.access, late, first.refresh, "made up", ""):
@@ -160,22 +171,32 @@ def test_whoever_does_not_speak_for_alice_spends_nothing(alice, bob, first):
 
 def test_the_holder_may_come_with_an_expired_access_token(first):
     claims = {"sub": str(first.user.uuid), "sid": str(first.session_id), "jti": "0" * 32}
-    expired = AccessToken.issue(at=now() - timedelta(days=8), expires=now() - timedelta(days=1), **claims)
+    expired = AccessToken.issue(
+        at=now() - timedelta(days=8), expires=now() - timedelta(days=1), **claims
+    )
     assert rotate(first, holder=expired).refresh != first.refresh
 
 
 def age(days):
     """Let the login, and what was done since, be so many days longer ago."""
-    past = {field: F(field) - timedelta(days=days) for field in ("created_at", "last_used_at", "expires_at", "rotated_at")}
+    past = {
+        field: F(field) - timedelta(days=days)
+        for field in ("created_at", "last_used_at", "expires_at", "rotated_at")
+    }
     Session.objects.update(**past)
 
 
 def test_each_refresh_token_lives_for_a_year_from_the_moment_when_it_was_made(first):
     age(300)
     second = rotate(first)
-    session, out = Session.objects.get(), OutstandingToken.objects.get(jti=RefreshToken.read(second.refresh).jti)
+    session, out = (
+        Session.objects.get(),
+        OutstandingToken.objects.get(jti=RefreshToken.read(second.refresh).jti),
+    )
     assert session.rotated_at
-    assert session.expires_at == session.rotated_at + YEAR == second.refresh_expires == out.expires_at
+    assert (
+        session.expires_at == session.rotated_at + YEAR == second.refresh_expires == out.expires_at
+    )
     assert RefreshToken.read(second.refresh)["exp"] == int(session.expires_at.timestamp())
     assert second.refresh_seconds == YEAR.total_seconds()
 
@@ -247,7 +268,12 @@ def test_a_steady_token_is_never_spent(alice):
 
 def test_a_relative_may_refresh(alice):
     grant = sessions.open_session(STEADY, "alice", PASSWORD)
-    relative = Policy(name="camel", access=timedelta(minutes=5), refresh=timedelta(days=1), also_refreshes=frozenset({"bearer"}))
+    relative = Policy(
+        name="camel",
+        access=timedelta(minutes=5),
+        refresh=timedelta(days=1),
+        also_refreshes=frozenset({"bearer"}),
+    )
     assert sessions.refresh(relative, grant.refresh).access_seconds == 300
 
 

@@ -37,7 +37,10 @@ def found(match, **options):
 def tamper(statement, *parameters):
     """The owner of the tables switches the triggers off."""
     with lifted(), connection.cursor() as cursor:
-        cursor.execute(statement.replace("LOG", "accounts_auditevent").replace("SEALS", "accounts_auditseal"), parameters)
+        cursor.execute(
+            statement.replace("LOG", "accounts_auditevent").replace("SEALS", "accounts_auditseal"),
+            parameters,
+        )
 
 
 @pytest.fixture
@@ -47,8 +50,12 @@ def log(alice, olga):
         audit.record(Kind.LOGIN, user=alice)
         audit.record(Kind.LOGIN_FAILED, name=" ALICE ", reason="wrong_password")
         seals.seal()
-        audit.record(Kind.DEACTIVATED, user=alice, actor=olga, note="she left", data={"of": [1, "ä"]})
-        audit.record(Kind.LOGIN_FAILED, name="alcie", session=UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8"))
+        audit.record(
+            Kind.DEACTIVATED, user=alice, actor=olga, note="she left", data={"of": [1, "ä"]}
+        )
+        audit.record(
+            Kind.LOGIN_FAILED, name="alcie", session=UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
+        )
         seals.seal()
     return list(AuditEvent.objects.order_by("pk"))
 
@@ -129,7 +136,9 @@ def test_a_seal_that_was_changed_or_removed_is_named(log):
     tamper("UPDATE SEALS SET up_to = up_to + 1 WHERE number = 2")
     verified()
     tamper("DELETE FROM SEALS WHERE number = 1")
-    found(f"^Events up to {sealed.up_to} were removed together with their seals, although AUDIT_RETENTION is not set")
+    found(
+        f"^Events up to {sealed.up_to} were removed together with their seals, although AUDIT_RETENTION is not set"
+    )
 
 
 def test_a_seal_that_was_removed_with_its_events_is_named(log):
@@ -188,7 +197,10 @@ def test_a_key_that_was_removed_is_missed_and_none_made_in_its_place(log):
 
 def test_another_secret_key_leaves_every_seal_good(log, settings):
     before = settings.SECRET_KEY
-    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another secret key, of more than 32 letters", [before]
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = (
+        "another secret key, of more than 32 letters",
+        [before],
+    )
     happened(Kind.LOGIN, name="later")
     seals.seal()
     assert ": 5 events" in verified()
@@ -220,7 +232,13 @@ def test_events_that_are_erased_before_they_are_sealed(alice):
 
 
 @pytest.mark.parametrize(
-    "change", ["name = 'erased-0000'", "note = 'harmless'", "address = '192.0.2.9'", "user_id = (SELECT MAX(id) FROM accounts_user)"]
+    "change",
+    [
+        "name = 'erased-0000'",
+        "note = 'harmless'",
+        "address = '192.0.2.9'",
+        "user_id = (SELECT MAX(id) FROM accounts_user)",
+    ],
 )
 def test_what_an_erasure_left_is_not_changed_either(log, alice, change):
     erasure.erase(alice, reason="she asked")
@@ -231,15 +249,27 @@ def test_what_an_erasure_left_is_not_changed_either(log, alice, change):
 def test_dressed_up_as_erased_is_changed_even_with_an_event(log, alice, bob):
     erasure.erase(bob, reason="asked")
     stand_in = AuditEvent.objects.get(kind=Kind.ERASED).name
-    tamper("UPDATE LOG SET user_id = NULL, address = NULL, name = %s WHERE id = %s", stand_in, log[0].pk)
+    tamper(
+        "UPDATE LOG SET user_id = NULL, address = NULL, name = %s WHERE id = %s",
+        stand_in,
+        log[0].pk,
+    )
     found(rf"^Event {log[0].pk} \(login, .*\) was changed")
 
 
 def test_the_digests_that_an_erasure_keeps_tell_nobody_who_it_was(log, alice):
     erasure.erase(alice, reason="she asked")
     kept = {bytes(value.digest) for value in ErasedValue.objects.filter(event_id=log[0].pk)}
-    assert kept == {seals.digest_of_value(seals.key(), log[0].pk, field, value) for field, value in _personal(log[0])}
-    assert kept.isdisjoint({seals.digest_of_value(b"\0" * 32, log[0].pk, field, value) for field, value in _personal(log[0])})
+    assert kept == {
+        seals.digest_of_value(seals.key(), log[0].pk, field, value)
+        for field, value in _personal(log[0])
+    }
+    assert kept.isdisjoint(
+        {
+            seals.digest_of_value(b"\0" * 32, log[0].pk, field, value)
+            for field, value in _personal(log[0])
+        }
+    )
 
 
 def _personal(event):
@@ -264,7 +294,9 @@ def test_what_retention_deletes_goes_with_its_seals(settings, log):
         happened(Kind.LOGIN, name=f"{days}", at=now() - timedelta(days=days))
     settings.AUDIT_RETENTION = timedelta(days=90)
     call_command("prune")
-    assert ": 7 events" in verified(), "what is older than the log's beginning is not at its beginning"
+    assert ": 7 events" in verified(), (
+        "what is older than the log's beginning is not at its beginning"
+    )
 
 
 def test_the_beginning_of_the_log_is_deleted_by_retention(settings, alice):
@@ -339,7 +371,10 @@ def test_seals_are_small_and_end_with_the_day(monkeypatch):
     assert ": 8 events" in verified()
 
 
-@pytest.mark.parametrize("wrong", [{"number": 9}, {"after": 0}, {"up_to": 2**62}, {"previous": b"x"}, {"previous_at": now()}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"number": 9}, {"after": 0}, {"up_to": 2**62}, {"previous": b"x"}, {"previous_at": now()}],
+)
 def test_the_database_takes_no_seal_but_the_next(log, wrong):
     happened(Kind.LOGIN, name="later")
     last = AuditSeal.objects.get(number=2)

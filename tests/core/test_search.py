@@ -55,7 +55,15 @@ def test_part_of_a_name_or_an_address(typed, expected):
 
 
 @pytest.mark.parametrize(
-    ("typed", "expected"), [("li", ["alice"]), ("al", ["alice"]), ("ce", []), ("bo al", []), ("ös", ["zoe"]), ("o", ["olga"])]
+    ("typed", "expected"),
+    [
+        ("li", ["alice"]),
+        ("al", ["alice"]),
+        ("ce", []),
+        ("bo al", []),
+        ("ös", ["zoe"]),
+        ("o", ["olga"]),
+    ],
 )
 def test_two_letters_are_the_beginning_of_a_word(typed, expected):
     assert names(typed) == expected
@@ -63,7 +71,16 @@ def test_two_letters_are_the_beginning_of_a_word(typed, expected):
 
 @pytest.mark.parametrize(
     ("typed", "expected"),
-    [("100%_", ["100%_sure"]), ("0_sur", ["1000_sure"]), ("%", []), ("__", []), ("\\", []), ("10_%", []), ("", []), (" ", [])],
+    [
+        ("100%_", ["100%_sure"]),
+        ("0_sur", ["1000_sure"]),
+        ("%", []),
+        ("__", []),
+        ("\\", []),
+        ("10_%", []),
+        ("", []),
+        (" ", []),
+    ],
 )
 def test_what_stands_for_anything_in_sql_stands_for_itself(typed, expected):
     assert names(typed) == expected
@@ -96,8 +113,15 @@ def test_of_more_than_a_thousand_some_are_found_and_it_is_said(db, monkeypatch):
 
 
 def test_an_id_of_an_account_or_a_session(alice, bob):
-    session = Session.objects.create(user=bob, contract="bearer", last_used_at=now(), expires_at=now()).pk
-    assert names(str(alice.uuid)) == names(f" {str(alice.uuid).upper()} ") == names(alice.uuid.hex) == ["alice"]
+    session = Session.objects.create(
+        user=bob, contract="bearer", last_used_at=now(), expires_at=now()
+    ).pk
+    assert (
+        names(str(alice.uuid))
+        == names(f" {str(alice.uuid).upper()} ")
+        == names(alice.uuid.hex)
+        == ["alice"]
+    )
     assert names(str(session)) == ["bob"]
     assert names(str(uuid4())) == []
 
@@ -121,8 +145,15 @@ def test_an_id_of_a_request_finds_whom_its_events_name(alice, bob, olga, given):
 
 
 def test_what_is_found_costs_the_same_for_one_and_for_many(django_assert_num_queries):
-    User.objects.bulk_create(User(username=f"person{n}", email=f"person{n}@example.com") for n in range(1100))
-    for typed, queries in (("zoe", 3), ("example.com", 3), ("Zoé Östlund", 2), ("nobody", 2)):  # what has a space is no request's id
+    User.objects.bulk_create(
+        User(username=f"person{n}", email=f"person{n}@example.com") for n in range(1100)
+    )
+    for typed, queries in (
+        ("zoe", 3),
+        ("example.com", 3),
+        ("Zoé Östlund", 2),
+        ("nobody", 2),
+    ):  # what has a space is no request's id
         with django_assert_num_queries(queries):
             list(search.people(typed)[:50])
 
@@ -147,9 +178,18 @@ def system_postgres():
 
 
 def run(address, *arguments):
-    environment = {"DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": "authsvc.settings", "PYTHONPATH": str(PROJECT)}
+    environment = {
+        "DATABASE_URL": address,
+        "DJANGO_SETTINGS_MODULE": "authsvc.settings",
+        "PYTHONPATH": str(PROJECT),
+    }
     return subprocess.run(
-        [sys.executable, *arguments], env=os.environ | environment, cwd=PROJECT, capture_output=True, text=True, check=True
+        [sys.executable, *arguments],
+        env=os.environ | environment,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
 
 
@@ -177,11 +217,17 @@ def test_parts_of_names_are_found_by_their_trigrams(system_postgres):
         run(address, "manage.py", "migrate", "-v0")
         assert "W003" not in run(address, "manage.py", "check", "--database", "default").stderr
         plans = run(address, "-c", EXPLAINED).stdout
-    assert plans.count("['haystack']") == plans.count(f"Bitmap Index Scan on {search.PEOPLE.name}") == 3
+    assert (
+        plans.count("['haystack']")
+        == plans.count(f"Bitmap Index Scan on {search.PEOPLE.name}")
+        == 3
+    )
 
 
 @pytest.mark.postgresql
-def test_a_role_that_may_not_have_the_extension_gets_the_index_once_somebody_else_made_it(system_postgres):
+def test_a_role_that_may_not_have_the_extension_gets_the_index_once_somebody_else_made_it(
+    system_postgres,
+):
     with postgres.database(system_postgres, "poor") as address:
         poor = address.replace("postgres@", "poor@")
         sql(address, "CREATE ROLE poor LOGIN; GRANT ALL ON SCHEMA public TO poor")
@@ -196,7 +242,10 @@ def test_a_role_that_may_not_have_the_extension_gets_the_index_once_somebody_els
 def test_an_index_whose_making_was_interrupted_is_made_anew(system_postgres):
     with postgres.database(system_postgres, "interrupted") as address:
         run(address, "manage.py", "migrate", "-v0")
-        sql(address, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'user_search'::regclass")
+        sql(
+            address,
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'user_search'::regclass",
+        )
         assert "W003" in run(address, "manage.py", "check", "--database", "default").stderr
         run(address, "manage.py", "migrate", "-v0")
         assert "W003" not in run(address, "manage.py", "check", "--database", "default").stderr

@@ -23,7 +23,13 @@ def strings(value: Any) -> list[str]:
     """Every string anywhere in an answer."""
     if isinstance(value, dict):
         value = list(value.values())
-    return [text for inner in value for text in strings(inner)] if isinstance(value, list) else [value] if isinstance(value, str) else []
+    return (
+        [text for inner in value for text in strings(inner)]
+        if isinstance(value, list)
+        else [value]
+        if isinstance(value, str)
+        else []
+    )
 
 
 def busy_day(caller, alice, bob) -> set[str]:
@@ -43,11 +49,19 @@ def busy_day(caller, alice, bob) -> set[str]:
     kept(caller.multipart("/api/v1/auth/token", **BODY))
     kept(caller.json("/api/v1/auth/refresh", {"refresh_token": bearer["refresh_token"]}))
     kept(caller.json("/api/v1/auth/refresh", {"refreshToken": camel["refreshToken"]}))
-    kept(caller.json("/v1/token-refresh", {"username": "alice", "refresh_token": challenge["refresh_token"]}))
+    kept(
+        caller.json(
+            "/v1/token-refresh", {"username": "alice", "refresh_token": challenge["refresh_token"]}
+        )
+    )
     access, spent = form["access_token"]["token"], form["refresh_token"]["token"]
     for _ in range(2):
         renewed = kept(caller.json("/c/form/api/v1/auth/refresh", {"token": spent}, access))
-    kept(caller.json("/c/form/api/v1/auth/refresh", {"token": renewed["refresh_token"]["token"]}, access))
+    kept(
+        caller.json(
+            "/c/form/api/v1/auth/refresh", {"token": renewed["refresh_token"]["token"]}, access
+        )
+    )
     kept(caller.json("/c/form/api/v1/auth/refresh", {"token": spent}, access))
     bob.must_change_password = True
     bob.save()
@@ -64,13 +78,23 @@ def busy_day(caller, alice, bob) -> set[str]:
             kept(caller.json(path, body))
         kept(caller.json(path, b'{"username": "alice", "password": "' + PASSWORD.encode()))
         kept(caller.json(f"{path}/{PASSWORD}", BODY))
-    kept(caller.json(f"/api/v1/auth/refresh?refresh_token={bearer['refresh_token']}", {"refresh_token": access}))
+    kept(
+        caller.json(
+            f"/api/v1/auth/refresh?refresh_token={bearer['refresh_token']}",
+            {"refresh_token": access},
+        )
+    )
     kept(caller.get(f"/api/v1/auth/me?access_token={access}", f"{access}x"))
     kept(caller.get(f"/c/bearer/{bearer['access_token']}", bearer["access_token"]))
     kept(caller.json("/v1/token-revoke", {"refresh_token": challenge["refresh_token"]}))
     kept(caller.json("/c/camel/api/v1/auth/logout", token=camel["token"]))
     kept(caller.json("/api/auth/logout", token=envelope["token"]))
-    tokens = {text for answer in answers for text in strings(answer.json()) if text.count(".") == 2 and len(text) > 100}
+    tokens = {
+        text
+        for answer in answers
+        for text in strings(answer.json())
+        if text.count(".") == 2 and len(text) > 100
+    }
     assert len(tokens) >= 20
     assert {answer.status_code for answer in answers} >= {200, 400, 401, 404, 422}
     return tokens
@@ -84,14 +108,22 @@ def dump() -> str:
         for table in tables:
             cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")  # noqa: S608 (names of our own)
             rows += cursor.fetchall()
-    values = [bytes(value).hex() if isinstance(value, bytes | memoryview) else str(value) for row in rows for value in row]
+    values = [
+        bytes(value).hex() if isinstance(value, bytes | memoryview) else str(value)
+        for row in rows
+        for value in row
+    ]
     assert {"alice", str(AuditEvent.objects.latest("pk").kind)} <= {*values}
     return "\n".join(values)
 
 
 def traces(tokens: set[str]) -> set[str]:
     """The tokens, and the part of each that nobody but us can make."""
-    return tokens | {token.rpartition(".")[2] for token in tokens} | {token.rpartition(".")[2][:20] for token in tokens}
+    return (
+        tokens
+        | {token.rpartition(".")[2] for token in tokens}
+        | {token.rpartition(".")[2][:20] for token in tokens}
+    )
 
 
 def test_the_database_holds_no_token_and_no_password(caller, alice, bob):
@@ -111,7 +143,11 @@ def test_the_database_holds_no_key_in_clear(caller, alice):
     plain = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     number = private.private_numbers().private_value.to_bytes(32, "big")
     for secret in (plain, plain[-60:], number):
-        for text in (secret.hex(), b64encode(secret).decode().rstrip("="), urlsafe_b64encode(secret).decode().rstrip("=")):
+        for text in (
+            secret.hex(),
+            b64encode(secret).decode().rstrip("="),
+            urlsafe_b64encode(secret).decode().rstrip("="),
+        ):
             assert text not in stored
     assert settings.SECRET_KEY not in stored
 
@@ -122,7 +158,11 @@ def test_the_log_holds_no_token_and_no_password(caller, alice, bob, caplog, capf
     logging.getLogger("accounts").warning("the log is read")
     written = caplog.text + "".join(capfd.readouterr())
     assert "the log is read" in written
-    assert [trace for trace in traces(tokens) | {PASSWORD, MISTYPED, settings.SECRET_KEY} if trace in written] == []
+    assert [
+        trace
+        for trace in traces(tokens) | {PASSWORD, MISTYPED, settings.SECRET_KEY}
+        if trace in written
+    ] == []
 
 
 def test_a_fault_of_the_database_logs_its_place_and_no_secret(caller, alice, caplog):
@@ -137,4 +177,8 @@ def test_a_fault_of_the_database_logs_its_place_and_no_secret(caller, alice, cap
     ]
     assert all(answer.status_code >= 500 for answer in answers)
     assert "Traceback" in caplog.text
-    assert [trace for trace in traces({pair["access_token"], pair["refresh_token"]}) | {PASSWORD} if trace in caplog.text] == []
+    assert [
+        trace
+        for trace in traces({pair["access_token"], pair["refresh_token"]}) | {PASSWORD}
+        if trace in caplog.text
+    ] == []

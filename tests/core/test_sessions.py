@@ -9,7 +9,12 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 
 from accounts import passwords, sessions
 from accounts.contract import Policy
-from accounts.errors import InvalidCredentials, InvalidRefreshToken, InvalidToken, PasswordChangeRequired
+from accounts.errors import (
+    InvalidCredentials,
+    InvalidRefreshToken,
+    InvalidToken,
+    PasswordChangeRequired,
+)
 from accounts.models import Session, User
 from accounts.origin import Origin, entered
 from accounts.tokens import AccessToken, RefreshToken
@@ -32,10 +37,17 @@ def grow_old(grant, **ago):
 
 
 def test_a_login_is_remembered_with_where_it_came_from(alice):
-    with entered(Origin(address="192.0.2.7", user_agent="Mozilla\r\n\x1b[31m" + "x" * 300, contract="bearer")):
+    with entered(
+        Origin(address="192.0.2.7", user_agent="Mozilla\r\n\x1b[31m" + "x" * 300, contract="bearer")
+    ):
         grant = log_in()
     session = Session.objects.get()
-    assert (session.pk, session.user, session.contract, session.address) == (grant.session_id, alice, "bearer", "192.0.2.7")
+    assert (session.pk, session.user, session.contract, session.address) == (
+        grant.session_id,
+        alice,
+        "bearer",
+        "192.0.2.7",
+    )
     assert session.user_agent.startswith("Mozilla\\r\\n\\x1b[31mxxx")
     assert len(session.user_agent) == 255
     assert session.expires_at - session.created_at == timedelta(days=30)
@@ -53,7 +65,12 @@ def test_a_login_gives_tokens_for_as_long_as_its_policy_says(alice):
 
 def test_an_access_token_says_who_asks(alice):
     identity = sessions.identify(log_in().access)
-    assert (identity.id, identity.uuid, identity.username, identity.email) == (alice.pk, alice.uuid, "alice", "alice@example.com")
+    assert (identity.id, identity.uuid, identity.username, identity.email) == (
+        alice.pk,
+        alice.uuid,
+        "alice",
+        "alice@example.com",
+    )
     assert (identity.role, identity.is_admin, identity.is_authenticated) == ("user", False, True)
     assert identity.session_id == Session.objects.get().pk
 
@@ -173,7 +190,9 @@ def test_only_an_access_token_says_who_asks(alice, kind):
 
 def test_ending_all_sessions_says_how_many_there_were(alice, bob):
     log_in(), log_in(), log_in("bob")
-    Session.objects.filter(pk=Session.objects.filter(user=alice).values("pk")[:1]).update(expires_at=now() - timedelta(seconds=1))
+    Session.objects.filter(pk=Session.objects.filter(user=alice).values("pk")[:1]).update(
+        expires_at=now() - timedelta(seconds=1)
+    )
     assert alice.end_sessions("ended_by_operator") == 1
     assert Session.objects.live().get().user == bob
 
@@ -198,7 +217,9 @@ def test_a_token_blacklisted_by_hand_is_refused(alice):
 def test_no_usable_token_is_stored_anywhere(alice):
     grant = log_in()
     sessions.refresh(POLICY, grant.refresh)
-    stored = "\n".join(str(row) for model in apps.get_models() for row in model._default_manager.values_list())
+    stored = "\n".join(
+        str(row) for model in apps.get_models() for row in model._default_manager.values_list()
+    )
     assert str(grant.session_id) in stored or repr(grant.session_id) in stored
     for token in (grant.access, grant.refresh):
         assert not any(part in stored for part in token.split("."))

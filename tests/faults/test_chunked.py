@@ -33,7 +33,9 @@ def in_chunks(body: bytes, size: int = 7) -> bytes:
 
 def request(path: str, framing: str, body: bytes, kind: str = JSON, more: str = "") -> bytes:
     label = f"Content-Type: {kind}\r\n" if kind else ""
-    return f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{label}{more}{framing}\r\n\r\n".encode() + body
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{label}{more}{framing}\r\n\r\n".encode() + body
+    )
 
 
 def chunked(path: str, body: bytes, kind: str = JSON, more: str = "") -> bytes:
@@ -55,14 +57,19 @@ def bodies(endpoint: Endpoint) -> Iterator[tuple[bytes, str]]:
         yield json.dumps(endpoint.good).encode(), ""
     if endpoint.form:
         yield urlencode(endpoint.good).encode(), FORM
-        fields = "".join(f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in endpoint.good.items())
+        fields = "".join(
+            f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'
+            for name, text in endpoint.good.items()
+        )
         yield f"{fields}--b--\r\n".encode(), "multipart/form-data; boundary=b"
 
 
 @each([*READING, *LOGOUTS])
 def test_every_post_reads_chunks_as_it_reads_any_body(server, door):
     for body, kind in bodies(door):
-        known, read = (answered(server.raw(send(door.path, body, kind))) for send in (measured, chunked))
+        known, read = (
+            answered(server.raw(send(door.path, body, kind))) for send in (measured, chunked)
+        )
         assert read == known
         assert read[0][0] in (200, 400, 401), read
         assert b"required" not in read[1] or b"Authentication required" in read[1]
@@ -85,28 +92,45 @@ def test_chunks_that_come_one_by_one_are_waited_for(server, user):
 def test_whoever_expects_100_continue_is_told_so_once(server, user):
     body = json.dumps({"username": user, "password": "wrong"}).encode()
     for send in (chunked, measured):
-        head, _, rest = send("/v1/login", body, more="Expect: 100-continue\r\n").partition(b"\r\n\r\n")
+        head, _, rest = send("/v1/login", body, more="Expect: 100-continue\r\n").partition(
+            b"\r\n\r\n"
+        )
         received = server.raw(head + b"\r\n\r\n", then=rest)
         assert statuses(received) == [100, 401]
 
 
-@pytest.mark.parametrize("path", ["/v1/login", "/api/auth/login", "/api/v1/auth/refresh", "/admin/login/"])
+@pytest.mark.parametrize(
+    "path", ["/v1/login", "/api/auth/login", "/api/v1/auth/refresh", "/admin/login/"]
+)
 def test_too_many_chunks_are_as_too_large_as_any_body(server, path):
-    received = server.raw(request(path, "Transfer-Encoding: chunked", in_chunks(b" " * (LARGEST + 1), 4096)), then=SMUGGLED)
+    received = server.raw(
+        request(path, "Transfer-Encoding: chunked", in_chunks(b" " * (LARGEST + 1), 4096)),
+        then=SMUGGLED,
+    )
     assert statuses(received) == ([400] if "admin" in path else [413])
 
 
 def test_a_body_of_the_largest_size_is_read(server):
     body = b'{"username": "nobody", "password": "wrong"}'.ljust(LARGEST)
-    assert statuses(server.raw(request("/v1/login", "Transfer-Encoding: chunked", in_chunks(body, 4096)))) == [401]
+    assert statuses(
+        server.raw(request("/v1/login", "Transfer-Encoding: chunked", in_chunks(body, 4096)))
+    ) == [401]
 
 
-MALFORMED = [b"zz\r\n{}\r\n0\r\n\r\n", b"2\r\n{}0\r\n\r\n", b"2\r\n{}\r\n-1\r\n\r\n", b"\r\n", b"2;\r\r\n{}\r\n0\r\n\r\n"]
+MALFORMED = [
+    b"zz\r\n{}\r\n0\r\n\r\n",
+    b"2\r\n{}0\r\n\r\n",
+    b"2\r\n{}\r\n-1\r\n\r\n",
+    b"\r\n",
+    b"2;\r\r\n{}\r\n0\r\n\r\n",
+]
 
 
 @pytest.mark.parametrize("sent", MALFORMED)
 def test_malformed_chunks_are_refused_in_shape_and_nothing_behind_them_is_read(server, sent):
-    received = server.raw(request("/v1/login", "Transfer-Encoding: chunked", sent + SMUGGLED), then=SMUGGLED)
+    received = server.raw(
+        request("/v1/login", "Transfer-Encoding: chunked", sent + SMUGGLED), then=SMUGGLED
+    )
     assert answered(received) == ([400], b'{"message":"Bad request","status":400}')
 
 
@@ -118,8 +142,13 @@ def test_mostly_framing_is_closed_unread(server):
 
 def test_pages_and_the_admin_read_chunks_too(server):
     token = "a" * 32
-    body, cookie = urlencode({"csrfmiddlewaretoken": token, "identifier": ""}).encode(), f"Cookie: authsvc_csrf={token}\r\n"
-    assert statuses(server.raw(chunked("/forgot", body, FORM, cookie))) == [422]  # the name is missing, and not the token
+    body, cookie = (
+        urlencode({"csrfmiddlewaretoken": token, "identifier": ""}).encode(),
+        f"Cookie: authsvc_csrf={token}\r\n",
+    )
+    assert statuses(server.raw(chunked("/forgot", body, FORM, cookie))) == [
+        422
+    ]  # the name is missing, and not the token
     assert statuses(server.raw(chunked("/admin/login/", body, FORM, cookie))) == [200]
 
 
@@ -133,9 +162,17 @@ print(browser.cookies["authsvc_session"].value)
 
 
 def test_the_import_page_keeps_its_own_size(server):
-    path, cookie = "/admin/accounts/user/import/", server.run("shell", "-v", "0", "-c", SIGN_IN).strip()
+    path, cookie = (
+        "/admin/accounts/user/import/",
+        server.run("shell", "-v", "0", "-c", SIGN_IN).strip(),
+    )
     for size, status in ((LARGEST * 4, [403]), (6 * 2**20, [302])):  # 403: a form without its token
-        sent = request(path, "Transfer-Encoding: chunked", in_chunks(b" " * size, 65536), more=f"Cookie: authsvc_session={cookie}\r\n")
+        sent = request(
+            path,
+            "Transfer-Encoding: chunked",
+            in_chunks(b" " * size, 65536),
+            more=f"Cookie: authsvc_session={cookie}\r\n",
+        )
         received = server.raw(sent)
         assert statuses(received) == status
         assert (b"too_large=yes" in received) is (status == [302])
@@ -146,7 +183,13 @@ def test_the_import_page_keeps_its_own_size(server):
 
 def test_a_file_that_comes_in_pieces_is_read_to_its_end(server):
     cookie = server.run("shell", "-v", "0", "-c", SIGN_IN).strip()
-    head = request("/admin/accounts/user/import/", "Content-Length: 100000", b"", FORM, f"Cookie: authsvc_session={cookie}\r\n")
+    head = request(
+        "/admin/accounts/user/import/",
+        "Content-Length: 100000",
+        b"",
+        FORM,
+        f"Cookie: authsvc_session={cookie}\r\n",
+    )
     with socket.create_connection(("127.0.0.1", server.port), 15) as connection:
         connection.sendall(head)
         for _ in range(10):
@@ -166,7 +209,9 @@ def sync(running):
 @each([LOGINS[0], LOGINS[2], LOGINS[3], REFRESHES[0]])
 def test_sync_workers_read_chunks(sync, door):
     for body, kind in bodies(door):
-        known, read = (answered(sync.raw(send(door.path, body, kind))) for send in (measured, chunked))
+        known, read = (
+            answered(sync.raw(send(door.path, body, kind))) for send in (measured, chunked)
+        )
         assert (read, read[0]) == (known, [401])
 
 
@@ -178,9 +223,13 @@ def test_sync_workers_read_nothing_of_a_length_that_is_too_long_to_be_read(sync,
 
 
 def test_sync_workers_refuse_what_is_too_large_or_malformed(sync):
-    large = request("/v1/login", "Transfer-Encoding: chunked", in_chunks(b" " * (LARGEST + 1), 4096))
+    large = request(
+        "/v1/login", "Transfer-Encoding: chunked", in_chunks(b" " * (LARGEST + 1), 4096)
+    )
     assert statuses(sync.raw(large)) == [413]
-    assert statuses(sync.raw(request("/v1/login", "Transfer-Encoding: chunked", MALFORMED[0]))) == [400]
+    assert statuses(sync.raw(request("/v1/login", "Transfer-Encoding: chunked", MALFORMED[0]))) == [
+        400
+    ]
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"x" * 1000])
@@ -188,7 +237,9 @@ def test_sync_workers_refuse_what_is_too_large_or_malformed(sync):
 def test_a_body_is_complete_with_its_last_byte_and_not_before(body, end):
     sent = in_chunks(body).removesuffix(b"0\r\n\r\n") + end
     chunks = Chunks()
-    assert [chunks.complete(sent[:length], LARGEST) for length in range(len(sent) + 1)] == [False] * len(sent) + [True]
+    assert [chunks.complete(sent[:length], LARGEST) for length in range(len(sent) + 1)] == [
+        False
+    ] * len(sent) + [True]
     assert (chunks.size, chunks.too_large) == (len(body), False)
 
 
@@ -204,7 +255,24 @@ class Arrived(IterUnreader):  # type: ignore[misc]
 
 
 HALF = b"258\r\n" + b"x" * 600 + b"\r\n"
-PIECES = [b"0", b"5", b"1f", b"\r\n", b"\r", b"\n", b"hello", b"0\r\n", b"\r\n\r\n", b";a=b", b"X: y", b" ", b"-1", b"zz", HALF[5:], HALF]
+PIECES = [
+    b"0",
+    b"5",
+    b"1f",
+    b"\r\n",
+    b"\r",
+    b"\n",
+    b"hello",
+    b"0\r\n",
+    b"\r\n\r\n",
+    b";a=b",
+    b"X: y",
+    b" ",
+    b"-1",
+    b"zz",
+    HALF[5:],
+    HALF,
+]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join))

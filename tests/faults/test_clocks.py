@@ -41,7 +41,9 @@ def clock(tmp_path_factory) -> Path:
         lacking("there is no C compiler on this machine")
     folder = tmp_path_factory.mktemp("clock")
     (folder / "clock.c").write_text(CLOCK)
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", "clock.so", "clock.c", "-ldl"], cwd=folder, check=True)
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-o", "clock.so", "clock.c", "-ldl"], cwd=folder, check=True
+    )
     return folder / "clock.so"
 
 
@@ -49,7 +51,9 @@ def clock(tmp_path_factory) -> Path:
 def beside(server: Server, clock: Path, ahead: int) -> Iterator[Server]:
     """Another node of the same service."""
     public = f"http://localhost:{server.port}"
-    with Server(server.database, PUBLIC_URL=public, LD_PRELOAD=str(clock), CLOCK_AHEAD=str(ahead)) as node:
+    with Server(
+        server.database, PUBLIC_URL=public, LD_PRELOAD=str(clock), CLOCK_AHEAD=str(ahead)
+    ) as node:
         node.start()
         yield node
 
@@ -66,14 +70,18 @@ def behind(running, clock) -> Iterator[Server]:
         yield node
 
 
-def test_a_token_of_a_node_that_is_ahead_is_refused_elsewhere_and_loses_nothing(server, user, ahead):
+def test_a_token_of_a_node_that_is_ahead_is_refused_elsewhere_and_loses_nothing(
+    server, user, ahead
+):
     early, present = ahead.log_in_by_form(user), server.log_in_by_form(user)
     assert (ahead.me(present["access"]), ahead.rotate(present).status) == (200, 200)
     assert (server.me(early["access"]), server.rotate(early).status) == (401, 401)
     assert (ahead.me(early["access"]), ahead.rotate(early).status) == (200, 200)
 
 
-def test_a_node_that_is_behind_refuses_the_tokens_of_others_and_its_own_are_good_everywhere(server, user, behind):
+def test_a_node_that_is_behind_refuses_the_tokens_of_others_and_its_own_are_good_everywhere(
+    server, user, behind
+):
     late, present = behind.log_in_by_form(user), server.log_in_by_form(user)
     assert (behind.me(present["access"]), behind.rotate(present).status) == (401, 401)
     assert (server.me(present["access"]), server.rotate(present).status) == (200, 200)
@@ -89,7 +97,9 @@ def test_ten_seconds_of_grace_are_ten_of_the_databases(server, user, ahead, behi
         answers = [node.rotate(pair) for node in (first, *nodes)]
         assert {answer.status for answer in answers} == {200}
         assert len({answer.json()["refresh_token"]["token"] for answer in answers}) == 1
-    server.query("UPDATE accounts_session SET rotated_at = rotated_at - interval '11 seconds' RETURNING id")
+    server.query(
+        "UPDATE accounts_session SET rotated_at = rotated_at - interval '11 seconds' RETURNING id"
+    )
     for pair, last in zip(pairs, nodes, strict=True):
         assert last.rotate(pair).status == 401
         assert [node.me(pair["access"]) for node in nodes] == [401] * 3

@@ -40,11 +40,15 @@ def servers():
     role, password = f"web_{secrets.token_hex(4)}", secrets.token_hex(16)
     with database(os.environ["DATABASE_URL"]) as address:
         parts = urlsplit(address)
-        web_address = parts._replace(netloc=f"{role}:{password}@{parts.netloc.rpartition('@')[2]}").geturl()
+        web_address = parts._replace(
+            netloc=f"{role}:{password}@{parts.netloc.rpartition('@')[2]}"
+        ).geturl()
         with Server(address, DATABASE_APP_ROLE=role, DATABASE_APP_PASSWORD=password) as owner:
             owner.set_up()
             owner.run("setup")
-            with Server(web_address, AUDIT_RETENTION="90d", PUBLIC_URL=f"http://localhost:{owner.port}") as web:
+            with Server(
+                web_address, AUDIT_RETENTION="90d", PUBLIC_URL=f"http://localhost:{owner.port}"
+            ) as web:
                 web.run("setup")
                 web.start()
                 yield owner, web
@@ -64,7 +68,9 @@ def test_everything_works(servers):
     assert web.call(RESET, {"token": link, "new_password": NEW}).status == 200
     assert "Erased." in web.run("erase_person", name, "--reason", "asked", "--yes")
     with psycopg.connect(web.database, autocommit=True) as connection:
-        assert connection.execute("SELECT count(*) FROM accounts_auditevent WHERE name = %s", [name]).fetchone() == (0,)
+        assert connection.execute(
+            "SELECT count(*) FROM accounts_auditevent WHERE name = %s", [name]
+        ).fetchone() == (0,)
     web.run("deliver_mail", "--once")
     assert "all as they were written" in web.run("verify_audit_log")
 
@@ -82,7 +88,10 @@ def test_old_events_are_pruned(servers):
 @pytest.mark.parametrize("statement", FORBIDDEN)
 def test_the_log_is_out_of_its_reach(servers, statement):
     _, web = servers
-    with psycopg.connect(web.database, autocommit=True) as connection, pytest.raises((InsufficientPrivilege, IntegrityError)):
+    with (
+        psycopg.connect(web.database, autocommit=True) as connection,
+        pytest.raises((InsufficientPrivilege, IntegrityError)),
+    ):
         connection.execute(statement)
 
 

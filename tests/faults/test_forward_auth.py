@@ -32,8 +32,13 @@ class Echo(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-        who = {name: self.headers.get_all(name) for name in ("X-Auth-User", "X-Auth-Role", "X-Auth-Scopes")}
-        said = json.dumps({"method": self.command, "path": self.path, "body": body, "who": who}).encode()
+        who = {
+            name: self.headers.get_all(name)
+            for name in ("X-Auth-User", "X-Auth-Role", "X-Auth-Scopes")
+        }
+        said = json.dumps(
+            {"method": self.command, "path": self.path, "body": body, "who": who}
+        ).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(said)))
         self.end_headers()
@@ -56,16 +61,26 @@ def program():
 @pytest.fixture
 def nginx(server, program, folder):
     """The port of an nginx with the block of docs/clients.md, its addresses replaced."""
-    if not (command := shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")):
+    if not (
+        command := shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    ):
         lacking("nginx is not installed")
-    (block,) = re.findall(r"```nginx\n(.*?)```", Path(PROJECT, "docs/clients.md").read_text(), re.DOTALL)
+    (block,) = re.findall(
+        r"```nginx\n(.*?)```", Path(PROJECT, "docs/clients.md").read_text(), re.DOTALL
+    )
     port = free_port()
-    here = {"listen 80;": f"listen 127.0.0.1:{port};", "authsvc:8000": f"127.0.0.1:{server.port}", "program:9000": f"127.0.0.1:{program}"}
+    here = {
+        "listen 80;": f"listen 127.0.0.1:{port};",
+        "authsvc:8000": f"127.0.0.1:{server.port}",
+        "program:9000": f"127.0.0.1:{program}",
+    }
     for documented, address in {**here, "auth.example.com": "localhost"}.items():
         assert documented in block
         block = block.replace(documented, address)
     temporary = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in KINDS)
-    (folder / "nginx.conf").write_text(AROUND.format(folder=folder, temporary=temporary, block=block))
+    (folder / "nginx.conf").write_text(
+        AROUND.format(folder=folder, temporary=temporary, block=block)
+    )
     process = subprocess.Popen([command, "-e", folder / "error.log", "-c", folder / "nginx.conf"])
     wait_for(port)
     yield port
@@ -92,13 +107,21 @@ def ask(port, method, body=None, token="", **headers):
         return answer.status, answer.headers, answer.read()
 
 
-@pytest.mark.parametrize("body", [b"two of them", b"x" * 500_000, [b"two ", b"of them"]], ids=["small", "large", "in chunks"])
+@pytest.mark.parametrize(
+    "body",
+    [b"two of them", b"x" * 500_000, [b"two ", b"of them"]],
+    ids=["small", "large", "in chunks"],
+)
 def test_nginx_lets_a_post_through_to_the_program(server, user, nginx, body):
     status, _, said = ask(nginx, "POST", body, server.log_in(user)["access"])
     reached = json.loads(said)
     assert (status, reached["method"], reached["path"]) == (200, "POST", "/orders?page=2")
     assert reached["body"].encode() == b"".join([body] if isinstance(body, bytes) else body)
-    assert reached["who"] == {"X-Auth-User": [user], "X-Auth-Role": ["user"], "X-Auth-Scopes": ["session"]}
+    assert reached["who"] == {
+        "X-Auth-User": [user],
+        "X-Auth-Role": ["user"],
+        "X-Auth-Scopes": ["session"],
+    }
     assert json.loads(ask(nginx, "GET", token=server.log_in(user)["access"])[2])["method"] == "GET"
 
 

@@ -54,11 +54,23 @@ def imported(tmp_path_factory):
     On PostgreSQL it has fewer connections than threads that wait for a hash.
     """
     file = tmp_path_factory.mktemp("import") / "people.jsonl"
-    file.write_text("".join(json.dumps({"username": f"p{n}", "password_hash": each}) + "\n" for n, each in enumerate(DEAREST)))
-    with database(os.environ.get("DATABASE_URL", "")) as address, Server(address, THREADS="6", DATABASE_POOL_SIZE="2") as server:
+    file.write_text(
+        "".join(
+            json.dumps({"username": f"p{n}", "password_hash": each}) + "\n"
+            for n, each in enumerate(DEAREST)
+        )
+    )
+    with (
+        database(os.environ.get("DATABASE_URL", "")) as address,
+        Server(address, THREADS="6", DATABASE_POOL_SIZE="2") as server,
+    ):
         server.set_up()
         server.run("import_users", str(file))
-        server.run("shell", "-c", "from accounts.models import User; User.objects.create_user('alice', 'correct horse battery')")
+        server.run(
+            "shell",
+            "-c",
+            "from accounts.models import User; User.objects.create_user('alice', 'correct horse battery')",
+        )
         server.start()
         yield server
 
@@ -66,7 +78,11 @@ def imported(tmp_path_factory):
 def guess(server, name):
     """A wrong password, as often as it takes until it is looked at; how often it was refused before."""
     refused = 0
-    while (answer := server.call(LOGIN, {"username": name, "password": "not the password of anybody"}, timeout=120)).status == 503:
+    while (
+        answer := server.call(
+            LOGIN, {"username": name, "password": "not the password of anybody"}, timeout=120
+        )
+    ).status == 503:
         assert answer.headers["Retry-After"] == "1"
         refused += 1
         time.sleep(0.2)
@@ -74,11 +90,15 @@ def guess(server, name):
     return refused
 
 
-def test_twenty_wrong_passwords_for_unknown_names_cost_one_hash_each_and_keep_nobody_waiting(imported):
+def test_twenty_wrong_passwords_for_unknown_names_cost_one_hash_each_and_keep_nobody_waiting(
+    imported,
+):
     """Both workers have places for five each: some are refused at once, and those who come again get their answer."""
     token, refused = imported.log_in("alice")["access"], []
     before, answered = sum(map(spent, imported.workers())), 0
-    guesses: list[Callable[[], Any]] = [partial(guess, imported, f"nobody{number}") for number in range(20)]
+    guesses: list[Callable[[], Any]] = [
+        partial(guess, imported, f"nobody{number}") for number in range(20)
+    ]
     flood = threading.Thread(target=lambda: refused.extend(at_once(guesses)))
     flood.start()
     while flood.is_alive():
@@ -87,5 +107,7 @@ def test_twenty_wrong_passwords_for_unknown_names_cost_one_hash_each_and_keep_no
         time.sleep(0.05)
     assert (len(refused), sum(refused) > 0, answered > 5) == (20, True, True)
     work = sum(map(spent, imported.workers())) - before
-    assert work < 2 * 20 * max(map(cost, DEAREST))  # eight hashes each would be more than twice as much
+    assert work < 2 * 20 * max(
+        map(cost, DEAREST)
+    )  # eight hashes each would be more than twice as much
     assert imported.log_in("alice")["access"]

@@ -25,11 +25,17 @@ def statuses(received: bytes) -> list[int]:
 
 SMUGGLED = b"GET /api/auth/validate HTTP/1.1\r\nHost: localhost\r\n\r\n"
 AMBIGUOUS = {
-    "both, length first": post(b"Content-Length: 4\r\nTransfer-Encoding: chunked", CHUNKED + SMUGGLED),
-    "both, chunked first": post(b"Transfer-Encoding: chunked\r\nContent-Length: 4", CHUNKED + SMUGGLED),
+    "both, length first": post(
+        b"Content-Length: 4\r\nTransfer-Encoding: chunked", CHUNKED + SMUGGLED
+    ),
+    "both, chunked first": post(
+        b"Transfer-Encoding: chunked\r\nContent-Length: 4", CHUNKED + SMUGGLED
+    ),
     "both, length 0": post(b"Content-Length: 0\r\nTransfer-Encoding: chunked", CHUNKED + SMUGGLED),
     "chunked is not last": post(b"Transfer-Encoding: chunked, identity", CHUNKED + SMUGGLED),
-    "chunked twice": post(b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", CHUNKED + SMUGGLED),
+    "chunked twice": post(
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", CHUNKED + SMUGGLED
+    ),
     "unknown encoding": post(b"Transfer-Encoding: xchunked", CHUNKED + SMUGGLED),
     "hidden encoding": post(b"Transfer-Encoding:\x0bchunked", CHUNKED + SMUGGLED),
     "two lengths": post(b"Content-Length: 4\r\nContent-Length: 5", BODY[:4] + SMUGGLED),
@@ -60,11 +66,15 @@ def test_what_can_be_read_in_two_ways_is_refused_and_the_connection_closed(serve
     """Nothing behind it is taken for a second request."""
     received = server.raw(sent)
     assert len(statuses(received)) <= 1
-    assert all(400 <= status < 500 or status == 501 for status in statuses(received))  # 501: RFC 9112, 6.1
+    assert all(
+        400 <= status < 500 or status == 501 for status in statuses(received)
+    )  # 501: RFC 9112, 6.1
 
 
 def test_a_body_that_is_refused_unread_is_not_left_for_the_next_request(server):
-    received = server.raw(post(b"Content-Length: %d" % len(SMUGGLED), SMUGGLED, b"/v1/nothing"), then=SMUGGLED)
+    received = server.raw(
+        post(b"Content-Length: %d" % len(SMUGGLED), SMUGGLED, b"/v1/nothing"), then=SMUGGLED
+    )
     assert statuses(received) in ([404], [404, 401])
 
 
@@ -83,7 +93,10 @@ def test_a_huge_body_is_refused_in_shape(server):
         assert b" 413 " in connection.recv(4096)
 
 
-@pytest.mark.parametrize("path", ["/api/v1/auth/me", "/api/auth/validate", "/v1/nothing", "/v1/login", "/healthz", "/readyz"])
+@pytest.mark.parametrize(
+    "path",
+    ["/api/v1/auth/me", "/api/auth/validate", "/v1/nothing", "/v1/login", "/healthz", "/readyz"],
+)
 def test_head_has_no_body_and_leaves_the_connection_in_order(server, path):
     ok = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     received = server.raw(f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode(), then=ok)
@@ -92,7 +105,19 @@ def test_head_has_no_body_and_leaves_the_connection_in_order(server, path):
     assert "body bytes" not in server.log.read_text()
 
 
-@pytest.mark.parametrize("path", ["/%0a", "/%00", "/%ff", "/\x7f", "//", "/%2e%2e/%2e%2e/etc/passwd", "/login%0d%0aX:%20y", "/'\"<script>"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/%0a",
+        "/%00",
+        "/%ff",
+        "/\x7f",
+        "//",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/login%0d%0aX:%20y",
+        "/'\"<script>",
+    ],
+)
 def test_strange_paths(server, path):
     for mount, word in (
         ("/v1", b'"message"'),
@@ -100,15 +125,34 @@ def test_strange_paths(server, path):
         ("/api/v1/auth", b'"detail"'),
         ("/c/camel/api/v1/auth", b'"error"'),
     ):
-        received = server.raw(f"GET {mount}{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode("latin-1"))
+        received = server.raw(
+            f"GET {mount}{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode(
+                "latin-1"
+            )
+        )
         assert statuses(received) in ([400], [404])
         assert statuses(received) == [400] or word in received.partition(b"\r\n\r\n")[2]
 
 
-@pytest.mark.parametrize("path", ["/api/auth/validate", "/v1/login", "/c/camel/api/v1/auth/keys", "/healthz", "/forgot", "/nothing"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/auth/validate",
+        "/v1/login",
+        "/c/camel/api/v1/auth/keys",
+        "/healthz",
+        "/forgot",
+        "/nothing",
+    ],
+)
 def test_a_path_that_begins_with_two_slashes_is_read_with_one(server, path):
     """As a base URL that ends in a slash makes it; and never as the name of another host."""
-    one, two = (server.raw(f"GET {slash}{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()) for slash in ("", "/"))
+    one, two = (
+        server.raw(
+            f"GET {slash}{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+        )
+        for slash in ("", "/")
+    )
     assert statuses(two) == statuses(one)
     assert two.partition(b"\r\n\r\n")[2][:60] == one.partition(b"\r\n\r\n")[2][:60]
     admin = server.raw(b"GET //admin/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
@@ -132,12 +176,18 @@ HALVES = {
 def test_fifty_clients_that_never_finish_keep_nobody_out(server, user, sent):
     with ExitStack() as open_connections:
         for _ in range(50):
-            connection = open_connections.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            connection = open_connections.enter_context(
+                socket.create_connection(("127.0.0.1", server.port))
+            )
             connection.sendall(sent)
         time.sleep(0.3)
         begun = time.monotonic()
         answers = [server.call("/healthz", timeout=12).status for _ in range(3)]
-        answers.append(server.call("/api/auth/login", {"username": user, "password": PASSWORD}, timeout=12).status)
+        answers.append(
+            server.call(
+                "/api/auth/login", {"username": user, "password": PASSWORD}, timeout=12
+            ).status
+        )
         assert answers == [200] * 4
         assert time.monotonic() - begun < 12
 
@@ -145,9 +195,14 @@ def test_fifty_clients_that_never_finish_keep_nobody_out(server, user, sent):
 def test_clients_that_drip_keep_nobody_out(server, user):
     """One more byte each second, for as long as it takes."""
     with ExitStack() as open_connections:
-        slow = [open_connections.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(20)]
+        slow = [
+            open_connections.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            for _ in range(20)
+        ]
         for count in range(4):
             for connection in slow:
-                connection.sendall(b"GET /v1/nothing HTTP/1.1\r\nHost: localhost\r\nX-Slow: "[count : count + 1])
+                connection.sendall(
+                    b"GET /v1/nothing HTTP/1.1\r\nHost: localhost\r\nX-Slow: "[count : count + 1]
+                )
             time.sleep(0.2)
             assert server.call("/healthz", timeout=12).status == 200

@@ -13,7 +13,10 @@ import pytest
 
 from tests.faults.servers import FORM, PROJECT, Answer, Server, end, free_port
 
-PAGES, PROGRAMS = ("/forgot", "/login", "/admin/login/", "/static/accounts/pages.css"), ("/api/v1/auth/me", "/v1/nothing", "/healthz")
+PAGES, PROGRAMS = (
+    ("/forgot", "/login", "/admin/login/", "/static/accounts/pages.css"),
+    ("/api/v1/auth/me", "/v1/nothing", "/healthz"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,9 @@ def test_pages_and_api_tell_browsers_to_keep_to_https_for_a_year(secure, path):
 def test_without_https_nothing_says_so_and_only_pages_are_redirected(secure, path):
     answer = ask(secure, path, "http")
     assert "Strict-Transport-Security" not in answer.headers
-    assert answer.headers.get("Location") == (f"https://auth.example.com{path}" if path in PAGES else None)
+    assert answer.headers.get("Location") == (
+        f"https://auth.example.com{path}" if path in PAGES else None
+    )
 
 
 NGINX_PROGRAM = shutil.which("nginx")
@@ -54,8 +59,12 @@ BROWSER = {"Host": "auth.example.com", "X-Forwarded-For": "198.51.100.7", "Accep
     ("0", {"X-Forwarded-Proto": "https"}, "TRUSTED_PROXIES is 0"),
     ("0", {}, "TRUSTED_PROXIES is 0"),
 ])  # fmt: skip
-def test_a_proxy_that_does_not_tell_of_https_is_answered_in_words_and_never_redirected(address, proxies, headers, named):
-    with Server(address, PUBLIC_URL="https://auth.example.com", TRUSTED_PROXIES=proxies, WEB_CONCURRENCY="1") as server:
+def test_a_proxy_that_does_not_tell_of_https_is_answered_in_words_and_never_redirected(
+    address, proxies, headers, named
+):
+    with Server(
+        address, PUBLIC_URL="https://auth.example.com", TRUSTED_PROXIES=proxies, WEB_CONCURRENCY="1"
+    ) as server:
         server.start()
         for path in PAGES:
             with closing(server.connect()) as connection:
@@ -83,10 +92,23 @@ http {{
 def proxied(running, tmp_path):
     """A service behind nginx with the server block of docs/operating.md, on a port and with a certificate of its own."""
     port = free_port()
-    certificate = ["-keyout", tmp_path / "key", "-out", tmp_path / "certificate", "-subj", "/CN=auth.example.org"]
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *certificate], check=True, capture_output=True)
+    certificate = [
+        "-keyout",
+        tmp_path / "key",
+        "-out",
+        tmp_path / "certificate",
+        "-subj",
+        "/CN=auth.example.org",
+    ]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *certificate],
+        check=True,
+        capture_output=True,
+    )
     block = (PROJECT / "docs" / "operating.md").read_text().split("```nginx\n")[1].split("```")[0]
-    with Server(running.database, PUBLIC_URL=f"https://auth.example.org:{port}", TRUSTED_PROXIES="1") as server:
+    with Server(
+        running.database, PUBLIC_URL=f"https://auth.example.org:{port}", TRUSTED_PROXIES="1"
+    ) as server:
         server.start()
         for documented, here in {
             "listen 443": f"listen 127.0.0.1:{port}",
@@ -97,7 +119,9 @@ def proxied(running, tmp_path):
             assert documented in block
             block = block.replace(documented, here)
         (tmp_path / "nginx.conf").write_text(NGINX.format(folder=tmp_path, server=block))
-        proxy = subprocess.Popen([str(NGINX_PROGRAM), "-e", "stderr", "-c", str(tmp_path / "nginx.conf")])
+        proxy = subprocess.Popen(
+            [str(NGINX_PROGRAM), "-e", "stderr", "-c", str(tmp_path / "nginx.conf")]
+        )
         try:
             wait_for(port)
             yield server, port
@@ -109,14 +133,27 @@ def proxied(running, tmp_path):
 def test_the_documented_proxy_shows_pages_and_takes_their_forms(proxied):
     server, port = proxied
     name = f"auth.example.org:{port}"
-    browser = http.client.HTTPSConnection("127.0.0.1", port, context=ssl._create_unverified_context())  # noqa: S323 (its own certificate)
+    browser = http.client.HTTPSConnection(
+        "127.0.0.1", port, context=ssl._create_unverified_context()
+    )  # noqa: S323 (its own certificate)
     with closing(browser):
-        browser.request("GET", "/forgot", headers={"Host": name, "Accept": "text/html", "Sec-Fetch-Mode": "navigate"})
+        browser.request(
+            "GET",
+            "/forgot",
+            headers={"Host": name, "Accept": "text/html", "Sec-Fetch-Mode": "navigate"},
+        )
         page = server.receive(browser)
         assert (page.status, "Strict-Transport-Security" in page.headers) == (200, True)
         (token,) = re.findall(r'csrfmiddlewaretoken" value="([^"]+)"', page.content.decode())
-        headers = {"Host": name, "Origin": f"https://{name}", "Cookie": page.headers["Set-Cookie"].split(";")[0], "Content-Type": FORM}
-        browser.request("POST", "/forgot", f"csrfmiddlewaretoken={token}&identifier=nobody", headers)
+        headers = {
+            "Host": name,
+            "Origin": f"https://{name}",
+            "Cookie": page.headers["Set-Cookie"].split(";")[0],
+            "Content-Type": FORM,
+        }
+        browser.request(
+            "POST", "/forgot", f"csrfmiddlewaretoken={token}&identifier=nobody", headers
+        )
         answer = server.receive(browser)
     assert (answer.status, answer.headers.get("Location")) == (302, "/forgot/sent")
     assert "X-Forwarded" not in server.log.read_text()
@@ -134,6 +171,8 @@ def wait_for(port: int) -> None:
 
 def test_the_cookie_of_form_is_secure_there(secure, user):
     for mount in ("/api/v1/auth", "/c/form/api/v1/auth"):
-        cookie = ask(secure, f"{mount}/login", "https", f"username={user}&password=correct+horse+battery").headers["Set-Cookie"]
+        cookie = ask(
+            secure, f"{mount}/login", "https", f"username={user}&password=correct+horse+battery"
+        ).headers["Set-Cookie"]
         attributes = {part.partition("=")[0].strip().lower() for part in cookie.split(";")[1:]}
         assert attributes == {"httponly", "secure", "samesite", "path", "max-age", "expires"}

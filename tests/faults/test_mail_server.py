@@ -34,7 +34,12 @@ crowded = pytest.mark.django_db(transaction=True)
 def office(settings) -> Iterator[PostOffice]:
     made = PostOffice()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS, settings.EMAIL_TIMEOUT = "127.0.0.1", made.port, False, 2
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS, settings.EMAIL_TIMEOUT = (
+        "127.0.0.1",
+        made.port,
+        False,
+        2,
+    )
     yield made.open()
     made.close()
 
@@ -63,7 +68,11 @@ def test_a_mail_arrives(alice, office):
     (taken,) = office.taken
     assert (taken.recipients, taken.message["To"]) == (["alice@example.com"], "alice@example.com")
     assert taken.message["Auto-Submitted"] == "auto-generated"
-    assert [part.get_content_type() for part in taken.message.walk()] == ["multipart/alternative", "text/plain", "text/html"]
+    assert [part.get_content_type() for part in taken.message.walk()] == [
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
+    ]
     assert OutgoingMail.objects.get().fate == Fate.SENT
     assert passwords.reset_by_code("alice", code_in(taken.text, alice), NEW) == alice
 
@@ -97,8 +106,17 @@ def test_a_recipient_that_is_refused_holds_up_no_other(alice, bob, office):
 
 
 @pytest.mark.parametrize("where", ["sender", "recipient", "data"])
-@pytest.mark.parametrize("words", ["451 4.7.1 Greylisted", "530 5.7.0 Must issue a STARTTLS command first", "503 5.5.1 Log in first"])
-def test_what_is_refused_for_now_or_because_of_how_we_came_is_tried_again(alice, office, where, words):
+@pytest.mark.parametrize(
+    "words",
+    [
+        "451 4.7.1 Greylisted",
+        "530 5.7.0 Must issue a STARTTLS command first",
+        "503 5.5.1 Log in first",
+    ],
+)
+def test_what_is_refused_for_now_or_because_of_how_we_came_is_tried_again(
+    alice, office, where, words
+):
     """A mail cannot help it that its operator forgot to turn TLS on."""
     refused(office, where, words)
     ask("alice")
@@ -190,7 +208,9 @@ def test_the_code_in_hand_is_good_until_another_one_has_arrived(alice, office):
 
 def test_what_a_server_says_of_a_message_tells_nobody_its_secrets(alice, office):
     """Spam filters quote what they dislike; the outbox is read by operators."""
-    office.answers.append(lambda text: " ".join(["550 5.7.1 Bad link:", *re.findall(r"[\w-]{43}|\b\w{8}\b", text)]))
+    office.answers.append(
+        lambda text: " ".join(["550 5.7.1 Bad link:", *re.findall(r"[\w-]{43}|\b\w{8}\b", text)])
+    )
     ask("alice")
     delivery.deliver_due()
     error, reset = OutgoingMail.objects.get().error, PasswordReset.objects.get()
@@ -200,7 +220,11 @@ def test_what_a_server_says_of_a_message_tells_nobody_its_secrets(alice, office)
         assert passwords._code_digest(alice.uuid, word) != reset.code_digest
 
 
-@pytest.mark.parametrize("address", ["alice@@example.com", "alice@", f"alice@{'ä' * 70}.com"], ids=["two at", "no host", "long host"])
+@pytest.mark.parametrize(
+    "address",
+    ["alice@@example.com", "alice@", f"alice@{'ä' * 70}.com"],
+    ids=["two at", "no host", "long host"],
+)
 def test_an_address_that_is_none_fails_visibly_and_holds_up_no_other(alice, bob, office, address):
     """It may have come with an import."""
     User.objects.filter(pk=alice.pk).update(email=address)
@@ -237,7 +261,9 @@ def test_of_two_mails_that_are_sent_at_the_same_moment_one_is_good(alice, office
     ask("alice", "alice")
     assert at_once(delivery.deliver_due, delivery.deliver_due) == [1, 1]
     tokens = [token_in(taken.text) for taken in office.taken]
-    good = PasswordReset.objects.usable().filter(token_digest__in=map(passwords._token_digest, tokens))
+    good = PasswordReset.objects.usable().filter(
+        token_digest__in=map(passwords._token_digest, tokens)
+    )
     assert good.count() == 1
 
 
@@ -263,7 +289,9 @@ def worker(office, transactional_db, tmp_path) -> Iterator[Worker]:
     url = os.environ.get("DATABASE_URL", "")
     environment = {
         **{name: os.environ[name] for name in KEPT if name in os.environ},
-        "DATABASE_URL": urlsplit(url)._replace(path=f"/{database}").geturl() if url else f"sqlite:///{database}",
+        "DATABASE_URL": urlsplit(url)._replace(path=f"/{database}").geturl()
+        if url
+        else f"sqlite:///{database}",
         "DATA_DIR": str(tmp_path),
         "EMAIL_HOST": "127.0.0.1",
         "EMAIL_PORT": str(office.port),
@@ -275,7 +303,9 @@ def worker(office, transactional_db, tmp_path) -> Iterator[Worker]:
 
     def start(*arguments: str, **more: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "manage.py", "deliver_mail", *arguments]
-        started.append(subprocess.Popen(command, cwd=PROJECT, env=environment | more, stdout=log, stderr=log))
+        started.append(
+            subprocess.Popen(command, cwd=PROJECT, env=environment | more, stdout=log, stderr=log)
+        )
         return started[-1]
 
     yield start
@@ -294,7 +324,10 @@ def until(done: Callable[[], bool]) -> None:
 
 
 def make_people(count: int) -> list[User]:
-    return [User.objects.create_user(f"user{n}", PASSWORD, email=f"user{n}@example.com") for n in range(count)]
+    return [
+        User.objects.create_user(f"user{n}", PASSWORD, email=f"user{n}@example.com")
+        for n in range(count)
+    ]
 
 
 def kill_while_sending(process: "subprocess.Popen[bytes]", mail: OutgoingMail) -> None:

@@ -15,7 +15,17 @@ import psycopg
 import pytest
 
 from tests.faults.conftest import database
-from tests.faults.servers import NEW, PASSWORD, RESET, RESET_NEVER, RESET_WHOLE, WORKERS, Answer, Server, send
+from tests.faults.servers import (
+    NEW,
+    PASSWORD,
+    RESET,
+    RESET_NEVER,
+    RESET_WHOLE,
+    WORKERS,
+    Answer,
+    Server,
+    send,
+)
 
 OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 END_ALL = f"SELECT pg_terminate_backend(pid) {OTHERS}"
@@ -42,7 +52,10 @@ class Load(threading.Thread):
 
     def run(self) -> None:
         while not self.ended.is_set():
-            for asked in (("/api/v1/auth/me", None, self.token), ("/v1/login", {"username": "alice", "password": PASSWORD})):
+            for asked in (
+                ("/api/v1/auth/me", None, self.token),
+                ("/v1/login", {"username": "alice", "password": PASSWORD}),
+            ):
                 self.answers.append((time.monotonic(), self.server.call(*asked)))
             time.sleep(0.01)
 
@@ -66,14 +79,22 @@ def refused_in_shape(answer: Answer) -> bool:
     """As `form` says it (`me` is its own), as the paths that three contracts share do, or as `challenge`."""
     body = json.loads(answer.content)
     shapes = ({"detail"}, {"detail", "error"}, {"message", "status"})
-    return answer.headers["Retry-After"].isdigit() and body.keys() in shapes and body.get("status", 503) == 503
+    return (
+        answer.headers["Retry-After"].isdigit()
+        and body.keys() in shapes
+        and body.get("status", 503) == 503
+    )
 
 
 @pytest.fixture
 def served(own_postgresql):
     with Server(own_postgresql.get_uri()) as server:
         server.set_up()
-        server.run("shell", "-c", f"from accounts.models import User; User.objects.create_user('alice', {PASSWORD!r})")
+        server.run(
+            "shell",
+            "-c",
+            f"from accounts.models import User; User.objects.create_user('alice', {PASSWORD!r})",
+        )
         server.start()
         yield server
 
@@ -91,11 +112,17 @@ def test_postgresql_restarts_under_load_and_is_gone_for_a_while(own_postgresql, 
                 assert (ready.status, ready.json()["status"]) == (503, "unavailable")
                 assert served.call("/healthz").status == 200
                 page = served.visit("/admin/")
-                assert (page.status, page.headers["Retry-After"], b"try again in a moment" in page.content) == (503, "1", True)
+                assert (
+                    page.status,
+                    page.headers["Retry-After"],
+                    b"try again in a moment" in page.content,
+                ) == (503, "1", True)
             own_postgresql.ensure_postgres_running()
             back = time.monotonic()
             assert served.me(token) == 200
-            assert served.call("/v1/login", {"username": "alice", "password": PASSWORD}).status == 200
+            assert (
+                served.call("/v1/login", {"username": "alice", "password": PASSWORD}).status == 200
+            )
             assert served.call("/readyz").json()["status"] == "ok"
             time.sleep(0.5)
         answers = [answer for thread in load for _, answer in thread.answers]
@@ -103,7 +130,9 @@ def test_postgresql_restarts_under_load_and_is_gone_for_a_while(own_postgresql, 
         assert {200} <= statuses <= {200, 503}
         assert 503 in statuses or not pause
         assert all(refused_in_shape(answer) for answer in answers if answer.status == 503)
-        assert {answer.status for thread in load for asked, answer in thread.answers if asked > back} <= {200}
+        assert {
+            answer.status for thread in load for asked, answer in thread.answers if asked > back
+        } <= {200}
         assert served.workers() == workers
 
 
@@ -120,9 +149,16 @@ def test_connections_that_the_database_ends_cost_no_request(server, user):
 
 def test_fewer_connections_than_threads_serve_all_threads():
     """Threads keep their connections, but never the last one that others could have."""
-    with database(os.environ["DATABASE_URL"]) as address, Server(address, DATABASE_POOL_SIZE="2") as server:
+    with (
+        database(os.environ["DATABASE_URL"]) as address,
+        Server(address, DATABASE_POOL_SIZE="2") as server,
+    ):
         server.set_up()
-        server.run("shell", "-c", f"from accounts.models import User; User.objects.create_user('alice', {PASSWORD!r})")
+        server.run(
+            "shell",
+            "-c",
+            f"from accounts.models import User; User.objects.create_user('alice', {PASSWORD!r})",
+        )
         server.start()
         token = server.log_in("alice")["access"]
         with ThreadPoolExecutor(16) as clients:
@@ -170,7 +206,10 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_reset_has_done_nothing(serve
     """The password is replaced, the sessions are not yet: a lock holds it there."""
     ((name, token),) = server.people_with_links(1).items()
     pair = server.log_in(name)
-    with psycopg.connect(server.database) as lock, server.connection_to(server.workers()[0]) as connection:
+    with (
+        psycopg.connect(server.database) as lock,
+        server.connection_to(server.workers()[0]) as connection,
+    ):
         lock.execute("LOCK TABLE accounts_session IN EXCLUSIVE MODE")
         send(connection, RESET, {"token": token, "new_password": NEW})
         until_a_lock_is_waited_for(server)
@@ -189,7 +228,9 @@ def test_a_lock_on_the_sessions_is_waited_for_and_then_refused_in_shape(server, 
         begun = time.monotonic()
         for _ in range(6):
             waiting.append(server.connect())
-            waiting[-1].request("GET", "/api/v1/auth/me", headers={"Authorization": f"Bearer {pair['access']}"})
+            waiting[-1].request(
+                "GET", "/api/v1/auth/me", headers={"Authorization": f"Bearer {pair['access']}"}
+            )
         waiting.append(server.connect())
         send(waiting[-1], "/readyz")
         *answers, ready = (server.receive(client) for client in waiting)

@@ -9,9 +9,24 @@ from functools import partial
 
 import redis
 
-from tests.faults.servers import NEW, PASSWORD, RESET, RESET_NEVER, RESET_WHOLE, WORKERS, Answer, Server, at_once, send
+from tests.faults.servers import (
+    NEW,
+    PASSWORD,
+    RESET,
+    RESET_NEVER,
+    RESET_WHOLE,
+    WORKERS,
+    Answer,
+    Server,
+    at_once,
+    send,
+)
 
-REFRESH, ROTATE, LOGOUT = "/c/bearer/api/v1/auth/refresh", "/c/form/api/v1/auth/refresh", "/c/camel/api/v1/auth/logout"
+REFRESH, ROTATE, LOGOUT = (
+    "/c/bearer/api/v1/auth/refresh",
+    "/c/form/api/v1/auth/refresh",
+    "/c/camel/api/v1/auth/logout",
+)
 STEADY = (  # where to log in and to refresh, and what the two tokens are called: bearer, camel, challenge
     ("/c/bearer/api/v1/auth/login", REFRESH, "access_token", "refresh_token"),
     ("/c/camel/api/v1/auth/login", "/c/camel/api/v1/auth/refresh", "token", "refreshToken"),
@@ -42,7 +57,9 @@ def test_a_logout_through_one_worker_is_known_to_the_other_at_once(server, user)
     one, other = server.workers()
     with server.connection_to(one) as first, server.connection_to(other) as second:
         for _ in range(10):
-            token = server.call("/api/auth/login", {"username": user, "password": PASSWORD}, over=first).json()["token"]
+            token = server.call(
+                "/api/auth/login", {"username": user, "password": PASSWORD}, over=first
+            ).json()["token"]
             assert server.me(token, over=first) == server.me(token, over=second) == 200
             assert server.call(LOGOUT, {}, token, over=second).status == 200
             assert server.me(token, over=first) == 401
@@ -67,7 +84,9 @@ def test_twenty_rotations_at_once_have_one_successor(server, user):
 def test_twenty_refreshes_of_a_token_that_stays_are_twenty_answers(server, user):
     for logins, (login, refresh, access, token) in enumerate(STEADY, 1):
         pair = server.call(login, {"username": user, "password": PASSWORD}).json()
-        answers = at_once([partial(server.call, refresh, {"username": user, token: pair[token]})] * 20)
+        answers = at_once(
+            [partial(server.call, refresh, {"username": user, token: pair[token]})] * 20
+        )
         assert {answer.status for answer in answers} == {200}
         tokens = {answer.json()[access] for answer in answers}
         assert (len(tokens), {server.me(token) for token in tokens}) == (20, {200})
@@ -78,7 +97,10 @@ def test_a_logout_among_refreshes_leaves_no_token_behind(server, user):
     """What they were given before or after it: none of it opens anything."""
     for _ in range(5):
         plain, form = server.log_in(user), server.log_in_by_form(user)
-        refreshes = [partial(server.call, REFRESH, {"refresh_token": plain["refresh"]}), partial(server.rotate, form)]
+        refreshes = [
+            partial(server.call, REFRESH, {"refresh_token": plain["refresh"]}),
+            partial(server.rotate, form),
+        ]
         logouts = [partial(server.call, LOGOUT, {}, pair["access"]) for pair in (plain, form)]
         answers = at_once([*refreshes * 5, *logouts, *refreshes * 5])
         assert {answer.status for answer in answers} <= {200, 401}
@@ -96,7 +118,9 @@ def test_a_logout_among_refreshes_leaves_no_token_behind(server, user):
         assert (live_lines(server, user), unspent(server, user)) == (0, 0)
 
 
-def test_a_worker_that_is_killed_during_a_rotation_leaves_the_old_token_or_its_successor(server, user):
+def test_a_worker_that_is_killed_during_a_rotation_leaves_the_old_token_or_its_successor(
+    server, user
+):
     """Never neither: the client that got no answer asks again, and goes on."""
     pair, moments, unanswered = server.log_in_by_form(user), random.Random(94), 0
     for _ in range(30):
@@ -145,7 +169,9 @@ def test_a_restart_forgets_no_rotation(server, user):
     """Nor that it was more than ten seconds ago."""
     pair = server.log_in_by_form(user)
     successor = server.rotate(pair).json()
-    server.query("UPDATE accounts_session SET rotated_at = '2001-01-01' WHERE rotated_at IS NOT NULL RETURNING id")
+    server.query(
+        "UPDATE accounts_session SET rotated_at = '2001-01-01' WHERE rotated_at IS NOT NULL RETURNING id"
+    )
     server.stop()
     server.start()
     assert server.me(successor["access_token"]["token"]) == 200
@@ -167,12 +193,17 @@ def test_fifty_wrong_guesses_at_once_share_the_budget_of_ten(address, folder, re
     """Through two workers that count in one Redis, however they fall."""
     with Server(address, REDIS_URL=redis_url, LOGIN_RATE_PER_NAME="10/5m") as limited:
         limited.start()
-        answers = at_once([lambda: limited.call("/v1/login", {"username": "nobody", "password": "wrong"})] * 50)
+        answers = at_once(
+            [lambda: limited.call("/v1/login", {"username": "nobody", "password": "wrong"})] * 50
+        )
         assert sorted(answer.status for answer in answers) == [401] * 10 + [429] * 40
 
 
 FOUR = {"LOGIN_RATE_PER_NAME": "10/5m", "WEB_CONCURRENCY": "4", "THREADS": "16"}
-SLOWLY = {"ARGON2_MEMORY_KIB": "19456", "ARGON2_TIME_COST": "4"}  # so that all are under way at the same time
+SLOWLY = {
+    "ARGON2_MEMORY_KIB": "19456",
+    "ARGON2_TIME_COST": "4",
+}  # so that all are under way at the same time
 
 
 def test_forty_right_passwords_at_once_lock_nobody_out(address, user, redis_url):
@@ -183,7 +214,9 @@ def test_forty_right_passwords_at_once_lock_nobody_out(address, user, redis_url)
         assert log_in().status == 200  # and the password is hashed as slowly from now on
         answers = at_once([log_in] * 40)
         assert {answer.status for answer in answers} <= {200, 429}
-        assert {answer.headers["Retry-After"] for answer in answers if answer.status == 429} <= {"1"}
+        assert {answer.headers["Retry-After"] for answer in answers if answer.status == 429} <= {
+            "1"
+        }
         assert sum(answer.status == 200 for answer in answers) >= 10
         assert [log_in().status for _ in range(11)] == [200] * 11
 
@@ -192,7 +225,10 @@ def test_wrong_passwords_among_right_ones_are_still_ten_at_most(address, user, r
     with Server(address, REDIS_URL=redis_url, **FOUR) as limited:
         limited.start()
         limited.log_in(user)
-        guess, log_in = (partial(limited.call, "/v1/login", {"username": user, "password": word}) for word in ("wrong", PASSWORD))
+        guess, log_in = (
+            partial(limited.call, "/v1/login", {"username": user, "password": word})
+            for word in ("wrong", PASSWORD)
+        )
         answers = at_once([guess, log_in] * 30)
         wrong, right = answers[::2], answers[1::2]
         assert {answer.status for answer in wrong} == {401, 429}
@@ -200,7 +236,9 @@ def test_wrong_passwords_among_right_ones_are_still_ten_at_most(address, user, r
         assert {answer.status for answer in right} <= {200, 429}
 
 
-def test_without_redis_each_worker_counts_for_itself_and_right_passwords_get_in(address, user, redis_url):
+def test_without_redis_each_worker_counts_for_itself_and_right_passwords_get_in(
+    address, user, redis_url
+):
     """It goes away between two guesses: whoever guesses on has the budget of each worker once more, and no error."""
     with Server(address, REDIS_URL=redis_url, LOGIN_RATE_PER_NAME="10/5m") as limited:
         limited.start()
@@ -211,20 +249,37 @@ def test_without_redis_each_worker_counts_for_itself_and_right_passwords_get_in(
         answers = at_once([guess] * 50)
         assert {answer.status for answer in answers} == {401, 429}
         assert sum(answer.status == 401 for answer in answers) <= 10 * WORKERS
-        assert all(answer.headers["Retry-After"].isdigit() for answer in answers if answer.status == 429)
+        assert all(
+            answer.headers["Retry-After"].isdigit() for answer in answers if answer.status == 429
+        )
         assert limited.me(limited.log_in(user)["access"]) == 200
-        assert limited.call("/readyz").json() == {"status": "degraded", "database": "ok", "cache": "unreachable"}
+        assert limited.call("/readyz").json() == {
+            "status": "degraded",
+            "database": "ok",
+            "cache": "unreachable",
+        }
 
 
 def test_the_log_of_all_this_holds_no_secret(server, user):
     """Nor of requests that gunicorn itself refuses, or that carry secrets where none belong."""
     pair = server.log_in(user)
-    server.call(f"/api/v1/auth/nothing/{pair['access']}?token={pair['refresh']}", {"password": PASSWORD}, pair["access"])
+    server.call(
+        f"/api/v1/auth/nothing/{pair['access']}?token={pair['refresh']}",
+        {"password": PASSWORD},
+        pair["access"],
+    )
     server.call("/v1/login", {"username": user, "password": f"{PASSWORD}x"})
     server.call(f"/{pair['access']}")
     server.call("/admin/login/", f"username={user}&password={PASSWORD.replace(' ', '+')}")
-    for refused in ("Authorization : Bearer", "Authorization\x00: Bearer", "Content-Length: x\r\nX: Bearer", "X-A\n: Bearer"):
-        assert server.raw(f"GET /api/v1/auth/me HTTP/1.1\r\nHost: localhost\r\n{refused} {pair['access']}\r\n\r\n".encode())
+    for refused in (
+        "Authorization : Bearer",
+        "Authorization\x00: Bearer",
+        "Content-Length: x\r\nX: Bearer",
+        "X-A\n: Bearer",
+    ):
+        assert server.raw(
+            f"GET /api/v1/auth/me HTTP/1.1\r\nHost: localhost\r\n{refused} {pair['access']}\r\n\r\n".encode()
+        )
     written = server.log.read_text()
     assert "Booting worker" in written
     assert len(server.secrets) > 5

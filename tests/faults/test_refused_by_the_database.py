@@ -19,7 +19,9 @@ def refused(address: str, *command: str) -> str:
     """Return all that a command says which has to fail: one line, without the password."""
     place = Server(address, WEB_CONCURRENCY="1")
     arguments = [sys.executable, "manage.py", *command]
-    done = subprocess.run(arguments, cwd=PROJECT, env=place.environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        arguments, cwd=PROJECT, env=place.environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1
     assert "hunter2" not in done.stdout + done.stderr
     (line,) = (done.stdout + done.stderr).splitlines()
@@ -27,7 +29,10 @@ def refused(address: str, *command: str) -> str:
 
 
 @pytest.mark.parametrize("command", ["setup", "serve", "prune"])
-@pytest.mark.parametrize(("host", "cause"), [("127.0.0.1:1", "Connection refused"), ("nowhere.invalid", "failed to resolve host")])
+@pytest.mark.parametrize(
+    ("host", "cause"),
+    [("127.0.0.1:1", "Connection refused"), ("nowhere.invalid", "failed to resolve host")],
+)
 def test_a_database_that_is_not_there(command, host, cause):
     said = refused(f"postgres://authsvc:hunter2@{host}/authsvc", command)
     assert "the database that DATABASE_URL names does not serve" in said
@@ -36,7 +41,9 @@ def test_a_database_that_is_not_there(command, host, cause):
 
 def test_tables_that_are_missing():
     with database(os.environ.get("DATABASE_URL", "")) as address:
-        assert "tables are missing, or of an earlier version: run manage.py setup first" in refused(address, "prune")
+        assert "tables are missing, or of an earlier version: run manage.py setup first" in refused(
+            address, "prune"
+        )
 
 
 def test_a_file_that_is_no_database(tmp_path):
@@ -48,12 +55,19 @@ def test_a_file_that_is_no_database(tmp_path):
 def web():
     """The address of a role that may log in, and the owner of the tables, who is set up."""
     role = f"web_{secrets.token_hex(4)}"
-    with database(os.environ["DATABASE_URL"]) as address, closing(psycopg.connect(address, autocommit=True)) as connection:
+    with (
+        database(os.environ["DATABASE_URL"]) as address,
+        closing(psycopg.connect(address, autocommit=True)) as connection,
+    ):
         connection.execute(SQL("CREATE ROLE {} LOGIN").format(Identifier(role)))
         parts = urlsplit(address)
         with Server(address) as owner:
             owner.set_up()
-            yield parts._replace(netloc=f"{role}:hunter2@{parts.netloc.rpartition('@')[2]}").geturl(), owner, role
+            yield (
+                parts._replace(netloc=f"{role}:hunter2@{parts.netloc.rpartition('@')[2]}").geturl(),
+                owner,
+                role,
+            )
         connection.execute(SQL("DROP OWNED BY {}").format(Identifier(role)))
         connection.execute(SQL("DROP ROLE {}").format(Identifier(role)))
 
@@ -76,4 +90,6 @@ def test_a_role_or_a_database_that_is_unknown():
     parts = urlsplit(os.environ["DATABASE_URL"])
     nobody = parts._replace(netloc=f"nobody:hunter2@{parts.netloc.rpartition('@')[2]}").geturl()
     assert 'role "nobody" does not exist' in refused(nobody, "serve")
-    assert 'database "nothing" does not exist' in refused(parts._replace(path="/nothing").geturl(), "export_users")
+    assert 'database "nothing" does not exist' in refused(
+        parts._replace(path="/nothing").geturl(), "export_users"
+    )

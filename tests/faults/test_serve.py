@@ -30,7 +30,9 @@ def place() -> Iterator[Server]:
 def serving(place: Server) -> Iterator[subprocess.Popen[bytes]]:
     place.log.write_text("")
     with place.log.open("ab") as log:
-        process = subprocess.Popen(SERVE, cwd=PROJECT, env=place.environment, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            SERVE, cwd=PROJECT, env=place.environment, stdout=log, stderr=log
+        )
     try:
         deadline = time.monotonic() + 60
         while not place.healthy():
@@ -79,16 +81,25 @@ def test_from_an_empty_folder_to_the_end(place):
 def test_on_a_terminal_the_first_password_is_printed_there_and_nowhere_else(place):
     """Through the child that sets up, which writes to the same terminal."""
     terminal, its_other_end = pty.openpty()
-    process = subprocess.Popen(SERVE, cwd=PROJECT, env=place.environment, stdout=its_other_end, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        SERVE, cwd=PROJECT, env=place.environment, stdout=its_other_end, stderr=subprocess.DEVNULL
+    )
     os.close(its_other_end)
     try:
         said = b""
         while b"Serving on" not in said:
             said += os.read(terminal, 4096)
-        (password,) = re.findall(r"user name admin, password (\S+) \(shown only now\)", said.decode())
+        (password,) = re.findall(
+            r"user name admin, password (\S+) \(shown only now\)", said.decode()
+        )
         while not place.healthy():
             time.sleep(0.05)
-        assert place.call("/c/bearer/api/v1/auth/login", {"username": "admin", "password": password}).status == 200
+        assert (
+            place.call(
+                "/c/bearer/api/v1/auth/login", {"username": "admin", "password": password}
+            ).status
+            == 200
+        )
         assert not Path(place.environment["DATA_DIR"], "first_admin_password").exists()
     finally:
         end(process)
@@ -99,7 +110,11 @@ def test_a_child_that_dies_ends_the_others(place):
     """Whoever supervises it then starts it anew."""
     with serving(place) as process:
         started = family(process.pid)
-        gunicorn = next(pid for pid in children(process.pid) if "gunicorn" in Path(f"/proc/{pid}/cmdline").read_text())
+        gunicorn = next(
+            pid
+            for pid in children(process.pid)
+            if "gunicorn" in Path(f"/proc/{pid}/cmdline").read_text()
+        )
         os.kill(gunicorn, signal.SIGKILL)
         assert process.wait(15) != 0
         deadline = time.monotonic() + 10
@@ -111,13 +126,22 @@ def test_a_child_that_dies_ends_the_others(place):
 @pytest.mark.parametrize("moment", [0.1, 0.6, 1.2, 2.0])
 def test_sigterm_at_any_moment_leaves_nobody_behind(place, moment):
     with place.log.open("ab") as log:
-        process = subprocess.Popen(SERVE, cwd=PROJECT, env=place.environment, start_new_session=True, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            SERVE,
+            cwd=PROJECT,
+            env=place.environment,
+            start_new_session=True,
+            stdout=log,
+            stderr=log,
+        )
     time.sleep(moment)
     process.terminate()
     process.wait(20)
     deadline = time.monotonic() + 10
     while left := in_session(process.pid):
-        assert time.monotonic() < deadline, [Path(f"/proc/{pid}/cmdline").read_text() for pid in left]
+        assert time.monotonic() < deadline, [
+            Path(f"/proc/{pid}/cmdline").read_text() for pid in left
+        ]
         time.sleep(0.1)
 
 

@@ -21,9 +21,17 @@ pytestmark = pytest.mark.once
 
 HOST = b" HTTP/1.1\r\nHost: localhost\r\n"
 HEALTH = b"HEAD /healthz" + HOST + b"\r\n"
-SCRIPT = b"/static/admin/js/vendor/xregexp/xregexp.js"  # the largest answer that strangers can ask for
+SCRIPT = (
+    b"/static/admin/js/vendor/xregexp/xregexp.js"  # the largest answer that strangers can ask for
+)
 LOGIN = b"POST /v1/login" + HOST + b"Content-Type: application/json\r\n"
-UPLOAD = b"POST /admin/accounts/user/import/" + HOST + b"Cookie: authsvc_csrf=" + b"a" * 32 + b"\r\nContent-Type: text/plain\r\n"
+UPLOAD = (
+    b"POST /admin/accounts/user/import/"
+    + HOST
+    + b"Cookie: authsvc_csrf="
+    + b"a" * 32
+    + b"\r\nContent-Type: text/plain\r\n"
+)
 FORM = UPLOAD.replace(b"text/plain", b"application/x-www-form-urlencoded")
 STALLS = {
     "a body that is to be asked for": LOGIN + b"Content-Length: 10\r\nExpect: 100-continue\r\n\r\n",
@@ -32,8 +40,11 @@ STALLS = {
     "half a request behind a whole one": HEALTH + b"GET /",
     "a head that does not end": b"GET /healthz" + HOST + b"X: " + b"a" * 70_000,
     "a file from a stranger": UPLOAD + b"Content-Length: 1000000\r\n\r\nab",
-    "a file from a stranger, behind two slashes": FORM.replace(b" /", b" //", 1) + b"Content-Length: 1000000\r\n\r\nab",
-    "a file in chunks from a stranger": UPLOAD + b"Transfer-Encoding: chunked\r\n\r\n20000\r\n" + b"a" * 70_000,
+    "a file from a stranger, behind two slashes": FORM.replace(b" /", b" //", 1)
+    + b"Content-Length: 1000000\r\n\r\nab",
+    "a file in chunks from a stranger": UPLOAD
+    + b"Transfer-Encoding: chunked\r\n\r\n20000\r\n"
+    + b"a" * 70_000,
     "answers that nobody reads": (b"GET " + SCRIPT + HOST + b"\r\n") * 100,
     "an end that nobody reads": b"GET /healthz" + HOST + b"Connection: close\r\n\r\n",
 }
@@ -59,7 +70,9 @@ def held() -> Iterator[ExitStack]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def open_to(server: Server, held: ExitStack, sent: bytes = b"", source: str = "127.0.0.1", window: int = 0) -> socket.socket:
+def open_to(
+    server: Server, held: ExitStack, sent: bytes = b"", source: str = "127.0.0.1", window: int = 0
+) -> socket.socket:
     connection = held.enter_context(socket.socket())
     connection.settimeout(5)
     if window:
@@ -136,7 +149,11 @@ def test_a_length_that_is_no_small_number_is_answered_and_the_connection_closed(
         assert b"\r\nconnection: close\r\n" in answer.lower()
 
 
-@pytest.mark.parametrize("stated", [b"2", b"   2  ", b"\t2", b"0" * 4000 + b"2"], ids=["plain", "spaces", "a tab", "zeros"])
+@pytest.mark.parametrize(
+    "stated",
+    [b"2", b"   2  ", b"\t2", b"0" * 4000 + b"2"],
+    ids=["plain", "spaces", "a tab", "zeros"],
+)
 def test_a_small_length_is_read_however_it_is_padded(single, stated):
     """The request behind its body is answered on the same connection."""
     answers = single.raw(get(b"Content-Length:" + stated) + b"{}" + HEALTH)
@@ -164,7 +181,9 @@ def test_a_client_that_leaves_in_the_middle_is_not_waited_for(single, held):
 
 
 def test_an_answer_that_is_read_late_is_whole(single, held):
-    connection = open_to(single, held, b"GET " + SCRIPT + HOST + b"Connection: close\r\n\r\n", window=2048)
+    connection = open_to(
+        single, held, b"GET " + SCRIPT + HOST + b"Connection: close\r\n\r\n", window=2048
+    )
     assert healthy(single)
     received = bytearray()
     while more := connection.recv(65536):
@@ -175,7 +194,11 @@ def test_an_answer_that_is_read_late_is_whole(single, held):
 
 
 @pytest.mark.parametrize("sources", [1, 1500], ids=["one address", "many addresses"])
-@pytest.mark.parametrize("sent", [b"", b"G", LOGIN + b"Content-Length: 10\r\n\r\n{"], ids=["nothing", "one byte", "half a body"])
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"G", LOGIN + b"Content-Length: 10\r\n\r\n{"],
+    ids=["nothing", "one byte", "half a body"],
+)
 def test_fifteen_hundred_slow_connections_keep_nobody_out(single, held, sources, sent):
     for number in range(1500):
         open_to(single, held, sent, source(number % sources))
@@ -244,7 +267,9 @@ def test_a_process_that_may_open_no_more_files_goes_on(address, held):
 def test_requests_that_come_byte_by_byte_over_a_unix_socket(address, held, folder):
     """Where the kernel cannot be told to wait for more of them."""
     with Server(address, WEB_CONCURRENCY="1") as server:
-        server.environment["GUNICORN_CMD_ARGS"] = f"--bind 127.0.0.1:{server.port} --bind unix:{folder}/socket"
+        server.environment["GUNICORN_CMD_ARGS"] = (
+            f"--bind 127.0.0.1:{server.port} --bind unix:{folder}/socket"
+        )
         server.start()
         slow = [held.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(20)]
         for connection in slow:
@@ -258,7 +283,10 @@ def test_requests_that_come_byte_by_byte_over_a_unix_socket(address, held, folde
 
 
 def test_a_thousand_long_heads_that_drip_keep_nobody_out(single, held):
-    slow = [open_to(single, held, b"GET /healthz" + HOST + b"X: " + b"a" * 50_000, source(number)) for number in range(900)]
+    slow = [
+        open_to(single, held, b"GET /healthz" + HOST + b"X: " + b"a" * 50_000, source(number))
+        for number in range(900)
+    ]
     for _ in range(10):
         for connection in slow:
             connection.sendall(b"a")
@@ -276,7 +304,9 @@ def test_reading_ends_with_the_request_s_time_however_steadily_the_client_drips(
     with client, PatientSocket(ours) as patient, ThreadPoolExecutor() as threads:
         ended = Event()
         client.sendall(b"here")
-        assert patient.recv(100) == b"here"  # though no time was given: what has arrived is read at any time
+        assert (
+            patient.recv(100) == b"here"
+        )  # though no time was given: what has arrived is read at any time
         patient.read_until = time.monotonic() + 0.2
         threads.submit(drip, client, ended)
         try:
@@ -296,7 +326,14 @@ OVERRIDDEN = {
     "wait_for_and_dispatch_events": ["self", "timeout"],
     "murder_pending": ["self"],
 }
-NAMES = ["self.keepalived_conns", "self.pending_conns", "self.nr_conns", "self.worker_connections", "self.poller", "self.alive"]
+NAMES = [
+    "self.keepalived_conns",
+    "self.pending_conns",
+    "self.nr_conns",
+    "self.worker_connections",
+    "self.poller",
+    "self.alive",
+]
 
 
 def test_gunicorn_still_has_what_the_worker_rests_on():

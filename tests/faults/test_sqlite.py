@@ -20,7 +20,11 @@ def test_a_writer_that_does_not_let_go(server, user):
         assert server.me(pair["access"]) == 200
         login = partial(server.call, "/v1/login", {"username": user, "password": PASSWORD})
         refused, rotated = at_once([login, partial(server.rotate, pair)])
-        assert (refused.status, refused.json()["status"], refused.headers["Retry-After"].isdigit()) == (503, 503, True)
+        assert (
+            refused.status,
+            refused.json()["status"],
+            refused.headers["Retry-After"].isdigit(),
+        ) == (503, 503, True)
         assert rotated.status == 503
         assert time.monotonic() - begun < 10
         assert server.call("/healthz").status == 200
@@ -35,7 +39,11 @@ def test_a_full_disk(server, user):
     pair, login = server.log_in_by_form(user), {"username": user, "password": PASSWORD}
     with no_file_grows(server):
         refused = server.call("/v1/login", login)
-        assert (refused.status, refused.json()["status"], refused.headers["Retry-After"].isdigit()) == (503, 503, True)
+        assert (
+            refused.status,
+            refused.json()["status"],
+            refused.headers["Retry-After"].isdigit(),
+        ) == (503, 503, True)
         assert server.rotate(pair).status == 503
         assert server.call("/healthz").status == 200
     assert server.rotate(pair).status == 200

@@ -13,12 +13,24 @@ pytestmark = pytest.mark.once
 HOST = b"Host: localhost\r\n"
 UNREAD = {
     "a long URL": (414, b"GET /v1/" + b"a" * 5_000 + b" HTTP/1.1\r\n" + HOST),
-    "a large header": (431, b"GET /v1/login HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 10_000 + b"\r\n"),
+    "a large header": (
+        431,
+        b"GET /v1/login HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 10_000 + b"\r\n",
+    ),
     "many headers": (431, b"GET /v1/login HTTP/1.1\r\n" + HOST + b"X: a\r\n" * 200),
-    "a name with a space": (400, b"GET /v1/login HTTP/1.1\r\n" + HOST + b"X : secret-in-the-header\r\n"),
+    "a name with a space": (
+        400,
+        b"GET /v1/login HTTP/1.1\r\n" + HOST + b"X : secret-in-the-header\r\n",
+    ),
     "no HTTP": (400, b"GET /v1/login?token=secret-in-the-path\r\n"),
-    "two lengths": (400, b"POST /v1/login HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\nContent-Length: 1\r\n"),
-    "an unknown encoding": (501, b"POST /v1/login HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: packed\r\n"),
+    "two lengths": (
+        400,
+        b"POST /v1/login HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\nContent-Length: 1\r\n",
+    ),
+    "an unknown encoding": (
+        501,
+        b"POST /v1/login HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: packed\r\n",
+    ),
 }
 
 
@@ -38,12 +50,22 @@ def either(request):
 
 @pytest.mark.parametrize(("status", "sent"), UNREAD.values(), ids=UNREAD)
 def test_what_cannot_be_read_is_refused_in_json(either, status, sent):
-    headers, body = answered(either.raw(sent + b"\r\n", then=b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"), status)
+    headers, body = answered(
+        either.raw(sent + b"\r\n", then=b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"), status
+    )
     said = json.loads(body)  # the one answer, and nothing behind it
-    assert (said["detail"], said["error"], said["message"], said["status"]) == (said["detail"],) * 3 + (status,)
-    assert (headers["Connection"], headers["Cache-Control"], headers["Content-Type"]) == ("close", "no-store", "application/json")
+    assert (said["detail"], said["error"], said["message"], said["status"]) == (
+        said["detail"],
+    ) * 3 + (status,)
+    assert (headers["Connection"], headers["Cache-Control"], headers["Content-Type"]) == (
+        "close",
+        "no-store",
+        "application/json",
+    )
     assert (int(headers["Content-Length"]), b"secret" in body) == (len(body), False)
-    assert re.search(rf"\[{headers['X-Request-ID']}\] refused unread with {status}: ", either.log.read_text())
+    assert re.search(
+        rf"\[{headers['X-Request-ID']}\] refused unread with {status}: ", either.log.read_text()
+    )
 
 
 def test_a_head_without_end_is_refused_in_json(server):

@@ -13,7 +13,10 @@ from psycopg.sql import SQL, Identifier
 from tests.faults.conftest import database
 from tests.faults.servers import PASSWORD, Server
 
-BEFORE = (("accounts", "0001_initial"), ("apikeys", "0001_initial"))  # to be moved on when a release is no longer upgraded from
+BEFORE = (
+    ("accounts", "0001_initial"),
+    ("apikeys", "0001_initial"),
+)  # to be moved on when a release is no longer upgraded from
 MIGRATE = "call_command('migrate', {!r}, {!r}, verbosity=0)\n"
 UPGRADE = "call_command('migrate', verbosity=0)\n"
 AS_BEFORE = f"""
@@ -62,13 +65,19 @@ def upgraded() -> Iterator[tuple[Server, dict[str, str]]]:
 
 def log_in_before(server: Server, name: str, *, first: str = "", then: str = "") -> dict[str, str]:
     """A new account and its session, as the release before writes them; it reads all that is there, too."""
-    access, refresh = server.run("shell", "-v", "0", "-c", AS_BEFORE.format(name, first, then)).split()
+    access, refresh = server.run(
+        "shell", "-v", "0", "-c", AS_BEFORE.format(name, first, then)
+    ).split()
     return {"access": access, "refresh": refresh}
 
 
 def good(server: Server, name: str, pair: dict[str, str]) -> bool:
     refreshed = server.call(REFRESH, {"refresh_token": pair["refresh"]})
-    return [server.me(pair["access"]), refreshed.status, server.me(server.log_in(name)["access"])] == [200] * 3
+    return [
+        server.me(pair["access"]),
+        refreshed.status,
+        server.me(server.log_in(name)["access"]),
+    ] == [200] * 3
 
 
 def test_what_the_release_before_wrote_is_read_and_it_goes_on_writing(upgraded):
@@ -84,7 +93,10 @@ def backup_of(address: str) -> Iterator[str]:
     with database(os.environ.get("DATABASE_URL", "")) as copy:
         if address.startswith("sqlite"):
             paths = (at.removeprefix("sqlite:///") for at in (address, copy))
-            with closing(sqlite3.connect(next(paths))) as source, closing(sqlite3.connect(next(paths))) as target:
+            with (
+                closing(sqlite3.connect(next(paths))) as source,
+                closing(sqlite3.connect(next(paths))) as target,
+            ):
                 source.backup(target)
         else:
             source_name, name = (Identifier(urlsplit(at).path[1:]) for at in (address, copy))

@@ -59,12 +59,22 @@ def mailbox(settings) -> Iterator[Mailbox]:
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    path = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if not path:
         lacking("there is no Chromium on this machine")
     from playwright.sync_api import sync_playwright
 
-    quiet = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+    quiet = [
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+    ]
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         # While Playwright's loop runs in this thread, Django would take every test for asynchronous code.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")

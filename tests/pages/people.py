@@ -18,7 +18,9 @@ class Visitor:
     def __init__(self, browser: Browser, origin: str, **options: Any) -> None:
         self.origin = origin
         self.complaints: list[str] = []
-        self.context = browser.new_context(base_url=origin, **{"locale": "en-GB", "viewport": DESK, **options})
+        self.context = browser.new_context(
+            base_url=origin, **{"locale": "en-GB", "viewport": DESK, **options}
+        )
         self.page = self.context.new_page()
         self.page.set_default_timeout(10_000)
         self.page.on("request", self._notice_request)
@@ -59,16 +61,30 @@ class Visitor:
 
     def targets(self) -> list[Any]:
         """Where everything that can be pressed or filled in lies, but for links within a sentence."""
-        return [target.bounding_box() for target in self.page.locator("main button, main input, main a").all() if target.is_visible()]
+        return [
+            target.bounding_box()
+            for target in self.page.locator("main button, main input, main a").all()
+            if target.is_visible()
+        ]
 
     def barriers(self, only: list[str] | None = None) -> list[str]:
         """What keeps people with disabilities from using this page, as axe sees it, by all its rules or only some."""
-        options = {"resultTypes": ["violations"], "preload": False}  # it would fetch style sheets anew, which the policy forbids
+        options = {
+            "resultTypes": ["violations"],
+            "preload": False,
+        }  # it would fetch style sheets anew, which the policy forbids
         found = Axe().run(self.page, options={**options, **({"runOnly": only} if only else {})})
-        return [f"{problem['id']}: {problem['nodes'][0]['html']}" for problem in found.response["violations"]]
+        return [
+            f"{problem['id']}: {problem['nodes'][0]['html']}"
+            for problem in found.response["violations"]
+        ]
 
     def scrolls_sideways(self) -> bool:
-        return bool(self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+        return bool(
+            self.page.evaluate(
+                "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+            )
+        )
 
     def inner_scrolls(self) -> list[str]:
         """The lists, and all else, that hide a part of themselves behind a scroll of their own."""

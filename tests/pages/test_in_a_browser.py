@@ -76,13 +76,23 @@ def test_alice_has_forgotten_her_password(visit, mailbox, caller, alice, javascr
     [
         (
             "de-AT",
-            ["Passwort vergessen?", "Sehen Sie in Ihre E-Mails", "Neues Passwort wählen", "Ihr Passwort ist geändert"],
+            [
+                "Passwort vergessen?",
+                "Sehen Sie in Ihre E-Mails",
+                "Neues Passwort wählen",
+                "Ihr Passwort ist geändert",
+            ],
             "Neues Passwort für authsvc wählen",
             "Dieses Passwort ist zu üblich.",
         ),
         (
             "fr-CH",
-            ["Mot de passe oublié ?", "Consultez vos e-mails", "Choisissez un nouveau mot de passe", "Votre mot de passe est changé"],
+            [
+                "Mot de passe oublié ?",
+                "Consultez vos e-mails",
+                "Choisissez un nouveau mot de passe",
+                "Votre mot de passe est changé",
+            ],
             "Choisissez un nouveau mot de passe pour authsvc",
             "Ce mot de passe est trop courant.",
         ),
@@ -127,7 +137,9 @@ def test_the_token_is_in_no_address_and_no_script_can_read_it(ask, mailbox):
     assert browser.path == "/reset"
     assert browser.cookies["authsvc_reset"]["value"] == token
     assert browser.cookies["authsvc_reset"]["httpOnly"]
-    assert token not in browser.page.content() + browser.page.evaluate("document.cookie + document.referrer + location.href")
+    assert token not in browser.page.content() + browser.page.evaluate(
+        "document.cookie + document.referrer + location.href"
+    )
 
 
 def test_a_link_that_was_used(ask, mailbox):
@@ -142,7 +154,10 @@ def test_a_link_that_was_used(ask, mailbox):
 
 def test_looking_at_what_was_typed(ask):
     browser = ask()
-    field, button = browser.page.locator("#id_password"), browser.page.locator("[data-reveal=id_password]")
+    field, button = (
+        browser.page.locator("#id_password"),
+        browser.page.locator("[data-reveal=id_password]"),
+    )
     browser.fill(password=NEW)
     assert field.get_attribute("type") == "password"
     button.click()
@@ -167,7 +182,11 @@ def test_how_hard_a_password_is_to_guess(ask):
         browser.page.locator(".strength .words").get_by_text(hint, exact=True).wait_for()
 
 
-@pytest.mark.parametrize(("size", "scheme"), [(NARROW, "light"), (PHONE, "dark"), (DESK, "light")], ids=["narrow", "phone", "desk"])
+@pytest.mark.parametrize(
+    ("size", "scheme"),
+    [(NARROW, "light"), (PHONE, "dark"), (DESK, "light")],
+    ids=["narrow", "phone", "desk"],
+)
 def test_every_page_is_for_everybody(ask, scheme, size):
     """axe finds nothing, nothing has to be scrolled sideways, and whatever is pressed is large enough for a thumb."""
     browser, seen = ask(viewport=size, color_scheme=scheme, locale="de-DE"), []
@@ -185,7 +204,14 @@ def test_every_page_is_for_everybody(ask, scheme, size):
     browser.fill(password=NEW)
     browser.submit()
     look()
-    for path in ["/forgot", "/forgot/sent", "/reset", "/change-password", "/change-password/done", "/nowhere"]:
+    for path in [
+        "/forgot",
+        "/forgot/sent",
+        "/reset",
+        "/change-password",
+        "/change-password/done",
+        "/nowhere",
+    ]:
         browser.open(path)
         look()
     browser.open("/change-password")
@@ -212,7 +238,10 @@ def test_what_is_wrong_is_said_to_screen_readers(ask):
     browser.fill(password="alice")
     browser.submit()
     field = browser.page.locator("#id_password")
-    described = " ".join(browser.page.inner_text(f"#{name}") for name in field.get_attribute("aria-describedby").split())
+    described = " ".join(
+        browser.page.inner_text(f"#{name}")
+        for name in field.get_attribute("aria-describedby").split()
+    )
     assert "at least 8 characters" in described
     assert "too common" in described
     assert field.get_attribute("aria-invalid") == "true"
@@ -260,9 +289,15 @@ def test_a_temporary_password_leads_from_the_admin_to_a_new_one(visit, olga, cal
 def test_the_admin_works_under_the_same_policy(sign_in, alice):
     """Every page of it is opened, and the visitor's fixture finds no complaint of the browser's."""
     browser = sign_in(viewport=DESK)
-    lists = browser.page.locator("#content-main th a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    lists = browser.page.locator("#content-main th a").evaluate_all(
+        "links => links.map(link => link.getAttribute('href'))"
+    )
     assert "/admin/accounts/outgoingmail/" in lists
-    paths = [*lists, f"/admin/accounts/user/{alice.pk}/change/", f"/admin/accounts/user/{alice.pk}/history/"]
+    paths = [
+        *lists,
+        f"/admin/accounts/user/{alice.pk}/change/",
+        f"/admin/accounts/user/{alice.pk}/history/",
+    ]
     for path in [*paths, "/admin/accounts/user/add/", f"/admin/accounts/user/{alice.pk}/password/"]:
         assert browser.open(path).status == 200
     browser.open("/admin/accounts/user/")
@@ -278,5 +313,7 @@ def test_the_mail_is_readable_where_it_is_shown(visit, mailbox, alice):
     for options in ({"viewport": NARROW}, {"viewport": DESK, "color_scheme": "dark"}):
         browser = visit(**options)
         browser.page.set_content(html)
-        assert browser.barriers(only=["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]) == []  # landmarks are those of the mail program
+        assert (
+            browser.barriers(only=["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]) == []
+        )  # landmarks are those of the mail program
         assert not browser.scrolls_sideways()

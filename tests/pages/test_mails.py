@@ -53,7 +53,10 @@ def test_a_reset_mail_says_who_asked_and_for_how_long_it_holds(ask):
 
 def test_link_and_code_of_a_mail_are_good(ask, client, caller, alice):
     plain, html = both(ask())
-    (link,), (code,) = re.findall(r"/reset/\S+", plain), re.findall(r"^ {4}(\w{8})$", plain, re.MULTILINE)
+    (link,), (code,) = (
+        re.findall(r"/reset/\S+", plain),
+        re.findall(r"^ {4}(\w{8})$", plain, re.MULTILINE),
+    )
     assert f'href="http://testserver{link}"' in html
     assert f">{code}<" in html
     assert client.get(link).status_code == 302
@@ -64,7 +67,10 @@ def test_link_and_code_of_a_mail_are_good(ask, client, caller, alice):
 
 
 def test_word_of_a_changed_password(client, mailoutbox, alice):
-    client.post("/change-password", {"identifier": "alice", "current": PASSWORD, "password": "four small green lamps"})
+    client.post(
+        "/change-password",
+        {"identifier": "alice", "current": PASSWORD, "password": "four small green lamps"},
+    )
     delivery.deliver_due()
     assert mailoutbox[0].subject == "Your password for authsvc was changed"
     for text in both(mailoutbox[0]):
@@ -155,7 +161,10 @@ def test_every_text_is_translated(path):
     with path.with_suffix(".mo").open("rb") as compiled:
         catalogue = gettext.GNUTranslations(compiled)._catalog  # type: ignore[attr-defined]
     texts = [_joined(found) for found in re.findall(r'^msgid ((?:".*"\n)+)', written, re.MULTILINE)]
-    translations = [_joined(found) for found in re.findall(r'^msgstr(?:\[\d\])? ((?:".*"(?:\n|$))+)', written, re.MULTILINE)]
+    translations = [
+        _joined(found)
+        for found in re.findall(r'^msgstr(?:\[\d\])? ((?:".*"(?:\n|$))+)', written, re.MULTILINE)
+    ]
     assert "fuzzy" not in written
     assert len(texts) > 50
     assert all(translations)
@@ -167,7 +176,11 @@ def _joined(quoted: str) -> str:
 
 
 def test_the_address_is_only_ever_the_stored_one(client, mailoutbox, alice):
-    for typed in ("alıce@example.com", "aliceſ@example.com", "alice@example.com\nBcc: eve@evil.example"):
+    for typed in (
+        "alıce@example.com",
+        "aliceſ@example.com",
+        "alice@example.com\nBcc: eve@evil.example",
+    ):
         client.post("/forgot", {"identifier": typed})
     delivery.deliver_due()
     assert not mailoutbox
@@ -179,12 +192,29 @@ def test_the_address_is_only_ever_the_stored_one(client, mailoutbox, alice):
 @pytest.mark.parametrize(
     ("language", "heading", "subject", "sentence"),
     [
-        ("en", "Your password is saved", "You have chosen your password for authsvc", "the first password of your account"),
-        ("de", "Ihr Passwort ist gespeichert", "Sie haben Ihr Passwort für authsvc gewählt", "wurde das erste Passwort gewählt"),
-        ("fr", "Votre mot de passe est enregistré", "Vous avez choisi votre mot de passe pour authsvc", "a été choisi"),
+        (
+            "en",
+            "Your password is saved",
+            "You have chosen your password for authsvc",
+            "the first password of your account",
+        ),
+        (
+            "de",
+            "Ihr Passwort ist gespeichert",
+            "Sie haben Ihr Passwort für authsvc gewählt",
+            "wurde das erste Passwort gewählt",
+        ),
+        (
+            "fr",
+            "Votre mot de passe est enregistré",
+            "Vous avez choisi votre mot de passe pour authsvc",
+            "a été choisi",
+        ),
     ],
 )
-def test_a_first_password_is_chosen_and_not_changed(client, mailoutbox, alice, language, heading, subject, sentence):
+def test_a_first_password_is_chosen_and_not_changed(
+    client, mailoutbox, alice, language, heading, subject, sentence
+):
     """There was nothing to change, and nobody was signed in anywhere."""
     alice.set_unusable_password()
     alice.save()
@@ -201,6 +231,8 @@ def test_a_first_password_is_chosen_and_not_changed(client, mailoutbox, alice, l
 
 def test_a_later_password_is_changed(client, mailoutbox, alice):
     client.cookies[TOKEN] = passwords.make_reset(alice).token
-    assert client.post("/reset", {"password": "four small green lamps"})["Location"] == "/reset/done"
+    assert (
+        client.post("/reset", {"password": "four small green lamps"})["Location"] == "/reset/done"
+    )
     delivery.deliver_due()
     assert mailoutbox[-1].subject == "Your password for authsvc was changed"

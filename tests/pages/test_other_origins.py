@@ -30,10 +30,16 @@ def sites(tmp_path_factory) -> Iterator[dict[str, str]]:
     """Two web servers on ports of their own, neither of which is the service's: one is allowed."""
     folder = tmp_path_factory.mktemp("sites")
     (folder / "index.html").write_text("<title>A page</title>")
-    servers = [ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) for _ in range(2)]
+    servers = [
+        ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+        for _ in range(2)
+    ]
     for server in servers:
         Thread(target=server.serve_forever, daemon=True).start()
-    yield {name: f"http://localhost:{server.server_port}" for name, server in zip(("app", "evil"), servers, strict=True)}
+    yield {
+        name: f"http://localhost:{server.server_port}"
+        for name, server in zip(("app", "evil"), servers, strict=True)
+    }
     for server in servers:
         server.shutdown()
         server.server_close()
@@ -46,11 +52,19 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def service(sites) -> Iterator[Server]:
-    more = {"CORS_ALLOWED_ORIGINS": sites["app"], "EMAILS_ENABLED": "false", "FORGOT_RATE_PER_ADDRESS": "1/1h"}
+    more = {
+        "CORS_ALLOWED_ORIGINS": sites["app"],
+        "EMAILS_ENABLED": "false",
+        "FORGOT_RATE_PER_ADDRESS": "1/1h",
+    }
     with database("") as address, Server(address, **more) as server:
         server.set_up()
         server.start()
-        server.run("shell", "-c", f"from accounts.models import User; User.objects.create_user('alice', {PASSWORD!r})")
+        server.run(
+            "shell",
+            "-c",
+            f"from accounts.models import User; User.objects.create_user('alice', {PASSWORD!r})",
+        )
         yield server
 
 
@@ -69,7 +83,11 @@ def preflight(service: Server, path: str, origin: str) -> Answer:
 
 
 def allowed(answer: Answer) -> dict[str, str]:
-    return {name: value for name, value in answer.headers.items() if name.startswith("Access-Control-Allow")}
+    return {
+        name: value
+        for name, value in answer.headers.items()
+        if name.startswith("Access-Control-Allow")
+    }
 
 
 @pytest.mark.parametrize("mount", ["/api/v1/auth", "/c/form/api/v1/auth"])
@@ -78,7 +96,9 @@ def test_a_script_of_an_allowed_origin_uses_the_cookie_of_form(chromium, service
     with closing(chromium.new_context()) as context:
         page = context.new_page()
         page.goto(sites["app"])
-        seen = page.evaluate(SIGN_IN_AND_OUT, [f"http://localhost:{service.port}{mount}", "alice", PASSWORD])
+        seen = page.evaluate(
+            SIGN_IN_AND_OUT, [f"http://localhost:{service.port}{mount}", "alice", PASSWORD]
+        )
         assert (seen["out"], seen["dead"]) == ({"message": "Logged out successfully."}, 401)
         assert seen["says"]["detail"] == "Invalid or expired token"
         assert len(seen["id"]) == 16
@@ -90,32 +110,73 @@ def test_a_script_of_another_origin_reads_nothing(chromium, service, sites):
         page = context.new_page()
         page.goto(sites["evil"])
         with pytest.raises(Exception, match="Failed to fetch"):
-            page.evaluate(SIGN_IN_AND_OUT, [f"http://localhost:{service.port}/api/v1/auth", "alice", PASSWORD])
+            page.evaluate(
+                SIGN_IN_AND_OUT, [f"http://localhost:{service.port}/api/v1/auth", "alice", PASSWORD]
+            )
 
 
-@pytest.mark.parametrize("path", ["/api/v1/auth/keys", "/v1/login", "/api/auth/validate", "/c/form/api/v1/auth/refresh", "//v1/login"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/auth/keys",
+        "/v1/login",
+        "/api/auth/validate",
+        "/c/form/api/v1/auth/refresh",
+        "//v1/login",
+    ],
+)
 def test_preflights(service, sites, path):
     answer = preflight(service, path, sites["app"])
     headers = answer.headers
     assert (answer.status, answer.content, headers.get("Content-Type")) == (200, b"", None)
-    assert (headers["Access-Control-Allow-Origin"], headers["Access-Control-Allow-Credentials"]) == (sites["app"], "true")
+    assert (
+        headers["Access-Control-Allow-Origin"],
+        headers["Access-Control-Allow-Credentials"],
+    ) == (sites["app"], "true")
     assert {name.strip() for name in headers["Access-Control-Allow-Headers"].split(",")} == HEADERS
-    assert {"GET", "POST", "DELETE"} <= {name.strip() for name in headers["Access-Control-Allow-Methods"].split(",")}
+    assert {"GET", "POST", "DELETE"} <= {
+        name.strip() for name in headers["Access-Control-Allow-Methods"].split(",")
+    }
     assert (headers["Access-Control-Max-Age"], headers["Vary"].lower()) == ("7200", "origin")
 
 
-@pytest.mark.parametrize("path", ["/admin/login/", "/login", "/forgot", "/introspect", "/healthz", "/", "/admin/jsi18n/", "/admin/v1/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/admin/login/",
+        "/login",
+        "/forgot",
+        "/introspect",
+        "/healthz",
+        "/",
+        "/admin/jsi18n/",
+        "/admin/v1/",
+    ],
+)
 def test_pages_and_the_admin_are_open_to_no_origin(service, sites, path):
-    for answer in (preflight(service, path, sites["app"]), ask(service, "GET", path, Origin=sites["app"])):
+    for answer in (
+        preflight(service, path, sites["app"]),
+        ask(service, "GET", path, Origin=sites["app"]),
+    ):
         assert allowed(answer) == {}
 
 
-@pytest.mark.parametrize("origin", ["evil", "null", "https://evil.example", "prefix", "suffix", "scheme"])
+@pytest.mark.parametrize(
+    "origin", ["evil", "null", "https://evil.example", "prefix", "suffix", "scheme"]
+)
 def test_no_other_origin_is_reflected(service, sites, origin):
     app = sites["app"]
-    strange = {"prefix": f"{app}.evil.example", "suffix": f"{app}0", "scheme": app.replace("http", "https"), "evil": sites["evil"]}
+    strange = {
+        "prefix": f"{app}.evil.example",
+        "suffix": f"{app}0",
+        "scheme": app.replace("http", "https"),
+        "evil": sites["evil"],
+    }
     given = strange.get(origin, origin)
-    for answer in (preflight(service, "/v1/login", given), ask(service, "GET", "/api/v1/auth/me", Origin=given)):
+    for answer in (
+        preflight(service, "/v1/login", given),
+        ask(service, "GET", "/api/v1/auth/me", Origin=given),
+    ):
         assert allowed(answer) == {}
         assert answer.headers["Vary"].lower() == "origin"
 
@@ -123,7 +184,10 @@ def test_no_other_origin_is_reflected(service, sites, origin):
 def test_refusals_can_be_read_too(service, sites):
     """Without these headers a browser shows its script a network error, whatever was answered."""
     forgot, login = ("/v1/forgot-password", '{"username": "alice"}'), "/v1/login"
-    asked = (ask(service, "POST", *forgot, Origin=sites["app"], Content_Type="application/json") for _ in range(3))
+    asked = (
+        ask(service, "POST", *forgot, Origin=sites["app"], Content_Type="application/json")
+        for _ in range(3)
+    )
     answers = {
         401: ask(service, "GET", "/api/v1/auth/me", Origin=sites["app"]),
         404: ask(service, "GET", "/v1/nothing", Origin=sites["app"]),
@@ -133,10 +197,19 @@ def test_refusals_can_be_read_too(service, sites):
         422: ask(service, "POST", login, "x", Origin=sites["app"], Content_Type=FORM),
         **{answer.status: answer for answer in asked},  # each of two workers counts for itself
     }
-    assert {answer.status for answer in answers.values()} == answers.keys() == {401, 404, 405, 413, 415, 422, 429, 503}
+    assert (
+        {answer.status for answer in answers.values()}
+        == answers.keys()
+        == {401, 404, 405, 413, 415, 422, 429, 503}
+    )
     for answer in answers.values():
-        assert (answer.headers["Access-Control-Allow-Origin"], answer.headers["Access-Control-Allow-Credentials"]) == (sites["app"], "true")
-        assert {name.strip() for name in answer.headers["Access-Control-Expose-Headers"].split(",")} == {"X-Request-ID", "Retry-After"}
+        assert (
+            answer.headers["Access-Control-Allow-Origin"],
+            answer.headers["Access-Control-Allow-Credentials"],
+        ) == (sites["app"], "true")
+        assert {
+            name.strip() for name in answer.headers["Access-Control-Expose-Headers"].split(",")
+        } == {"X-Request-ID", "Retry-After"}
     assert int(answers[429].headers["Retry-After"]) > 0
 
 

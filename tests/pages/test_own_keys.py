@@ -48,7 +48,10 @@ def test_alice_sees_her_live_keys_and_ends_one(client, made, caller):
 def test_that_she_looked_is_on_record(client, made):
     sign_in(client)
     event = AuditEvent.objects.get(kind="login")
-    assert (event.contract, explanations.sentence(event)) == ("keys", "alice signed in to the page of API keys.")
+    assert (event.contract, explanations.sentence(event)) == (
+        "keys",
+        "alice signed in to the page of API keys.",
+    )
 
 
 def test_keys_of_others_and_keys_that_are_none_end_nothing(client, made):
@@ -62,7 +65,10 @@ def test_keys_of_others_and_keys_that_are_none_end_nothing(client, made):
 def test_nothing_chosen_is_said(client, made):
     sign_in(client)
     answer = client.post("/keys/yours")
-    assert (answer.status_code, "Choose at least one key." in answer.content.decode()) == (422, True)
+    assert (answer.status_code, "Choose at least one key." in answer.content.decode()) == (
+        422,
+        True,
+    )
 
 
 def test_a_sign_in_is_on_record_and_makes_its_network_known(client, alice):
@@ -103,7 +109,12 @@ def test_the_ticket_is_void_as_soon_as_the_account_changes(client, alice, made, 
 
 def test_the_ticket_is_a_cookie_of_this_page_alone(client, alice, settings):
     cookie = sign_in(client).cookies["authsvc_keys"]
-    assert (cookie["path"], cookie["max-age"], cookie["httponly"], cookie["samesite"]) == ("/keys/yours", 600, True, "Strict")
+    assert (cookie["path"], cookie["max-age"], cookie["httponly"], cookie["samesite"]) == (
+        "/keys/yours",
+        600,
+        True,
+        "Strict",
+    )
     settings.SECURE_COOKIES = True
     assert sign_in(client).cookies["authsvc_keys"]["secure"] is True
     assert client.get("/keys/yours", secure=True)["Cache-Control"] == "no-store"
@@ -160,7 +171,11 @@ def test_another_site_ends_no_key(client, made):
     assert APIKey.objects.live().count() == 3
 
 
-@pytest.mark.parametrize("options", [{"viewport": PHONE}, {"viewport": NARROW, "color_scheme": "dark"}, {"viewport": DESK}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [{"viewport": PHONE}, {"viewport": NARROW, "color_scheme": "dark"}, {"viewport": DESK}],
+    ids=str,
+)
 @pytest.mark.parametrize("locale", ["en-GB", "de-DE", "fr-FR"])
 def test_in_a_browser(visit, made, options, locale):
     APIKey.objects.filter(name="Staging").update(name="A very long name of a key " * 3)

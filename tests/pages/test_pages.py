@@ -27,11 +27,15 @@ def link(alice):
 
 
 def change(client, identifier="alice", current=PASSWORD, password=NEW):
-    return client.post("/change-password", {"identifier": identifier, "current": current, "password": password})
+    return client.post(
+        "/change-password", {"identifier": identifier, "current": current, "password": password}
+    )
 
 
 def errors(answer):
-    return [sentence for sentences in answer.context["form"].errors.values() for sentence in sentences]
+    return [
+        sentence for sentences in answer.context["form"].errors.values() for sentence in sentences
+    ]
 
 
 def test_known_and_unknown_names_look_the_same(client, alice, django_assert_num_queries):
@@ -39,9 +43,16 @@ def test_known_and_unknown_names_look_the_same(client, alice, django_assert_num_
     for typed in ("alice", "alice@example.com", "nobody", "nobody@example.com"):
         with django_assert_num_queries(1):
             answers.append(client.post("/forgot", {"identifier": typed}))
-    assert {(answer.status_code, answer["Location"], answer.content) for answer in answers} == {(302, "/forgot/sent", b"")}
+    assert {(answer.status_code, answer["Location"], answer.content) for answer in answers} == {
+        (302, "/forgot/sent", b"")
+    }
     rows = OutgoingMail.objects.filter(user=None).order_by("pk")
-    assert [row.typed for row in rows] == ["alice", "alice@example.com", "nobody", "nobody@example.com"]
+    assert [row.typed for row in rows] == [
+        "alice",
+        "alice@example.com",
+        "nobody",
+        "nobody@example.com",
+    ]
 
 
 def test_asking_too_often(client, settings):
@@ -72,8 +83,17 @@ def test_the_token_moves_into_a_cookie_of_its_own(client, link, settings):
     answer = client.get(link)
     cookie = answer.cookies["authsvc_reset"]
     assert (answer.status_code, answer["Location"], answer.content) == (302, "/reset", b"")
-    assert (cookie.value, cookie["path"], cookie["max-age"]) == (link.removeprefix("/reset/"), "/reset", 3600)
-    assert (cookie["httponly"], cookie["samesite"], cookie["secure"], cookie["domain"]) == (True, "Lax", "", "")
+    assert (cookie.value, cookie["path"], cookie["max-age"]) == (
+        link.removeprefix("/reset/"),
+        "/reset",
+        3600,
+    )
+    assert (cookie["httponly"], cookie["samesite"], cookie["secure"], cookie["domain"]) == (
+        True,
+        "Lax",
+        "",
+        "",
+    )
     settings.SECURE_COOKIES = True
     assert client.get(link).cookies["authsvc_reset"]["secure"] is True
 
@@ -88,7 +108,10 @@ def test_a_new_password(client, link, alice, caller):
     client.get(link)
     answer = client.post("/reset", {"password": NEW})
     assert (answer.status_code, answer["Location"]) == (302, "/reset/done")
-    assert (answer.cookies["authsvc_reset"].value, answer.cookies["authsvc_reset"]["max-age"]) == ("", 0)
+    assert (answer.cookies["authsvc_reset"].value, answer.cookies["authsvc_reset"]["max-age"]) == (
+        "",
+        0,
+    )
     assert caller.get("/api/auth/validate", token).status_code == 401
     assert caller.json(LOGIN, {"username": "alice", "password": NEW}).status_code == 200
 
@@ -175,7 +198,9 @@ def test_changing_a_password_that_one_knows(client, alice, caller):
 def test_wrong_unknown_and_deactivated_look_the_same(client, alice, bob):
     type(bob).objects.filter(pk=bob.pk).update(is_active=False)
     answers = [change(client, current="wrong"), change(client, "nobody"), change(client, "bob")]
-    assert {(answer.status_code, *errors(answer)) for answer in answers} == {(422, "The name or the current password is wrong.")}
+    assert {(answer.status_code, *errors(answer)) for answer in answers} == {
+        (422, "The name or the current password is wrong.")
+    }
     assert AuditEvent.objects.filter(kind="login_failed").count() == 3
 
 
@@ -224,7 +249,17 @@ def test_the_admins_own_ways_lead_to_the_pages(client, olga):
 
 
 @pytest.mark.parametrize(
-    "path", ["/forgot", "/forgot/sent", "/reset", "/reset/done", "/reset/first/done", "/reset/some-token", "/change-password", "/nowhere"]
+    "path",
+    [
+        "/forgot",
+        "/forgot/sent",
+        "/reset",
+        "/reset/done",
+        "/reset/first/done",
+        "/reset/some-token",
+        "/change-password",
+        "/nowhere",
+    ],
 )
 def test_headers_of_every_page(client, path):
     answer = client.get(path, headers=BROWSER)
@@ -244,17 +279,24 @@ def test_headers_of_every_page(client, path):
     assert "authsvc_session" not in answer.cookies
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-Host", "X-Original-Host", "Forwarded", "X-Forwarded-Server", "Host"])
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-Host", "X-Original-Host", "Forwarded", "X-Forwarded-Server", "Host"]
+)
 def test_a_forged_host_reaches_no_mail_and_no_answer(client, alice, mailoutbox, settings, header):
     settings.PUBLIC_URL = "https://auth.example.com"
     forged = {header: "host=evil.example" if header == "Forwarded" else "evil.example"}
-    answers = [client.post("/forgot", {"identifier": "alice"}, headers=forged), client.get("/forgot", headers=BROWSER | forged)]
+    answers = [
+        client.post("/forgot", {"identifier": "alice"}, headers=forged),
+        client.get("/forgot", headers=BROWSER | forged),
+    ]
     answers.append(client.post("/v1/forgot-password", {"username": "alice"}, headers=forged))
     delivery.deliver_due()
     assert mailoutbox
     assert "https://auth.example.com/reset/" in mailoutbox[0].body
     assert not [mail for mail in mailoutbox if "evil" in str(mail.message())]
-    assert not [answer for answer in answers if "evil" in f"{answer.headers}{answer.content.decode()}"]
+    assert not [
+        answer for answer in answers if "evil" in f"{answer.headers}{answer.content.decode()}"
+    ]
 
 
 def test_people_get_pages_and_programs_get_json(client):
@@ -266,14 +308,19 @@ def test_people_get_pages_and_programs_get_json(client):
             assert (answer.status_code, answer.json()) == (404, {"detail": "Not found"})
     assert client.get("/api/nowhere", headers=BROWSER).json()
     refused = client.get("/forgot", headers=BROWSER | {"Host": "evil.example"})
-    assert (refused.status_code, "not known under this address" in refused.content.decode()) == (400, True)
+    assert (refused.status_code, "not known under this address" in refused.content.decode()) == (
+        400,
+        True,
+    )
 
 
 def test_when_everything_breaks_people_still_get_a_page(client, link, caplog):
     """And the log does not get the token, in whatever format."""
     client.raise_request_exception = False
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("django.contrib.messages.middleware.MessageMiddleware.process_request", lambda *_: 1 / 0)
+        patch.setattr(
+            "django.contrib.messages.middleware.MessageMiddleware.process_request", lambda *_: 1 / 0
+        )
         answer = client.get(link, headers=BROWSER)
     assert (answer.status_code, "The fault is ours" in answer.content.decode()) == (500, True)
     record = next(record for record in caplog.records if record.name == "django.request")
@@ -281,14 +328,18 @@ def test_when_everything_breaks_people_still_get_a_page(client, link, caplog):
     assert link not in f"{record.getMessage()}{record.__dict__}{caplog.text}"
 
 
-def test_mails_and_the_log_follow_the_pages_to_another_path(client, alice, settings, mailoutbox, caplog):
+def test_mails_and_the_log_follow_the_pages_to_another_path(
+    client, alice, settings, mailoutbox, caplog
+):
     settings.ROOT_URLCONF = "tests.pages.moved"
     passwords.ask_for_reset("alice")
     delivery.deliver_due()
     (link,) = re.findall(r"http://testserver(/people/reset/\S+)", mailoutbox[0].body)
     client.raise_request_exception = False
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("django.contrib.messages.middleware.MessageMiddleware.process_request", lambda *_: 1 / 0)
+        patch.setattr(
+            "django.contrib.messages.middleware.MessageMiddleware.process_request", lambda *_: 1 / 0
+        )
         assert client.get(link).status_code == 500
     (record,) = (record for record in caplog.records if record.name == "django.request")
     assert "/people/reset/…" in record.getMessage()
@@ -303,16 +354,25 @@ def test_without_a_database_people_and_programs_are_asked_to_come_back(client, l
     client.raise_request_exception = False
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("django.contrib.messages.middleware.MessageMiddleware.process_request", fail)
-        page, answer = client.get(link, headers=BROWSER), client.get(link, headers={"Accept": "application/json"})
+        page, answer = (
+            client.get(link, headers=BROWSER),
+            client.get(link, headers={"Accept": "application/json"}),
+        )
     assert (page.status_code, "cannot reach our data" in page.content.decode()) == (503, True)
-    assert (answer.status_code, answer.json()) == (503, {"detail": "Service temporarily unavailable"})
+    assert (answer.status_code, answer.json()) == (
+        503,
+        {"detail": "Service temporarily unavailable"},
+    )
     assert page["Retry-After"] == answer["Retry-After"] == "1"
     assert "db.internal" not in page.content.decode() + answer.content.decode()
 
 
 def test_a_visitors_language_stays_on_the_visitors_page(client, caller, alice):
     page = client.get("/forgot", headers={"Accept-Language": "de-CH, en;q=0.5"})
-    assert (page["Content-Language"], "Passwort vergessen?" in page.content.decode()) == ("de", True)
+    assert (page["Content-Language"], "Passwort vergessen?" in page.content.decode()) == (
+        "de",
+        True,
+    )
     refused = caller.json(
         "/c/bearer/api/v1/auth/reset-password",
         {"token": passwords.make_reset(alice).token, "new_password": "12345678"},
@@ -325,18 +385,29 @@ def test_a_visitors_language_stays_on_the_visitors_page(client, caller, alice):
 def test_an_operators_own_templates_come_first(tmp_path):
     (tmp_path / "emails").mkdir()
     (tmp_path / "emails" / "reset_subject.txt").write_text("Hello from {{ site_name }}")
-    environment = {"DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "authsvc.settings", "TEMPLATE_DIR": str(tmp_path)}
+    environment = {
+        "DATA_DIR": str(tmp_path),
+        "DJANGO_SETTINGS_MODULE": "authsvc.settings",
+        "TEMPLATE_DIR": str(tmp_path),
+    }
     names = ["emails/reset_subject.txt", "emails/password_changed_subject.txt"]
     script = (
         "import django; django.setup(); from django.template.loader import render_to_string\n"
         f"for name in {names}: print(render_to_string(name, {{'site_name': 'Acme'}}).strip())"
     )
     said = subprocess.run(
-        [sys.executable, "-c", script], env=environment, cwd=settings.BASE_DIR, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        env=environment,
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert said.stdout.splitlines() == ["Hello from Acme", "Your password for Acme was changed"]
 
 
 def test_a_french_title_has_a_narrow_space_before_its_colon(client):
-    page = client.post("/forgot", {"identifier": ""}, headers={"Accept-Language": "fr"}).content.decode()
+    page = client.post(
+        "/forgot", {"identifier": ""}, headers={"Accept-Language": "fr"}
+    ).content.decode()
     assert "<title>Erreur\u202f: " in page

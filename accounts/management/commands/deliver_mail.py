@@ -27,7 +27,9 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, lambda *_: stop.set())
         signal.signal(signal.SIGINT, lambda *_: stop.set())
         if not settings.EMAIL_HOST:
-            logger.info("EMAIL_HOST is not set: mails are written into %s", settings.EMAIL_FILE_PATH)
+            logger.info(
+                "EMAIL_HOST is not set: mails are written into %s", settings.EMAIL_FILE_PATH
+            )
         count_at = 0.0
         while not stop.is_set():
             self.deliver(stop)

@@ -20,7 +20,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="a user name or an e-mail address")
-        parser.add_argument("--reason", required=True, help="for the audit trail: why, in words that do not name the person")
+        parser.add_argument(
+            "--reason",
+            required=True,
+            help="for the audit trail: why, in words that do not name the person",
+        )
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -34,7 +38,9 @@ class Command(BaseCommand):
         try:
             stand_in = erasure.erase(person, reason=options["reason"])
         except NotPermitted as refusal:
-            raise CommandError(f"Nothing was erased: {reason_texts.text(refusal.reason, refusal.data)}.") from refusal
+            raise CommandError(
+                f"Nothing was erased: {reason_texts.text(refusal.reason, refusal.data)}."
+            ) from refusal
         self.stdout.write(f"Erased. In the audit trail this person is called {stand_in}.")
 
     def confirmed(self, person: User) -> bool:

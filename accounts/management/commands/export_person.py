@@ -21,7 +21,9 @@ class Command(BaseCommand):
         user = User.objects.find(options["name"])
         if user is None or user.erased_at:
             raise CommandError("There is no account of this name or address.")
-        held = json.dumps(person.export(user, reason=options["reason"]), indent=2, ensure_ascii=False)
+        held = json.dumps(
+            person.export(user, reason=options["reason"]), indent=2, ensure_ascii=False
+        )
         if options["file"] is None:
             self.stdout.write(held)
             return

@@ -15,10 +15,18 @@ class Command(BaseCommand):
     help = "Write all accounts as CSV or JSONL, without passwords, to standard output or a file that only its owner may read."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", nargs="?", default="-", help="standard output if it is left out")
-        parser.add_argument("--format", choices=["csv", "jsonl"], help="where no file's name tells it; csv by default")
         parser.add_argument(
-            "--with-hashes", action="store_true", help="with password hashes, to move to another system: guard that file well"
+            "file", nargs="?", default="-", help="standard output if it is left out"
+        )
+        parser.add_argument(
+            "--format",
+            choices=["csv", "jsonl"],
+            help="where no file's name tells it; csv by default",
+        )
+        parser.add_argument(
+            "--with-hashes",
+            action="store_true",
+            help="with password hashes, to move to another system: guard that file well",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -31,7 +39,12 @@ class Command(BaseCommand):
             self.stderr.write(
                 "This has the hash of everybody's password: whoever gets it can guess at them. Delete it when it has been used."
             )
-        pieces = export(User.objects.all(), form, what="all accounts, on the machine", hashes=options["with_hashes"])
+        pieces = export(
+            User.objects.all(),
+            form,
+            what="all accounts, on the machine",
+            hashes=options["with_hashes"],
+        )
         try:
             if name == "-":
                 self.stdout.ending = ""

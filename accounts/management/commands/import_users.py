@@ -30,22 +30,46 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "file", help=f"a file with the columns {', '.join(reading.COLUMNS)}, of which username is needed; - for standard input"
+            "file",
+            help=f"a file with the columns {', '.join(reading.COLUMNS)}, of which username is needed; - for standard input",
         )
-        parser.add_argument("--format", choices=["csv", "jsonl"], help="where the name does not end in .csv or .jsonl")
-        parser.add_argument("--dry-run", action="store_true", help="say what would happen to each row, and write nothing")
-        parser.add_argument("--report", metavar="FILE", help="write the verdict on each row there, as .csv or .jsonl")
         parser.add_argument(
-            "--update", action="store_true", help="where an account is there: take over name, e-mail, organization, region, language"
+            "--format",
+            choices=["csv", "jsonl"],
+            help="where the name does not end in .csv or .jsonl",
         )
-        parser.add_argument("--roles", action="store_true", help="take in admins and super admins as such")
+        parser.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="say what would happen to each row, and write nothing",
+        )
+        parser.add_argument(
+            "--report",
+            metavar="FILE",
+            help="write the verdict on each row there, as .csv or .jsonl",
+        )
+        parser.add_argument(
+            "--update",
+            action="store_true",
+            help="where an account is there: take over name, e-mail, organization, region, language",
+        )
+        parser.add_argument(
+            "--roles", action="store_true", help="take in admins and super admins as such"
+        )
         parser.add_argument("--reason", default="", help="why, for the audit log")
         parser.add_argument(
-            "--accept-weak", action="store_true", help="take in plain passwords that break the rules, to be changed at the first login"
+            "--accept-weak",
+            action="store_true",
+            help="take in plain passwords that break the rules, to be changed at the first login",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        chosen = Options(**{name: options[name] for name in ("dry_run", "update", "roles", "accept_weak", "reason")})
+        chosen = Options(
+            **{
+                name: options[name]
+                for name in ("dry_run", "update", "roles", "accept_weak", "reason")
+            }
+        )
         with ExitStack() as stack:
             try:
                 file, form = self.open(options["file"], options["format"], stack)
@@ -54,14 +78,18 @@ class Command(BaseCommand):
             except reading.UnreadableFile as error:
                 raise CommandError(str(error)) from error
             except OSError as error:
-                raise CommandError(f"{error.filename or options['file']}: {error.strerror}.") from error
+                raise CommandError(
+                    f"{error.filename or options['file']}: {error.strerror}."
+                ) from error
             except Error as error:
                 raise CommandError(
                     f"The database stopped the import ({type(error).__name__}). What was imported stays; run the same again to go on."
                 ) from error
         self.sum_up(counted, chosen)
 
-    def open(self, name: str, form: reading.Format | None, stack: ExitStack) -> tuple[BinaryIO, reading.Format]:
+    def open(
+        self, name: str, form: reading.Format | None, stack: ExitStack
+    ) -> tuple[BinaryIO, reading.Format]:
         if name == "-":
             if form is None:
                 raise CommandError("Say with --format whether standard input is csv or jsonl.")
@@ -73,20 +101,33 @@ class Command(BaseCommand):
             return lambda verdict: None
         form, file = reading.format_of(name), stack.enter_context(private(name))
         if form == "jsonl":
-            return lambda verdict: file.write(json.dumps(verdict.as_dict(), ensure_ascii=False) + "\n")
+            return lambda verdict: file.write(
+                json.dumps(verdict.as_dict(), ensure_ascii=False) + "\n"
+            )
         file.write(csv_line(["line", "username", "verdict", "reason"]))
         return lambda verdict: file.write(csv_line(verdict.as_dict().values()))
 
-    def run(self, file: BinaryIO, form: reading.Format, options: Options, source: str, note: Callable[[Verdict], object]) -> Counter[Fate]:
+    def run(
+        self,
+        file: BinaryIO,
+        form: reading.Format,
+        options: Options,
+        source: str,
+        note: Callable[[Verdict], object],
+    ) -> Counter[Fate]:
         counted: Counter[Fate] = Counter()
         with progress(file) as bar:
-            for verdicts in import_rows(noticing(reading.rows(file, form), bar), options, source=source):
+            for verdicts in import_rows(
+                noticing(reading.rows(file, form), bar), options, source=source
+            ):
                 for verdict in verdicts:
                     counted[verdict.verdict] += 1
                     note(verdict)
                     if verdict.verdict == Fate.REFUSED and counted[Fate.REFUSED] <= SHOWN:
                         with tqdm.external_write_mode(file=sys.stderr):
-                            self.stderr.write(f"line {verdict.line}: {verdict.username or '(no name)'}: {verdict.reason}")
+                            self.stderr.write(
+                                f"line {verdict.line}: {verdict.username or '(no name)'}: {verdict.reason}"
+                            )
                 if bar.total:
                     bar.update(file.tell() - bar.n)
                 bar.set_postfix({str(fate): count for fate, count in counted.items()})
@@ -103,14 +144,23 @@ class Command(BaseCommand):
 
 def progress(file: BinaryIO) -> Any:
     """A bar over the bytes read, on a terminal only."""
-    return tqdm(total=size_of(file), unit="B", unit_scale=True, desc="importing", disable=None, file=sys.stderr)
+    return tqdm(
+        total=size_of(file),
+        unit="B",
+        unit_scale=True,
+        desc="importing",
+        disable=None,
+        file=sys.stderr,
+    )
 
 
 def noticing(rows: Iterator[reading.Row], bar: Any) -> Iterator[reading.Row]:
     """Says why it takes long: each plain password is hashed."""
     for row in rows:
         if row.values.get("password"):
-            bar.set_description(f"importing, and hashing passwords on {PROCESSORS} cores", refresh=False)
+            bar.set_description(
+                f"importing, and hashing passwords on {PROCESSORS} cores", refresh=False
+            )
         yield row
 
 

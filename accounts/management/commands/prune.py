@@ -13,7 +13,12 @@ class Command(BaseCommand):
     help = "Delete sessions, tokens, resets, mails and signing keys that ended long ago. To be run daily; safe beside a running service."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--keep-days", type=int, default=30, help="how long operators can look at what ended (30)")
+        parser.add_argument(
+            "--keep-days",
+            type=int,
+            default=30,
+            help="how long operators can look at what ended (30)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["keep_days"] < 0:

@@ -11,13 +11,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--retire", metavar="KID", help="instead, forget this previous key: every token that it signed is refused within a minute"
+            "--retire",
+            metavar="KID",
+            help="instead, forget this previous key: every token that it signed is refused within a minute",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if kid := options["retire"]:
             if not keyring.retire(kid):
-                raise CommandError(f"{kid} is not a previous signing key; the one that signs now has to be rotated first.")
+                raise CommandError(
+                    f"{kid} is not a previous signing key; the one that signs now has to be rotated first."
+                )
             self.stdout.write(f"{kid} is retired.")
         else:
             self.stdout.write(f"{keyring.rotate().kid} signs from now on.")

@@ -13,9 +13,7 @@ from accounts.models import User
 
 
 class Command(BaseCommand):
-    help = (
-        "Make what is missing: tables, signing keys, and a first admin, whose password is printed or written to a file. Safe to run again."
-    )
+    help = "Make what is missing: tables, signing keys, and a first admin, whose password is printed or written to a file. Safe to run again."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if database_role.owns_the_tables():
@@ -23,7 +21,9 @@ class Command(BaseCommand):
             self.make_key_of_seals()
             self.grant()
         elif database_role.pending():
-            raise CommandError("Tables have to be made or changed: run manage.py setup as the role that owns them, then start again.")
+            raise CommandError(
+                "Tables have to be made or changed: run manage.py setup as the role that owns them, then start again."
+            )
         try:
             keyring.reload()
         except UnusableKeyring as error:
@@ -47,21 +47,36 @@ class Command(BaseCommand):
         if settings.DATABASE_APP_PASSWORD:
             database_role.make(role, settings.DATABASE_APP_PASSWORD)
         elif not database_role.exists(role):
-            raise CommandError(f"There is no role {role}: make it with CREATE ROLE, or set DATABASE_APP_PASSWORD to have it made.")
+            raise CommandError(
+                f"There is no role {role}: make it with CREATE ROLE, or set DATABASE_APP_PASSWORD to have it made."
+            )
         try:
             database_role.grant(role)
         except database_role.TooPowerful as error:
-            raise CommandError(f"DATABASE_APP_ROLE names {role}, who owns the tables or is a superuser: name another role.") from error
+            raise CommandError(
+                f"DATABASE_APP_ROLE names {role}, who owns the tables or is a superuser: name another role."
+            ) from error
 
     def make_first_admin(self) -> None:
         """Tell its password on a terminal, or else in a file: a log is read by others, and kept."""
         password = secrets.token_urlsafe(15)
-        taken = set(User.objects.filter(username__startswith="admin").values_list("username", flat=True))
-        name = next(name for name in ("admin", *(f"admin{n}" for n in range(2, len(taken) + 3))) if name not in taken)
-        with suppress(IntegrityError), transaction.atomic():  # of two that start at once, one is first
+        taken = set(
+            User.objects.filter(username__startswith="admin").values_list("username", flat=True)
+        )
+        name = next(
+            name
+            for name in ("admin", *(f"admin{n}" for n in range(2, len(taken) + 3)))
+            if name not in taken
+        )
+        with (
+            suppress(IntegrityError),
+            transaction.atomic(),
+        ):  # of two that start at once, one is first
             User.objects.create_superuser(name, password, password_generated=True)
             if self.stdout.isatty():
                 told = f"password {password} (shown only now)"
             else:
                 told = f"password in {first_password.write(password)} (until it is changed)"
-            self.stdout.write(f"First admin: user name {name}, {told}\nSign in at {settings.PUBLIC_URL}/admin/")
+            self.stdout.write(
+                f"First admin: user name {name}, {told}\nSign in at {settings.PUBLIC_URL}/admin/"
+            )

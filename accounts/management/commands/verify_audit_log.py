@@ -15,12 +15,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--seal", default="", metavar="NUMBER:DIGEST", help="a seal that this printed earlier: it has to be there still"
+            "--seal",
+            default="",
+            metavar="NUMBER:DIGEST",
+            help="a seal that this printed earlier: it has to be there still",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         def progress(seals: verification.Seals) -> verification.Seals:
-            bar: verification.Seals = tqdm(seals, total=AuditSeal.objects.count(), unit=" seals", leave=False, disable=None)
+            bar: verification.Seals = tqdm(
+                seals, total=AuditSeal.objects.count(), unit=" seals", leave=False, disable=None
+            )
             return bar
 
         try:

@@ -14,7 +14,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             with transaction.atomic():
-                keys, secrets, sealing = keyring.reencrypt(), providers.reencrypt(), seals.reencrypt()
+                keys, secrets, sealing = (
+                    keyring.reencrypt(),
+                    providers.reencrypt(),
+                    seals.reencrypt(),
+                )
         except AuthError as error:
             raise CommandError(f"Nothing was changed: {error}.") from None
-        self.stdout.write(f"signing keys: {keys}\nprovider secrets: {secrets}\nkey of the audit log's seals: {sealing}")
+        self.stdout.write(
+            f"signing keys: {keys}\nprovider secrets: {secrets}\nkey of the audit log's seals: {sealing}"
+        )

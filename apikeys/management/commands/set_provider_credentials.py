@@ -22,7 +22,11 @@ class Command(BaseCommand):
         chosen.add_parser("nvidia", help="an API key of NVIDIA")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        named = {field: options[field] for field in ("provider", "key_id", "region") if options.get(field)}
+        named = {
+            field: options[field]
+            for field in ("provider", "key_id", "region")
+            if options.get(field)
+        }
         credential = ProviderCredential(**named)
         try:
             providers.store(credential, secret_from(options.get("stdin") or sys.stdin))
@@ -33,7 +37,11 @@ class Command(BaseCommand):
 
 def secret_from(stdin: TextIO) -> str:
     """One line, typed unseen on a terminal or piped, without the newline at its end."""
-    secret = getpass.getpass("Secret: ") if stdin.isatty() else stdin.read().removesuffix("\n").removesuffix("\r")
+    secret = (
+        getpass.getpass("Secret: ")
+        if stdin.isatty()
+        else stdin.read().removesuffix("\n").removesuffix("\r")
+    )
     if not secret:
         raise CommandError("The secret on standard input is empty.")
     return secret
