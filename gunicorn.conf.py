@@ -10,7 +10,7 @@ from django.conf import settings
 from django.urls import get_resolver
 from gunicorn import util
 
-from authsvc.unread import write_error
+from authsvc.server.unreadable_requests import write_error
 
 # Only this machine is served unless told otherwise: BIND=0.0.0.0, BIND=[::], BIND=10.0.0.5:80 or BIND=unix:/run/authsvc.sock.
 _address = os.environ.get("BIND", "127.0.0.1")
@@ -23,10 +23,10 @@ _processes = os.environ.get("WEB_CONCURRENCY", "")
 workers = (
     int(_processes) if _processes.isdecimal() and int(_processes) else 1
 )  # the settings refuse anything else
-# A login waits in its thread for its hash, of which as many are computed at once as there are processors (accounts/hashing_pool.py):
+# A login waits in its thread for its hash, of which as many are computed at once as there are processors (accounts/hashing/pool.py):
 # sixteen threads are enough for a burst of logins to wait in, and always leave one for everything else.
 threads = int(os.environ.setdefault("THREADS", "16"))  # and the settings read it there
-worker_class = "authsvc.workers.PatientThreadWorker" if threads > 1 else "sync"
+worker_class = "authsvc.server.worker.PatientThreadWorker" if threads > 1 else "sync"
 
 # What gunicorn itself refuses is JSON too, from every kind of worker: they all call this, as an attribute of the module.
 util.write_error = write_error

@@ -18,10 +18,12 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from accounts import audit, limits, operators, origin, passwords, reason_texts, sign_ins
+from accounts import passwords, rate_limits, request_context, sign_ins
+from accounts.audit import audit_log, reason_messages
+from accounts.audit.reasons import Reason
 from accounts.errors import HashingOverloaded, InvalidCredentials, TooManyAttempts
 from accounts.models import User
-from accounts.reasons import Reason
+from accounts.operators import actions
 
 REMEMBERED = timedelta(minutes=5)  # for how long the password is not asked again
 OVERLOADED = "overloaded"  # the code of a form's error
@@ -44,7 +46,7 @@ class LoginForm(AdminAuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         try:
-            with limits.login_attempt(self.cleaned_data.get("username") or "") as attempt:
+            with rate_limits.login_attempt(self.cleaned_data.get("username") or "") as attempt:
                 cleaned = self.checked()
                 if self.user_cache:
                     sign_ins.note(attempt, self.user_cache)
@@ -71,12 +73,12 @@ class LoginForm(AdminAuthenticationForm):
 
     def confirm_login_allowed(self, user: Any) -> None:
         """Whoever gave the right password and is not let in all the same is on record like a wrong one."""
-        if not operators.may_enter(user):
+        if not actions.may_enter(user):
             reason = (
                 Reason.NOT_AN_OPERATOR if not user.is_staff else Reason.PASSWORD_CHANGE_REQUIRED
             )
-            audit.record(
-                audit.Kind.LOGIN_FAILED,
+            audit_log.record(
+                audit_log.Kind.LOGIN_FAILED,
                 user=user,
                 name=self.cleaned_data["username"],
                 reason=reason,
@@ -109,7 +111,7 @@ class OperatorsSite(admin.AdminSite):
     login_form = LoginForm
 
     def has_permission(self, request: HttpRequest) -> bool:
-        return isinstance(request.user, User) and operators.may_enter(request.user)
+        return isinstance(request.user, User) and actions.may_enter(request.user)
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -137,7 +139,7 @@ class OperatorsSite(admin.AdminSite):
 
         @wraps(guarded)
         def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            origin.current().contract = origin.ADMIN
+            request_context.current().contract = request_context.ADMIN
             keep_session(request)
             return guarded(request, *args, **kwargs)
 
@@ -146,7 +148,7 @@ class OperatorsSite(admin.AdminSite):
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        origin.current().contract = origin.ADMIN
+        request_context.current().contract = request_context.ADMIN
         keep_session(request)
         response = super().login(request, extra_context)
         if request.method == "POST" and response.status_code == 302:
@@ -174,10 +176,10 @@ def keep_session(request: HttpRequest) -> None:
 
 def end_session(request: HttpRequest, why: Reason) -> None:
     if isinstance(request.user, User):
-        audit.record(audit.Kind.LOGOUT, user=request.user, reason=why)
+        audit_log.record(audit_log.Kind.LOGOUT, user=request.user, reason=why)
         messages.info(
             request,
-            f"You were {reason_texts.text(why, {})}. Please sign in again.",
+            f"You were {reason_messages.text(why, {})}. Please sign in again.",
             fail_silently=True,
         )
     request.session.flush()
@@ -199,6 +201,6 @@ def password_is_fresh(request: HttpRequest) -> bool:
 def ask_password_again(request: HttpRequest, typed: str) -> None:
     """Remember that it was given. A wrong one counts, and is on record, as at every door: ``InvalidCredentials``, ``TooManyAttempts``."""
     username = request.user.get_username()
-    with limits.login_attempt(username):
+    with rate_limits.login_attempt(username):
         passwords.authenticate(username, typed)
     remember_password(request)

@@ -11,22 +11,30 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        from accounts import audit, trail, trigrams
+        from accounts.audit import audit_log
+        from accounts.audit import query as audit_query
+        from accounts.db import trigram_indexes
 
         def signed_in(sender: Any, user: Any, **kwargs: Any) -> None:
-            audit.record(audit.Kind.LOGIN, user=user, reason=audit.Reason.SIGNED_IN_TO_ADMIN)
+            audit_log.record(
+                audit_log.Kind.LOGIN, user=user, reason=audit_log.Reason.SIGNED_IN_TO_ADMIN
+            )
 
         def signed_out(sender: Any, user: Any, **kwargs: Any) -> None:
             if user is not None:
-                audit.record(audit.Kind.LOGOUT, user=user, reason=audit.Reason.SIGNED_OUT_OF_ADMIN)
+                audit_log.record(
+                    audit_log.Kind.LOGOUT, user=user, reason=audit_log.Reason.SIGNED_OUT_OF_ADMIN
+                )
 
         def teach(sender: Any, connection: Any, **kwargs: Any) -> None:
             if connection.vendor == "sqlite":
                 connection.connection.create_function(
-                    "address_in_network", 2, trail.address_in_network, deterministic=True
+                    "address_in_network", 2, audit_query.address_in_network, deterministic=True
                 )
 
         connection_created.connect(teach, weak=False, dispatch_uid="accounts.teach")
         user_logged_in.connect(signed_in, weak=False, dispatch_uid="accounts.signed_in")
         user_logged_out.connect(signed_out, weak=False, dispatch_uid="accounts.signed_out")
-        post_migrate.connect(trigrams.make, sender=self, dispatch_uid="accounts.trigrams")
+        post_migrate.connect(
+            trigram_indexes.make, sender=self, dispatch_uid="accounts.db.trigram_indexes"
+        )

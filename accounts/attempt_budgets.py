@@ -14,8 +14,8 @@ from typing import NamedTuple
 from django.core.cache import cache
 from django.utils.crypto import salted_hmac
 
+from accounts.audit.reasons import Reason
 from accounts.errors import AttemptsUnderWay, TooManyAttempts
-from accounts.reasons import Reason
 
 DAY = 86_400
 LATE = 60  # seconds for which a window's counters outlive it, for attempts that began in it
@@ -239,5 +239,7 @@ def _key(*parts: str) -> str:
     """
     return (
         "limits:"
-        + salted_hmac("accounts.budgets.key", "\0".join(parts), algorithm="sha256").hexdigest()
+        + salted_hmac(
+            "accounts.attempt_budgets.key", "\0".join(parts), algorithm="sha256"
+        ).hexdigest()
     )

@@ -4,8 +4,8 @@ from datetime import timedelta
 from math import ceil
 from typing import TYPE_CHECKING
 
-from accounts import reason_texts
-from accounts.reasons import Data, Reason
+from accounts.audit import reason_messages
+from accounts.audit.reasons import Data, Reason
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -118,14 +118,14 @@ class UnusableKeyring(AuthError):
     """The stored signing keys cannot be opened with this SECRET_KEY."""
 
     def __str__(self) -> str:
-        return reason_texts.text(self.reason, self.data)
+        return reason_messages.text(self.reason, self.data)
 
 
 class UnusableSealKey(AuthError):
     """The stored key of the audit log's seals cannot be decrypted with the keys that are configured."""
 
     def __str__(self) -> str:
-        return reason_texts.text(self.reason, self.data)
+        return reason_messages.text(self.reason, self.data)
 
 
 class NotPermitted(AuthError):

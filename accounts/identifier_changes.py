@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
-from accounts import outbox
 from accounts.errors import ChangedMeanwhile, IdentifierTaken
+from accounts.mail import outbox
 from accounts.models import PasswordReset, User
 
 Changes = dict[str, tuple[str, str]]  # field → value before and after

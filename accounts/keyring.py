@@ -23,10 +23,11 @@ from jwt import PyJWS
 from jwt.algorithms import Algorithm, ECAlgorithm
 from jwt.utils import base64url_encode
 
-from accounts import audit, encryption
+from accounts import encryption
+from accounts.audit import audit_log
+from accounts.audit.reasons import Reason
 from accounts.errors import UnusableKeyring
 from accounts.models import SigningKey, User
-from accounts.reasons import Reason
 
 MAX_AGE = 60.0  # seconds until a node looks again: how long a retired key may still verify there
 UNKNOWN_KID_PAUSE = 5.0  # seconds between two looks that unknown key ids can cause
@@ -175,8 +176,8 @@ def rotate(*, actor: User | None = None, reason: str = "") -> SigningKey:
         rows[Use.NEXT].save()
         _create(Use.NEXT)
         SigningKey.objects.filter(use=Use.PREVIOUS, retires_at__lt=now()).delete()
-        audit.record(
-            audit.Kind.SIGNING_KEY_ROTATED, name=rows[Use.NEXT].kid, actor=actor, note=reason
+        audit_log.record(
+            audit_log.Kind.SIGNING_KEY_ROTATED, name=rows[Use.NEXT].kid, actor=actor, note=reason
         )
     reload()
     return rows[Use.NEXT]
@@ -187,7 +188,7 @@ def retire(kid: str, *, actor: User | None = None, reason: str = "") -> bool:
     """Forget a previous key before its time; every node refuses its tokens within a minute."""
     retired, _ = SigningKey.objects.filter(kid=kid, use=Use.PREVIOUS).delete()
     if retired:
-        audit.record(audit.Kind.SIGNING_KEY_RETIRED, name=kid, actor=actor, note=reason)
+        audit_log.record(audit_log.Kind.SIGNING_KEY_RETIRED, name=kid, actor=actor, note=reason)
     reload()
     return bool(retired)
 

@@ -18,7 +18,9 @@ from django.utils.crypto import salted_hmac
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from accounts import audit, kinds, limits, outbox, sign_ins
+from accounts import rate_limits, sign_ins
+from accounts.audit import audit_log
+from accounts.audit.reasons import Reason
 from accounts.errors import (
     HashingOverloaded,
     InvalidChallenge,
@@ -29,20 +31,21 @@ from accounts.errors import (
     UnknownAccount,
     WeakPassword,
 )
-from accounts.limits import LoginAttempt
+from accounts.hashing import uniform_timing
+from accounts.mail import outbox
 from accounts.models import OutgoingMail, PasswordReset, User
-from accounts.reasons import Reason
+from accounts.rate_limits import LoginAttempt
 from accounts.signals import outlives_password, password_reset
 
 PER_HOUR = 5  # reset mails to one account
 CODE_LETTERS = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that looks like another; 8 of them are 46 bits
-Kind = audit.Kind
+Kind = audit_log.Kind
 
 
 def authenticate(identifier: str, password: str, attempt: LoginAttempt | None = None) -> User:
     """The active account of this name or address and password. All ways to be wrong look the same, and cost one hash."""
     user = (attempt or LoginAttempt.find(identifier)).user
-    checked = kinds.check(password, user.password if user else "", identifier)
+    checked = uniform_timing.check(password, user.password if user else "", identifier)
     if user and checked.right and user.is_active:
         if checked.outdated:
             _upgrade(user, password)
@@ -56,7 +59,7 @@ def authenticate(identifier: str, password: str, attempt: LoginAttempt | None = 
     )
 
 
-def _objection(checked: kinds.Checked) -> Reason:
+def _objection(checked: uniform_timing.Checked) -> Reason:
     return Reason.DAMAGED_HASH if checked.damaged else Reason.WRONG_PASSWORD
 
 
@@ -163,7 +166,7 @@ def reset_by_token(token: str, password: str) -> User:
         reset = find_reset(token)
     except InvalidReset as refusal:
         user = User.objects.find(refusal.name) if refusal.name else None
-        limits.record_refusal(Kind.RESET_FAILED, user=user, reason=refusal.reason)
+        rate_limits.record_refusal(Kind.RESET_FAILED, user=user, reason=refusal.reason)
         raise
     return _finish(reset, password, Reason.RESET_BY_LINK, InvalidReset)
 
@@ -173,7 +176,7 @@ def reset_by_code(identifier: str, code: str, password: str) -> User:
     user = User.objects.find(identifier)
     reset = _case_of_code(user if user and user.is_active else None, code)
     if reset is None:
-        audit.record(
+        audit_log.record(
             Kind.RESET_FAILED,
             user=user,
             name=identifier,
@@ -218,7 +221,7 @@ def _finish(
         sign_ins.know_network(user)
         _tell(user, by, **({"first": True} if first else {}))
         password_reset.send(User, user=user)
-    limits.unlock(user)
+    rate_limits.unlock(user)
     return user
 
 
@@ -233,7 +236,7 @@ def _hold(user_id: int) -> None:
 def change(user_id: int, previous: str, proposed: str, *, keep: UUID | None = None) -> User:
     """A new password for an account whose present one is given; other sessions than ``keep`` end."""
     user = User.objects.get(pk=user_id)
-    checked = kinds.check(previous, user.password, user.username)
+    checked = uniform_timing.check(previous, user.password, user.username)
     if not checked.right:
         raise _recorded(InvalidCredentials(_objection(checked)), user.username, user)
     return _change(user, proposed, keep)
@@ -261,7 +264,7 @@ def answer_challenge(user: User, epoch: str, password: str) -> User:
     """The new password of an account that had to choose one; once, as long as nothing has changed since the challenge."""
     if str(user.epoch) != epoch or not user.must_change_password or not user.is_active:
         raise InvalidChallenge(Reason.CHALLENGE_ANSWERED)
-    if kinds.check(password, user.password, user.username).right:
+    if uniform_timing.check(password, user.password, user.username).right:
         raise WeakPassword(_("Choose another password than the temporary one."))
     hashed = hash_new(user, password)
     with transaction.atomic():
@@ -296,7 +299,7 @@ def _replace(user: User, hashed: str, why: str, keep: UUID | None = None) -> boo
 
 def _tell(user: User, how: Reason, **data: Any) -> None:
     """Record it, and mail it to the owner; ``data`` is for the mail."""
-    audit.record(Kind.PASSWORD_CHANGED, user=user, reason=how)
+    audit_log.record(Kind.PASSWORD_CHANGED, user=user, reason=how)
     if settings.EMAILS_ENABLED and user.email:
         outbox.put(outbox.Kind.PASSWORD_CHANGED, user=user, **data)
 
@@ -334,5 +337,5 @@ def _code_digest(owner: UUID, code: str, secret: str | None = None) -> str:
 def _recorded(
     refusal: InvalidCredentials, identifier: str, user: User | None = None
 ) -> InvalidCredentials:
-    audit.record(Kind.LOGIN_FAILED, user=user, name=identifier, reason=refusal.reason)
+    audit_log.record(Kind.LOGIN_FAILED, user=user, name=identifier, reason=refusal.reason)
     return refusal

@@ -12,13 +12,14 @@ from django.utils.crypto import salted_hmac
 from django.utils.timezone import now
 from django_ratelimit.core import get_usage
 
-from accounts import audit, origin
-from accounts.budgets import Budget, Place, Rate
+from accounts import request_context
+from accounts.attempt_budgets import Budget, Place, Rate
+from accounts.audit import audit_log
+from accounts.audit.reasons import Reason
 from accounts.errors import AttemptsUnderWay, InvalidCredentials, TooManyAttempts
 from accounts.identifiers import normalise
 from accounts.models import User
-from accounts.origin import network
-from accounts.reasons import Reason
+from accounts.request_context import network
 
 ON_RECORD = "100/5m"
 MAILS_OF_NETWORKS = "3/7d"
@@ -37,7 +38,7 @@ class LoginAttempt:
     @classmethod
     def find(cls, identifier: str) -> "LoginAttempt":
         """With one query, for a known name as for an unknown one."""
-        address = origin.current().address
+        address = request_context.current().address
         here = network(address) if address else None
         return cls(identifier, *User.objects.find_from(identifier, here), here)
 
@@ -113,8 +114,8 @@ def _take(budget: Budget, attempt: LoginAttempt) -> Place:
     except TooManyAttempts as refusal:
         refusal.name = attempt.identifier
         if not isinstance(refusal, AttemptsUnderWay) and budget.first_refusal(refusal.retry_after):
-            audit.record(
-                audit.Kind.THROTTLED,
+            audit_log.record(
+                audit_log.Kind.THROTTLED,
                 user=attempt.user,
                 name=attempt.identifier,
                 reason=refusal.reason,
@@ -166,18 +167,22 @@ def count(budget: Reason, value: str, rate: str) -> None:
 def asking_for_mail() -> None:
     """Count a request for a reset mail against the address that it comes from, where that is known."""
     if (
-        origin.current().address is None
+        request_context.current().address is None
     ):  # a budget that all of these share would let one client shut out the others
         return
-    count(Reason.RESET_MAILS, network(origin.current().address), settings.FORGOT_RATE_PER_ADDRESS)
+    count(
+        Reason.RESET_MAILS,
+        network(request_context.current().address),
+        settings.FORGOT_RATE_PER_ADDRESS,
+    )
 
 
-def record_refusal(kind: str, **about: Unpack[audit.About]) -> None:
+def record_refusal(kind: str, **about: Unpack[audit_log.About]) -> None:
     """Record what anybody can cause at will: of one address no more than ``ON_RECORD``, or a flood would fill it."""
     if not _usage(
-        "refusals on record", network(origin.current().address), ON_RECORD, increment=True
+        "refusals on record", network(request_context.current().address), ON_RECORD, increment=True
     )["should_limit"]:
-        audit.record(kind, **about)
+        audit_log.record(kind, **about)
 
 
 def may_tell_of_network(user: User, network: str) -> bool:
@@ -204,7 +209,7 @@ def mails_of_keys_left(owner: UUID) -> int | None:
 
 def _usage(group: str, value: str, rate: str, *, increment: bool = False) -> dict[str, Any]:
     """The count of ``value``. Its key, and when its window ends, follow from SECRET_KEY too, so nobody else can compute them."""
-    keyed = salted_hmac("accounts.limits", value, algorithm="sha256").hexdigest()
+    keyed = salted_hmac("accounts.rate_limits", value, algorithm="sha256").hexdigest()
     usage: dict[str, Any] = get_usage(
         None, group=group, key=lambda *_: keyed, rate=rate, increment=increment
     )

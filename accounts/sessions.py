@@ -10,9 +10,11 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from accounts import audit, limits, origin, passwords, sign_ins
-from accounts.compiled import CompiledChange, CompiledInsert, CompiledQuery
-from accounts.contract import Policy
+from accounts import passwords, rate_limits, request_context, sign_ins
+from accounts.api.contract import Policy
+from accounts.audit import audit_log
+from accounts.audit.reasons import Data, Reason
+from accounts.db.compiled_statements import CompiledChange, CompiledInsert, CompiledQuery
 from accounts.errors import (
     InvalidChallenge,
     InvalidCredentials,
@@ -21,9 +23,8 @@ from accounts.errors import (
     PasswordChangeRequired,
 )
 from accounts.identifiers import normalise
-from accounts.limits import LoginAttempt
 from accounts.models import Role, Session, User
-from accounts.reasons import Data, Reason
+from accounts.rate_limits import LoginAttempt
 from accounts.tokens import (
     AccessToken,
     ChallengeToken,
@@ -205,13 +206,15 @@ def open_session(
     user = passwords.authenticate(identifier, password, attempt)
     if user.must_change_password:
         refusal = PasswordChangeRequired(user)
-        audit.record(audit.Kind.LOGIN_FAILED, user=user, name=identifier, reason=refusal.reason)
+        audit_log.record(
+            audit_log.Kind.LOGIN_FAILED, user=user, name=identifier, reason=refusal.reason
+        )
         raise refusal
     return _open_for(policy, user, attempt)
 
 
 def _open_for(policy: Policy, user: User, attempt: LoginAttempt | None = None) -> Grant:
-    at, here = now(), origin.current()
+    at, here = now(), request_context.current()
     sid, jti = uuid4(), uuid4().hex if policy.refresh else ""
     until = policy.session_end(opened=at, used=at)
     session = {
@@ -222,12 +225,12 @@ def _open_for(policy: Policy, user: User, attempt: LoginAttempt | None = None) -
         "last_used_at": at,
         "expires_at": until,
         "address": here.address,
-        "user_agent": origin.printable(here.user_agent, 255),
+        "user_agent": request_context.printable(here.user_agent, 255),
         "refresh_jti": jti,
     }
     rows = [
         (_insert_session, session),
-        (audit.insert, audit.event(audit.Kind.LOGIN, user=user, session=sid)),
+        (audit_log.insert, audit_log.event(audit_log.Kind.LOGIN, user=user, session=sid)),
     ]
     if jti:
         rows.append(_outstanding(jti, user.pk, at, until))
@@ -237,7 +240,9 @@ def _open_for(policy: Policy, user: User, attempt: LoginAttempt | None = None) -
     # moment either comes first, and no session opens, or comes second, and ends it.
     if not _note_login({"last_login": at}, *rows, id=user.pk, epoch=user.epoch, is_active=True):
         refusal = InvalidCredentials(Reason.ACCOUNT_CHANGED, name=user.username)
-        audit.record_as_called_now(audit.Kind.LOGIN_FAILED, user=user, reason=refusal.reason)
+        audit_log.record_as_called_now(
+            audit_log.Kind.LOGIN_FAILED, user=user, reason=refusal.reason
+        )
         raise refusal
     user.last_login = at
     return _grant(policy, user, sid, at=at, until=until, refresh_jti=jti, refreshed_at=at)
@@ -259,8 +264,8 @@ def answer_challenge(
         user, epoch = _challenged(raw, identifier)
         user = passwords.answer_challenge(user, epoch, password)
     except InvalidChallenge as refusal:
-        audit.record(
-            audit.Kind.LOGIN_FAILED, name=identifier, reason=refusal.reason, data=refusal.data
+        audit_log.record(
+            audit_log.Kind.LOGIN_FAILED, name=identifier, reason=refusal.reason, data=refusal.data
         )
         raise
     return _open_for(policy, user, attempt)
@@ -296,8 +301,8 @@ def refresh(
         data: Data = (
             {"contract": line.contract} if line and refusal == Reason.OTHER_CONTRACT else {}
         )
-        limits.record_refusal(
-            audit.Kind.REFRESH_FAILED,
+        rate_limits.record_refusal(
+            audit_log.Kind.REFRESH_FAILED,
             user_id=user_id,
             name=name,
             session=token.session_id,
@@ -370,8 +375,8 @@ def _rotate(policy: Policy, line: Line, token: RefreshToken) -> Line:
     if token.jti == line.previous_jti and line.rotated_at and line.now - line.rotated_at <= GRACE:
         return line
     Session.objects.filter(pk=line.id).revoke(Reason.TOKEN_REUSED)
-    audit.record(
-        audit.Kind.REFRESH_REUSED,
+    audit_log.record(
+        audit_log.Kind.REFRESH_REUSED,
         user_id=line.user_id,
         name=line.username,
         session=line.id,
@@ -411,15 +416,20 @@ def revoke(raw: str) -> None:
     found = Session.objects.filter(pk=token.session_id)
     owner = found.values_list("user_id", "user__username").first()
     if owner and found.revoke(Reason.REVOKED):
-        audit.record(audit.Kind.REVOKE, user_id=owner[0], name=owner[1], session=token.session_id)
+        audit_log.record(
+            audit_log.Kind.REVOKE, user_id=owner[0], name=owner[1], session=token.session_id
+        )
 
 
 def log_out(identity: Identity, refresh: str | None = None) -> None:
     """End the session, and that of a refresh token which the same person brings along."""
     sessions = [sid for sid in (identity.session_id, _session_of(refresh)) if sid]
     Session.objects.filter(pk__in=sessions, user_id=identity.id).revoke(Reason.LOGOUT)
-    audit.record(
-        audit.Kind.LOGOUT, user_id=identity.id, name=identity.username, session=identity.session_id
+    audit_log.record(
+        audit_log.Kind.LOGOUT,
+        user_id=identity.id,
+        name=identity.username,
+        session=identity.session_id,
     )
 
 

@@ -7,11 +7,12 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.timezone import now
 
-from accounts import limits, origin, outbox
-from accounts.compiled import CompiledInsert
-from accounts.known_networks import WRITTEN, KnownNetwork
-from accounts.limits import LoginAttempt
+from accounts import rate_limits, request_context
+from accounts.db.compiled_statements import CompiledInsert
+from accounts.mail import outbox
 from accounts.models import User
+from accounts.models.known_network import WRITTEN, KnownNetwork
+from accounts.rate_limits import LoginAttempt
 
 _insert_network = CompiledInsert(
     KnownNetwork, unique=("user_id", "network"), update=("last_seen_at",)
@@ -43,10 +44,13 @@ def know_network(user: User) -> None:
 
     For whoever has just chosen a new password there: the mail about that names the address, so no other one does.
     """
-    if address := origin.current().address:
+    if address := request_context.current().address:
         at = now()
         _insert_network(
-            user_id=user.pk, network=origin.network(address), first_seen_at=at, last_seen_at=at
+            user_id=user.pk,
+            network=request_context.network(address),
+            first_seen_at=at,
+            last_seen_at=at,
         )
 
 
@@ -57,5 +61,5 @@ def _is_news(user: User, network: str) -> bool:
     """
     wanted = settings.EMAILS_ENABLED and settings.NEW_NETWORK_MAIL
     return bool(
-        wanted and user.email and user.last_login and limits.may_tell_of_network(user, network)
+        wanted and user.email and user.last_login and rate_limits.may_tell_of_network(user, network)
     )

@@ -10,7 +10,8 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Case, Q, QuerySet, When
 
-from accounts import refusals, trigrams
+from accounts.audit import recent_refusals
+from accounts.db import trigram_indexes
 from accounts.identifiers import normalise
 from accounts.models import AuditEvent, Session, User
 
@@ -18,8 +19,8 @@ MOST = 1000  # matches that are looked at: whoever has more of them types anothe
 LONGEST = 300  # letters of what is sought
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
-PEOPLE = trigrams.Index("user_search", User, ("username", "email", "name"))
-trigrams.indexes.append(PEOPLE)
+PEOPLE = trigram_indexes.Index("user_search", User, ("username", "email", "name"))
+trigram_indexes.indexes.append(PEOPLE)
 
 
 class Found(NamedTuple):
@@ -39,13 +40,15 @@ def find(typed: str, among: QuerySet[User] | None = None) -> Found:
     )
     events = _events(typed)
     meant = {pk for finder in finders for pk in finder(typed)}.union(_named_in(events))
-    matching = trigrams.matching(PEOPLE, among, typed, MOST + 1)
+    matching = trigram_indexes.matching(PEOPLE, among, typed, MOST + 1)
     people = (
         among.filter(pk__in=meant.union(matching[:MOST]))
         .alias(rank=_rank(normalise(typed)))
         .order_by("rank", "username")
     )
-    return Found(people, len(matching) > MOST, typed if events or refusals.recall(typed) else "")
+    return Found(
+        people, len(matching) > MOST, typed if events or recent_refusals.recall(typed) else ""
+    )
 
 
 def looks_like_request(typed: str) -> str:

@@ -17,11 +17,12 @@ class APIKeysConfig(AppConfig):
     verbose_name = "API keys"
 
     def ready(self) -> None:
-        from accounts import search, statistics
-        from apikeys import keys, reasons
+        from accounts import user_search
+        from accounts.audit import statistics
+        from apikeys import end_reasons, keys
 
         def end_keys(sender: Any, user: Any, **kwargs: Any) -> None:
-            keys.end_all(user, reasons.EndReason.OWNER_DEACTIVATED)
+            keys.end_all(user, end_reasons.EndReason.OWNER_DEACTIVATED)
 
         def tell(sender: Any, user: Any, **kwargs: Any) -> None:
             keys.tell_they_live(user)
@@ -37,7 +38,7 @@ class APIKeysConfig(AppConfig):
         outlives_password.connect(name_them, weak=False, dispatch_uid="apikeys.name_them")
         role_changed.connect(take_scopes, weak=False, dispatch_uid="apikeys.take_scopes")
         statistics.LIVE["live_keys"] = keys.count_live
-        search.finders.append(keys.owner_of)
+        user_search.finders.append(keys.owner_of)
 
         def forget(sender: Any, person: Any, **kwargs: Any) -> None:
             keys.forget_owner(person)

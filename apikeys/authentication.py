@@ -3,14 +3,14 @@
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from accounts.authentication import bearer_token
+from accounts.api.authentication import bearer_token
+from accounts.audit.reasons import Reason
 from accounts.errors import InvalidToken
-from accounts.reasons import Reason
 from accounts.sessions import Identity
 from apikeys import keys
 from apikeys.errors import MissingScope
+from apikeys.key_format import PREFIX
 from apikeys.models import Scope
-from apikeys.text import PREFIX
 
 
 class KeyAuthentication(BaseAuthentication):

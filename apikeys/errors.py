@@ -2,7 +2,7 @@
 
 from django.core.exceptions import PermissionDenied
 
-from accounts import reason_texts
+from accounts.audit import reason_messages
 from accounts.errors import AuthError, InvalidToken
 
 
@@ -42,4 +42,4 @@ class UnreadableSecret(AuthError):
     """A stored secret that no encryption key opens as what belongs to its row."""
 
     def __str__(self) -> str:
-        return reason_texts.text(self.reason, self.data)
+        return reason_messages.text(self.reason, self.data)

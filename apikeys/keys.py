@@ -10,17 +10,19 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from accounts import audit, limits, outbox
-from accounts.compiled import CompiledQuery
+from accounts import rate_limits
+from accounts.audit import audit_log
+from accounts.audit.reasons import Data, Reason
+from accounts.db.compiled_statements import CompiledQuery
+from accounts.mail import outbox
 from accounts.models import User
-from accounts.origin import printable
-from accounts.reasons import Data, Reason
+from accounts.privacy.export import plain
+from accounts.request_context import printable
 from accounts.sessions import USER_COLUMNS, Identity
-from accounts.transfer.person import plain
-from apikeys import text, usage
+from apikeys import key_format, usage
+from apikeys.end_reasons import EndReason
 from apikeys.errors import InvalidKey, KeyNotFound, ScopeReserved
 from apikeys.models import RESERVED, APIKey, digest, in_force
-from apikeys.reasons import EndReason
 
 Owner = Identity | User
 
@@ -44,7 +46,7 @@ _live = CompiledQuery(
 
 def identify(secret: str) -> Identity:
     """Whom a key speaks for, if it lives at this moment. One query; none for a typo."""
-    key_id = text.read(secret)
+    key_id = key_format.read(secret)
     if key_id is None:
         raise InvalidKey(Reason.KEY_MISTYPED)
     found = _live.get(key_id)
@@ -64,7 +66,7 @@ def create(
     if RESERVED in scopes and not owner.is_staff:
         raise ScopeReserved(Reason.SCOPE_RESERVED, data={"scope": str(RESERVED)})
     key, secret = APIKey.objects.issue(owner.id, name, scopes, expires_at=expires_at)
-    _record(audit.Kind.KEY_CREATED, key)
+    _record(audit_log.Kind.KEY_CREATED, key)
     _tell(outbox.Kind.KEY_CREATED, owner, **_named(key))
     return key, secret
 
@@ -72,7 +74,7 @@ def create(
 @transaction.atomic
 def rotate(owner: Identity, public_id: str, overlap: timedelta) -> tuple[APIKey, str]:
     key, secret = APIKey.objects.rotate(owner.id, public_id, overlap)
-    _record(audit.Kind.KEY_ROTATED, key, reason=Reason.SUCCESSOR_OF, data={"key": public_id})
+    _record(audit_log.Kind.KEY_ROTATED, key, reason=Reason.SUCCESSOR_OF, data={"key": public_id})
     _tell(outbox.Kind.KEY_ROTATED, owner, **_named(key), replaced=public_id)
     return key, secret
 
@@ -82,7 +84,7 @@ def delete(owner: Owner, public_id: str) -> None:
     key = APIKey.objects.owned(owner.id, public_id)
     if not APIKey.objects.filter(pk=key.pk).end(EndReason.DELETED):
         raise KeyNotFound(Reason.NO_SUCH_KEY)
-    _record(audit.Kind.KEY_DELETED, key)
+    _record(audit_log.Kind.KEY_DELETED, key)
 
 
 def delete_some(owner: Owner, public_ids: Iterable[str]) -> int:
@@ -97,13 +99,13 @@ def delete_some(owner: Owner, public_ids: Iterable[str]) -> int:
 
 def revoke_leaked(secret: str) -> None:
     """End a key that its finder holds, and tell its owner. Once ended, again is as good as once."""
-    key_id = text.read(secret)
+    key_id = key_format.read(secret)
     key = APIKey.objects.filter(pk=key_id).select_related("owner").first() if key_id else None
     if key is None or not hmac.compare_digest(key.digest, digest(secret)):
         raise KeyNotFound(Reason.NO_SUCH_KEY)
     with transaction.atomic():
         if APIKey.objects.filter(pk=key.pk).end(EndReason.LEAKED):
-            _record(audit.Kind.KEY_LEAKED, key)
+            _record(audit_log.Kind.KEY_LEAKED, key)
             _mail(outbox.Kind.KEY_LEAKED, key.owner, **_named(key))
 
 
@@ -124,7 +126,7 @@ def take_reserved(user: User) -> None:
         else:
             row.end(EndReason.OWNER_NO_OPERATOR)
         data = {"scope": str(RESERVED)} | ({} if left else {"ended": True})
-        _record(audit.Kind.KEY_SCOPE_LOST, key, reason=Reason.OWNER_NO_OPERATOR, data=data)
+        _record(audit_log.Kind.KEY_SCOPE_LOST, key, reason=Reason.OWNER_NO_OPERATOR, data=data)
 
 
 def count_live() -> Counter[str]:
@@ -165,7 +167,7 @@ def held_about(person: User) -> list[dict[str, Any]]:
 
 def owner_of(public_id: str) -> list[int]:
     """The owner of the key that is written like this in the trail and in lists, as a list of at most one."""
-    found = text.PUBLIC_ID.fullmatch(public_id)
+    found = key_format.PUBLIC_ID.fullmatch(public_id)
     return list(APIKey.objects.filter(pk=found[1]).values_list("owner", flat=True)) if found else []
 
 
@@ -189,7 +191,7 @@ def _named(key: APIKey) -> dict[str, str]:
 
 def _tell(kind: str, owner: Owner, **data: Any) -> None:
     """Mail word of a new key: only so many times a day, so that no loop fills a mailbox; the last mail says that it is the last."""
-    if not _reachable(owner) or (left := limits.mails_of_keys_left(owner.uuid)) is None:
+    if not _reachable(owner) or (left := rate_limits.mails_of_keys_left(owner.uuid)) is None:
         return
     _mail(kind, owner, **data, **({} if left else {"last": True}))
 
@@ -204,4 +206,4 @@ def _mail(kind: str, owner: Owner, **data: Any) -> None:
 
 
 def _record(kind: str, key: APIKey, reason: str = "", data: Data | None = None) -> None:
-    audit.record(kind, user_id=key.owner_id, name=key.public_id, reason=reason, data=data or {})
+    audit_log.record(kind, user_id=key.owner_id, name=key.public_id, reason=reason, data=data or {})

@@ -13,14 +13,15 @@ from django.db.models import Case, F, Value, When
 from django.db.models.functions import Concat, Now
 from django.utils.timezone import now
 
-from accounts import encryption, trigrams
+from accounts import encryption
+from accounts.audit.reasons import Reason
+from accounts.db import trigram_indexes
 from accounts.errors import InvalidToken
 from accounts.models import User
-from accounts.reasons import Reason
 from accounts.validators import validate_region
-from apikeys import text
+from apikeys import key_format
+from apikeys.end_reasons import EndReason
 from apikeys.errors import AlreadyRotated, KeyNotFound, ScopeReserved, TooManyKeys, UnreadableSecret
-from apikeys.reasons import EndReason
 
 MOST = 50  # live keys of one owner
 
@@ -68,7 +69,7 @@ class APIKeyQuerySet(models.QuerySet["APIKey"]):
 
     def owned(self, owner_id: int, public_id: str) -> APIKey:
         """The live key of this id, if it is this owner's: somebody else's is as good as none."""
-        found = text.PUBLIC_ID.fullmatch(public_id)
+        found = key_format.PUBLIC_ID.fullmatch(public_id)
         key: APIKey | None = (
             self.live().filter(pk=found[1], owner_id=owner_id).first() if found else None
         )
@@ -100,7 +101,7 @@ class APIKeyManager(models.Manager.from_queryset(APIKeyQuerySet)):  # type: igno
     ) -> tuple[APIKey, str]:
         if self.live().filter(owner_id=owner_id).count() >= MOST:
             raise TooManyKeys(Reason.TOO_MANY_KEYS, data={"limit": MOST})
-        key_id, secret = text.new()
+        key_id, secret = key_format.new()
         scope = " ".join(sorted(set(scopes or [Scope.PROFILE])))
         key = self.create(
             id=key_id,
@@ -188,8 +189,8 @@ class APIKey(models.Model):
         return self.scope.split()
 
 
-NAMES = trigrams.Index("key_search", APIKey, ("name",))
-trigrams.indexes.append(NAMES)
+NAMES = trigram_indexes.Index("key_search", APIKey, ("name",))
+trigram_indexes.indexes.append(NAMES)
 
 
 class KnownAddress(models.Model):

@@ -2,13 +2,13 @@
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from accounts import audit
+from accounts.audit import audit_log
+from accounts.audit.reasons import Reason
 from accounts.models import User
-from accounts.operators import Act, Outcome
-from accounts.reasons import Reason
+from accounts.operators.actions import Act, Outcome
 from apikeys import keys
+from apikeys.end_reasons import EndReason
 from apikeys.models import RESERVED, APIKey
-from apikeys.reasons import EndReason
 
 WHY = EndReason.ENDED_BY_OPERATOR
 
@@ -42,12 +42,15 @@ def _grant_introspect(person: User, key: str) -> Outcome | None:
 
 END_KEYS = Act(
     name="end_keys",
-    kind=audit.Kind.KEYS_ENDED,
+    kind=audit_log.Kind.KEYS_ENDED,
     perform=_end_keys,
     among=_with_live_keys,
     dangerous=True,
 )
-END_KEY = Act(name="end_key", kind=audit.Kind.KEYS_ENDED, perform=_end_key, dangerous=True)
+END_KEY = Act(name="end_key", kind=audit_log.Kind.KEYS_ENDED, perform=_end_key, dangerous=True)
 GRANT_INTROSPECT = Act(
-    name="grant_introspect", kind=audit.Kind.KEY_GRANTED, perform=_grant_introspect, dangerous=True
+    name="grant_introspect",
+    kind=audit_log.Kind.KEY_GRANTED,
+    perform=_grant_introspect,
+    dangerous=True,
 )

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from django.db import transaction
 
-from accounts import audit
+from accounts.audit import audit_log
+from accounts.audit.reasons import Data, Reason
 from accounts.errors import AuthError
 from accounts.models import User
-from accounts.reasons import Data, Reason
 from accounts.sessions import Identity
 from accounts.validators import REGION
 from apikeys.errors import AdminRequired, NothingStored, UnreadableSecret
@@ -86,26 +86,26 @@ def show(viewer: Identity, provider: str) -> Masked:
         if isinstance(refusal, UnreadableSecret):
             logger.error("%s", refusal)
         _record_look(
-            audit.Kind.CREDENTIALS_REFUSED,
+            audit_log.Kind.CREDENTIALS_REFUSED,
             viewer,
             refusal.reason,
             {**refusal.data, "provider": provider},
         )
         raise
-    _record_look(audit.Kind.CREDENTIALS_VIEWED, viewer, Reason.PROVIDER, {"provider": provider})
+    _record_look(audit_log.Kind.CREDENTIALS_VIEWED, viewer, Reason.PROVIDER, {"provider": provider})
     return shown
 
 
 def look(credential: ProviderCredential, *, operator: User) -> str:
     """The masked secret, for an operator who has it before their eyes; ``UnreadableSecret``. Each look is on record."""
-    kind, reason = audit.Kind.CREDENTIALS_VIEWED, Reason.PROVIDER
+    kind, reason = audit_log.Kind.CREDENTIALS_VIEWED, Reason.PROVIDER
     try:
         return mask(credential.open(), STARS[Provider(credential.provider)])
     except UnreadableSecret:
-        kind, reason = audit.Kind.CREDENTIALS_REFUSED, Reason.UNREADABLE
+        kind, reason = audit_log.Kind.CREDENTIALS_REFUSED, Reason.UNREADABLE
         raise
     finally:
-        audit.record(kind, user=operator, reason=reason, data={"provider": credential.provider})
+        audit_log.record(kind, user=operator, reason=reason, data={"provider": credential.provider})
 
 
 def store(
@@ -124,8 +124,8 @@ def store(
             {"key_id": credential.key_id, "region": credential.region} if credential.key_id else {}
         )
         data = {**named, "new_secret": bool(secret)}
-        audit.record(
-            audit.Kind.CREDENTIALS_CHANGED,
+        audit_log.record(
+            audit_log.Kind.CREDENTIALS_CHANGED,
             name=credential.provider,
             actor=actor,
             reason=Reason.CREDENTIALS_STORED,
@@ -136,7 +136,9 @@ def store(
 
 @transaction.atomic
 def delete(credential: ProviderCredential, *, actor: User | None = None, reason: str = "") -> None:
-    audit.record(audit.Kind.CREDENTIALS_DELETED, name=credential.provider, actor=actor, note=reason)
+    audit_log.record(
+        audit_log.Kind.CREDENTIALS_DELETED, name=credential.provider, actor=actor, note=reason
+    )
     credential.delete()
 
 
@@ -168,7 +170,7 @@ def _region(typed: str) -> str:
 
 
 def _record_look(kind: str, viewer: Identity, reason: str, data: Data) -> None:
-    audit.record(
+    audit_log.record(
         kind,
         user_id=viewer.id,
         name=viewer.username,

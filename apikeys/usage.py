@@ -14,7 +14,8 @@ from django.db import Error, connection, transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
-from accounts import audit, origin
+from accounts import request_context
+from accounts.audit import audit_log
 from apikeys.models import APIKey, KnownAddress
 
 GATHER = 1.0  # seconds between a use and its writing, in which others join it
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 Use = tuple[str, str]  # a key's id and a network
 _lock = threading.Lock()
 _writing = threading.Lock()
-_noted: dict[Use, tuple[datetime, origin.Origin]] = {}
+_noted: dict[Use, tuple[datetime, request_context.Origin]] = {}
 _stored: dict[Use, datetime] = {}  # what the database has, of uses in the last minute
 _something = threading.Event()
 _in_background = False
@@ -40,8 +41,8 @@ def write_in_background() -> None:
 
 def note(key_id: str) -> None:
     """The key was used now, from the address of the request under way."""
-    here, at = origin.current(), now()
-    use = key_id, origin.network(here.address)
+    here, at = request_context.current(), now()
+    use = key_id, request_context.network(here.address)
     stored = _stored.get(use)
     if stored and at - stored < EVERY:
         return
@@ -77,20 +78,20 @@ def forget() -> None:
         _stored.clear()
 
 
-def _write_one(use: Use, at: datetime, here: origin.Origin) -> None:
+def _write_one(use: Use, at: datetime, here: request_context.Origin) -> None:
     key_id, network = use
     with transaction.atomic():
         older = Q(last_used_at=None) | Q(last_used_at__lte=at - EVERY)
         APIKey.objects.filter(older, pk=key_id).update(last_used_at=at)
         key = APIKey.objects.filter(pk=key_id).first()
         if key and _is_another(key, network):
-            with origin.entered(here):
-                audit.record(
-                    audit.Kind.KEY_USED_FROM_NEW_ADDRESS,
+            with request_context.entered(here):
+                audit_log.record(
+                    audit_log.Kind.KEY_USED_FROM_NEW_ADDRESS,
                     at=at,
                     user_id=key.owner_id,
                     name=key.public_id,
-                    reason=audit.Reason.NEW_NETWORK,
+                    reason=audit_log.Reason.NEW_NETWORK,
                     data={"network": network},
                 )
     if key:

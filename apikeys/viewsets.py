@@ -3,7 +3,7 @@
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from accounts.viewsets import ContractViewSet, OpenViewSet, ShapeClass, answer
+from accounts.api.viewsets import ContractViewSet, OpenViewSet, ShapeClass, answer
 from apikeys import keys, providers
 from apikeys.models import APIKey
 

@@ -11,4 +11,4 @@ class AuthsvcConfig(AppConfig):
 
 class OperatorsRoomConfig(admin.AdminConfig):
     default = False  # it is named in the settings, in the place of the one that it extends
-    default_site = "accounts.room.OperatorsSite"
+    default_site = "accounts.admin_site.OperatorsSite"

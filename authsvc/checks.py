@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from accounts import trigrams
+from accounts.db import trigram_indexes
 
 KEEPS_ITS_TOKEN = {"bearer", "camel", "challenge"}
 
@@ -78,7 +78,7 @@ def search_without_index(
     databases: Sequence[str] | None = None, **kwargs: Any
 ) -> Sequence[CheckMessage]:
     """With ``check --database default``: what finds people among millions."""
-    if "default" not in (databases or ()) or not trigrams.missing():
+    if "default" not in (databases or ()) or not trigram_indexes.missing():
         return []
     return [
         Warning(

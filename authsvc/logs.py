@@ -6,15 +6,15 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-from accounts import origin
-from accounts.origin import printable
+from accounts import request_context
+from accounts.request_context import printable
 
 
 class OriginFilter(logging.Filter):
     """Gives each line the id of the request it belongs to."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        here = origin.current()
+        here = request_context.current()
         record.request_id, record.contract = here.request_id or "-", here.contract
         return True
 

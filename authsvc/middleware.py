@@ -17,7 +17,8 @@ from django.template.response import SimpleTemplateResponse
 from django.urls import resolve
 from django.utils import translation
 
-from accounts import origin, parsing
+from accounts import request_context
+from accounts.api import parsers
 from authsvc.paths import with_one_slash
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -37,13 +38,13 @@ class OriginMiddleware:
         meta = request.META
         if request.path_info.startswith("//"):
             request.path = request.path_info = with_one_slash(request.path_info)
-        here = origin.Origin(
+        here = request_context.Origin(
             address=client_address(meta),
             user_agent=meta.get("HTTP_USER_AGENT", ""),
             request_id=request_id(meta),
             languages=meta.get("HTTP_ACCEPT_LANGUAGE", ""),
         )
-        with origin.entered(here):
+        with request_context.entered(here):
             response = self.get_response(request)
         response.headers["X-Request-ID"] = here.request_id
         if request.method != "HEAD" and not getattr(response, "content", b"-"):
@@ -83,7 +84,7 @@ def warn_of_unreadable(header: str | None) -> None:
     what = (
         "is missing"
         if header is None
-        else f"has no address where TRUSTED_PROXIES points: {origin.printable(header, 100)}"
+        else f"has no address where TRUSTED_PROXIES points: {request_context.printable(header, 100)}"
     )
     logger.warning(
         "X-Forwarded-For %s. The client's address is unknown, and no limit by address applies to it",
@@ -118,7 +119,7 @@ class ProgramMiddleware:
         if not request.path_info.startswith(settings.API_PREFIXES):
             if request.path_info == settings.UPLOAD_PATH:
                 return self.upload(request)
-            parsing.check_length(request.META.get("CONTENT_LENGTH"))
+            parsers.check_length(request.META.get("CONTENT_LENGTH"))
             return self.get_response(request)
         request.resolver_match = found = find(request.path_info, settings.ROOT_URLCONF)
         response: Any = found.func(request, *found.args, **found.kwargs)
@@ -136,7 +137,7 @@ class ProgramMiddleware:
     def upload(self, request: HttpRequest) -> HttpResponseBase:
         """The one page that takes a file; what is too large is not read, and its sender told on the same page."""
         try:
-            parsing.check_length(request.META.get("CONTENT_LENGTH"), settings.LARGEST_UPLOAD)
+            parsers.check_length(request.META.get("CONTENT_LENGTH"), settings.LARGEST_UPLOAD)
         except RequestDataTooBig:
             return HttpResponseRedirect(f"{settings.UPLOAD_PATH}?too_large=yes")
         return self.get_response(request)

@@ -368,7 +368,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "authsvc.middleware.OriginMiddleware",
     "authsvc.middleware.ProgramMiddleware",  # answers what programs call; what follows is for browsers
-    "authsvc.https.ForwardedProtoMiddleware",
+    "authsvc.forwarded_proto.ForwardedProtoMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -395,7 +395,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "accounts.pages.site",
+                "accounts.pages.views.site",
             ]
         },
     }
@@ -415,13 +415,13 @@ USE_TZ = True
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.AccountBackend"]
 PASSWORD_HASHERS = [
-    "accounts.hashers.TunedArgon2PasswordHasher",
+    "accounts.hashing.hashers.TunedArgon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher",
     "django.contrib.auth.hashers.ScryptPasswordHasher",
     "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
-    "accounts.hashers.ImportedBCryptPasswordHasher",
-    "accounts.hashers.ImportedPHCPasswordHasher",
+    "accounts.hashing.hashers.ImportedBCryptPasswordHasher",
+    "accounts.hashing.hashers.ImportedPHCPasswordHasher",
 ]
 ARGON2_MEMORY_KIB = number(
     "ARGON2_MEMORY_KIB", 19_456, least=8
@@ -485,7 +485,7 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_NAME = "authsvc_session"
 CSRF_COOKIE_NAME = "authsvc_csrf"
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
-CSRF_FAILURE_VIEW = "accounts.pages.csrf_failure"
+CSRF_FAILURE_VIEW = "accounts.pages.views.csrf_failure"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [csp.NONE],

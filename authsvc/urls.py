@@ -13,9 +13,9 @@ from django.shortcuts import redirect, render
 from django.urls import include, path, reverse
 from django.views.generic import RedirectView
 
-from accounts import misrouted
 from accounts.errors import HashingOverloaded
-from accounts.pages import keep_private
+from accounts.pages import misrouted
+from accounts.pages.views import keep_private
 from authsvc import contracts, health
 from authsvc.contracts import introspection
 
@@ -25,8 +25,8 @@ urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path(".well-known/jwks.json", health.jwks),
-    path("", include("accounts.urls")),
-    path("", include("apikeys.urls")),
+    path("", include("accounts.pages.urls")),
+    path("", include("apikeys.pages.urls")),
     path("admin/password_change/", RedirectView.as_view(pattern_name="change-password")),
     path(
         "admin/password_reset/",

@@ -10,8 +10,8 @@ from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, reset_queries
 from django.urls import get_resolver
 
-from authsvc.chunked import WithLength
-from authsvc.uploads import SignedInUploads
+from authsvc.server.chunked_bodies import WithLength
+from authsvc.server.uploads import SignedInUploads
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "authsvc.settings")
 try:

@@ -12,7 +12,8 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from . import calm, postgres, report
+from bench import postgres, quiet_machine, report
+
 from .load import Figure
 from .servers import THREADS, Application, redis_server, serve
 from .workloads import Stage
@@ -136,7 +137,7 @@ def play(
         postgres.tidy(str(address))
     for number in range(asked.repeat):
         for name in names if number % 2 == 0 else reversed(names):
-            figure = calm.undisturbed(
+            figure = quiet_machine.undisturbed(
                 partial(WORKLOADS[name], stage, asked.seconds), asked.patience
             )
             results.add(worker, name, figure)

@@ -1,6 +1,6 @@
 """Who signs in: many names, one password, one hash of it made beforehand."""
 
-from .peers.hasher import Argon2
+from bench.peers.hasher import Argon2
 
 PASSWORD = "correct horse battery staple"
 ENCODED = Argon2().encode(PASSWORD, "0123456789abcdefghijkl")

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from argon2 import PasswordHasher
 
-from .people import ENCODED, PASSWORD
+from bench.accounts import ENCODED, PASSWORD
 
 THREADS = 2
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from .load import Figure
+from bench.load import Figure
 
 Result = TypeVar("Result")
 

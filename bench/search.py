@@ -59,11 +59,11 @@ def fill(people: int) -> None:
     from django.core.management import call_command
     from django.db import connection
 
-    from accounts import trigrams
+    from accounts.db import trigram_indexes
 
     call_command("migrate", verbosity=0)
     with connection.cursor() as cursor:
-        for index in trigrams.indexes:
+        for index in trigram_indexes.indexes:
             cursor.execute(f"DROP INDEX {index.name}")
         cursor.execute("SET session_replication_role = replica")  # which checks no foreign keys
         for statement in ROWS.read_text().replace(":people", str(people)).split(";\n")[:-1]:
@@ -72,7 +72,7 @@ def fill(people: int) -> None:
         cursor.execute("RESET session_replication_role")
         cursor.execute("SELECT setval('accounts_user_id_seq', %s)", [people])
         began = time.perf_counter()
-        trigrams.make()
+        trigram_indexes.make()
         print(
             f"The indexes of names were made in {time.perf_counter() - began:.0f} s",
             file=sys.stderr,
@@ -103,12 +103,12 @@ def explain(people: int) -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    from accounts import search
+    from accounts import user_search
 
     print("\nEXPLAIN ANALYZE of the statement that finds parts of names, up to a thousand and one")
     for kind, term in sought(people).items():
         with CaptureQueriesContext(connection) as sent:
-            search.find(term)
+            user_search.find(term)
         with connection.cursor() as cursor:
             cursor.execute(
                 "EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) "

@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import get_hasher
 from django.core.management import call_command
 
-from .people import ENCODED, email, username
+from bench.accounts import ENCODED, email, username
 
 
 def main(count: int) -> None:

@@ -17,9 +17,10 @@ from urllib.parse import quote
 
 from psycopg.sql import SQL
 
+from bench.accounts import ENCODED
+
 from . import postgres
 from .__main__ import authsvc_environment
-from .people import ENCODED
 from .servers import THREADS, Application, Server, redis_server, serve
 
 PROMISE = 1.5
@@ -160,11 +161,12 @@ def make_people(file: Path) -> None:
     from django.contrib.auth.hashers import make_password
     from django.core.management import call_command
 
-    from accounts import kinds, passwords
+    from accounts import passwords
+    from accounts.hashing import uniform_timing
     from accounts.models import User
 
     def costs(name: str) -> str:
-        algorithm = kinds.ranked(name, kinds.shares())[0].algorithm
+        algorithm = uniform_timing.ranked(name, uniform_timing.shares())[0].algorithm
         return {"argon2": ARGON2, "pbkdf2_sha256": PBKDF2, "bcrypt": BCRYPT}[algorithm]
 
     def address(kind: str, hash_: str) -> str:
@@ -201,10 +203,11 @@ def make_people(file: Path) -> None:
             )
             if kind == "reset under way":
                 passwords.make_reset(user)
-            kinds.forget()
-    of_accounts = {share.hash.kind: share.weight for share in kinds.shares()}
+            uniform_timing.forget()
+    of_accounts = {share.hash.kind: share.weight for share in uniform_timing.shares()}
     of_names = Counter(
-        kinds.ranked(f"somebody{number}", kinds.shares())[0].kind for number in range(NAMES)
+        uniform_timing.ranked(f"somebody{number}", uniform_timing.shares())[0].kind
+        for number in range(NAMES)
     )
     total = sum(of_accounts.values())
     shares = [

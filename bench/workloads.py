@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
+from bench.accounts import PASSWORD, username
+
 from . import load
 from .load import Figure
-from .people import PASSWORD, username
 from .servers import Server
 
 LINES = 96

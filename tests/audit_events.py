@@ -9,8 +9,8 @@ import pytest
 from django.db import connection
 from django.utils.timezone import now
 
-from accounts import reason_texts
-from accounts.compiled import CompiledInsert
+from accounts.audit import reason_messages
+from accounts.db.compiled_statements import CompiledInsert
 from accounts.models import AuditEvent
 
 append_only = import_module("accounts.migrations.0013_seals")
@@ -25,7 +25,7 @@ def happened(kind: str, **fields: Any) -> AuditEvent:
 
 def told(event: AuditEvent) -> str:
     """The clause of an event's reason code and what an operator wrote."""
-    return reason_texts.told(event.reason, event.data, event.note)
+    return reason_messages.told(event.reason, event.data, event.note)
 
 
 @contextmanager

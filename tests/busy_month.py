@@ -8,8 +8,8 @@ from typing import Any
 from django.db import transaction
 from django.utils.timezone import now
 
-from accounts import statistics
-from accounts.compiled import CompiledInsert
+from accounts.audit import statistics
+from accounts.db.compiled_statements import CompiledInsert
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 
 Kind, Fate = AuditEvent.Kind, OutgoingMail.Fate

@@ -9,11 +9,14 @@ from django.core.cache import caches
 from django.db import connection, connections
 from django.test import Client
 
-from accounts import database_role, keyring, kinds, seals
+from accounts import keyring
+from accounts.audit import seals
+from accounts.db import app_role
+from accounts.hashing import uniform_timing
 from accounts.models import User
 from apikeys import usage
+from tests.audit_events import flushable
 from tests.databases import HERE
-from tests.trail import flushable
 
 PASSWORD = "correct horse battery"
 
@@ -61,7 +64,7 @@ def fresh(request):
     """Every test begins with full budgets and with signing keys that its database knows."""
     for cache in caches.all(initialized_only=True):
         cache.clear()
-    kinds.forget()
+    uniform_timing.forget()
     if {"db", "transactional_db"} & set(request.fixturenames) or request.node.get_closest_marker(
         "django_db"
     ):
@@ -94,8 +97,8 @@ def olga(db) -> User:
 def as_web_node(transactional_db):
     """This connection goes on as the role that ``manage.py setup`` makes."""
     seals.key()
-    database_role.make("authsvc_web", "whatever it is")
-    database_role.grant("authsvc_web")
+    app_role.make("authsvc_web", "whatever it is")
+    app_role.grant("authsvc_web")
     with connection.cursor() as cursor:
         cursor.execute("SET ROLE authsvc_web")
         yield

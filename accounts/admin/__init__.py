@@ -1,20 +1,29 @@
 """The operators' room: people, their sessions, and what happened."""
 
-from accounts import room
-from accounts.admin import acts, mails, people, sessions, signing_keys, trail, watch, words
+from accounts import admin_site
+from accounts.admin import (
+    action_registry,
+    action_texts,
+    audit_log,
+    dashboard,
+    outgoing_mail,
+    sessions,
+    signing_keys,
+    users,
+)
 from accounts.admin.base import Readable, SuperAdmins, operator
 
 __all__ = [
     "Readable",
     "SuperAdmins",
-    "acts",
-    "mails",
+    "action_registry",
+    "action_texts",
+    "audit_log",
     "operator",
-    "people",
+    "outgoing_mail",
     "sessions",
     "signing_keys",
-    "trail",
-    "words",
+    "users",
 ]
 
-room.first_page.append(watch.context)
+admin_site.first_page.append(dashboard.context)

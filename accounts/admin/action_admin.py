@@ -13,11 +13,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 
-from accounts import operators
-from accounts.admin import acts
-from accounts.admin.asking import ActPage
+from accounts.admin import action_registry
+from accounts.admin.action_view import ActPage
 from accounts.admin.base import operator
 from accounts.admin.links import events_url
+from accounts.operators import actions
 
 
 class Acting(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -32,8 +32,10 @@ class Acting(admin.ModelAdmin):  # type: ignore[type-arg]
         ]
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        runs = operators.may_run(operator(request))
-        ours = [offer for offer in acts.on(self.model) if runs or not offer.act.super_only]
+        runs = actions.may_run(operator(request))
+        ours = [
+            offer for offer in action_registry.on(self.model) if runs or not offer.act.super_only
+        ]
         return super().get_actions(request) | {
             offer.name: (partial(choose, offer), offer.name, f"{offer.label}…") for offer in ours
         }
@@ -41,7 +43,10 @@ class Acting(admin.ModelAdmin):  # type: ignore[type-arg]
     def response_action(  # type: ignore[override]  # the stubs know of options that Django 5.2 does not
         self, request: HttpRequest, queryset: QuerySet[Any]
     ) -> HttpResponse | None:
-        if not all(acts.is_id(pk, self.model) for pk in request.POST.getlist(ACTION_CHECKBOX_NAME)):
+        if not all(
+            action_registry.is_id(pk, self.model)
+            for pk in request.POST.getlist(ACTION_CHECKBOX_NAME)
+        ):
             messages.error(request, "What was ticked could not be read. Nothing was done.")
             return redirect(request.get_full_path())
         return super().response_action(request, queryset)
@@ -57,28 +62,32 @@ class Acting(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def trail_of(self, row: Any) -> dict[str, Any]:
         """Which events of the trail are about this row."""
-        person = acts.on(self.model)[0].person(row)
+        person = action_registry.on(self.model)[0].person(row)
         return {"user": person.pk} if person else {"request_id": row.request_id}
 
 
 class ActingPage(Acting):
     """Also a page of each row that offers what can be done to it."""
 
-    change_form_template = "admin/acts/row.html"
+    change_form_template = "admin/actions/row.html"
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        context |= {"buttons": acts.offered_on(operator(request), kwargs["obj"], back=request.path)}
+        context |= {
+            "buttons": action_registry.offered_on(
+                operator(request), kwargs["obj"], back=request.path
+            )
+        }
         return super().render_change_form(request, context, *args, **kwargs)
 
 
 def choose(
-    offer: acts.Offer, model_admin: Acting, request: HttpRequest, queryset: QuerySet[Any]
+    offer: action_registry.Offer, model_admin: Acting, request: HttpRequest, queryset: QuerySet[Any]
 ) -> HttpResponse:
     """From the rows that were ticked in the list, or all that match, to the page that asks."""
     ids = [str(pk) for pk in queryset.order_by().values_list("pk", flat=True)[: offer.most + 1]]
     if len(ids) > offer.most:
-        messages.error(request, acts.too_many(offer))
+        messages.error(request, action_registry.too_many(offer))
         return redirect(request.get_full_path())
     return ActPage.begin(model_admin, request, offer.name, ids)

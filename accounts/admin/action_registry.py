@@ -12,8 +12,8 @@ from django import forms
 from django.db.models import IntegerField, Model, QuerySet, UUIDField
 from django.urls import reverse
 
-from accounts import operators
 from accounts.models import User
+from accounts.operators import actions
 
 MOST = 1000  # what one page acts on
 
@@ -27,7 +27,7 @@ class Offer:
     that there is something to do to. ``choices`` are fields of the page that asks, and ``initial`` what they hold for a single row.
     """
 
-    act: operators.Act
+    act: actions.Act
     label: str
     will: str | Callable[[], str]
     did: str
@@ -96,7 +96,7 @@ def offered(operator: User, person: User) -> list[Button]:
     return [
         Button(offer.name, offer.label, link(offer.name, person), offer.act.dangerous)
         for offer in sorted(on(User), key=lambda offer: (offer.act.dangerous, offer.act.super_only))
-        if operators.may(operator, offer.act, person) and operators.fits(offer.act, person)
+        if actions.may(operator, offer.act, person) and actions.fits(offer.act, person)
     ]
 
 
@@ -111,7 +111,7 @@ def offered_on(operator: User, row: Model, back: str) -> list[Button]:
         Button(offer.name, offer.label, link(offer.name, row, back), offer.act.dangerous)
         for offer in on(type(row))
         if person
-        and operators.may(operator, offer.act, person)
+        and actions.may(operator, offer.act, person)
         and (offer.alive is None or offer.alive(rows).exists())
     ]
 

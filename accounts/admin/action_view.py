@@ -20,11 +20,11 @@ from django.utils.crypto import get_random_string
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.generic import View
 
-from accounts import operators, room
-from accounts.admin import acts, companions
-from accounts.admin.acts import Offer
+from accounts import admin_site
+from accounts.admin import action_registry, companion_actions
+from accounts.admin.action_registry import Offer
 from accounts.admin.base import operator
-from accounts.admin.companions import Companion, Consequence
+from accounts.admin.companion_actions import Companion, Consequence
 from accounts.admin.links import rows_url
 from accounts.errors import (
     ChangedMeanwhile,
@@ -33,8 +33,9 @@ from accounts.errors import (
     NotPermitted,
     TooManyAttempts,
 )
-from accounts.forms import Password
 from accounts.models import User
+from accounts.operators import actions
+from accounts.pages.forms import Password
 
 SHOWN = 20  # names of a list; the rest is a number
 REASON = 150  # letters: what the act itself notes stands before them
@@ -52,8 +53,8 @@ def read_ids(text: str, offer: Offer) -> list[str]:
     if not given:
         raise Unreadable("Nobody and nothing was chosen. Go back and tick at least one row.")
     if len(given) > offer.most:
-        raise Unreadable(acts.too_many(offer))
-    if not all(acts.is_id(part, offer.model) for part in given):
+        raise Unreadable(action_registry.too_many(offer))
+    if not all(action_registry.is_id(part, offer.model) for part in given):
         raise Unreadable(
             "The address of this page is damaged: it holds something that is no id. Nothing was done."
         )
@@ -76,7 +77,7 @@ class Plan:
             rows = rows.select_related(offer.owner)
         found = list(rows)
         owners = {person.pk for row in found if (person := offer.person(row))}
-        verdict = operators.judge(offer.act, operator=by, people=User.objects.filter(pk__in=owners))
+        verdict = actions.judge(offer.act, operator=by, people=User.objects.filter(pk__in=owners))
         fitting, forbidden = (
             {person.pk for person in people} for people in (verdict.fitting, verdict.forbidden)
         )
@@ -143,7 +144,7 @@ class Proof(forms.Form):
     ) -> None:
         super().__init__(*args, **{"label_suffix": "", **kwargs})
         self.request, self.dangerous, self.retry_after = request, dangerous, 0
-        if dangerous and not room.password_is_fresh(request):
+        if dangerous and not admin_site.password_is_fresh(request):
             self.fields["password"] = Password(
                 label="Your password",
                 autocomplete="current-password",
@@ -166,12 +167,13 @@ class Proof(forms.Form):
 def check_password(form: Any) -> int:
     """Say in a form that knows its request what is wrong with the operator's password; for how many seconds none is looked at."""
     try:
-        room.ask_password_again(form.request, form.cleaned_data["password"])
+        admin_site.ask_password_again(form.request, form.cleaned_data["password"])
     except InvalidCredentials:
         form.add_error("password", "This is not your password. Nothing was done.")
     except TooManyAttempts as refusal:
         form.add_error(
-            "password", f"Too many wrong passwords. Nothing was done. {room.try_again(refusal)}"
+            "password",
+            f"Too many wrong passwords. Nothing was done. {admin_site.try_again(refusal)}",
         )
         return refusal.seconds
     return 0
@@ -236,7 +238,7 @@ class ActPage(View):
     ) -> HttpResponse:
         """The temporary password of an account that was made just now."""
         page = cls(model_admin=model_admin)
-        page.setup(request, name=operators.GIVE_TEMPORARY_PASSWORD.name)
+        page.setup(request, name=actions.GIVE_TEMPORARY_PASSWORD.name)
         return page.render(
             "done",
             HTTPStatus.OK,
@@ -249,7 +251,7 @@ class ActPage(View):
         super().setup(request, *args, **kwargs)
         self.operator = operator(request)
         try:
-            self.offer = acts.find(self.model_admin.model, kwargs["name"])
+            self.offer = action_registry.find(self.model_admin.model, kwargs["name"])
         except KeyError as error:
             raise Http404("no such act") from error
 
@@ -267,7 +269,7 @@ class ActPage(View):
             request.POST,
             request=request,
             offer=self.offer,
-            companions=companions.find(self.offer, plan.fitting),
+            companions=companion_actions.find(self.offer, plan.fitting),
         )
         if plan.fitting and not form.is_valid():
             return self.ask(asked, form, self.back())
@@ -315,7 +317,7 @@ class ActPage(View):
         if isinstance(plan, HttpResponse):
             return plan
         initial = self.offer.initial(plan.fitting[0]) if len(plan.fitting) == 1 else {}
-        also = companions.find(self.offer, plan.fitting)
+        also = companion_actions.find(self.offer, plan.fitting)
         form = form or ConfirmForm(
             request=self.request, offer=self.offer, companions=also, initial=initial
         )
@@ -330,7 +332,9 @@ class ActPage(View):
             fitting=Names("For", plan.fitting, self.offer),
             also=[
                 Names(each.heading, rows, each)
-                for each, rows in (also | companions.foreseen(self.offer, plan.fitting)).items()
+                for each, rows in (
+                    also | companion_actions.foreseen(self.offer, plan.fitting)
+                ).items()
             ],
             left=self.left(plan),
             unknown=plan.unknown,
@@ -374,10 +378,10 @@ class ActPage(View):
             told = choices | ({self.offer.key: str(row.pk)} if self.offer.key else {})
             try:
                 for companion in also if row in plan.fitting else ():
-                    operators.carry_out(
+                    actions.carry_out(
                         companion.act, operator=self.operator, person=row, reason=reason
                     )
-                outcome = operators.carry_out(
+                outcome = actions.carry_out(
                     self.offer.act,
                     operator=self.operator,
                     person=self.offer.person(row),
@@ -454,6 +458,6 @@ class ActPage(View):
             "offer": self.offer,
             "opts": self.offer.model._meta,
             "changelist": self.changelist(),
-            "act_url": acts.address(self.offer),
+            "act_url": action_registry.address(self.offer),
         }
-        return TemplateResponse(self.request, f"admin/acts/{name}.html", context, status=status)
+        return TemplateResponse(self.request, f"admin/actions/{name}.html", context, status=status)

@@ -37,14 +37,17 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.timezone import now
 
-from accounts import audit, complaints, explanations, refusals, trail, trail_export
-from accounts.admin import acts
+from accounts.admin import action_registry
 from accounts.admin.base import Readable, operator
 from accounts.admin.downloads import PRIVATE, ExportForm, download, joined
 from accounts.admin.links import events_url, request_url
+from accounts.audit import audit_log, recent_refusals, request_report
+from accounts.audit import export as audit_export
+from accounts.audit import messages as audit_messages
+from accounts.audit import query as audit_query
+from accounts.audit.query import Selection
+from accounts.audit.reasons import label
 from accounts.models import AuditEvent, User
-from accounts.reasons import label
-from accounts.trail import Selection
 
 RANGES = {
     "1h": timedelta(hours=1),
@@ -106,7 +109,7 @@ class TrailForm(forms.Form):
     address = forms.CharField(
         required=False,
         max_length=50,
-        validators=[trail.validate_address],
+        validators=[audit_query.validate_address],
         help_text="Or a network: 10.0.0.0/8",
     )
     within = forms.ChoiceField(
@@ -195,7 +198,7 @@ class TrailList(ChangeList):
         self.before = request.GET.get("before", "")
         selection = self.form.selection()
         events = selection.events() if selection else AuditEvent.objects.none()
-        return trail.after(events, last) if (last := self.last_of_page_before()) else events
+        return audit_query.after(events, last) if (last := self.last_of_page_before()) else events
 
     def last_of_page_before(self) -> AuditEvent | None:
         return (
@@ -283,7 +286,7 @@ class AuditEventAdmin(Readable):
 
     @admin.display(description="what happened")
     def what(self, event: AuditEvent) -> str:
-        return explanations.sentence(event)
+        return audit_messages.sentence(event)
 
     @admin.display(description="account")
     def whom(self, event: AuditEvent) -> str:
@@ -307,21 +310,21 @@ class AuditEventAdmin(Readable):
         """What became of the request whose id was pasted."""
         self.may_view(request)
         pasted = request.GET.get("id", "").strip()
-        request_id = complaints.read_id(pasted)
-        complaint = complaints.look_into(request_id) if request_id else None
+        request_id = request_report.read_id(pasted)
+        complaint = request_report.look_into(request_id) if request_id else None
         context = self.admin_site.each_context(request) | {
             "title": "What became of a request",
             "opts": self.opts,
             "pasted": pasted,
             "request_id": request_id,
             "complaint": complaint,
-            "told": [(event, explanations.sentence(event)) for event in complaint.events]
+            "told": [(event, audit_messages.sentence(event)) for event in complaint.events]
             if complaint
             else [],
-            "around": [(event, explanations.sentence(event)) for event in complaint.around]
+            "around": [(event, audit_messages.sentence(event)) for event in complaint.around]
             if complaint
             else [],
-            "kept_days": refusals.KEPT.days,
+            "kept_days": recent_refusals.KEPT.days,
             "cures": self.cures(operator(request), complaint) if complaint else [],
         }
         unknown = bool(pasted) and complaint is None
@@ -332,11 +335,11 @@ class AuditEventAdmin(Readable):
             status=404 if unknown else 200,
         )
 
-    def cures(self, by: User, complaint: complaints.Complaint) -> list[acts.Button]:
+    def cures(self, by: User, complaint: request_report.Complaint) -> list[action_registry.Button]:
         """What may help whoever complains, as far as it applies and this operator may do it."""
         if complaint.person is None or not complaint.explanation.advice:
             return []
-        offered = {button.name: button for button in acts.offered(by, complaint.person)}
+        offered = {button.name: button for button in action_registry.offered(by, complaint.person)}
         return [offered[name] for name in CURES if name in offered]
 
     def export(self, request: HttpRequest) -> HttpResponseBase:
@@ -350,9 +353,9 @@ class AuditEventAdmin(Readable):
         if request.method == "POST" and form.is_valid():
             at, kind = now(), form.cleaned_data["form"]
             self.record_export(request, asked, selection, form)
-            events = trail.in_batches(selection.events().filter(at__lte=at))
+            events = audit_query.in_batches(selection.events().filter(at__lte=at))
             return download(
-                StreamingHttpResponse(joined(trail_export.FORMATS[kind](events))),
+                StreamingHttpResponse(joined(audit_export.FORMATS[kind](events))),
                 f"events-{at:%Y%m%dT%H%M%SZ}.{kind}",
             )
         context = self.admin_site.each_context(request) | {
@@ -380,15 +383,15 @@ class AuditEventAdmin(Readable):
         """Put an export on record, before its first line is sent."""
         data = {"filter": urlencode(asked.given) or "all", "format": form.cleaned_data["form"]}
         person = (
-            trail.find_person(selection.person) if selection.person else None
+            audit_query.find_person(selection.person) if selection.person else None
         )  # whose erasure then reaches this record too
         by, note = operator(request), form.cleaned_data["reason"]
-        audit.record(
-            audit.Kind.EXPORTED,
+        audit_log.record(
+            audit_log.Kind.EXPORTED,
             user=person,
             actor=by,
             name="events",
-            reason=audit.Reason.EXPORT,
+            reason=audit_log.Reason.EXPORT,
             data=data,
             note=note,
         )

@@ -8,7 +8,8 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 from django.utils.timezone import localtime, now
 
-from accounts import limits, mails
+from accounts import rate_limits
+from accounts.mail import messages as mail_messages
 from accounts.models import OutgoingMail, User
 
 ROLES = {"user": "User", "admin": "Admin", "super_admin": "Super admin"}
@@ -32,15 +33,15 @@ def state(person: User) -> list[Badge]:
     badges = access(person)
     if badges == [NO_PASSWORD] and person.mails.filter(kind=OutgoingMail.Kind.INVITATION).exists():
         badges = [Badge("Invited, no password yet", "warn")]
-    if wait := limits.locked_for(person):
+    if wait := rate_limits.locked_for(person):
         until = localtime(now() + wait)
         badges.append(
             Badge(
-                f"Locked, but for known networks, until {until:%H:%M} UTC because of {limits.locked_after(person)} wrong guesses",
+                f"Locked, but for known networks, until {until:%H:%M} UTC because of {rate_limits.locked_after(person)} wrong guesses",
                 "bad",
             )
         )
-    if wait := limits.locked_at_home_for(person):
+    if wait := rate_limits.locked_at_home_for(person):
         badges.append(
             Badge(
                 f"Known network locked until {localtime(now() + wait):%H:%M} UTC because of wrong guesses",
@@ -90,7 +91,7 @@ def when(moment: datetime | None) -> SafeString | str:
 
 def device(user_agent: str) -> str:
     """What a session or mail was asked for with: as mails call it, else as it calls itself."""
-    return mails.device(user_agent) or user_agent[:40] or "unknown"
+    return mail_messages.device(user_agent) or user_agent[:40] or "unknown"
 
 
 def fate(mail: OutgoingMail) -> Badge:

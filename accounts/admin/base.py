@@ -8,10 +8,10 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest
 
-from accounts import operators
 from accounts.admin.lists import Quick
 from accounts.errors import NotPermitted
 from accounts.models import User
+from accounts.operators import actions
 
 
 def operator(request: HttpRequest) -> User:
@@ -40,7 +40,7 @@ class Readable(Quick):
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return operators.may_enter(operator(request))
+        return actions.may_enter(operator(request))
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
@@ -50,4 +50,4 @@ class SuperAdmins(Readable):
     """Rows for super admins alone."""
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return operators.may_run(operator(request))
+        return actions.may_run(operator(request))

@@ -6,16 +6,16 @@ from typing import Any
 
 from django import forms
 
-from accounts import operators
-from accounts.admin.acts import Offer
+from accounts.admin.action_registry import Offer
 from accounts.models import User
+from accounts.operators import actions
 
 
 @dataclass(frozen=True, kw_only=True)
 class Companion:
     """``rows`` finds what of these people the second act would be done to; ``heading`` stands above their names."""
 
-    act: operators.Act
+    act: actions.Act
     label: str
     heading: str
     rows: Callable[[Sequence[User]], Sequence[Any]]

@@ -10,11 +10,14 @@ from django.db.models import Count, Min, Q, Subquery
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 
-from accounts import charts, first_password, operators, reasons, seals, statistics
+from accounts import first_password
+from accounts.admin import charts
 from accounts.admin.links import events_url, rows_url
+from accounts.audit import reasons, seals, statistics
+from accounts.audit.reasons import Reason
+from accounts.audit.statistics import DAY, HOUR, MAILS, OTHER, Past, Thing
 from accounts.models import AuditEvent, OutgoingMail, Session, SigningKey, User
-from accounts.reasons import Reason
-from accounts.statistics import DAY, HOUR, MAILS, OTHER, Past, Thing
+from accounts.operators import actions
 
 Kind = AuditEvent.Kind
 OVERDUE = timedelta(
@@ -208,7 +211,7 @@ class Notice(NamedTuple):
 def context(operator: User) -> dict[str, Any]:
     """All that the first page shows to this operator, in a fixed number of queries."""
     past, mail = statistics.look_back(), Mail()
-    keys = SigningKeys(past.at) if operators.may_run(operator) else None
+    keys = SigningKeys(past.at) if actions.may_run(operator) else None
     about_rows = [
         *_about_mail(mail, past),
         *_about_logins(past),
@@ -387,7 +390,7 @@ def _about_first_password(operator: User) -> Iterable[Notice]:
             "Your password is still the one that was generated at the first start. Choose your own.",
             reverse("change-password"),
         )
-    if operators.may_run(operator):
+    if actions.may_run(operator):
         for other in first_password.holders().exclude(pk=operator.pk):
             text = (
                 f"The password of {other} is still the one that was generated at the first start."
@@ -470,7 +473,7 @@ def _lately(past: Past, kind: str) -> Number | None:
 def _jobs(operator: User) -> Iterable[tuple[str, str]]:
     """The jobs of every day that this operator may do, as links."""
     for label, name, super_only in JOBS:
-        if not super_only or operators.may_run(operator):
+        if not super_only or actions.may_run(operator):
             try:
                 yield label, reverse(name)
             except NoReverseMatch:

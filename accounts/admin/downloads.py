@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from django import forms
 from django.http.response import HttpResponseBase
 
-from accounts.admin.asking import Reasoned
+from accounts.admin.action_view import Reasoned
 
 Answer = TypeVar("Answer", bound=HttpResponseBase)
 PRIVATE = {"Cache-Control": "no-store, private"}

@@ -9,7 +9,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
 
-from accounts.admin.acts import is_id
+from accounts.admin.action_registry import is_id
 from accounts.models import User
 
 

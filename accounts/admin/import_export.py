@@ -23,18 +23,19 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.timezone import now
 
-from accounts import audit, operators
-from accounts.admin import acts, words
-from accounts.admin.asking import Proof, Reasoned
+from accounts.admin import action_registry, action_texts
+from accounts.admin.action_view import Proof, Reasoned
 from accounts.admin.base import operator, permitted
 from accounts.admin.downloads import PRIVATE, ExportForm, download, joined
+from accounts.audit import audit_log
 from accounts.models import User, WaitingImport
-from accounts.origin import printable
-from accounts.transfer import person as person_data
-from accounts.transfer import reading
-from accounts.transfer.csv_cells import csv_line
-from accounts.transfer.exporting import export
-from accounts.transfer.importing import ONLY_CASE, Fate, Options, import_rows
+from accounts.operators import actions
+from accounts.privacy import export as person_data
+from accounts.request_context import printable
+from accounts.transfer import file_reader
+from accounts.transfer.csv_writer import csv_line
+from accounts.transfer.user_export import export
+from accounts.transfer.user_import import ONLY_CASE, Fate, Options, import_rows
 
 LARGEST = 5 * 2**20  # bytes of a file
 MOST_ROWS = 10_000
@@ -60,12 +61,12 @@ def urls(model_admin: admin.ModelAdmin[User]) -> list[URLPattern]:
     ]
 
 
-def offered(by: User, person: User) -> list[acts.Button]:
+def offered(by: User, person: User) -> list[action_registry.Button]:
     """What this module adds to the buttons on a person's page."""
-    if not operators.may_edit(by, person):
+    if not actions.may_edit(by, person):
         return []
     return [
-        acts.Button(
+        action_registry.Button(
             "export_data",
             "Export their data",
             reverse("admin:accounts_user_data", args=[person.pk]),
@@ -74,9 +75,9 @@ def offered(by: User, person: User) -> list[acts.Button]:
     ]
 
 
-acts.register(
-    words.on_people(
-        act=operators.ERASE,
+action_registry.register(
+    action_texts.on_people(
+        act=actions.ERASE,
         label="Erase",
         will=(
             "{whom} will be erased, for good. Sessions, API keys, mails and resets are deleted, the account is emptied, and its name and "
@@ -122,8 +123,8 @@ class UploadForm(forms.Form):
         if file.size > LARGEST:
             raise ValidationError(f"This file has more than 5 MB. {COMMAND}")
         try:
-            reading.format_of(file.name)
-        except reading.UnreadableFile as error:
+            file_reader.format_of(file.name)
+        except file_reader.UnreadableFile as error:
             raise ValidationError("The name of the file has to end in .csv or .jsonl.") from error
         return file
 
@@ -149,7 +150,7 @@ class Pages:
 
     def upload(self, request: HttpRequest) -> HttpResponse:
         """Choose a file. It waits, encrypted, in the database: whichever node is asked next can go on with it."""
-        runs = operators.may_run(operator(request))
+        runs = actions.may_run(operator(request))
         form = UploadForm(*sent(request), request.FILES or None, runs=runs)
         if request.method == "GET" and "too_large" in request.GET:
             messages.error(request, f"This file has more than 5 MB. {COMMAND}")
@@ -166,7 +167,7 @@ class Pages:
                     row.values.get("password_hash") for row in rows_of(waiting, content)
                 )
                 waiting.seal_report(self.run(waiting, content, dry_run=True))
-            except reading.UnreadableFile as error:
+            except file_reader.UnreadableFile as error:
                 form.add_error("file", str(error))
             else:
                 waiting.seal_file(content)
@@ -179,7 +180,7 @@ class Pages:
             "Import accounts",
             status,
             form=form,
-            columns=reading.COLUMNS,
+            columns=file_reader.COLUMNS,
             runs=runs,
         )
 
@@ -278,7 +279,7 @@ class Pages:
 
     def export(self, request: HttpRequest) -> HttpResponseBase:
         """All accounts that the list shows with this query, streamed; for super admins, and never with a hash."""
-        if not operators.may_run(operator(request)):
+        if not actions.may_run(operator(request)):
             raise self.refused(request, "export")
         form = ExportForm(*sent(request), request=request)
         query = request.META.get("QUERY_STRING", "")
@@ -313,7 +314,7 @@ class Pages:
     def data(self, request: HttpRequest, pk: int) -> HttpResponse:
         """All that is held about one person, as a file for them."""
         person = get_object_or_404(User, pk=pk, erased_at=None)
-        if not operators.may_edit(operator(request), person):
+        if not actions.may_edit(operator(request), person):
             raise self.refused(request, "export of one person", person)
         form = DataForm(*sent(request), request=request)
         if request.method == "POST" and form.is_valid():
@@ -337,11 +338,11 @@ class Pages:
     def refused(
         self, request: HttpRequest, what: str, person: User | None = None
     ) -> PermissionDenied:
-        audit.record(
-            audit.Kind.ACT_REFUSED,
+        audit_log.record(
+            audit_log.Kind.ACT_REFUSED,
             user=person,
             actor=operator(request),
-            reason=audit.Reason.NOT_PERMITTED,
+            reason=audit_log.Reason.NOT_PERMITTED,
             data={"act": what},
         )
         return PermissionDenied(what)
@@ -362,7 +363,11 @@ class Pages:
             "changelist": reverse("admin:accounts_user_changelist"),
         }
         return TemplateResponse(
-            request, f"admin/bulk/{name}.html", shared | context, status=status, headers=PRIVATE
+            request,
+            f"admin/import_export/{name}.html",
+            shared | context,
+            status=status,
+            headers=PRIVATE,
         )
 
 
@@ -371,21 +376,21 @@ def sent(request: HttpRequest) -> tuple[Any, ...]:
     return (request.POST,) if request.method == "POST" else (None,)
 
 
-def rows_of(waiting: WaitingImport, content: bytes) -> Iterator[reading.Row]:
-    return reading.rows(io.BytesIO(content), reading.format_of(waiting.filename))
+def rows_of(waiting: WaitingImport, content: bytes) -> Iterator[file_reader.Row]:
+    return file_reader.rows(io.BytesIO(content), file_reader.format_of(waiting.filename))
 
 
-def limited(found: Iterable[reading.Row]) -> Iterator[reading.Row]:
+def limited(found: Iterable[file_reader.Row]) -> Iterator[file_reader.Row]:
     """As many rows as a browser should wait for, or else a sentence."""
     passwords = 0
     for number, row in enumerate(found, 1):
         passwords += bool(row.values.get("password"))
         if number > MOST_ROWS:
-            raise reading.UnreadableFile(
+            raise file_reader.UnreadableFile(
                 f"This file has more than {MOST_ROWS:,} accounts. {COMMAND}"
             )
         if passwords > MOST_PASSWORDS:
-            raise reading.UnreadableFile(
+            raise file_reader.UnreadableFile(
                 f"This file has more than {MOST_PASSWORDS} plain passwords, which take long to hash. {COMMAND}"
             )
         yield row

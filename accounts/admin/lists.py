@@ -19,12 +19,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
-from accounts import search
-from accounts.admin import states
+from accounts import user_search
+from accounts.admin import badges
 from accounts.admin.links import request_url, rows_url
 from accounts.models import User
 
-MOST = search.MOST
+MOST = user_search.MOST
 
 
 class Many(int):
@@ -121,7 +121,7 @@ def ago(field: str, label: str) -> Callable[[Model], str]:
 
     @admin.display(description=label, ordering=field)
     def said(row: Model) -> str:
-        return states.when(getattr(row, field))
+        return badges.when(getattr(row, field))
 
     return said
 
@@ -219,7 +219,7 @@ class OfPeople(Quick):
             return queryset, False
         if meant := self.exactly(typed):
             return queryset.filter(meant), False
-        found = search.find(typed)
+        found = user_search.find(typed)
         if found.more and request.method == "GET":
             self.message_user(
                 request,
@@ -244,7 +244,7 @@ class People(Quick):
     ) -> tuple[QuerySet[User], bool]:
         if not search_term.strip():
             return queryset, False
-        found = search.find(search_term, among=queryset)
+        found = user_search.find(search_term, among=queryset)
         if request.method == "GET":
             self.tell(request, search_term, found)
         return found.people if ORDER_VAR not in request.GET else found.people.order_by(
@@ -257,10 +257,10 @@ class People(Quick):
 
     @admin.display(description="state")
     def access(self, person: User) -> SafeString:
-        role = [states.Badge(states.ROLES[person.role])] if person.is_admin else []
-        return format_html_join(" ", "{}", ((badge,) for badge in (*states.access(person), *role)))
+        role = [badges.Badge(badges.ROLES[person.role])] if person.is_admin else []
+        return format_html_join(" ", "{}", ((badge,) for badge in (*badges.access(person), *role)))
 
-    def tell(self, request: HttpRequest, typed: str, found: search.Found) -> None:
+    def tell(self, request: HttpRequest, typed: str, found: user_search.Found) -> None:
         if found.more:
             self.message_user(
                 request,
@@ -274,7 +274,7 @@ class People(Quick):
                 request_url(found.request_id),
             )
             self.message_user(request, told, messages.INFO)
-        elif (request_id := search.looks_like_request(typed)) and not found.people.exists():
+        elif (request_id := user_search.looks_like_request(typed)) and not found.people.exists():
             link = format_html(
                 'If this is the id of a request: <a href="{}">see what is known of it</a>',
                 request_url(request_id),
@@ -289,9 +289,11 @@ class People(Quick):
 
     def find(self, request: HttpRequest) -> HttpResponse:
         typed = request.GET.get(SEARCH_VAR, "").strip()
-        found = search.find(typed)
+        found = user_search.find(typed)
         people = list(found.people.values_list("pk", flat=True)[:2])
-        if request_id := found.request_id or ("" if people else search.looks_like_request(typed)):
+        if request_id := found.request_id or (
+            "" if people else user_search.looks_like_request(typed)
+        ):
             return redirect(request_url(request_id))
         if len(people) == 1:
             return redirect("admin:accounts_user_change", people[0])

@@ -12,12 +12,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-from accounts.admin.acting import ActingPage
+from accounts.admin.action_admin import ActingPage
+from accounts.admin.badges import Badge, device, fate, when
 from accounts.admin.base import Readable
 from accounts.admin.filters import OwnerFilter, PeriodFilter
 from accounts.admin.links import request_url
 from accounts.admin.lists import OfPeople, OneOf, ago
-from accounts.admin.states import Badge, device, fate, when
 from accounts.identifiers import normalise
 from accounts.models import OutgoingMail
 

@@ -10,12 +10,12 @@ from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist import admin as registers_them  # noqa: F401
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from accounts import reason_texts
-from accounts.admin.acting import Acting
+from accounts.admin.action_admin import Acting
+from accounts.admin.badges import Badge, device
 from accounts.admin.base import Readable
 from accounts.admin.filters import OwnerFilter
 from accounts.admin.lists import ContractFilter, LiveFilter, OfPeople, ago
-from accounts.admin.states import Badge, device
+from accounts.audit import reason_messages
 from accounts.models import Session
 
 # A session says all that can be known of its tokens, and ends them in the right way.
@@ -50,7 +50,7 @@ class SessionAdmin(Acting, OfPeople, Readable):
     @admin.display(description="state")
     def state(self, session: Session) -> Badge:
         if session.revoked_at:
-            return Badge(f"Ended: {reason_texts.text(session.revoked_why, {})}")
+            return Badge(f"Ended: {reason_messages.text(session.revoked_why, {})}")
         return Badge("Live", "good") if session.expires_at > now() else Badge("Expired")
 
     @admin.display(description="device")

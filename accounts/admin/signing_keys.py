@@ -16,10 +16,10 @@ from django.urls import URLPattern, path, reverse
 from django.utils.timesince import timesince
 from django.utils.timezone import now
 
-from accounts import custody
-from accounts.admin.asking import Reasoned
+from accounts.admin.action_view import Reasoned
 from accounts.admin.base import SuperAdmins, operator, permitted
 from accounts.models import SigningKey
+from accounts.operators import privileged
 
 Use = SigningKey.Use
 KNOWN = timedelta(hours=1)  # after which programs that keep the key set have fetched it again
@@ -111,7 +111,7 @@ class SigningKeyAdmin(SuperAdmins):
         form = Reasoned(request.POST if request.method == "POST" else None, request=request)
         if request.method == "POST" and form.is_valid():
             with permitted():
-                key = custody.rotate_signing_key(operator(request), form.cleaned_data["reason"])
+                key = privileged.rotate_signing_key(operator(request), form.cleaned_data["reason"])
             messages.success(
                 request, f"The key {key.kid} signs from now on. Nobody has to log in again."
             )
@@ -134,7 +134,7 @@ class SigningKeyAdmin(SuperAdmins):
         form = Reasoned(request.POST if request.method == "POST" else None, request=request)
         if request.method == "POST" and form.is_valid():
             with permitted():
-                retired = custody.retire_signing_key(
+                retired = privileged.retire_signing_key(
                     operator(request), kid, form.cleaned_data["reason"]
                 )
             if retired:

@@ -12,13 +12,14 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts import explanations, operators
-from accounts.admin import acts, bulk
+from accounts.admin import action_registry, import_export
+from accounts.admin.badges import ROLES, device, fate, state, when
 from accounts.admin.base import operator
 from accounts.admin.links import events_url, request_url, rows_url
-from accounts.admin.mails import mail_act
-from accounts.admin.states import ROLES, device, fate, state, when
+from accounts.admin.outgoing_mail import mail_act
+from accounts.audit import messages as audit_messages
 from accounts.models import AuditEvent, OutgoingMail, Session, User
+from accounts.operators import actions
 
 
 class Row(NamedTuple):
@@ -79,8 +80,12 @@ def _act(panel: Panel, by: User, person: User, row: Model) -> tuple[str, str] | 
     name = panel.act(row)
     if not name:
         return None
-    offer = acts.find(type(row), name)
-    return (offer.label, acts.link(name, row)) if operators.may(by, offer.act, person) else None
+    offer = action_registry.find(type(row), name)
+    return (
+        (offer.label, action_registry.link(name, row))
+        if actions.may(by, offer.act, person)
+        else None
+    )
 
 
 # Panels
@@ -155,7 +160,7 @@ panels = [
         columns=("What", "When", "Through", "From", "Request"),
         rows=_events_of,
         cells=lambda event: (
-            explanations.sentence(event),
+            audit_messages.sentence(event),
             when(event.at),
             event.contract,
             event.address or "",
@@ -186,7 +191,7 @@ class Whole(admin.ModelAdmin):  # type: ignore[type-arg]
                 "show_save_and_add_another": False,
                 "show_save_and_continue": False,
                 "buttons": sorted(
-                    (*acts.offered(by, person), *bulk.offered(by, person)),
+                    (*action_registry.offered(by, person), *import_export.offered(by, person)),
                     key=lambda button: button.dangerous,
                 ),
                 "panels": [show(panel, by, person) for panel in panels],

@@ -14,18 +14,19 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 
-from accounts import audit, operators
-from accounts.admin import bulk, lists
-from accounts.admin.acting import Acting
-from accounts.admin.asking import ActPage
+from accounts.admin import import_export, lists
+from accounts.admin.action_admin import Acting
+from accounts.admin.action_view import ActPage
 from accounts.admin.base import operator
-from accounts.admin.person import Whole
+from accounts.admin.user_detail import Whole
+from accounts.audit import audit_log
 from accounts.errors import NotPermitted
 from accounts.models import User
+from accounts.operators import actions
 
 admin.site.unregister(Group)  # roles are two flags
 
-NEW = (*operators.IDENTIFIERS, *operators.PROFILE)
+NEW = (*actions.IDENTIFIERS, *actions.PROFILE)
 INVITE, TEMPORARY = "invite", "temporary"
 
 
@@ -70,7 +71,7 @@ class UserAdmin(Acting, lists.People, Whole):
 
     ordering = ("username",)
     readonly_fields = ("uuid", "last_login", "created_at", "updated_at")
-    fieldsets = (("Profile", {"fields": operators.PROFILE}),)
+    fieldsets = (("Profile", {"fields": actions.PROFILE}),)
     add_fieldsets = ((None, {"fields": (*NEW, "way")}),)
 
     # Who may
@@ -79,16 +80,16 @@ class UserAdmin(Acting, lists.People, Whole):
         return self.has_add_permission(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return operators.may_enter(operator(request))
+        return actions.may_enter(operator(request))
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return operators.may_enter(operator(request))
+        return actions.may_enter(operator(request))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return (
-            operators.may_enter(operator(request))
+            actions.may_enter(operator(request))
             if obj is None
-            else operators.may_edit(operator(request), obj)
+            else actions.may_edit(operator(request), obj)
         )
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -121,11 +122,11 @@ class UserAdmin(Acting, lists.People, Whole):
             person = self.get_object(request, object_id) if object_id else None
             if request.method == "POST":
                 act = "edit" if object_id else "create"
-                audit.record(
-                    audit.Kind.ACT_REFUSED,
+                audit_log.record(
+                    audit_log.Kind.ACT_REFUSED,
                     user=person,
                     actor=operator(request),
-                    reason=audit.Reason.NOT_PERMITTED,
+                    reason=audit_log.Reason.NOT_PERMITTED,
                     data={"act": act},
                 )
             raise PermissionDenied from refusal
@@ -137,13 +138,11 @@ class UserAdmin(Acting, lists.People, Whole):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
-            operators.edit(obj, operator=operator(request), changed=form.changed_data)
+            actions.edit(obj, operator=operator(request), changed=form.changed_data)
         elif form.cleaned_data["way"] == INVITE:
-            operators.invite(obj, operator=operator(request))
+            actions.invite(obj, operator=operator(request))
         else:
-            obj.shown_once = operators.create_with_temporary_password(
-                obj, operator=operator(request)
-            )
+            obj.shown_once = actions.create_with_temporary_password(obj, operator=operator(request))
 
     def response_add(
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
@@ -165,7 +164,7 @@ class UserAdmin(Acting, lists.People, Whole):
         old = self.admin_site.admin_view(self.old_password_page)
         return [
             path("<int:pk>/password/", old, name="auth_user_password_change"),
-            *bulk.urls(self),
+            *import_export.urls(self),
             *super().get_urls(),
         ]
 

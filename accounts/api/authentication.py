@@ -4,8 +4,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from accounts import sessions
+from accounts.audit.reasons import Reason
 from accounts.errors import InvalidToken
-from accounts.reasons import Reason
 from accounts.sessions import Identity
 
 

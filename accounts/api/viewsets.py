@@ -17,9 +17,11 @@ from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import ViewSet
 
-from accounts import limits, origin, parsing, passwords, refusals, sessions
-from accounts.authentication import ExpiredTokenAuthentication, SessionTokenAuthentication
-from accounts.contract import Contract
+from accounts import passwords, rate_limits, request_context, sessions
+from accounts.api.authentication import ExpiredTokenAuthentication, SessionTokenAuthentication
+from accounts.api.contract import Contract
+from accounts.api.parsers import JSON, JSONParser, check_length
+from accounts.audit import recent_refusals
 from accounts.errors import HashingOverloaded, PasswordChangeRequired, TooManyAttempts
 from accounts.sessions import Grant, Identity
 
@@ -34,7 +36,7 @@ class ByContentType(BaseContentNegotiation):
     def select_parser(self, request: Any, parsers: Any) -> Any:
         kind = request.content_type.partition(";")[0].strip().lower()
         if not request.content_type.strip():  # a body without a label is JSON
-            return made((parsing.JSONParser,))[0]
+            return made((JSONParser,))[0]
         return next((parser for parser in parsers if parser.media_type == kind), None)
 
 
@@ -65,7 +67,7 @@ class ContractViewSet(ViewSet):
     """Reads one shape, calls the core, writes another; refuses in the words of its contract."""
 
     contract: Contract = cast("Contract", None)  # given with each route
-    parser_classes: tuple[type[BaseParser], ...] = parsing.JSON
+    parser_classes: tuple[type[BaseParser], ...] = JSON
     content_negotiation_class = ByContentType
     authentication_classes: tuple[type[BaseAuthentication], ...] = (SessionTokenAuthentication,)
     permission_classes: tuple[type[BasePermission], ...] = (IsAuthenticated,)
@@ -85,8 +87,8 @@ class ContractViewSet(ViewSet):
         return made(self.permission_classes)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        origin.current().contract = self.contract.name
-        parsing.check_length(request.META.get("CONTENT_LENGTH"))
+        request_context.current().contract = self.contract.name
+        check_length(request.META.get("CONTENT_LENGTH"))
         if self.action is None:  # before anybody is asked who they are
             raise exceptions.MethodNotAllowed(request.method or "")
         self.perform_authentication(request)
@@ -120,7 +122,7 @@ class ContractViewSet(ViewSet):
     def hand_over(self, other: "ContractViewSet") -> HttpResponse:
         """Let another contract's viewset answer what was read here, with the verb of the same name and in its own words."""
         self.contract = other.contract
-        origin.current().contract = other.contract.name
+        request_context.current().contract = other.contract.name
         other.request = self.request
         response: HttpResponse = getattr(other, self.action)(self.request)
         return response
@@ -136,7 +138,7 @@ class ContractViewSet(ViewSet):
             logger.error(
                 "%s in %s.%s", type(exc).__name__, type(self).__name__, self.action, exc_info=exc
             )
-        refusals.remember(exc, phrase.status, phrase.text)
+        recent_refusals.remember(exc, phrase.status, phrase.text)
         return answer(
             self.contract.error_body(phrase),
             phrase.status,
@@ -176,7 +178,7 @@ class LoginViewSet(OpenViewSet):
 
     def login(self, request: Request) -> HttpResponse:
         asked = self.read(self.login_in)
-        with limits.login_attempt(asked["login"]) as attempt:
+        with rate_limits.login_attempt(asked["login"]) as attempt:
             try:
                 grant = sessions.open_session(
                     self.contract, asked["login"], asked["password"], attempt
@@ -221,7 +223,7 @@ class ResetViewSet(OpenViewSet):
         return self.succeed(self.reset_out)
 
     def mail_reset(self, identifier: str, shape: ShapeClass) -> HttpResponse:
-        limits.asking_for_mail()
+        rate_limits.asking_for_mail()
         passwords.ask_for_reset(identifier)
         return self.succeed(shape)
 

@@ -7,14 +7,14 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.timezone import now
 
-from accounts import origin
-from accounts.compiled import CompiledInsert
-from accounts.events import identifier
+from accounts import request_context
+from accounts.audit.reasons import Data
+from accounts.audit.reasons import Reason as Reason
+from accounts.db.compiled_statements import CompiledInsert
 from accounts.identifiers import STAND_IN
 from accounts.models import AuditEvent, User
-from accounts.origin import printable
-from accounts.reasons import Data
-from accounts.reasons import Reason as Reason
+from accounts.models.audit_event import identifier
+from accounts.request_context import printable
 
 Kind = AuditEvent.Kind
 ERASED = (
@@ -73,7 +73,7 @@ def event(kind: str, **about: Unpack[About]) -> dict[str, Any]:
     """The row of an event, for ``insert``."""
     user, actor = about.get("user"), about.get("actor")
     name = about.get("name") or (user.username if user else "")
-    here = origin.current()
+    here = request_context.current()
     return {
         "at": about.get("at") or now(),
         "kind": kind,

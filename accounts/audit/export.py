@@ -6,9 +6,9 @@ from datetime import UTC
 from io import StringIO
 from typing import Any
 
-from accounts import explanations
+from accounts.audit import messages as audit_messages
 from accounts.models import AuditEvent
-from accounts.transfer.csv_cells import csv_line
+from accounts.transfer.csv_writer import csv_line
 
 COLUMNS = (
     "id",
@@ -65,7 +65,7 @@ def row(event: AuditEvent) -> dict[str, Any]:
         "id": event.pk,
         "at": event.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         "kind": event.kind,
-        "sentence": explanations.sentence(event),
+        "sentence": audit_messages.sentence(event),
         "user": str(event.user.uuid) if event.user else None,
         "actor": event.actor.username if event.actor else None,
         "name": event.name,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from accounts import reason_texts
+from accounts.audit import reason_messages
+from accounts.audit.reasons import Data, Reason
+from accounts.audit.recent_refusals import Refusal
 from accounts.models import AuditEvent
-from accounts.reasons import Data, Reason
-from accounts.refusals import Refusal
 
 Kind = AuditEvent.Kind
 
@@ -19,14 +19,14 @@ def sentence(event: AuditEvent) -> str:
 
 
 def _why(event: AuditEvent) -> str:
-    told = reason_texts.told(event.reason, event.data, event.note)
+    told = reason_messages.told(event.reason, event.data, event.note)
     return f": {told}." if told else "."
 
 
 def _because(event: AuditEvent) -> str:
     """The reason of a refusal; the whole note where no code says it."""
     return (
-        f" because {reason_texts.text(event.reason, event.data)}."
+        f" because {reason_messages.text(event.reason, event.data)}."
         if event.reason in KNOWN
         else _why(event)
     )
@@ -45,7 +45,9 @@ def _plain(words: str) -> Callable[[AuditEvent], str]:
             "owner": owner or "its owner",
             "actor": str(event.actor or "An operator"),
         }
-        text = words.format(**parts, reason=reason_texts.told(event.reason, event.data, event.note))
+        text = words.format(
+            **parts, reason=reason_messages.told(event.reason, event.data, event.note)
+        )
         return text + ("." if "{reason}" in words else _why(event))
 
     return told
@@ -55,7 +57,7 @@ def _login(event: AuditEvent) -> str:
     name = event.name or "Somebody"
     pages = (Reason.SIGNED_IN_TO_ADMIN, Reason.SIGNED_IN_TO_KEYS)
     return (
-        f"{name} {reason_texts.text(event.reason, event.data)}."
+        f"{name} {reason_messages.text(event.reason, event.data)}."
         if event.reason in pages
         else f"{name} logged in."
     )
@@ -73,7 +75,7 @@ def _throttled(event: AuditEvent) -> str:
 
 def throttled(name: str, reason: str, data: Data, note: str = "") -> str:
     """Return a sentence that says which limit was exceeded, and for which name."""
-    told = reason_texts.told(reason, {**data, "who": f"“{name}”"} if name else data, note)
+    told = reason_messages.told(reason, {**data, "who": f"“{name}”"} if name else data, note)
     if reason not in KNOWN:
         return f"{name or 'Somebody'} was throttled: {told or 'too many attempts'}."
     last = f", the last of them for “{name}”" if reason == Reason.GUESSES_BY_ADDRESS else ""
@@ -125,7 +127,7 @@ def _password_changed(event: AuditEvent) -> str:
 def _logout(event: AuditEvent) -> str:
     name = event.name or "Somebody"
     if event.reason in (Reason.SIGNED_OUT_OF_ADMIN, Reason.ADMIN_IDLE, Reason.ADMIN_TOO_LONG):
-        return f"{name} {reason_texts.text(event.reason, event.data)}."
+        return f"{name} {reason_messages.text(event.reason, event.data)}."
     return f"{name} logged out{_why(event)}"
 
 
@@ -263,7 +265,7 @@ def _by(refusal: Refusal) -> str:
 
 
 def _said(refusal: Refusal, otherwise: str = "no more is known") -> str:
-    return reason_texts.text(refusal.reason, refusal.data) or otherwise
+    return reason_messages.text(refusal.reason, refusal.data) or otherwise
 
 
 def _invalid_credentials(refusal: Refusal) -> str:

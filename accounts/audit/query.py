@@ -12,8 +12,8 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db.models import GenericIPAddressField, Lookup, Q, QuerySet
 
-from accounts.events import about, typed_as
 from accounts.models import AuditEvent, Session, User
+from accounts.models.audit_event import about, typed_as
 
 BATCH = 1000  # events that are held in memory at once
 

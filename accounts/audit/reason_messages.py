@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from accounts import encryption
-from accounts.reasons import Data, Reason
+from accounts.audit.reasons import Data, Reason
 
 UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
 

@@ -1,6 +1,6 @@
 """Reason codes: why something happened or was refused, for programs to store, compare, count and filter.
 
-A new one is a member here and its text in ``accounts/reason_texts.py``. It needs no migration.
+A new one is a member here and its text in ``accounts/audit/reason_messages.py``. It needs no migration.
 """
 
 from collections.abc import Mapping

@@ -13,9 +13,9 @@ from zlib import crc32
 from django.core.cache import cache
 from django.utils.timezone import now
 
-from accounts import origin
+from accounts import request_context
+from accounts.audit.reasons import Data
 from accounts.errors import AuthError, InvalidToken, TooManyAttempts
-from accounts.reasons import Data
 
 KEPT = timedelta(days=7)
 PLACES = 10_000  # of each of two rings; all of them together take less than ten megabytes
@@ -44,7 +44,7 @@ class Refusal(NamedTuple):
 
 def remember(error: Exception, status: int, told: str) -> None:
     """Note why the request under way is refused, and with which words."""
-    here = origin.current()
+    here = request_context.current()
     if not here.request_id:
         return
     ours = error if isinstance(error, AuthError) else AuthError()
@@ -53,7 +53,7 @@ def remember(error: Exception, status: int, told: str) -> None:
         at=now(),
         error=type(error).__name__,
         reason=str(ours.reason),
-        name=origin.printable(ours.name, 150),
+        name=request_context.printable(ours.name, 150),
         session=str(ours.session or ""),
         contract=here.contract,
         address=here.address,

@@ -8,10 +8,13 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
-from accounts import explanations, limits, reason_texts, refusals, trail
-from accounts.explanations import Explanation
+from accounts import rate_limits
+from accounts.audit import messages as audit_messages
+from accounts.audit import query as audit_query
+from accounts.audit import reason_messages, recent_refusals
+from accounts.audit.messages import Explanation
+from accounts.audit.recent_refusals import Refusal
 from accounts.models import AuditEvent, Session, User
-from accounts.refusals import Refusal
 
 AROUND = timedelta(minutes=15)
 MOST = 25  # events before, and as many after
@@ -34,7 +37,7 @@ class Complaint:
     @property
     def locked_for(self) -> timedelta | None:
         """How long the person stays locked from now on."""
-        return limits.locked_for(self.person) if self.person else None
+        return rate_limits.locked_for(self.person) if self.person else None
 
     @property
     def locked_minutes(self) -> int:
@@ -51,8 +54,8 @@ def read_id(pasted: str) -> str:
 
 def look_into(request_id: str) -> Complaint | None:
     """None for a request of which nothing is known."""
-    events = list(trail.Selection(request_id=request_id).events()[:MOST])[::-1]
-    refusal = refusals.recall(request_id)
+    events = list(audit_query.Selection(request_id=request_id).events()[:MOST])[::-1]
+    refusal = recent_refusals.recall(request_id)
     if not events and refusal is None:
         return None
     complaint = _complaint(request_id, events, refusal)
@@ -73,22 +76,22 @@ def _complaint(request_id: str, events: list[AuditEvent], refusal: Refusal | Non
         return Complaint(
             request_id, _told_by(events), first.at, first.address, first.contract, events
         )
-    told = explanations.of_refusal(refusal)
+    told = audit_messages.of_refusal(refusal)
     if (telling := _telling(events)) and not refusal.ends_at:
-        told = replace(explanations.of_event(telling), told=told.told)
+        told = replace(audit_messages.of_event(telling), told=told.told)
     return Complaint(request_id, told, refusal.at, refusal.address, refusal.contract, events)
 
 
 def _telling(events: list[AuditEvent]) -> AuditEvent | None:
     """The event that says why a request was refused."""
-    return next((event for event in events if event.kind in explanations.TOLD), None)
+    return next((event for event in events if event.kind in audit_messages.TOLD), None)
 
 
 def _told_by(events: list[AuditEvent]) -> Explanation:
     if telling := _telling(events):
-        return explanations.of_event(telling)
+        return audit_messages.of_event(telling)
     return Explanation(
-        f"As far as is known this request was not refused. {explanations.sentence(events[-1])}"
+        f"As far as is known this request was not refused. {audit_messages.sentence(events[-1])}"
     )
 
 
@@ -105,14 +108,14 @@ def _person(
     if people or session:
         return people[0] if people else session.user if session else None
     name = next((event.name for event in events if event.name), refusal.name if refusal else "")
-    return trail.find_person(name) if name else None
+    return audit_query.find_person(name) if name else None
 
 
 def session_story(session: Session) -> str:
     """How a session ended; empty while it lives."""
     owner = session.user.username
     if session.revoked_at:
-        return f"It is the session of {owner}, ended at {session.revoked_at:%Y-%m-%d %H:%M} UTC: {reason_texts.text(session.revoked_why, {})}."
+        return f"It is the session of {owner}, ended at {session.revoked_at:%Y-%m-%d %H:%M} UTC: {reason_messages.text(session.revoked_why, {})}."
     if not Session.objects.live().filter(pk=session.pk).exists():
         return f"It is the session of {owner}, which expired at {session.expires_at:%Y-%m-%d %H:%M} UTC."
     return "" if session.user.is_active else f"The account {owner} is deactivated."
@@ -122,7 +125,7 @@ def _around(complaint: Complaint) -> list[AuditEvent]:
     """Of the same person, or from the same address, a quarter of an hour before and after; the last first."""
     same = Q()
     if complaint.person:
-        same |= trail.of(complaint.person, complaint.person.username)
+        same |= audit_query.of(complaint.person, complaint.person.username)
     if complaint.address:
         same |= Q(address=complaint.address)
     if not same:

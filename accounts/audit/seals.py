@@ -26,9 +26,9 @@ from django.db.models.functions import Coalesce
 from django.utils.timezone import now
 
 from accounts import encryption
+from accounts.audit.reasons import Reason
 from accounts.errors import UnusableSealKey
 from accounts.models import AuditEvent, AuditSeal, ErasedValue, SealKey
-from accounts.reasons import Reason
 
 FIXED = ("at", "kind", "session", "contract", "request_id", "reason")
 PERSONAL = ("user_id", "actor_id", "name", "address", "data", "note")  # what an erasure may replace

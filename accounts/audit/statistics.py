@@ -20,7 +20,7 @@ from django.db.models import Case, Count, F, Q, Sum, Value, When
 from django.db.models.functions import Now, TruncDay, TruncHour
 from django.utils.timezone import now
 
-from accounts import audit
+from accounts.audit import audit_log
 from accounts.models import AuditEvent, HourlyCount, OutgoingMail, Session
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -41,7 +41,7 @@ MOST_REASONS, OTHER = (
 )  # of one kind in one hour: a reason that somebody can vary must not fill the table
 
 Kind, Fate = AuditEvent.Kind, OutgoingMail.Fate
-EXPLAINED = tuple(kind for kind in audit.IMPERSONAL if kind != Kind.LOGIN)  # counted by reason
+EXPLAINED = tuple(kind for kind in audit_log.IMPERSONAL if kind != Kind.LOGIN)  # counted by reason
 MAILS = {f"mail_{fate}": fate for fate in Fate if fate != Fate.WAITING}
 FLOWS = (*Kind.values, *MAILS)
 COUNTED, DUE = (

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.timezone import now
 
-from accounts import seals
+from accounts.audit import seals
 from accounts.models import AuditEvent, AuditSeal, SealKey
 
 Seals = Iterable[AuditSeal]

@@ -169,9 +169,9 @@ class CompiledChange:
         if inserts not in self._together:
             steps = [f"changed AS ({self._sql} RETURNING 1)"]
             steps += [
-                f"added{number} AS ({insert.sql('SELECT {} FROM changed')})"
+                f"added{number} AS ({insert.sql('SELECT {} FROM changed')})"  # noqa: S608
                 for number, insert in enumerate(inserts)
-            ]  # noqa: S608
+            ]
             self._together[inserts] = f"WITH {', '.join(steps)} SELECT 1 FROM changed"  # noqa: S608
         return self._together[inserts]
 

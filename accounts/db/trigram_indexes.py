@@ -11,8 +11,8 @@ from django.db.models import F, Func, Model, Q, QuerySet
 from django.db.models.functions import Coalesce, Lower
 from django.db.models.sql import Query
 
+from accounts.db.index_operations import patience
 from accounts.identifiers import normalise
-from accounts.indexes import patience
 
 THREE = re.compile(r"[^\W_]{3}")
 

@@ -15,7 +15,7 @@ from django.contrib.auth.hashers import (
 )
 from django.utils.crypto import constant_time_compare
 
-from accounts.hashing_pool import pool
+from accounts.hashing.pool import pool
 
 
 class TunedArgon2PasswordHasher(Argon2PasswordHasher):

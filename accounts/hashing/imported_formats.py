@@ -3,7 +3,7 @@
 import re
 from base64 import b64decode, b64encode
 
-from accounts.hashers import DamagedHash, Stored, read
+from accounts.hashing.hashers import DamagedHash, Stored, read
 
 MIB = 2**20
 BCRYPT = re.compile(r"\$2[aby]\$.*", re.DOTALL)

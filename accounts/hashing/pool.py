@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import connection
 
+from accounts.audit.reasons import Reason
 from accounts.errors import HashingOverloaded
-from accounts.reasons import Reason
 
 PROCESSORS = (
     len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

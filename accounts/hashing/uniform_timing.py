@@ -18,8 +18,8 @@ from django.contrib.auth.hashers import get_hasher
 from django.db import connection
 from django.utils.crypto import salted_hmac
 
-from accounts.hashers import ALGORITHMS, CURRENT, DamagedHash, Stored, read
-from accounts.hashing_pool import pool
+from accounts.hashing.hashers import ALGORITHMS, CURRENT, DamagedHash, Stored, read
+from accounts.hashing.pool import pool
 from accounts.identifiers import normalise
 
 LOOKED_UP = 60.0  # seconds for which a process remembers the kinds and their shares
@@ -124,7 +124,9 @@ def ranked(identifier: str, among: Iterable[Share]) -> list[Stored]:
 
 def _unit(name: str, kind: str) -> float:
     """A number above 0 and up to 1, by a digest that nobody without SECRET_KEY can compute."""
-    digest = salted_hmac("accounts.kinds", f"{kind}{name}", algorithm="sha256").digest()
+    digest = salted_hmac(
+        "accounts.hashing.uniform_timing", f"{kind}{name}", algorithm="sha256"
+    ).digest()
     return (int.from_bytes(digest[:8]) + 1) / 2**64
 
 
@@ -184,8 +186,9 @@ def _first_behind(text: str) -> str | None:
     key = f"substr(password, 1, {KEY}) COLLATE {collation}"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT password FROM accounts_user WHERE {key} > %s ORDER BY {key} LIMIT 1", [text]
-        )  # noqa: S608 (our own words)
+            f"SELECT password FROM accounts_user WHERE {key} > %s ORDER BY {key} LIMIT 1",  # noqa: S608
+            [text],
+        )
         row = cursor.fetchone()
     return str(row[0]) if row else None
 
@@ -206,8 +209,9 @@ def _counted(found: Sequence[Stored]) -> tuple[Share, ...]:
     which, ids = _sample()
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {sums} FROM accounts_user {which}", [*(each.kind for each in found), *ids]
-        )  # noqa: S608 (our own words)
+            f"SELECT {sums} FROM accounts_user {which}",  # noqa: S608
+            [*(each.kind for each in found), *ids],
+        )
         counts: Iterable[int | None] = cursor.fetchone()
     return tuple(
         Share(each, max(float(count or 0), 0.5)) for each, count in zip(found, counts, strict=True)

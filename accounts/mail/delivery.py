@@ -13,8 +13,11 @@ from django.conf import settings
 from django.db import Error, transaction
 from django.utils import translation
 
-from accounts import audit, mails, origin, passwords, smtp_replies
+from accounts import passwords, request_context
+from accounts.audit import audit_log
 from accounts.errors import TooManyResets
+from accounts.mail import messages as mail_messages
+from accounts.mail import smtp_replies
 from accounts.models import OutgoingMail, User
 
 Kind, Fate = OutgoingMail.Kind, OutgoingMail.Fate
@@ -71,18 +74,18 @@ def still_there(mail: OutgoingMail) -> bool:
     if not OutgoingMail.objects.filter(pk=mail.pk).exists():
         return False
     if mail.kind == Kind.RESET and mail.tries == 1 and not mail.error:
-        with origin.entered(mail.origin()):
-            audit.record(audit.Kind.RESET_ASKED, user=mail.user, name=mail.typed)
+        with request_context.entered(mail.origin()):
+            audit_log.record(audit_log.Kind.RESET_ASKED, user=mail.user, name=mail.typed)
     return True
 
 
 def send(mail: OutgoingMail, user: User) -> None:
     with translation.override(user.language or mail.language or settings.LANGUAGE_CODE):
         if mail.kind not in (Kind.RESET, Kind.INVITATION):
-            mails.notice(mail, user).send()
+            mail_messages.notice(mail, user).send()
             return
         proof = passwords.make_reset(user, mail)
-        mails.reset(mail, user, proof).send()
+        mail_messages.reset(mail, user, proof).send()
         passwords.replace_resets(proof.reset)
 
 
@@ -103,7 +106,7 @@ def recipient(mail: OutgoingMail) -> User | None:
 
 def discreet(said: str) -> str:
     """What a mail server said, for operators to read, without what it may have repeated of the mail: a link's token or a code."""
-    return origin.printable(
+    return request_context.printable(
         re.sub(rf"[\w-]{{20,}}|\b[{passwords.CODE_LETTERS}]{{8}}\b", mask, said), 500
     )
 

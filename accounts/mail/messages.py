@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from ua_parser import parse
 
-from accounts import origin
+from accounts import request_context
 from accounts.models import OutgoingMail, User
 from accounts.passwords import Proof
 
@@ -48,7 +48,7 @@ def _message(
     name: str, mail: OutgoingMail, user: User, /, **context: Any
 ) -> EmailMultiAlternatives:
     # Of what an operator did, their own device and address are nothing that the mail's receiver could recognise.
-    by_operator = mail.contract == origin.ADMIN and mail.kind != mail.Kind.NEW_NETWORK
+    by_operator = mail.contract == request_context.ADMIN and mail.kind != mail.Kind.NEW_NETWORK
     context |= {
         "user": user,
         "asked_at": mail.created_at,

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.utils.timezone import now
 from django.utils.translation.trans_real import parse_accept_lang_header
 
-from accounts import origin
-from accounts.compiled import CompiledInsert
+from accounts import request_context
+from accounts.db.compiled_statements import CompiledInsert
 from accounts.errors import EmailDisabled
 from accounts.identifiers import normalise
 from accounts.models import OutgoingMail, User
@@ -33,15 +33,15 @@ def row(
     kind: str, *, typed: str = "", user: User | None = None, user_id: int | None = None, **data: Any
 ) -> dict[str, Any]:
     """The row of a mail, for ``insert``, with what is known of the request under way."""
-    here, at = origin.current(), now()
+    here, at = request_context.current(), now()
     return {
         "kind": kind,
-        "typed": origin.printable(normalise(typed), 254),
+        "typed": request_context.printable(normalise(typed), 254),
         "user_id": user.pk if user else user_id,
         "language": _preferred(here.languages),
         "contract": here.contract,
         "address": here.address,
-        "user_agent": origin.printable(here.user_agent, 255),
+        "user_agent": request_context.printable(here.user_agent, 255),
         "request_id": here.request_id,
         "data": data,
         "created_at": at,

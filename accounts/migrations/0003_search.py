@@ -1,11 +1,11 @@
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import migrations, models
 
-from accounts.indexes import AddIndexAlongside
+from accounts.db.index_operations import AddIndexAlongside
 
 
 class Migration(migrations.Migration):
-    """What the lists of the admin are read from. The index that finds parts of names is made after every migration: accounts.search."""
+    """What the lists of the admin are read from. The index that finds parts of names is made after every migration: accounts.user_search."""
 
     atomic = False
     dependencies = [("accounts", "0002_operators")]

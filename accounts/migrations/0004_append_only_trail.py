@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 TABLE = "accounts_auditevent"
 REFUSAL = "the audit trail is append-only"
-# Also what remains when an account is deleted. The stand-ins are those of accounts/audit.py.
+# Also what remains when an account is deleted. The stand-ins are those of accounts/audit/audit_log.py.
 ERASURE = """
         new.id {same} old.id AND new.at {same} old.at AND new.kind {same} old.kind AND new.session {same} old.session
         AND new.contract {same} old.contract AND new.request_id {same} old.request_id
@@ -27,7 +27,7 @@ SQLITE = [
         BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END""",
     # INSERT OR REPLACE deletes without a word to the trigger above.
     f"""CREATE TRIGGER {TABLE}_insert BEFORE INSERT ON {TABLE} WHEN EXISTS (SELECT 1 FROM {TABLE} WHERE id = new.id)
-        BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END""",  # noqa: S608 (the table's own name)
+        BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END""",
 ]
 POSTGRESQL = [
     f"""CREATE FUNCTION {TABLE}_refuse() RETURNS trigger LANGUAGE plpgsql AS

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
                 (
                     "kind",
                     models.CharField(
-                        help_text="An audit event's, or one of those that accounts.statistics names.",
+                        help_text="An audit event's, or one of those that accounts.audit.statistics names.",
                         max_length=30,
                     ),
                 ),

@@ -5,7 +5,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import accounts.transfer.waiting
+import accounts.models.pending_import
 
 KIND_OF_HASH = "user_kind_of_hash"
 
@@ -21,7 +21,7 @@ class AlterLength(migrations.AlterField):
 
 
 def index_kinds(apps: Any, schema_editor: Any) -> None:
-    """What a hash begins with, its algorithm and costs, in the order of bytes: accounts/kinds.py steps through it."""
+    """What a hash begins with, its algorithm and costs, in the order of bytes: accounts/hashing/uniform_timing.py steps through it."""
     collation = '"C"' if schema_editor.connection.vendor == "postgresql" else "BINARY"
     schema_editor.execute(
         f"CREATE INDEX {KIND_OF_HASH} ON accounts_user (substr(password, 1, 40) COLLATE {collation})",
@@ -78,7 +78,9 @@ class Migration(migrations.Migration):
                 ("begun_at", models.DateTimeField(null=True)),
                 (
                     "expires_at",
-                    models.DateTimeField(db_index=True, default=accounts.transfer.waiting.until),
+                    models.DateTimeField(
+                        db_index=True, default=accounts.models.pending_import.until
+                    ),
                 ),
                 (
                     "operator",

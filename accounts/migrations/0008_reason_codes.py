@@ -311,7 +311,7 @@ def _convert_events(event: Any, connection: Any) -> None:
         event._meta.get_field(name)
         for name in ("reason", "data", "note", "name", "id", "reason", "name")
     ]
-    statement = f"UPDATE {columns.TABLE} SET reason = %s, data = %s, note = %s, name = %s WHERE id = %s AND reason = %s AND name = %s"  # noqa: S608
+    statement = f"UPDATE {columns.TABLE} SET reason = %s, data = %s, note = %s, name = %s WHERE id = %s AND reason = %s AND name = %s"
     for page in counted(pages(event.objects, "kind", "user", "name", "reason", "data", "note")):
         rows = [
             [

@@ -14,7 +14,7 @@ BATCH = 1000
 
 
 def network(address: str) -> str:
-    """As ``accounts.origin.network`` did it when this was written."""
+    """As ``accounts.request_context.network`` did it when this was written."""
     parsed = ip_address(address)
     if isinstance(parsed, IPv6Address):
         return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))

@@ -37,7 +37,7 @@ COLUMNS = (
 
 IMPERSONAL = "'login', 'login_failed', 'throttled', 'refresh_failed', 'refresh_reused', 'reset_failed', 'password_changed'"
 PERSON = f"""EXISTS (SELECT 1 FROM {TABLE} e WHERE e.kind = 'erased' AND e.name = new.name AND (e.user_id = old.user_id
-    OR (old.user_id IS NULL AND TYPED)))"""  # noqa: S608
+    OR (old.user_id IS NULL AND TYPED)))"""
 # The account is emptied after its events, so its row still has the names that were typed.
 POSTGRESQL_TYPED = """EXISTS (SELECT 1 FROM SCHEMA.accounts_user u WHERE u.id = e.user_id
         AND old.name IN (substr(u.username, 1, 150), substr(u.email, 1, 150)))"""
@@ -45,7 +45,7 @@ POSTGRESQL_TYPED = """EXISTS (SELECT 1 FROM SCHEMA.accounts_user u WHERE u.id = 
 SQLITE_TYPED = (
     "EXISTS (SELECT 1 FROM accounts_erasedvalue v WHERE v.event_id = old.id AND v.field = 'name')"
 )
-OPERATOR = f"EXISTS (SELECT 1 FROM {TABLE} e WHERE e.kind = 'erased' AND e.user_id = old.actor_id)"  # noqa: S608
+OPERATOR = f"EXISTS (SELECT 1 FROM {TABLE} e WHERE e.kind = 'erased' AND e.user_id = old.actor_id)"
 ERASURE = (
     " AND ".join(f"new.{name} SAME old.{name}" for name in FIXED)
     + f""" AND ((new.user_id SAME old.user_id AND new.name SAME old.name AND new.data SAME old.data AND new.note SAME old.note)
@@ -86,9 +86,9 @@ SQLITE = [
     _sqlite("accounts_erasedvalue", "update", "1"),
     _sqlite(
         "accounts_erasedvalue", "delete", f"EXISTS (SELECT 1 FROM {TABLE} WHERE id = old.event_id)"
-    ),  # noqa: S608
+    ),
     # INSERT OR REPLACE deletes without a word to the triggers above.
-    _sqlite(TABLE, "insert", f"EXISTS (SELECT 1 FROM {TABLE} WHERE id = new.id)"),  # noqa: S608
+    _sqlite(TABLE, "insert", f"EXISTS (SELECT 1 FROM {TABLE} WHERE id = new.id)"),
     _sqlite(
         "accounts_auditseal",
         "insert",
@@ -127,14 +127,14 @@ POSTGRESQL = [
     _function(
         f"{TABLE}_erased",
         f"""IF NOT pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = tg_relid), 'USAGE') THEN {_raise}; END IF;
-        RETURN new;""",  # noqa: S608
+        RETURN new;""",
     ),
     # Whoever adds a seal shows its token, which the key makes; the seal before has the digest of that token.
     _function(
         "accounts_auditseal_follow",
         f"""IF NOT ({FOLLOWS.replace("SAME", "IS NOT DISTINCT FROM").replace("OWNED", OWNED)}) OR sha256(new.token) IS DISTINCT FROM COALESCE(
             (SELECT next_lock FROM SCHEMA.accounts_auditseal WHERE number = new.number - 1),
-            (SELECT first_lock FROM SCHEMA.accounts_sealkey WHERE id = 1 AND new.number = 1)) THEN {_raise}; END IF; RETURN new;""",  # noqa: S608
+            (SELECT first_lock FROM SCHEMA.accounts_sealkey WHERE id = 1 AND new.number = 1)) THEN {_raise}; END IF; RETURN new;""",
     ),
     _function(
         f"{TABLE}_bound",
@@ -143,7 +143,7 @@ POSTGRESQL = [
     _function(
         "accounts_erasedvalue_keep",
         f"IF EXISTS (SELECT 1 FROM {OWNED} WHERE id = old.event_id) THEN {_raise}; END IF; RETURN old;",
-    ),  # noqa: S608
+    ),
     _trigger(TABLE, "update", "", f"{TABLE}_erase"),
     _trigger(TABLE, "delete", f"old.at > {_recent}", f"{TABLE}_refuse"),
     _trigger(TABLE, "insert", "new.kind = 'erased'", f"{TABLE}_erased"),
@@ -191,7 +191,7 @@ FUNCTIONS = [
             data = CASE WHEN kind IN ({IMPERSONAL}) THEN data ELSE '{{}}' END, note = CASE WHEN note = '' THEN note ELSE 'erased' END
             WHERE id = ANY(ids) AND {_about};
         RETURN cardinality(ids);
-    END $$""",  # noqa: S608
+    END $$""",
     f"""CREATE OR REPLACE FUNCTION accounts_forget_events(before timestamptz) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     DECLARE
@@ -208,7 +208,7 @@ FUNCTIONS = [
         IF later THEN DELETE FROM SCHEMA.accounts_auditseal WHERE number = oldest.number;
         ELSIF events = 0 THEN RETURN NULL; END IF;
         RETURN events;
-    END $$""",  # noqa: S608
+    END $$""",
 ]
 
 

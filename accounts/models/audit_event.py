@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from django.db import models
 
-from accounts.fields import KindField
 from accounts.identifiers import normalise
-from accounts.origin import printable
+from accounts.models.fields import KindField
+from accounts.request_context import printable
 
 if TYPE_CHECKING:
     from accounts.models import User

@@ -10,7 +10,8 @@ class HourlyCount(models.Model):
 
     hour = models.DateTimeField()
     kind = models.CharField(
-        max_length=30, help_text="An audit event's, or one of those that accounts.statistics names."
+        max_length=30,
+        help_text="An audit event's, or one of those that accounts.audit.statistics names.",
     )
     contract = models.CharField(max_length=20, blank=True)
     reason = models.CharField(max_length=200, blank=True)

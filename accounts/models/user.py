@@ -19,20 +19,20 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from accounts import kinds
-from accounts.compiled import CompiledQuery
-from accounts.events import AuditEvent as AuditEvent
-from accounts.fields import KindField
-from accounts.hourly import HourlyCount as HourlyCount
+from accounts.audit.reasons import Reason
+from accounts.db.compiled_statements import CompiledQuery
+from accounts.hashing import uniform_timing
 from accounts.identifiers import IdentifierField, is_address, normalise, validate_username
-from accounts.known_networks import KnownNetwork as KnownNetwork
-from accounts.origin import Origin
-from accounts.reasons import Reason
-from accounts.seal_models import AuditSeal as AuditSeal
-from accounts.seal_models import ErasedValue as ErasedValue
-from accounts.seal_models import SealKey as SealKey
+from accounts.models.audit_event import AuditEvent as AuditEvent
+from accounts.models.audit_seal import AuditSeal as AuditSeal
+from accounts.models.audit_seal import ErasedValue as ErasedValue
+from accounts.models.audit_seal import SealKey as SealKey
+from accounts.models.fields import KindField
+from accounts.models.hourly_count import HourlyCount as HourlyCount
+from accounts.models.known_network import KnownNetwork as KnownNetwork
+from accounts.models.pending_import import WaitingImport as WaitingImport
+from accounts.request_context import Origin
 from accounts.signals import account_deactivated
-from accounts.transfer.waiting import WaitingImport as WaitingImport
 from accounts.validators import validate_region
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
                 condition=models.Q(email__contains="@"), name="user_email_at_sign"
             ),
         ]
-        indexes: ClassVar = [  # for lists of the few among the many; that of parts of names is in accounts.search
+        indexes: ClassVar = [  # for lists of the few among the many; that of parts of names is in accounts.user_search
             models.Index(
                 fields=["username"], condition=models.Q(is_active=False), name="user_deactivated"
             ),
@@ -227,7 +227,7 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
 
         It upgrades no hash.
         """
-        return kinds.check(raw_password, self.password, str(self.username)).right
+        return uniform_timing.check(raw_password, self.password, str(self.username)).right
 
     def invalidate_credentials(self, why: str, *, keep: UUID | None = None) -> int:
         """Void what opens the account beside its password: sessions except ``keep``, logins under way, password resets.

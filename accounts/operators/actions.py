@@ -14,13 +14,16 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.crypto import get_random_string
 from django.utils.timezone import now
 
-from accounts import audit, erasure, identifier_changes, limits, outbox, passwords
+from accounts import identifier_changes, passwords, rate_limits
+from accounts.audit import audit_log
+from accounts.audit.reasons import Data, Reason
 from accounts.errors import EmailDisabled, MissingReason, NotPermitted
+from accounts.mail import outbox
 from accounts.models import ROLES, OutgoingMail, Session, User
-from accounts.reasons import Data, Reason
+from accounts.privacy import erasure
 from accounts.signals import role_changed
 
-Kind = audit.Kind
+Kind = audit_log.Kind
 IDENTIFIERS = ("username", "email")  # given with a new account; changed by an action
 PROFILE = ("name", "organization", "aws_region", "language")  # what operators edit as plain fields
 NOBODY = Q(pk__in=())
@@ -141,7 +144,7 @@ def carry_out(
         )
         if outcome and not act.records:
             code, data, session = outcome.reason or "", outcome.data, outcome.session
-            audit.record(
+            audit_log.record(
                 act.kind,
                 user=person,
                 actor=operator,
@@ -159,7 +162,7 @@ def refusals_on_record(operator: User, person: User | None = None) -> Iterator[N
     try:
         yield
     except NotPermitted as refusal:
-        audit.record_as_called_now(
+        audit_log.record_as_called_now(
             Kind.ACT_REFUSED, user=person, actor=operator, reason=refusal.reason, data=refusal.data
         )
         raise
@@ -203,7 +206,7 @@ def create(person: User, *, operator: User, password: str | None = None) -> User
         person.set_password(password)
         person.must_change_password = password is not None
         person.save()
-        audit.record(Kind.ACCOUNT_CHANGED, user=person, actor=held, reason=Reason.CREATED)
+        audit_log.record(Kind.ACCOUNT_CHANGED, user=person, actor=held, reason=Reason.CREATED)
         return person
 
 
@@ -219,7 +222,7 @@ def edit(person: User, *, operator: User, changed: list[str]) -> None:
         if not values:
             return
         User.objects.filter(pk=person.pk).update(**values, updated_at=now())
-        audit.record(
+        audit_log.record(
             Kind.ACCOUNT_CHANGED,
             user=person,
             actor=held,
@@ -278,7 +281,7 @@ def _give_temporary_password(person: User) -> Outcome:
     """Also unlocks: whoever was locked out can use it at once."""
     password = _temporary_password()
     passwords.set_temporary(person, password)
-    limits.unlock(person)
+    rate_limits.unlock(person)
     return Outcome(Reason.EVERY_SESSION_ENDED, secret=password)
 
 
@@ -293,7 +296,7 @@ def _force_change(person: User) -> Outcome:
 
 
 def _unlock(person: User) -> Outcome:
-    limits.unlock(person)
+    rate_limits.unlock(person)
     return Outcome()
 
 
@@ -353,7 +356,7 @@ def _reachable(person: User) -> bool:
 
 
 def _locked(person: User) -> bool:
-    return bool(limits.locked_for(person) or limits.locked_at_home_for(person))
+    return bool(rate_limits.locked_for(person) or rate_limits.locked_at_home_for(person))
 
 
 def _logged_in(people: QuerySet[User]) -> QuerySet[User]:

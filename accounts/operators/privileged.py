@@ -5,9 +5,10 @@ from contextlib import contextmanager
 
 from django.db import transaction
 
-from accounts import keyring, operators
+from accounts import keyring
 from accounts.errors import MissingReason, NotPermitted
 from accounts.models import SigningKey, User
+from accounts.operators import actions
 
 
 @contextmanager
@@ -15,9 +16,9 @@ def super_admin(operator: User, act: str, reason: str) -> Iterator[User]:
     """Around one act, in one transaction: the operator as the database has them now. ``NotPermitted``, on record; ``MissingReason``."""
     if not reason.strip():
         raise MissingReason(act)
-    with operators.refusals_on_record(operator), transaction.atomic():
+    with actions.refusals_on_record(operator), transaction.atomic():
         held = User.objects.select_for_update(no_key=True).get(pk=operator.pk)
-        if not operators.may_run(held):
+        if not actions.may_run(held):
             raise NotPermitted(act)
         yield held
 

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
 
-from accounts.origin import printable
+from accounts.request_context import printable
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.pages import ChangePassword, Forgot, OpenLink, PlainPage, Reset
+from accounts.pages.views import ChangePassword, Forgot, OpenLink, PlainPage, Reset
 
 urlpatterns = [
     path("forgot", Forgot.as_view(), name="forgot"),

@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.generic import FormView, TemplateView, View
 
-from accounts import limits, misrouted, passwords, refusals
+from accounts import passwords, rate_limits
+from accounts.audit import recent_refusals
 from accounts.errors import (
     EmailDisabled,
     HashingOverloaded,
@@ -23,8 +24,9 @@ from accounts.errors import (
     TooManyAttempts,
     WeakPassword,
 )
-from accounts.forms import ChangePasswordForm, ForgotForm, NewPasswordForm, PageForm
 from accounts.models import PasswordReset
+from accounts.pages import misrouted
+from accounts.pages.forms import ChangePasswordForm, ForgotForm, NewPasswordForm, PageForm
 
 Response = TypeVar("Response", bound=HttpResponseBase)
 TOKEN = "authsvc_reset"  # noqa: S105 (the cookie's name)
@@ -46,7 +48,7 @@ class Page(View):
             self.guard()
             response = super().dispatch(request, *args, **kwargs)
         except InvalidReset as refusal:
-            refusals.remember(refusal, 410, "that the link cannot be used any more")
+            recent_refusals.remember(refusal, 410, "that the link cannot be used any more")
             response = forget_token(render(request, "accounts/reset_expired.html", status=410))
         except EmailDisabled:
             response = render(request, "accounts/no_mail.html", status=503)
@@ -67,13 +69,13 @@ class FormPage(Page, FormView):  # type: ignore[type-arg]
         try:
             self.act(form.cleaned_data)
         except WeakPassword as refusal:
-            refusals.remember(refusal, 422, refusal.text)
+            recent_refusals.remember(refusal, 422, refusal.text)
             form.refuse("password", *refusal.reasons)
         except InvalidCredentials as refusal:
-            refusals.remember(refusal, 422, "that the name or the current password is wrong")
+            recent_refusals.remember(refusal, 422, "that the name or the current password is wrong")
             form.refuse("current", _("The name or the current password is wrong."))
         except PasswordChangeRequired as refusal:
-            refusals.remember(refusal, 422, "that the password must be changed first")
+            recent_refusals.remember(refusal, 422, "that the password must be changed first")
             form.refuse(None, change_required())
         except TooManyAttempts as refusal:
             return self.refuse_for_now(form, refusal)
@@ -88,7 +90,7 @@ class FormPage(Page, FormView):  # type: ignore[type-arg]
         return self.render_to_response(self.get_context_data(form=form), status=status)
 
     def refuse_for_now(self, form: PageForm, refusal: TooManyAttempts) -> HttpResponse:
-        refusals.remember(refusal, 429, "to try again later")
+        recent_refusals.remember(refusal, 429, "to try again later")
         minutes = -(-refusal.seconds // 60)
         wait = ngettext(
             "Too many attempts. Please try again in %(minutes)d minute.",
@@ -101,7 +103,7 @@ class FormPage(Page, FormView):  # type: ignore[type-arg]
         return response
 
     def refuse_while_busy(self, form: PageForm, refusal: HashingOverloaded) -> HttpResponse:
-        refusals.remember(refusal, 503, "to try again in a moment")
+        recent_refusals.remember(refusal, 503, "to try again in a moment")
         form.refuse(
             None,
             _(
@@ -133,7 +135,7 @@ class Forgot(FormPage):
             raise EmailDisabled
 
     def act(self, asked: dict[str, Any]) -> None:
-        limits.asking_for_mail()
+        rate_limits.asking_for_mail()
         passwords.ask_for_reset(asked["identifier"])
 
 
@@ -185,7 +187,7 @@ class ChangePassword(FormPage):
         return super().get_form_kwargs() | {"username": self.request.user.get_username()}
 
     def act(self, asked: dict[str, Any]) -> None:
-        with limits.login_attempt(asked["identifier"]):
+        with rate_limits.login_attempt(asked["identifier"]):
             user = passwords.change_with_password(
                 asked["identifier"], asked["current"], asked["password"]
             )

@@ -11,9 +11,9 @@ from typing import Any
 from django.db import connection
 from django.db.models import Case, F, JSONField, Q, Value, When
 
-from accounts import audit, seals
-from accounts.events import about, identifier
+from accounts.audit import audit_log, seals
 from accounts.models import AuditEvent, ErasedValue, User
+from accounts.models.audit_event import about, identifier
 
 BATCH = 5000  # events that are held in memory at once
 
@@ -25,9 +25,9 @@ def erase(user: User, stand_in: str, *, actor: User | None = None, note: str = "
     ``note`` are those of the event of the erasure, of which there is one for each ``BATCH``. Return the number of the
     other events that were changed.
     """
-    if not stand_in.startswith(audit.ERASED):
-        raise ValueError(f"a stand-in begins with {audit.ERASED}")
-    own = audit.event(audit.Kind.ERASED, user=user, name=stand_in, actor=actor, note=note)
+    if not stand_in.startswith(audit_log.ERASED):
+        raise ValueError(f"a stand-in begins with {audit_log.ERASED}")
+    own = audit_log.event(audit_log.Kind.ERASED, user=user, name=stand_in, actor=actor, note=note)
     change = _change_by_function if connection.vendor == "postgresql" else _change
     rows = list(_to_erase(user)[:BATCH])
     count = change(own, rows, _replaced(user, rows))
@@ -38,7 +38,7 @@ def erase(user: User, stand_in: str, *, actor: User | None = None, note: str = "
 
 def _to_erase(user: User) -> Any:
     """Events that name the person still, each once."""
-    own = Q(kind=audit.Kind.ERASED, user=user)
+    own = Q(kind=audit_log.Kind.ERASED, user=user)
     return AuditEvent.objects.filter((about(user) & ~own) | Q(actor=user)).order_by("pk")
 
 
@@ -62,11 +62,11 @@ def _lost(user: User, event: AuditEvent) -> list[str]:
     names = {identifier(name) for name in (user.username, user.email) if name}
     did = event.actor_id == user.pk
     told = event.user_id == user.pk if event.user_id else event.name in names
-    told = told and not (event.kind == audit.Kind.ERASED and event.user_id)
+    told = told and not (event.kind == audit_log.Kind.ERASED and event.user_id)
     lost = ["actor_id"] if did else []
     lost += ["address"] if did or (told and event.actor_id is None) else []
     lost += ["user_id", "name", "note"] if told else []
-    return lost + (["data"] if told and event.kind not in audit.IMPERSONAL else [])
+    return lost + (["data"] if told and event.kind not in audit_log.IMPERSONAL else [])
 
 
 def _change_by_function(
@@ -86,7 +86,7 @@ def _change_by_function(
 
 def _change(own: dict[str, Any], events: list[AuditEvent], replaced: list[ErasedValue]) -> int:
     """Do on SQLite what the function does on PostgreSQL; return the number of these events."""
-    audit.insert(**own)
+    audit_log.insert(**own)
     user = User.objects.get(pk=own["user_id"])
     kept = set(
         ErasedValue.objects.filter(event_id__in={value.event_id for value in replaced}).values_list(
@@ -98,11 +98,13 @@ def _change(own: dict[str, Any], events: list[AuditEvent], replaced: list[Erased
     )
     rows = AuditEvent.objects.filter(pk__in=[event.pk for event in events])
     rows.filter(actor=user).update(actor=None, address=None)
-    rows.filter(about(user)).exclude(kind=audit.Kind.ERASED, user=user).update(
+    rows.filter(about(user)).exclude(kind=audit_log.Kind.ERASED, user=user).update(
         user=None,
         name=own["name"],
         address=Case(When(actor=None, then=None), default=F("address")),
-        data=Case(When(kind__in=audit.IMPERSONAL, then=F("data")), default=Value({}, JSONField())),
-        note=Case(When(note="", then=Value("")), default=Value(audit.TOLD)),
+        data=Case(
+            When(kind__in=audit_log.IMPERSONAL, then=F("data")), default=Value({}, JSONField())
+        ),
+        note=Case(When(note="", then=Value("")), default=Value(audit_log.TOLD)),
     )
     return len(events)

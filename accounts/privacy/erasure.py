@@ -18,10 +18,12 @@ from django.db.models import F, Q
 from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
-from accounts import audit, browser_sessions, erased_events, limits
+from accounts import browser_sessions, rate_limits
+from accounts.audit import audit_log
+from accounts.audit.reasons import Reason
 from accounts.errors import NotPermitted
 from accounts.models import OutgoingMail, User, WaitingImport
-from accounts.reasons import Reason
+from accounts.privacy import erased_events
 from accounts.signals import account_erased
 
 SUPER_ADMINS = Q(is_superuser=True, is_staff=True, is_active=True)  # of whom one has to stay
@@ -42,11 +44,11 @@ def erase(person: User, *, actor: User | None = None, reason: str = "") -> str:
         raise NotPermitted(reason=Reason.ERASED_ALREADY)
     if current.is_superuser and len(held) == 1:
         raise NotPermitted(reason=Reason.LAST_SUPER_ADMIN)
-    stand_in = f"{audit.ERASED}{secrets.token_hex(4)}"
+    stand_in = f"{audit_log.ERASED}{secrets.token_hex(4)}"
     account_erased.send(User, person=current)
     erased_events.erase(current, stand_in, actor=actor, note=reason)
     _forget_rows(current)
-    limits.unlock(current)
+    rate_limits.unlock(current)
     _empty(current, stand_in)
     person.refresh_from_db()
     return stand_in

@@ -5,10 +5,10 @@ from typing import Any, cast
 from django.db.models import Q
 from django.utils.timezone import now
 
-from accounts import audit
+from accounts.audit import audit_log
 from accounts.models import AuditEvent, OutgoingMail, User
 from accounts.signals import person_asked_for
-from accounts.transfer.exporting import row
+from accounts.transfer.user_export import row
 
 FORM = "authsvc person, version 1"
 SESSION = (
@@ -41,7 +41,7 @@ EVENT = ("at", "kind", "name", "session", "contract", "address", "request_id")
 
 def export(person: User, *, actor: User | None = None, reason: str = "") -> dict[str, Any]:
     """Everything about this account but its secrets, once it is on record that it was asked for. ``docs/operating.md`` tells its shape."""
-    audit.record(audit.Kind.PERSON_EXPORTED, user=person, actor=actor, note=reason)
+    audit_log.record(audit_log.Kind.PERSON_EXPORTED, user=person, actor=actor, note=reason)
     names = [name for name in (person.username, person.email) if name]
     mails = OutgoingMail.objects.filter(Q(user=person) | Q(user=None, typed__in=names))
     happened = AuditEvent.objects.about(person)

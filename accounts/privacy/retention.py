@@ -9,7 +9,7 @@ from django.db.models import Model, Q, QuerySet
 from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
-from accounts import seals
+from accounts.audit import seals
 from accounts.models import (
     AuditEvent,
     KnownNetwork,

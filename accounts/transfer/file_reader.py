@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal
 
-from accounts.transfer.csv_cells import unprotected
+from accounts.transfer.csv_writer import unprotected
 
 LONGEST = 64 * 1024  # bytes of a line: what an account can hold is far shorter
 BOM, UTF16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")

@@ -43,8 +43,9 @@ class Seen:
         wanted = list(names)
         places = ",".join("?" * len(wanted))
         found = self._file.execute(
-            f"SELECT name, line, spelling FROM seen WHERE name IN ({places})", wanted
-        )  # noqa: S608 (question marks)
+            f"SELECT name, line, spelling FROM seen WHERE name IN ({places})",  # noqa: S608
+            wanted,
+        )
         return {name: Mention(line, spelling) for name, line, spelling in found}
 
     def add(self, mentions: dict[bytes, Mention]) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from accounts import audit
+from accounts.audit import audit_log
 from accounts.models import User
-from accounts.transfer.csv_cells import Raw, csv_line
-from accounts.transfer.reading import COLUMNS, SECRETS, Format
+from accounts.transfer.csv_writer import Raw, csv_line
+from accounts.transfer.file_reader import COLUMNS, SECRETS, Format
 
 PAGE = 1000
 PUBLIC = tuple(column for column in COLUMNS if column not in SECRETS)
@@ -26,8 +26,8 @@ def export(
 ) -> Iterator[str]:
     """The text of a file of these accounts, in pieces, once it is on record that it was asked for. ``hashes`` is for moving out."""
     data = {"what": what, "format": form, **({"hashes": True} if hashes else {})}
-    audit.record(
-        audit.Kind.EXPORTED, actor=actor, reason=audit.Reason.EXPORT, data=data, note=reason
+    audit_log.record(
+        audit_log.Kind.EXPORTED, actor=actor, reason=audit_log.Reason.EXPORT, data=data, note=reason
     )
     columns = (*PUBLIC, "password_hash") if hashes else PUBLIC
     found = rows(people, columns)

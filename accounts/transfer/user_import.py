@@ -18,18 +18,20 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
-from accounts import audit, identifier_changes, operators
-from accounts.audit import Kind
+from accounts import identifier_changes
+from accounts.audit import audit_log
+from accounts.audit.audit_log import Kind
+from accounts.audit.reasons import Reason
 from accounts.errors import MissingReason, NotPermitted
-from accounts.hashing_pool import PROCESSORS
-from accounts.hashing_pool import pool as hashing_pool
+from accounts.hashing.pool import PROCESSORS
+from accounts.hashing.pool import pool as hashing_pool
 from accounts.identifiers import objection_to_new
 from accounts.models import AuditEvent, PasswordReset, User
-from accounts.origin import printable
-from accounts.reasons import Reason
-from accounts.transfer.candidates import Candidate, Refused, candidate
-from accounts.transfer.reading import PROFILE, Row
-from accounts.transfer.seen import Mention, Seen
+from accounts.operators import actions
+from accounts.request_context import printable
+from accounts.transfer.file_reader import PROFILE, Row
+from accounts.transfer.seen_identifiers import Mention, Seen
+from accounts.transfer.user_rows import Candidate, Refused, candidate
 
 BATCH = 500
 ONLY_CASE = "only in case, width or space"
@@ -90,7 +92,7 @@ def import_rows(
     and password hashes, the latter with a reason: ``NotPermitted``, itself an event, and ``MissingReason`` otherwise.
     """
     if actor:
-        with operators.refusals_on_record(actor):
+        with actions.refusals_on_record(actor):
             _require_permission(actor, options)
     return _import(iter(rows), options, source, actor)
 
@@ -98,9 +100,9 @@ def import_rows(
 def _require_permission(actor: User, options: Options) -> None:
     privileged = options.roles or options.hashes
     if (
-        not operators.may_enter(actor)
+        not actions.may_enter(actor)
         or options.update
-        or (privileged and not operators.may_run(actor))
+        or (privileged and not actions.may_run(actor))
     ):
         raise NotPermitted("import")
     if options.hashes and not options.dry_run and not options.reason.strip():
@@ -306,7 +308,9 @@ class _Batch:
         self, kind: str, user: User, reason: Reason, *, note: str = "", **data: Any
     ) -> AuditEvent:
         return AuditEvent(
-            **audit.event(kind, user=user, actor=self.actor, reason=reason, data=data, note=note)
+            **audit_log.event(
+                kind, user=user, actor=self.actor, reason=reason, data=data, note=note
+            )
         )
 
 

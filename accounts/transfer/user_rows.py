@@ -13,10 +13,10 @@ from django.core.exceptions import ValidationError
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive
 
+from accounts.hashing.imported_formats import RefusedHash, stored
 from accounts.identifiers import KEPT, normalise
 from accounts.models import ROLES, User
-from accounts.transfer.hashes import RefusedHash, stored
-from accounts.transfer.reading import DATES, FLAGS, PROFILE, Row
+from accounts.transfer.file_reader import DATES, FLAGS, PROFILE, Row
 from accounts.validators import MaximumLengthValidator
 
 WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

@@ -10,19 +10,17 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.timezone import now
 
-from accounts import trigrams
-from accounts.admin import Readable, acts, companions, words
-from accounts.admin.acting import ActingPage
+from accounts.admin import Readable, action_registry, action_texts, companion_actions
+from accounts.admin.action_admin import ActingPage
+from accounts.admin.badges import Badge, when
 from accounts.admin.filters import OwnerFilter
 from accounts.admin.links import rows_url
 from accounts.admin.lists import MOST, OfPeople, ago
-from accounts.admin.person import Panel, panels
-from accounts.admin.states import Badge, when
+from accounts.admin.user_detail import Panel, panels
+from accounts.db import trigram_indexes
 from accounts.models import User
-from apikeys import operators, provider_admin, reasons
+from apikeys import end_reasons, operator_actions
 from apikeys.models import NAMES, APIKey, in_force
-
-__all__ = ["provider_admin"]  # which registers the other half
 
 
 class UseFilter(admin.SimpleListFilter):
@@ -96,7 +94,7 @@ class APIKeyAdmin(ActingPage, OfPeople, Readable):
 
     def of(self, people: list[int], typed: str) -> Q:
         return super().of(people, typed) | Q(
-            pk__in=trigrams.matching(NAMES, APIKey.objects.all(), typed, MOST)
+            pk__in=trigram_indexes.matching(NAMES, APIKey.objects.all(), typed, MOST)
         )
 
 
@@ -127,7 +125,7 @@ panels.insert(
 
 def state(key: APIKey) -> Badge:
     if key.ended_at:
-        return Badge(f"Ended: {reasons.text(key.ended_why)}")
+        return Badge(f"Ended: {end_reasons.text(key.ended_why)}")
     if not key.is_live:
         return Badge("Expired")
     return Badge(
@@ -152,16 +150,16 @@ def named(key: APIKey) -> str:
     return f"the key {key.public_id} “{key.name}” of {key.owner}"
 
 
-acts.register(
-    words.on_people(
-        act=operators.END_KEYS,
+action_registry.register(
+    action_texts.on_people(
+        act=operator_actions.END_KEYS,
         label="End all API keys",
         will="Every API key of {whom} stops working at once, for good: programs that use one need a new one. Sessions go on.",
         did="Ended every API key of {whom}.",
         idle="Has no live key",
     ),
-    acts.Offer(
-        act=operators.END_KEY,
+    action_registry.Offer(
+        act=operator_actions.END_KEY,
         label="End key",
         will="Stops working at once, for good: {whom}. Whatever uses it needs another one.",
         did="Ended {whom}.",
@@ -172,8 +170,8 @@ acts.register(
         alive=_live,
         named=named,
     ),
-    acts.Offer(
-        act=operators.GRANT_INTROSPECT,
+    action_registry.Offer(
+        act=operator_actions.GRANT_INTROSPECT,
         label="Grant introspect",
         will="May ask from now on whether anybody's token is good, and whose it is, until it ends; its successors may, too: {whom}.",
         did="May introspect tokens now: {whom}.",
@@ -196,11 +194,11 @@ def live_keys_of(people: Sequence[User]) -> list[APIKey]:
     )
 
 
-companions.accompany(
+companion_actions.accompany(
     "force_change",
     "temporary_password",
-    companion=companions.Companion(
-        act=operators.END_KEYS,
+    companion=companion_actions.Companion(
+        act=operator_actions.END_KEYS,
         label="End these API keys too",
         heading="These API keys go on working",
         rows=live_keys_of,
@@ -226,9 +224,9 @@ def loss(key: APIKey) -> str:
     )
 
 
-companions.foretell(
+companion_actions.foretell(
     "change_role",
-    consequence=companions.Consequence(
+    consequence=companion_actions.Consequence(
         heading="As a user: these API keys lose the scope introspect, which no operator granted them",
         rows=losing_keys_of,
         named=loss,

@@ -11,11 +11,12 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from accounts import custody, room
+from accounts import admin_site
 from accounts.admin import SuperAdmins, operator
-from accounts.admin.asking import Reasoned, check_password
+from accounts.admin.action_view import Reasoned, check_password
 from accounts.admin.base import permitted
-from accounts.forms import Password
+from accounts.operators import privileged
+from accounts.pages.forms import Password
 from apikeys import providers
 from apikeys.errors import UnreadableSecret
 from apikeys.models import ProviderCredential, validate_secret
@@ -41,7 +42,7 @@ class ProviderCredentialForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if room.password_is_fresh(self.request):
+        if admin_site.password_is_fresh(self.request):
             self.fields.pop("password", None)
 
     @property
@@ -73,7 +74,7 @@ class ProviderCredentialAdmin(SuperAdmins):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         asked = ["provider", "key_id", "region", "secret", "reason"]
-        return asked if room.password_is_fresh(request) else [*asked, "password"]
+        return asked if admin_site.password_is_fresh(request) else [*asked, "password"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("provider",) if obj else ()
@@ -112,7 +113,7 @@ class ProviderCredentialAdmin(SuperAdmins):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         reason = form.cleaned_data["reason"]
-        with permitted(), custody.super_admin(operator(request), f"store {obj}", reason) as held:
+        with permitted(), privileged.super_admin(operator(request), f"store {obj}", reason) as held:
             providers.store(obj, form.cleaned_data["secret"], actor=held, reason=reason)
 
     def delete_view(
@@ -133,7 +134,7 @@ class ProviderCredentialAdmin(SuperAdmins):
             reason = form.cleaned_data["reason"]
             with (
                 permitted(),
-                custody.super_admin(operator(request), f"delete {credential}", reason) as held,
+                privileged.super_admin(operator(request), f"delete {credential}", reason) as held,
             ):
                 providers.delete(credential, actor=held, reason=reason)
             messages.success(request, f"The {credential} are deleted.")

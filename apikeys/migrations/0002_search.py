@@ -1,7 +1,7 @@
 from django.db import migrations, models
 from django.db.models import F
 
-from accounts.indexes import AddIndexAlongside, AddIndexOnPostgreSQL
+from accounts.db.index_operations import AddIndexAlongside, AddIndexOnPostgreSQL
 
 
 class Migration(migrations.Migration):

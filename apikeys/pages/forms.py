@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts.forms import Identifier, PageForm, Password
+from accounts.pages.forms import Identifier, PageForm, Password
 
 
 class SignInForm(PageForm):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apikeys.pages import OwnKeys, SignIn
+from apikeys.pages.views import OwnKeys, SignIn
 
 urlpatterns = [
     path("keys", SignIn.as_view(), name="sign-in-to-keys"),

@@ -12,14 +12,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
 
-from accounts import audit, limits, origin, passwords, sign_ins
+from accounts import passwords, rate_limits, request_context, sign_ins
+from accounts.audit import audit_log
 from accounts.errors import PasswordChangeRequired
-from accounts.forms import PageForm
 from accounts.models import User
-from accounts.pages import FormPage, Page, keep_private
+from accounts.pages.forms import PageForm
+from accounts.pages.views import FormPage, Page, keep_private
 from apikeys import keys
-from apikeys.forms import SignInForm
 from apikeys.models import MOST, APIKey
+from apikeys.pages.forms import SignInForm
 
 KEYS = "keys"  # in the place of a contract's name in the audit log
 TICKET = "authsvc_keys"  # the cookie's name
@@ -35,12 +36,14 @@ class SignIn(FormPage):
     owner: User
 
     def act(self, asked: dict[str, Any]) -> None:
-        origin.current().contract = KEYS
-        with limits.login_attempt(asked["identifier"]) as attempt:
+        request_context.current().contract = KEYS
+        with rate_limits.login_attempt(asked["identifier"]) as attempt:
             self.owner = passwords.authenticate(asked["identifier"], asked["current"], attempt)
         if self.owner.must_change_password:
             raise PasswordChangeRequired(self.owner)
-        audit.record(audit.Kind.LOGIN, user=self.owner, reason=audit.Reason.SIGNED_IN_TO_KEYS)
+        audit_log.record(
+            audit_log.Kind.LOGIN, user=self.owner, reason=audit_log.Reason.SIGNED_IN_TO_KEYS
+        )
         sign_ins.note(attempt, self.owner)
 
     def form_valid(self, form: PageForm) -> HttpResponse:

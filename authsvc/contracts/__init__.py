@@ -3,9 +3,9 @@
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
-from accounts.contract import Contract
+from accounts.api.contract import Contract
 from authsvc.contracts import bearer, camel, challenge, envelope, form, shared_paths
-from authsvc.contracts.paths import nothing_else
+from authsvc.contracts.routes import nothing_else
 
 MODULES = (bearer, camel, form, challenge, envelope)
 

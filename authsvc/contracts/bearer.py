@@ -7,11 +7,12 @@ from django.urls import URLPattern
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from accounts import errors, passwords, refusals
-from accounts.contract import AUTHENTICATION_REQUIRED, Contract, Phrase
-from accounts.viewsets import LoginViewSet, LogoutViewSet, RefreshViewSet, ResetViewSet, answer
+from accounts import errors, passwords
+from accounts.api.contract import AUTHENTICATION_REQUIRED, Contract, Phrase
+from accounts.api.viewsets import LoginViewSet, LogoutViewSet, RefreshViewSet, ResetViewSet, answer
+from accounts.audit import recent_refusals
 from authsvc.contracts.fields import Out, Password, Says, Shape, Text, Timestamp, TokenText
-from authsvc.contracts.paths import route
+from authsvc.contracts.routes import route
 
 MOUNT = "api/v1/auth"
 
@@ -106,7 +107,7 @@ class Reset(ResetViewSet):
             return self.write(ValidOut, passwords.find_reset(token))
         except errors.InvalidReset as error:
             phrase = Phrase(400, "Token expired or invalid")
-            refusals.remember(error, phrase.status, phrase.text)
+            recent_refusals.remember(error, phrase.status, phrase.text)
             return answer({"valid": False, **self.contract.error_body(phrase)}, 400)
 
 

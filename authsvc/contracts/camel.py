@@ -7,8 +7,8 @@ from django.urls import URLPattern
 from rest_framework import serializers
 
 from accounts import errors
-from accounts.contract import AUTHENTICATION_REQUIRED, Contract, Phrase
-from accounts.viewsets import LoginViewSet, LogoutViewSet, RefreshViewSet
+from accounts.api.contract import AUTHENTICATION_REQUIRED, Contract, Phrase
+from accounts.api.viewsets import LoginViewSet, LogoutViewSet, RefreshViewSet
 from apikeys.errors import AlreadyRotated, KeyNotFound, ScopeReserved, TooManyKeys
 from apikeys.models import Scope
 from apikeys.viewsets import KeyViewSet, LeakedKeyViewSet
@@ -23,7 +23,7 @@ from authsvc.contracts.fields import (
     Timestamp,
     TokenText,
 )
-from authsvc.contracts.paths import route
+from authsvc.contracts.routes import route
 
 MOUNT = "api/v1/auth"
 

@@ -8,10 +8,10 @@ from django.urls import URLPattern
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from accounts import errors, limits, parsing, passwords, sessions
-from accounts.contract import Contract, Phrase
-from accounts.reasons import Reason
-from accounts.viewsets import (
+from accounts import errors, passwords, rate_limits, sessions
+from accounts.api import parsers
+from accounts.api.contract import Contract, Phrase
+from accounts.api.viewsets import (
     LoginViewSet,
     OpenViewSet,
     RefreshViewSet,
@@ -19,11 +19,12 @@ from accounts.viewsets import (
     ShapeClass,
     answer,
 )
+from accounts.audit.reasons import Reason
 from authsvc.contracts.fields import Out, Password, Says, Shape, Text, TokenText
-from authsvc.contracts.paths import route
+from authsvc.contracts.routes import route
 
 MOUNT = "v1"
-BODIES = (*parsing.JSON[:1], *parsing.FORMS)
+BODIES = (*parsers.JSON[:1], *parsers.FORMS)
 
 contract = Contract(
     name="challenge",
@@ -117,7 +118,7 @@ class Login(LoginViewSet):
 
     def answer(self, request: Request) -> HttpResponse:
         asked = self.read(AnswerIn)
-        with limits.login_attempt(asked["login"]) as attempt:
+        with rate_limits.login_attempt(asked["login"]) as attempt:
             grant = sessions.answer_challenge(
                 self.contract, asked["challenge"], asked["login"], asked["password"], attempt
             )
@@ -130,7 +131,7 @@ class Refresh(RefreshViewSet):
 
     def refresh(self, request: Request) -> HttpResponse:
         asked = self.read(self.refresh_in)
-        limits.count(
+        rate_limits.count(
             Reason.REFRESHES_OF_TOKEN,
             sessions.refresh_token_id(asked["refresh"]),
             settings.CHALLENGE_REFRESH_RATE,
@@ -160,7 +161,7 @@ class Forgotten(SucceedingViewSet, ResetViewSet):
 
     def confirm(self, request: Request) -> HttpResponse:
         asked = self.read(ConfirmIn)
-        with limits.login_attempt(asked["login"]):
+        with rate_limits.login_attempt(asked["login"]):
             passwords.reset_by_code(asked["login"], asked["code"], asked["password"])
         return self.succeed(ChangedOut)
 
@@ -169,7 +170,7 @@ class Change(SucceedingViewSet):
     def change(self, request: Request) -> HttpResponse:
         asked = self.read(ChangeIn)
         identity = sessions.identify(asked["access"])
-        with limits.login_attempt(identity.username):
+        with rate_limits.login_attempt(identity.username):
             passwords.change(
                 identity.id, asked["previous"], asked["proposed"], keep=identity.session_id
             )

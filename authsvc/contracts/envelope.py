@@ -9,15 +9,15 @@ from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
 from accounts import errors, sessions
-from accounts.authentication import SessionTokenAuthentication, bearer_token
-from accounts.contract import Contract, Phrase
-from accounts.viewsets import IdentityViewSet, LoginViewSet, OpenViewSet
+from accounts.api.authentication import SessionTokenAuthentication, bearer_token
+from accounts.api.contract import Contract, Phrase
+from accounts.api.viewsets import IdentityViewSet, LoginViewSet, OpenViewSet
 from apikeys.authentication import KeyAuthentication
 from apikeys.errors import AdminRequired, NothingStored, UnreadableSecret
 from apikeys.models import ProviderCredential
 from apikeys.viewsets import ProviderCredentialViewSet
 from authsvc.contracts.fields import Out, Password, Says, Shape, Text, Timestamp
-from authsvc.contracts.paths import route
+from authsvc.contracts.routes import route
 
 MOUNT = "api/auth"
 Provider = ProviderCredential.Provider

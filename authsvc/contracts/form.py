@@ -10,10 +10,11 @@ from django.urls import URLPattern
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
-from accounts import errors, parsing, sessions
-from accounts.authentication import SessionTokenAuthentication, bearer_token
-from accounts.contract import AUTHENTICATION_REQUIRED, Contract, Phrase
-from accounts.viewsets import (
+from accounts import errors, sessions
+from accounts.api import parsers
+from accounts.api.authentication import SessionTokenAuthentication, bearer_token
+from accounts.api.contract import AUTHENTICATION_REQUIRED, Contract, Phrase
+from accounts.api.viewsets import (
     IdentityViewSet,
     LoginViewSet,
     LogoutViewSet,
@@ -22,7 +23,7 @@ from accounts.viewsets import (
 )
 from apikeys.authentication import KeyAuthentication
 from authsvc.contracts.fields import Out, Password, Says, Shape, Text, TokenText
-from authsvc.contracts.paths import route
+from authsvc.contracts.routes import route
 
 MOUNT = "api/v1/auth"
 COOKIE = "refresh_token"
@@ -147,7 +148,7 @@ def with_cookie(request: Request, response: HttpResponse, value: str, seconds: i
 
 
 class Login(LoginViewSet):
-    parser_classes = parsing.FORMS
+    parser_classes = parsers.FORMS
     login_in, login_out = LoginIn, PairOut
 
     def granted(self, grant: sessions.Grant) -> HttpResponse:
@@ -157,7 +158,7 @@ class Login(LoginViewSet):
 class Token(LoginViewSet):
     """The password grant of OAuth 2.0 (RFC 6749, 4.3), for Swagger UI's Authorize button."""
 
-    parser_classes = parsing.FORMS
+    parser_classes = parsers.FORMS
     login_in, login_out = TokenIn, TokenOut
 
 

@@ -7,14 +7,15 @@ from django.urls import URLPattern
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
-from accounts import errors, parsing, sessions
-from accounts.contract import Contract, Phrase
-from accounts.viewsets import ContractViewSet
+from accounts import errors, sessions
+from accounts.api import parsers
+from accounts.api.contract import Contract, Phrase
+from accounts.api.viewsets import ContractViewSet
 from apikeys.authentication import KeyAuthentication
 from apikeys.models import Scope
 from authsvc.contracts.fields import Out, Says, Shape, TokenText
 from authsvc.contracts.form import oauth_error
-from authsvc.contracts.paths import route
+from authsvc.contracts.routes import route
 
 no_key = Phrase(401, "An API key of scope introspect is required", "invalid_client")
 contract = Contract(
@@ -55,7 +56,7 @@ class InactiveOut(Shape):
 
 
 class Introspect(ContractViewSet):
-    parser_classes = (parsing.JSONParser, *parsing.FORMS)
+    parser_classes = (parsers.JSONParser, *parsers.FORMS)
     authentication_classes = (IntrospectKeyAuthentication,)
 
     def introspect(self, request: Request) -> HttpResponse:

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.urls import URLPattern, path, re_path
 
-from accounts.contract import Contract
-from accounts.viewsets import ContractViewSet, NotFoundViewSet
+from accounts.api.contract import Contract
+from accounts.api.viewsets import ContractViewSet, NotFoundViewSet
 
 
 def route(

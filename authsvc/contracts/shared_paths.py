@@ -9,13 +9,14 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
-from accounts import errors, parsing
-from accounts.authentication import ExpiredTokenAuthentication
-from accounts.contract import Contract
-from accounts.viewsets import ContractViewSet, OpenViewSet
+from accounts import errors
+from accounts.api import parsers
+from accounts.api.authentication import ExpiredTokenAuthentication
+from accounts.api.contract import Contract
+from accounts.api.viewsets import ContractViewSet, OpenViewSet
 from authsvc.contracts import bearer, camel, form
 from authsvc.contracts.fields import Timestamp
-from authsvc.contracts.paths import route
+from authsvc.contracts.routes import route
 
 MOUNT = "api/v1/auth"
 
@@ -72,11 +73,11 @@ class Fork(ContractViewSet):
 
 
 class Login(OpenViewSet, Fork):
-    parser_classes = (parsing.JSONParser, *parsing.FORMS)
+    parser_classes = (parsers.JSONParser, *parsers.FORMS)
 
     def login(self, request: Request) -> HttpResponse:
         """Form data is for ``form``; JSON is for the two others, whose requests are the same: one answer serves both."""
-        if parsing.is_form(request):
+        if parsers.is_form(request):
             return self.choose(form.Login, form.contract)
         if {"bearer", "camel"} <= self.enabled:
             return self.choose(bearer.Login, both, login_out=LoginOut)

@@ -8,8 +8,8 @@ from typing import Any
 
 from gunicorn.workers.gthread import TConn
 
-from accounts import origin
-from authsvc.chunked import Chunks
+from accounts import request_context
+from authsvc.server.chunked_bodies import Chunks
 
 PATIENCE = (
     10.0  # seconds in which a whole request has to arrive, or a client to take some of an answer
@@ -112,7 +112,7 @@ class Connection(TConn):  # type: ignore[misc]
 
 def network(client: Any) -> str:
     """The network that a peer's address counts as; empty behind a Unix socket."""
-    return origin.network(client[0].partition("%")[0]) if isinstance(client, tuple) else ""
+    return request_context.network(client[0].partition("%")[0]) if isinstance(client, tuple) else ""
 
 
 def _ready(sock: socket.socket, event: int, seconds: float = 0) -> bool:

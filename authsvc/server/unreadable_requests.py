@@ -8,7 +8,7 @@ from typing import Any
 
 from gunicorn import util
 
-from accounts import origin
+from accounts import request_context
 
 TEXTS = {
     400: "Malformed request",
@@ -25,9 +25,9 @@ logger = logging.getLogger(__name__)
 
 def refusal(status: int) -> bytes:
     """Return a whole answer, and log its id. It repeats nothing of the request, and the connection ends with it."""
-    here = origin.Origin(request_id=secrets.token_hex(8))
+    here = request_context.Origin(request_id=secrets.token_hex(8))
     text = TEXTS.get(status, HTTPStatus(status).phrase)
-    with origin.entered(here):
+    with request_context.entered(here):
         logger.warning("refused unread with %d: %s", status, text)
     body = json.dumps({"detail": text, "error": text, "message": text, "status": status})
     lines = [

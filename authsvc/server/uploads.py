@@ -11,9 +11,9 @@ from django.contrib.auth import SESSION_KEY
 from django.db import DatabaseError
 from django.http import parse_cookie
 
-from authsvc.chunked import Application
-from authsvc.connections import LONGEST_UPLOAD, PatientSocket
 from authsvc.paths import is_upload
+from authsvc.server.chunked_bodies import Application
+from authsvc.server.connections import LONGEST_UPLOAD, PatientSocket
 
 
 class SignedInUploads:

@@ -18,9 +18,9 @@ from django.conf import settings
 from gunicorn.http.errors import NoMoreData, ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
-from authsvc.chunked import CHUNKED, Chunks
-from authsvc.connections import LARGEST, MOST_PEEKED, PATIENCE, Connection
-from authsvc.unread import refusal
+from authsvc.server.chunked_bodies import CHUNKED, Chunks
+from authsvc.server.connections import LARGEST, MOST_PEEKED, PATIENCE, Connection
+from authsvc.server.unreadable_requests import refusal
 
 LINGER = 2.0  # seconds without a byte, in which a client reads the last answer, before its connection is closed
 LONGEST_LINGER = 60.0

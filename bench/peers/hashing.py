@@ -4,7 +4,7 @@ from argon2 import PasswordHasher
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from ..people import ENCODED, PASSWORD
+from bench.accounts import ENCODED, PASSWORD
 
 SECRET_KEY = "a key for the bench only"
 ALLOWED_HOSTS = ["127.0.0.1"]

@@ -7,14 +7,14 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from accounts import limits
-from accounts.admin import acts
+from accounts import rate_limits
+from accounts.admin import action_registry
 from accounts.errors import InvalidCredentials, TooManyAttempts
 from tests.conftest import PASSWORD
 
 
 def address(model: type[Model], name: str) -> str:
-    return acts.address(acts.find(model, name))
+    return action_registry.address(action_registry.find(model, name))
 
 
 def act(client: Client, name: str, *rows: Model, **fields: Any) -> Any:
@@ -46,5 +46,5 @@ def ask(client: Client, name: str, *rows: Model, **asked: str) -> Any:
 def lock(name: str) -> None:
     """Somebody has guessed at this name until it was locked."""
     for _ in range(11):
-        with suppress(InvalidCredentials, TooManyAttempts), limits.login_attempt(name):
+        with suppress(InvalidCredentials, TooManyAttempts), rate_limits.login_attempt(name):
             raise InvalidCredentials

@@ -10,12 +10,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
 
-from accounts import trail, trail_export
 from accounts.admin.links import events_url
+from accounts.audit import export as audit_export
+from accounts.audit import query as audit_query
 from accounts.models import AuditEvent
-from accounts.transfer.csv_cells import unprotected
+from accounts.transfer.csv_writer import unprotected
+from tests.audit_events import happened, told
 from tests.conftest import PASSWORD
-from tests.trail import happened, told
 
 pytestmark = pytest.mark.usefixtures("db")
 Kind = AuditEvent.Kind
@@ -363,11 +364,11 @@ def test_many_events_are_read_in_batches_and_each_once(alice, django_assert_num_
     for number in range(25):
         happened(Kind.LOGIN, user_id=alice.pk, name="alice", at=at - timedelta(minutes=number // 4))
     with django_assert_num_queries(4):
-        read = list(trail.in_batches(trail.Selection(user=alice.pk).events(), size=10))
+        read = list(audit_query.in_batches(audit_query.Selection(user=alice.pk).events(), size=10))
     assert [event.pk for event in read] == list(
-        trail.Selection(user=alice.pk).events().values_list("pk", flat=True)
+        audit_query.Selection(user=alice.pk).events().values_list("pk", flat=True)
     )
-    pieces = list(trail_export.as_jsonl(read * 20))
+    pieces = list(audit_export.as_jsonl(read * 20))
     assert len(pieces) == 3
 
 

@@ -4,9 +4,9 @@ import pytest
 
 from accounts.models import AuditEvent, SigningKey
 from apikeys.models import ProviderCredential
+from tests.audit_events import happened
 from tests.conftest import PASSWORD
 from tests.pages.people import DESK, PHONE
-from tests.trail import happened
 
 SCREENS = pytest.mark.parametrize(
     ("name", "options"),

@@ -7,12 +7,13 @@ from html import unescape
 import pytest
 from django.utils.timezone import now
 
-from accounts import keyring, seals, statistics
-from accounts.admin import watch
+from accounts import keyring
+from accounts.admin import dashboard
+from accounts.audit import seals, statistics
+from accounts.audit.statistics import Kind
 from accounts.models import HourlyCount, SigningKey, User
-from accounts.statistics import Kind
 from apikeys.models import APIKey
-from tests import month
+from tests import busy_month
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -88,15 +89,17 @@ def test_a_month_is_shown_by_the_hour_and_by_the_day(desk, alice):
         now() - timedelta(days=9),
         now() - timedelta(days=45),
     ):
-        month.event(Kind.LOGIN_FAILED, at, user=alice, reason="wrong_password", contract="form")
-    month.event(
+        busy_month.event(
+            Kind.LOGIN_FAILED, at, user=alice, reason="wrong_password", contract="form"
+        )
+    busy_month.event(
         Kind.LOGIN_FAILED,
         now() - 4 * HOUR,
         name="nobody",
         reason="no_such_account",
         contract="form",
     )
-    month.count()
+    busy_month.count()
     page = desk.get(PAGE)
     hours, days = (
         chart(page, "Refused logins, by true reason", heading)
@@ -114,11 +117,11 @@ def test_a_month_is_shown_by_the_hour_and_by_the_day(desk, alice):
     assert hours.rows[-4].hint.endswith(":00: 2 (wrong password 2)")
 
 
-@pytest.mark.parametrize("title", [subject.title for subject in watch.SUBJECTS])
+@pytest.mark.parametrize("title", [subject.title for subject in dashboard.SUBJECTS])
 @pytest.mark.parametrize("heading", ["Last 24 hours", "Last 30 days"])
 def test_every_number_of_a_chart_leads_to_its_rows(desk, alice, title, heading):
-    month.fill(alice, scale=0.1)
-    month.event(
+    busy_month.fill(alice, scale=0.1)
+    busy_month.event(
         Kind.THROTTLED,
         now() - HOUR,
         user=alice,
@@ -126,10 +129,12 @@ def test_every_number_of_a_chart_leads_to_its_rows(desk, alice, title, heading):
         data={"limit": 10, "seconds": 300},
         contract="form",
     )
-    month.event(Kind.REFRESH_REUSED, now() - 2 * HOUR, user=alice, reason="token_reused")
-    month.event(Kind.LOGIN, now() - HOUR, user=alice, reason="signed_in_to_keys", contract="keys")
-    month.mail(alice, fate="failed", at=now() - HOUR).save()
-    month.count()
+    busy_month.event(Kind.REFRESH_REUSED, now() - 2 * HOUR, user=alice, reason="token_reused")
+    busy_month.event(
+        Kind.LOGIN, now() - HOUR, user=alice, reason="signed_in_to_keys", contract="keys"
+    )
+    busy_month.mail(alice, fate="failed", at=now() - HOUR).save()
+    busy_month.count()
     shown = chart(desk.get(PAGE), title, heading)
     last = next(row for row in shown.newest_first if row.all.count)
     numbers = [shown.total, *(number for _, number in shown.legend), *last.numbers, last.all]
@@ -141,7 +146,7 @@ def test_every_number_of_a_chart_leads_to_its_rows(desk, alice, title, heading):
 def test_the_rarest_of_many_reasons_are_one_number(desk):
     for number in range(9):
         for _ in range(number + 1):
-            month.event(Kind.REFRESH_FAILED, now(), reason=f"reason {number}")
+            busy_month.event(Kind.REFRESH_FAILED, now(), reason=f"reason {number}")
     legend = chart(desk.get(PAGE), "Refused refreshes, by true reason").legend
     assert [(label, number.count) for label, number in legend] == [
         *((f"reason {n}", n + 1) for n in (8, 7, 6, 5, 4, 3)),
@@ -152,8 +157,8 @@ def test_the_rarest_of_many_reasons_are_one_number(desk):
 
 def test_live_sessions_and_keys_lead_to_their_rows(desk, alice):
     for contract in ("bearer", "bearer", "camel"):
-        month.session(alice, contract)
-    month.session(alice, "bearer", revoked_at=now())
+        busy_month.session(alice, contract)
+    busy_month.session(alice, "bearer", revoked_at=now())
     APIKey.objects.issue(alice.pk)
     statistics.tend()
     page = desk.get(PAGE)
@@ -165,10 +170,10 @@ def test_live_sessions_and_keys_lead_to_their_rows(desk, alice):
 
 
 def test_failing_mail_is_shown_with_the_mail_servers_words(desk, alice):
-    month.mail(alice, fate="waiting", at=now() + HOUR, error="421 try <later>", tries=3).save()
-    month.mail(alice, fate="waiting", at=now() + HOUR, tries=0).save()
-    month.mail(alice, fate="failed", at=now() - HOUR, error="550 no such mailbox").save()
-    month.event(Kind.RESET_ASKED, now() - HOUR, user=alice)
+    busy_month.mail(alice, fate="waiting", at=now() + HOUR, error="421 try <later>", tries=3).save()
+    busy_month.mail(alice, fate="waiting", at=now() + HOUR, tries=0).save()
+    busy_month.mail(alice, fate="failed", at=now() - HOUR, error="550 no such mailbox").save()
+    busy_month.event(Kind.RESET_ASKED, now() - HOUR, user=alice)
     seals.seal(None)
     page = desk.get(PAGE)
     mail = page.context["mail"]
@@ -184,14 +189,14 @@ def test_failing_mail_is_shown_with_the_mail_servers_words(desk, alice):
 
 
 def test_a_mail_worker_that_does_not_run_is_noticed(desk, alice):
-    month.mail(alice, fate="waiting", at=now() - timedelta(minutes=12), tries=0).save()
+    busy_month.mail(alice, fate="waiting", at=now() - timedelta(minutes=12), tries=0).save()
     assert notices(desk.get(PAGE)) == [
         "A mail has been due for 12 minutes. Is the mail worker running (manage.py deliver_mail)?"
     ]
 
 
 def test_a_mail_that_is_due_now_is_no_trouble(desk, alice):
-    month.mail(alice, fate="waiting", at=now() - timedelta(minutes=1), tries=0).save()
+    busy_month.mail(alice, fate="waiting", at=now() - timedelta(minutes=1), tries=0).save()
     assert notices(desk.get(PAGE)) == []
 
 
@@ -200,11 +205,11 @@ def test_a_mail_that_is_due_now_is_no_trouble(desk, alice):
 )
 def test_it_is_noticed_when_nobody_can_log_in(alice, refused, logins, noticed):
     for _ in range(refused):
-        month.event(Kind.LOGIN_FAILED, now(), user=alice, reason="wrong_password")
+        busy_month.event(Kind.LOGIN_FAILED, now(), user=alice, reason="wrong_password")
     for _ in range(logins):
-        month.event(Kind.LOGIN, now(), user=alice)
-    told = [notice.text for notice in watch.context(alice)["notices"]]
-    since = month.hour_of(now()) - HOUR
+        busy_month.event(Kind.LOGIN, now(), user=alice)
+    told = [notice.text for notice in dashboard.context(alice)["notices"]]
+    since = busy_month.hour_of(now()) - HOUR
     assert told == (
         [f"Nobody has logged in since {since:%H:%M}, and 10 logins were refused."]
         if noticed
@@ -234,8 +239,8 @@ def test_it_is_noticed_when_nobody_can_log_in(alice, refused, logins, noticed):
     ],
 )
 def test_what_smells_of_an_attack_is_noticed_for_a_day(desk, alice, kind, notice):
-    month.event(kind, now() - 2 * HOUR, user=alice)
-    month.event(kind, now() - timedelta(days=3), user=alice)
+    busy_month.event(kind, now() - 2 * HOUR, user=alice)
+    busy_month.event(kind, now() - timedelta(days=3), user=alice)
     seals.seal(None)
     page = desk.get(PAGE)
     assert notices(page) == [notice]
@@ -253,7 +258,7 @@ def test_a_quiet_morning(desk):
 
 
 def test_counts_that_lag_behind_are_announced(desk, alice, monkeypatch):
-    month.event(Kind.LOGIN, now() - timedelta(days=9), user=alice)
+    busy_month.event(Kind.LOGIN, now() - timedelta(days=9), user=alice)
     monkeypatch.setattr(statistics, "PATIENCE", timedelta(0))
     assert "is still being counted: open this page again in a moment." in text(desk.get(PAGE))
 
@@ -267,15 +272,15 @@ def test_sessions_that_nobody_counts_any_more_are_announced(desk, alice):
 
 
 def test_events_that_nobody_seals_are_announced(desk, alice):
-    month.event(Kind.LOGIN, now() - timedelta(minutes=3), user=alice)
+    busy_month.event(Kind.LOGIN, now() - timedelta(minutes=3), user=alice)
     assert notices(desk.get(PAGE)) == []
-    month.event(Kind.LOGIN, now() - timedelta(minutes=12), user=alice)
+    busy_month.event(Kind.LOGIN, now() - timedelta(minutes=12), user=alice)
     assert notices(desk.get(PAGE))[0].startswith(
         "No event of the audit log has been sealed for 12 minutes, although there are some"
     )
     seals.seal()
     assert notices(desk.get(PAGE)) == []
-    month.event(Kind.LOGIN, now() - timedelta(minutes=12), user=alice)
+    busy_month.event(Kind.LOGIN, now() - timedelta(minutes=12), user=alice)
     assert notices(desk.get(PAGE)) == [], (
         "what was written lately is sealed within the minute, whatever time it has"
     )
@@ -287,7 +292,7 @@ def test_a_signing_key_is_as_old_as_its_work(desk):
     assert notices(desk.get(PAGE)) == [
         "The same key has signed for 200 days; it is time to rotate it."
     ]
-    month.event(Kind.SIGNING_KEY_ROTATED, now() - timedelta(days=12))
+    busy_month.event(Kind.SIGNING_KEY_ROTATED, now() - timedelta(days=12))
     seals.seal(None)
     page = desk.get(PAGE)
     assert notices(page) == []
@@ -308,7 +313,7 @@ def test_who_is_no_operator_sees_nothing(client, alice):
 
 
 def test_what_was_typed_is_escaped(desk):
-    month.event(Kind.LOGIN_FAILED, now(), reason="<script>alert(1)</script>", contract="form")
+    busy_month.event(Kind.LOGIN_FAILED, now(), reason="<script>alert(1)</script>", contract="form")
     assert "<script>alert" not in desk.get(PAGE).content.decode()
 
 
@@ -322,9 +327,9 @@ def test_the_daily_jobs_are_one_click_away(desk):
 
 @pytest.mark.parametrize("scale", [0.05, 0.2])
 def test_the_page_costs_the_same_whatever_happened(desk, alice, scale, django_assert_num_queries):
-    month.fill(alice, scale)
-    month.mail(alice, fate="waiting", at=now() + HOUR, error="421 try later").save()
-    month.count()
+    busy_month.fill(alice, scale)
+    busy_month.mail(alice, fate="waiting", at=now() + HOUR, error="421 try later").save()
+    busy_month.count()
     statistics.tend()
     desk.get(PAGE)
     with django_assert_num_queries(14):

@@ -5,28 +5,28 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from accounts import seals, statistics
-from accounts.statistics import Kind
-from tests import month
+from accounts.audit import seals, statistics
+from accounts.audit.statistics import Kind
+from tests import busy_month
 from tests.pages.people import DESK, PHONE
 
 
 @pytest.fixture
 def busy(alice):
     """A month of a busy service, and a mail server that has just become difficult."""
-    month.fill(alice, scale=0.3)
+    busy_month.fill(alice, scale=0.3)
     for contract, count in (("bearer", 9), ("camel", 5), ("form", 3)):
         for _ in range(count):
-            month.session(alice, contract)
-    month.mail(
+            busy_month.session(alice, contract)
+    busy_month.mail(
         alice,
         fate="waiting",
         at=now() + timedelta(minutes=3),
         error="421 4.7.0 Try again later",
         tries=3,
     ).save()
-    month.event(Kind.KEY_LEAKED, now() - timedelta(hours=2), user=alice, contract="camel")
-    month.count()
+    busy_month.event(Kind.KEY_LEAKED, now() - timedelta(hours=2), user=alice, contract="camel")
+    busy_month.count()
     statistics.tend()
     seals.seal()
 

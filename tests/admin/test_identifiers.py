@@ -3,13 +3,15 @@
 import pytest
 from django.urls import reverse
 
-from accounts import delivery, operators, passwords, sessions
+from accounts import passwords, sessions
 from accounts.errors import IdentifierTaken, InvalidReset
+from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, User
-from tests.admin.acting import act, ask
+from accounts.operators import actions
+from tests.admin.actions import act, ask
 from tests.admin.test_users import fields, log_in, page
+from tests.concurrency import at_once
 from tests.conftest import PASSWORD
-from tests.crowd import at_once
 
 pytestmark = pytest.mark.usefixtures("db")
 NAME = "change_identifiers"
@@ -157,8 +159,8 @@ def test_a_link_that_is_written_after_the_change_goes_to_the_new_address(as_olga
 def test_an_address_that_is_taken_away_hears_of_it_too_whatever_the_account_is(
     as_olga, alice, mailoutbox
 ):
-    operators.carry_out(
-        operators.DEACTIVATE,
+    actions.carry_out(
+        actions.DEACTIVATE,
         operator=User.objects.get(username="olga"),
         person=alice,
         reason="left",
@@ -194,8 +196,8 @@ def test_one_at_a_time(as_olga, alice, bob):
 def test_two_who_want_one_address_at_once(alice, bob, olga):
     def take(person):
         try:
-            operators.carry_out(
-                operators.CHANGE_IDENTIFIERS,
+            actions.carry_out(
+                actions.CHANGE_IDENTIFIERS,
                 operator=olga,
                 person=person,
                 reason="hers",

@@ -16,9 +16,9 @@ from django.utils.timezone import now
 
 from accounts import encryption
 from accounts.models import AuditEvent, User, WaitingImport
+from tests.audit_events import told
+from tests.concurrency import at_once, run_and_kill
 from tests.conftest import PASSWORD
-from tests.crowd import at_once, run_and_kill
-from tests.trail import told
 
 pytestmark = pytest.mark.usefixtures("db")
 crowded = pytest.mark.django_db(transaction=True)

@@ -6,14 +6,14 @@ import pytest
 from django.urls import reverse
 from django.utils.timezone import now
 
-from accounts import explanations
+from accounts.audit import messages as audit_messages
 from accounts.models import AuditEvent, User
 from apikeys import keys, usage
+from apikeys.end_reasons import EndReason
 from apikeys.models import APIKey
-from apikeys.reasons import EndReason
-from tests.admin.acting import act, ask, choose
+from tests.admin.actions import act, ask, choose
+from tests.audit_events import told
 from tests.conftest import PASSWORD
-from tests.trail import told
 
 pytestmark = pytest.mark.usefixtures("db")
 LIST = reverse("admin:apikeys_apikey_changelist")
@@ -148,7 +148,7 @@ def test_olga_lets_a_key_introspect_and_it_is_on_record(as_olga, olga, alice, ca
     assert caller.json("/introspect", {"token": "x"}, secret).json() == {"active": False}
     event = AuditEvent.objects.get(kind="key_granted")
     assert (event.user, event.actor) == (alice, olga)
-    assert key.public_id in explanations.sentence(event)
+    assert key.public_id in audit_messages.sentence(event)
     assert [button.name for button in as_olga.get(page(key)).context["buttons"]] == ["end_key"]
 
 

@@ -9,8 +9,9 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import ForeignKey
 from django.urls import reverse
 
-from accounts import audit, outbox
 from accounts.admin.lists import Quick
+from accounts.audit import audit_log
+from accounts.mail import outbox
 from accounts.models import Session, SigningKey, User
 from apikeys import providers
 from apikeys.models import APIKey, ProviderCredential
@@ -83,7 +84,7 @@ def rows(caller, alice):
     """One row at least of everything that can be listed."""
     log_in(caller)
     outbox.put(outbox.Kind.RESET, typed="alice", user=alice)
-    audit.record(audit.Kind.LOGIN, user=alice)
+    audit_log.record(audit_log.Kind.LOGIN, user=alice)
     APIKey.objects.issue(alice.pk)
     providers.store(ProviderCredential(provider="nvidia"), "nvapi-of-sixteen-and-more")
 

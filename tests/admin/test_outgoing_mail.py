@@ -7,12 +7,13 @@ import pytest
 from django.utils.html import strip_tags
 from django.utils.timezone import now
 
-from accounts import delivery, outbox, passwords
+from accounts import passwords
+from accounts.mail import delivery, outbox
 from accounts.models import AuditEvent, OutgoingMail, User
-from tests.admin.acting import act, choose
+from tests.admin.actions import act, choose
+from tests.audit_events import told
 from tests.conftest import PASSWORD
-from tests.mailbox import token_in
-from tests.trail import told
+from tests.reset_mails import token_in
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/accounts/outgoingmail/"

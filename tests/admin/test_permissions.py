@@ -12,13 +12,15 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils.timezone import now
 
-from accounts import audit, keyring, outbox, sessions
-from accounts.admin import acts
+from accounts import keyring, sessions
+from accounts.admin import action_registry
+from accounts.audit import audit_log
+from accounts.mail import outbox
 from accounts.models import AuditEvent, OutgoingMail, Session, SigningKey, User
 from apikeys import providers
 from apikeys.models import APIKey, ProviderCredential
 from authsvc.contracts import bearer
-from tests.admin.acting import act, lock
+from tests.admin.actions import act, lock
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -141,7 +143,7 @@ def given_up_mail(owner):
 
 
 def event(owner):
-    audit.record(audit.Kind.LOGIN_FAILED, user=owner, reason="wrong_password")
+    audit_log.record(audit_log.Kind.LOGIN_FAILED, user=owner, reason="wrong_password")
     return AuditEvent.objects.get(user=owner)
 
 
@@ -218,7 +220,7 @@ def test_every_action_is_in_the_table(rf, olga):
     request.user = olga
     for model, model_admin in admin.site._registry.items():
         assert set(model_admin.get_actions(request)) == set(ACTIONS[model._meta.label_lower]), model
-        offered = {offer.name for offer in acts.on(model)}
+        offered = {offer.name for offer in action_registry.on(model)}
         assert offered <= set(ACTIONS[model._meta.label_lower]), model
 
 

@@ -6,12 +6,12 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
-from accounts import custody
 from accounts.errors import NotPermitted
 from accounts.models import AuditEvent, User
+from accounts.operators import privileged
 from apikeys.models import ProviderCredential
+from tests.audit_events import told
 from tests.conftest import PASSWORD
-from tests.trail import told
 
 pytestmark = pytest.mark.usefixtures("db")
 LIST, ADD = (reverse(f"admin:apikeys_providercredential_{name}") for name in ("changelist", "add"))
@@ -197,7 +197,10 @@ def test_a_secret_that_cannot_be_decrypted_is_said_to_be_so_and_can_be_stored_ag
 
 def test_the_core_refuses_whoever_is_no_super_admin_any_more(olga, stored):
     User.objects.filter(pk=olga.pk).update(is_superuser=False)
-    with pytest.raises(NotPermitted), custody.super_admin(olga, "store AWS credentials", "because"):
+    with (
+        pytest.raises(NotPermitted),
+        privileged.super_admin(olga, "store AWS credentials", "because"),
+    ):
         pytest.fail("let in")
     assert AuditEvent.objects.get().kind == "act_refused"
 

@@ -9,13 +9,14 @@ from django.urls import reverse
 from django.utils.html import escape
 from django.utils.timezone import now
 
-from accounts import passwords, refusals, sessions
+from accounts import passwords, sessions
+from accounts.audit import recent_refusals
 from accounts.models import AuditEvent, OutgoingMail, Session, User
+from apikeys.end_reasons import EndReason
 from apikeys.models import APIKey
-from apikeys.reasons import EndReason
 from authsvc.contracts import bearer
+from tests.audit_events import happened
 from tests.conftest import PASSWORD
-from tests.trail import happened
 
 pytestmark = pytest.mark.usefixtures("db")
 PAGE = reverse("admin:accounts_auditevent_request")
@@ -263,7 +264,7 @@ def test_a_challenge_that_no_longer_counts(explain, caller, alice):
 
 
 def test_a_reset_mail_that_nobody_got(explain, caller):
-    from accounts import delivery
+    from accounts.mail import delivery
 
     answer = caller.json("/v1/forgot-password", {"username": "nobody@example.com"})
     delivery.deliver_due()
@@ -401,7 +402,7 @@ def test_a_page_is_seven_queries(as_stan, caller, alice, django_assert_num_queri
 def test_a_flood_of_refusals_fills_no_table_and_drives_out_only_its_own_kind(
     explain, caller, alice, monkeypatch
 ):
-    monkeypatch.setattr(refusals, "PLACES", 5)
+    monkeypatch.setattr(recent_refusals, "PLACES", 5)
     wanted = caller.json("/c/bearer/api/v1/auth/refresh", {"refresh_token": "abc"})
     events = AuditEvent.objects.count()
     for _ in range(200):

@@ -9,7 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.timezone import now
 
-from accounts import audit, origin, outbox, search
+from accounts import request_context, user_search
+from accounts.audit import audit_log
+from accounts.mail import outbox
 from accounts.models import OutgoingMail, Session, User
 from apikeys.models import APIKey
 from tests.conftest import PASSWORD
@@ -74,8 +76,8 @@ def test_the_box_leads_to_the_list_of_several_or_of_none(client, alice, bob, typ
 
 
 def test_the_box_leads_to_what_happened_in_a_request(client):
-    with origin.entered(origin.Origin(request_id="0123456789abcdef")):
-        audit.record(audit.Kind.LOGIN_FAILED, name="who")
+    with request_context.entered(request_context.Origin(request_id="0123456789abcdef")):
+        audit_log.record(audit_log.Kind.LOGIN_FAILED, name="who")
     assert client.get(FIND, {"q": "0123456789abcdef"}).url.endswith("?id=0123456789abcdef")
 
 
@@ -170,8 +172,8 @@ def test_nobody_else_may_look(client, alice):
 
 
 def test_the_list_of_people_found_by_a_request_leads_to_its_events(client, alice):
-    with origin.entered(origin.Origin(request_id="0123456789abcdef")):
-        audit.record(audit.Kind.LOGIN, user=alice)
+    with request_context.entered(request_context.Origin(request_id="0123456789abcdef")):
+        audit_log.record(audit_log.Kind.LOGIN, user=alice)
     page = client.get(PEOPLE, {"q": "0123456789abcdef"})
     assert [user.username for user in page.context["cl"].result_list] == ["alice"]
     assert 'request/?id=0123456789abcdef">See what happened there' in page.content.decode()
@@ -237,7 +239,7 @@ def much(crowd):
         open_session(person)
         outbox.put(outbox.Kind.RESET, typed=person.username, user=person)
         APIKey.objects.issue(person.pk)
-        audit.record(audit.Kind.LOGIN, user=person)
+        audit_log.record(audit_log.Kind.LOGIN, user=person)
 
 
 @pytest.mark.parametrize("path", [PEOPLE, SESSIONS, MAILS, KEYS])
@@ -297,7 +299,7 @@ def test_of_the_sessions_of_more_than_a_thousand_people_it_is_said_that_there_ar
     client, alice, bob, olga, monkeypatch
 ):
     User.objects.filter(pk=olga.pk).update(email=None)
-    monkeypatch.setattr(search, "MOST", 1)
+    monkeypatch.setattr(user_search, "MOST", 1)
     open_session(alice), open_session(bob)
     page = client.get(SESSIONS, {"q": "example.com"})
     assert len(page.context["cl"].result_list) == 1

@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from accounts import audit, origin, outbox
+from accounts import request_context
+from accounts.audit import audit_log
+from accounts.mail import outbox
 from accounts.models import OutgoingMail, Session, User
+from apikeys.end_reasons import EndReason
 from apikeys.models import APIKey
-from apikeys.reasons import EndReason
 from tests.pages.people import DESK, NARROW, PHONE
 
 AGENTS = (
@@ -45,13 +47,13 @@ def lived(alice, bob, olga):
         mail = OutgoingMail.objects.latest("pk")
         mail.error = error
         mail.close(OutgoingMail.Fate.FAILED if error else OutgoingMail.Fate.SENT)
-    with origin.entered(
-        origin.Origin(request_id="0123456789abcdef", address="192.0.2.7", contract="form")
+    with request_context.entered(
+        request_context.Origin(request_id="0123456789abcdef", address="192.0.2.7", contract="form")
     ):
-        audit.record(audit.Kind.LOGIN, user=alice)
-        audit.record(audit.Kind.LOGIN_FAILED, user=alice, reason="wrong_password")
-        audit.record(
-            audit.Kind.THROTTLED,
+        audit_log.record(audit_log.Kind.LOGIN, user=alice)
+        audit_log.record(audit_log.Kind.LOGIN_FAILED, user=alice, reason="wrong_password")
+        audit_log.record(
+            audit_log.Kind.THROTTLED,
             name="alice",
             reason="guesses_by_name",
             data={"limit": 10, "seconds": 300},

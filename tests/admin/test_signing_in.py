@@ -9,9 +9,10 @@ from django.contrib.sessions.models import Session as BrowserSession
 from django.urls import reverse
 from django.utils.timezone import now
 
-from accounts import operators, passwords, sessions
+from accounts import passwords, sessions
 from accounts.errors import InvalidToken
 from accounts.models import AuditEvent, User
+from accounts.operators import actions
 from authsvc.contracts import bearer
 from tests.conftest import PASSWORD
 
@@ -281,10 +282,10 @@ def test_the_row_is_written_once_a_minute(client, olga):
 def test_an_act_upon_an_operator_ends_the_session_here(client, olga, tina, name):
     sign_in(client)
     act = getattr(
-        operators, {"temporary_password": "GIVE_TEMPORARY_PASSWORD"}.get(name, name.upper())
+        actions, {"temporary_password": "GIVE_TEMPORARY_PASSWORD"}.get(name, name.upper())
     )
     choices = {"role": "user"} if name == "change_role" else {}
-    operators.carry_out(act, operator=tina, person=olga, reason="left", **choices)
+    actions.carry_out(act, operator=tina, person=olga, reason="left", **choices)
     assert not signed_in(client)
     User.objects.filter(pk=olga.pk).update(
         is_active=True, is_staff=True, is_superuser=True, must_change_password=False

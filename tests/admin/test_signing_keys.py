@@ -6,12 +6,13 @@ import pytest
 from django.urls import reverse
 from django.utils.timezone import now
 
-from accounts import custody, keyring, sessions
+from accounts import keyring, sessions
 from accounts.errors import InvalidToken, MissingReason, NotPermitted
 from accounts.models import AuditEvent, SigningKey, User
+from accounts.operators import privileged
 from authsvc.contracts import bearer
+from tests.audit_events import told
 from tests.conftest import PASSWORD
-from tests.trail import told
 
 pytestmark = pytest.mark.usefixtures("db")
 LIST, ROTATE = (reverse(f"admin:accounts_signingkey_{name}") for name in ("changelist", "rotate"))
@@ -145,9 +146,9 @@ def test_the_core_refuses_whoever_is_no_super_admin_any_more_and_puts_it_on_reco
     User.objects.filter(pk=olga.pk).update(is_superuser=False)
     kid = key("current").kid
     with pytest.raises(NotPermitted):
-        custody.rotate_signing_key(olga, "because")
+        privileged.rotate_signing_key(olga, "because")
     with pytest.raises(NotPermitted):
-        custody.retire_signing_key(olga, kid, "because")
+        privileged.retire_signing_key(olga, kid, "because")
     assert key("current").kid == kid
     assert [
         told(event)
@@ -160,7 +161,7 @@ def test_the_core_refuses_whoever_is_no_super_admin_any_more_and_puts_it_on_reco
 
 def test_the_core_wants_a_reason(olga):
     with pytest.raises(MissingReason):
-        custody.rotate_signing_key(olga, " ")
+        privileged.rotate_signing_key(olga, " ")
 
 
 def test_a_rotation_on_the_machine_is_on_record_too():

@@ -10,12 +10,15 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 from django.utils.timezone import now
 
-from accounts import audit, operators, origin, outbox
-from accounts.admin import acts
+from accounts import request_context
+from accounts.admin import action_registry
+from accounts.audit import audit_log
+from accounts.mail import outbox
 from accounts.models import OutgoingMail, Session, User
+from accounts.operators import actions
+from apikeys.end_reasons import EndReason
 from apikeys.models import APIKey
-from apikeys.reasons import EndReason
-from tests.admin.acting import lock
+from tests.admin.actions import lock
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -79,14 +82,14 @@ def test_an_account_that_can_be_used(client, alice):
 
 
 def test_an_account_that_is_deactivated(client, olga, alice):
-    operators.carry_out(operators.DEACTIVATE, operator=olga, person=alice, reason="left")
+    actions.carry_out(actions.DEACTIVATE, operator=olga, person=alice, reason="left")
     assert states(client, alice) == ["Deactivated"]
 
 
 def test_an_account_without_a_password_is_invited_once_it_was(client, olga):
     zoe = User.objects.create_user("zoe", email="zoe@example.com")
     assert states(client, zoe) == ["No password yet"]
-    operators.carry_out(operators.INVITE, operator=olga, person=zoe)
+    actions.carry_out(actions.INVITE, operator=olga, person=zoe)
     assert states(client, zoe) == ["Invited, no password yet"]
 
 
@@ -115,7 +118,7 @@ def test_the_buttons_are_what_this_operator_may_do_now_the_harmless_first(client
     page = client.get(path_of(alice))
     dangerous = [button.dangerous for button in page.context["buttons"]]
     assert dangerous == sorted(dangerous)
-    for button in acts.offered(olga, alice):
+    for button in action_registry.offered(olga, alice):
         assert f'href="{button.url}">{button.label}…</a>' in page.content.decode()
 
 
@@ -132,7 +135,7 @@ def test_stan_sees_olga_whole_and_can_do_nothing_to_her(client, stan, olga):
 def test_a_session_is_ended_from_her_page_and_leads_back_to_it(client, alice):
     session = open_session(alice)
     page = client.get(path_of(alice)).content.decode()
-    link = acts.link("end_session", session)
+    link = action_registry.link("end_session", session)
     assert f'href="{link}">End session<' in page
     assert client.get(link).status_code == 200
     client.post(
@@ -168,8 +171,8 @@ def test_her_keys_the_live_ones_first(client, alice, bob):
         ["new", new.public_id, "Live, until it is ended", "profile", "just now", "never"],
         ["old", old.public_id, "Ended: reported as leaked", "profile", "just now", "never"],
     ]
-    assert acts.link("end_key", new) in page
-    assert acts.link("end_key", old) not in page
+    assert action_registry.link("end_key", new) in page
+    assert action_registry.link("end_key", old) not in page
 
 
 def test_her_mails_and_what_became_of_them(client, alice, bob):
@@ -185,22 +188,22 @@ def test_her_mails_and_what_became_of_them(client, alice, bob):
         ["Reset link and code", "alice@example.com", "just now", "Waiting"],
         ["Reset link and code", "alice@example.com", "just now", "Failed 550 User unknown"],
     ]
-    assert acts.link("send_again", mail) in client.get(path_of(alice)).content.decode()
+    assert action_registry.link("send_again", mail) in client.get(path_of(alice)).content.decode()
 
 
 def test_what_happened_in_sentences_also_to_her_name(client, olga, alice, bob):
-    with origin.entered(
-        origin.Origin(request_id="0123456789abcdef", address="192.0.2.7", contract="form")
+    with request_context.entered(
+        request_context.Origin(request_id="0123456789abcdef", address="192.0.2.7", contract="form")
     ):
-        audit.record(audit.Kind.LOGIN_FAILED, user=alice, reason="wrong_password")
-        audit.record(
-            audit.Kind.THROTTLED,
+        audit_log.record(audit_log.Kind.LOGIN_FAILED, user=alice, reason="wrong_password")
+        audit_log.record(
+            audit_log.Kind.THROTTLED,
             name="alice@example.com",
             reason="guesses_by_name",
             data={"limit": 10, "seconds": 300},
         )
-    audit.record(audit.Kind.LOGIN, user=bob)
-    operators.carry_out(operators.FORCE_CHANGE, operator=olga, person=alice, reason="phishing")
+    audit_log.record(audit_log.Kind.LOGIN, user=bob)
+    actions.carry_out(actions.FORCE_CHANGE, operator=olga, person=alice, reason="phishing")
     forced, throttled, failed = shown(client, alice)["events"]
     assert forced[0] == "olga demanded a new password of alice: 0 sessions ended: phishing."
     assert (
@@ -216,7 +219,7 @@ def test_each_panel_leads_to_all_of_her_rows_and_no_others(client, alice, bob):
         open_session(person)
         APIKey.objects.issue(person.pk)
         outbox.put(outbox.Kind.PASSWORD_CHANGED, user=person)
-        audit.record(audit.Kind.LOGIN, user=person)
+        audit_log.record(audit_log.Kind.LOGIN, user=person)
     for panel in client.get(path_of(alice)).context["panels"]:
         rows = list(client.get(panel.all).context["cl"].result_list)
         assert [
@@ -230,8 +233,8 @@ def test_the_page_costs_the_same_however_many_rows_there_are(client, alice, olga
             open_session(alice)
             APIKey.objects.issue(alice.pk, f"key {n}")
             outbox.put(outbox.Kind.PASSWORD_CHANGED, user=alice)
-            audit.record(audit.Kind.UNLOCKED, user=alice, actor=olga)
-            audit.record(audit.Kind.THROTTLED, name="alice")
+            audit_log.record(audit_log.Kind.UNLOCKED, user=alice, actor=olga)
+            audit_log.record(audit_log.Kind.THROTTLED, name="alice")
 
     def queries():
         with CaptureQueriesContext(connection) as sent:

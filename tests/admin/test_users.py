@@ -6,13 +6,14 @@ from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 from django.utils.timezone import now
 
-from accounts import delivery, sessions
+from accounts import sessions
+from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 from authsvc.contracts import bearer
-from tests.admin.acting import act, choose
+from tests.admin.actions import act, choose
+from tests.audit_events import told
 from tests.conftest import PASSWORD
-from tests.mailbox import token_in
-from tests.trail import told
+from tests.reset_mails import token_in
 
 pytestmark = pytest.mark.usefixtures("db")
 LIST, ADD, INDEX, TRAIL = (

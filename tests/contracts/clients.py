@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from accounts.contract import Contract
+from accounts.api.contract import Contract
 from authsvc import contracts
 from tests.conftest import PASSWORD, Caller
 

@@ -11,15 +11,15 @@ from django.test import Client
 from django.urls import include, path
 
 from accounts import keyring
-from accounts.contract import Phrase
+from accounts.api.contract import Phrase
+from accounts.api.viewsets import OpenViewSet
 from accounts.errors import InvalidCredentials
 from accounts.models import Session, SigningKey, User
-from accounts.viewsets import OpenViewSet
 from authsvc import contracts
 from authsvc.contracts import bearer, camel
 from authsvc.contracts.shared_paths import jointly
 from tests.conftest import PASSWORD, Caller
-from tests.contracts.doors import ALONE, DAY, DOORS, REFRESHING, Door
+from tests.contracts.clients import ALONE, DAY, DOORS, REFRESHING, Door
 
 pytestmark = pytest.mark.django_db
 PROTECTED = (
@@ -433,7 +433,7 @@ def test_lifetimes_come_from_the_environment(caller, alice, settings, monkeypatc
 def routes(*patterns: Any) -> type:
     """A URL configuration of the test's own."""
     return type(
-        "Routes", (), {"urlpatterns": [*patterns, path("", include("accounts.urls"))]}
+        "Routes", (), {"urlpatterns": [*patterns, path("", include("accounts.pages.urls"))]}
     )  # pages, which the log's filter knows
 
 

@@ -4,12 +4,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from accounts import delivery, passwords
+from accounts import passwords
+from accounts.mail import delivery
 from accounts.models import OutgoingMail, Session, User
 from tests.conftest import PASSWORD, Caller
-from tests.contracts.doors import DOORS, REFRESHING, Door
+from tests.contracts.clients import DOORS, REFRESHING, Door
 from tests.contracts.endpoints import misshapen
-from tests.mailbox import token_in
+from tests.reset_mails import token_in
 
 pytestmark = pytest.mark.django_db
 NEW = "eine Zeile, die keiner kennt"

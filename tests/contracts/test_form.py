@@ -7,8 +7,8 @@ import pytest
 from django.urls import include, path
 from django.utils.timezone import now
 
+from accounts.audit.reasons import Reason
 from accounts.models import Session
-from accounts.reasons import Reason
 from accounts.tokens import AccessToken
 from authsvc.contracts import form
 from tests.conftest import PASSWORD

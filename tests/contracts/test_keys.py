@@ -8,8 +8,8 @@ import pytest
 from django.utils.timezone import now
 
 from accounts.models import AuditEvent, OutgoingMail, Session, User
+from apikeys.key_format import checksum
 from apikeys.models import APIKey, KnownAddress
-from apikeys.text import checksum
 from tests.conftest import PASSWORD
 from tests.contracts.endpoints import problem
 from tests.contracts.test_bad_input import WRONG_TYPES, bad_json, raw

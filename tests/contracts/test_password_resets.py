@@ -4,11 +4,12 @@ from urllib.parse import quote
 
 import pytest
 
-from accounts import delivery, passwords
+from accounts import passwords
+from accounts.mail import delivery
 from accounts.models import OutgoingMail, PasswordReset, Session, User
 from tests.conftest import PASSWORD
-from tests.contracts.doors import DOORS, Door
-from tests.mailbox import code_in, token_in
+from tests.contracts.clients import DOORS, Door
+from tests.reset_mails import code_in, token_in
 
 pytestmark = pytest.mark.django_db
 NEW = "eine Zeile, die keiner kennt"

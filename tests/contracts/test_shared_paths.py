@@ -4,7 +4,7 @@ import pytest
 
 from accounts.models import Session
 from tests.conftest import PASSWORD
-from tests.contracts.doors import DOORS
+from tests.contracts.clients import DOORS
 
 pytestmark = pytest.mark.django_db
 LOGIN, REFRESH, LOGOUT, ME = (

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from accounts.hashers import TunedArgon2PasswordHasher
+from accounts.hashing.hashers import TunedArgon2PasswordHasher
 from accounts.models import User
 from tests.contracts.endpoints import LOGINS, each, problem
 

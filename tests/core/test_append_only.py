@@ -8,12 +8,15 @@ from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.db.models import ProtectedError
 from django.utils.timezone import now
 
-from accounts import audit, database_role, erased_events, operators, seals, verification
+from accounts.audit import audit_log, seals, verification
+from accounts.audit.reasons import Reason
+from accounts.db import app_role
 from accounts.models import AuditEvent, User
-from accounts.origin import Origin, entered
-from accounts.reasons import Reason
+from accounts.operators import actions
+from accounts.privacy import erased_events
+from accounts.request_context import Origin, entered
+from tests.audit_events import happened
 from tests.conftest import PASSWORD
-from tests.trail import happened
 
 pytestmark = pytest.mark.django_db
 Kind = AuditEvent.Kind
@@ -115,16 +118,16 @@ def test_the_product_itself_gets_no_further(event):
 def test_alice_is_erased_and_what_happened_stays_told(alice, olga):
     request = Origin(address="192.0.2.7", request_id="r1", contract="bearer")
     with entered(request):
-        audit.record(
+        audit_log.record(
             Kind.LOGIN_FAILED, user=alice, name="Alice@Example.com", reason=Reason.WRONG_PASSWORD
         )
-        audit.record(
+        audit_log.record(
             Kind.THROTTLED,
             name=" ALICE ",
             reason=Reason.GUESSES_BY_NAME,
             data={"limit": 10, "seconds": 300},
         )
-        audit.record(
+        audit_log.record(
             Kind.INVITED,
             user=alice,
             actor=olga,
@@ -334,7 +337,7 @@ def test_a_web_node_erases_a_person_by_the_function_and_no_more(alice, bob, olga
         happened(
             Kind.LOGIN, user_id=person.pk, name=person.username, at=now() - timedelta(days=400)
         )
-    operators.carry_out(operators.ERASE, operator=olga, person=alice, reason="she asked")
+    actions.carry_out(actions.ERASE, operator=olga, person=alice, reason="she asked")
     seals.seal()
     told = AuditEvent.objects.order_by("pk").values_list("kind", "user", "name", "actor", "note")
     stand_in = User.objects.get(pk=alice.pk).username
@@ -374,5 +377,5 @@ def test_what_web_nodes_call_is_for_no_other_role(call):
 
 @pytest.mark.postgresql
 def test_the_role_of_web_nodes_is_no_owner_of_tables():
-    with pytest.raises(database_role.TooPowerful):
-        database_role.grant("postgres")
+    with pytest.raises(app_role.TooPowerful):
+        app_role.grant("postgres")

@@ -4,9 +4,9 @@ import pytest
 from django.db.models import ProtectedError
 from django.utils.timezone import now
 
-from accounts import audit
+from accounts.audit import audit_log
 from accounts.models import AuditEvent, Session, User
-from accounts.origin import Origin, entered
+from accounts.request_context import Origin, entered
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -135,7 +135,7 @@ def test_a_refresh_and_a_look_leave_no_record(caller, alice):
 
 
 def test_what_was_typed_is_kept_cut_and_on_one_line(db):
-    audit.record(
+    audit_log.record(
         Kind.LOGIN_FAILED, name="ali\r\nce\x1b[2K\0" + "x" * 1000, note="because\nof " + "y" * 1000
     )
     event = AuditEvent.objects.get()
@@ -146,7 +146,7 @@ def test_what_was_typed_is_kept_cut_and_on_one_line(db):
 
 def test_data_with_control_characters_are_kept_escaped(db):
     """PostgreSQL takes no NUL in JSON."""
-    audit.record(Kind.IMPORTED, data={"source": "a\0b\n", "fields": ["x\0"], "count": 1})
+    audit_log.record(Kind.IMPORTED, data={"source": "a\0b\n", "fields": ["x\0"], "count": 1})
     assert AuditEvent.objects.get().data == {
         "source": "a\\x00b\\n",
         "fields": ["x\\x00"],
@@ -156,7 +156,7 @@ def test_data_with_control_characters_are_kept_escaped(db):
 
 def test_a_command_leaves_a_record_without_a_request(olga, alice):
     with entered(Origin()):
-        audit.record(Kind.ACCOUNT_CHANGED, user=alice, actor=olga, reason="created")
+        audit_log.record(Kind.ACCOUNT_CHANGED, user=alice, actor=olga, reason="created")
     event = AuditEvent.objects.get()
     assert (event.user, event.actor, event.name, event.address, event.request_id) == (
         alice,

@@ -5,10 +5,12 @@ import inspect
 import pytest
 from django.utils.timezone import now
 
-from accounts import errors, explanations, reason_texts
+from accounts import errors
+from accounts.audit import messages as audit_messages
+from accounts.audit import reason_messages
+from accounts.audit.reasons import Reason
+from accounts.audit.recent_refusals import Refusal
 from accounts.models import AuditEvent, User
-from accounts.reasons import Reason
-from accounts.refusals import Refusal
 from apikeys import errors as key_errors
 
 Kind = AuditEvent.Kind
@@ -34,7 +36,7 @@ ALICE, OLGA = User(pk=1, username="alice"), User(pk=2, username="olga")
 
 
 def told(kind, name="alice", reason="", user=ALICE, actor=None, data=None, note=""):
-    return explanations.sentence(
+    return audit_messages.sentence(
         AuditEvent(
             kind=kind, name=name, reason=reason, user=user, actor=actor, data=data or {}, note=note
         )
@@ -61,7 +63,7 @@ def test_the_end_of_a_key_says_by_whom():
 
 
 def test_no_kind_is_left_out_and_none_is_told_twice():
-    assert set(explanations.SENTENCES) == set(Kind)
+    assert set(audit_messages.SENTENCES) == set(Kind)
     sentences = [told(kind, actor=OLGA) for kind in Kind]
     assert len(set(sentences)) == len(sentences)
 
@@ -162,19 +164,19 @@ def test_what_happened_in_a_sentence(event, sentence):
     ],
 )
 def test_what_else_is_limited(reason, data, sentence):
-    assert explanations.throttled("", reason, data) == sentence
+    assert audit_messages.throttled("", reason, data) == sentence
 
 
 def test_every_reason_code_has_a_sentence_and_a_label():
     """A new code is a member and its text; both are there, and neither has a code or a brace in it."""
-    assert set(reason_texts.TEXTS) == set(Reason)
+    assert set(reason_messages.TEXTS) == set(Reason)
     for code in set(Reason) - {Reason.OTHER, Reason.IDENTIFIERS}:
         data = {name: [name] if name in ("fields", "rules") else name for name in DATA} | {
             "seconds": 60,
             "count": 2,
             "new_secret": True,
         }
-        text = reason_texts.text(code, data)
+        text = reason_messages.text(code, data)
         assert text
         assert not {"{", "}", "_", "…"} & set(
             text.replace("ENCRYPTION_KEYS", "").replace("SECRET_KEY_FALLBACKS", "")
@@ -188,7 +190,7 @@ def test_what_an_erasure_leaves_of_a_code_is_a_sentence(code):
         assert told(kind, name="erased-1f", reason=code, note="erased").endswith(".")
 
 
-@pytest.mark.parametrize("error", explanations.REFUSALS)
+@pytest.mark.parametrize("error", audit_messages.REFUSALS)
 def test_every_refusal_is_a_sentence_without_gaps(error):
     refusal = Refusal(
         "id",
@@ -204,7 +206,7 @@ def test_every_refusal_is_a_sentence_without_gaps(error):
         None,
         {"places": 18},
     )
-    told = explanations.of_refusal(refusal)
+    told = audit_messages.of_refusal(refusal)
     assert "{" not in told.sentence + told.told + told.advice
 
 
@@ -230,4 +232,4 @@ def test_every_refusal_of_the_core_is_explained(module):
         for name, kind in inspect.getmembers(module, inspect.isclass)
         if kind.__module__ == module.__name__
     }
-    assert ours - inner - plain <= set(explanations.REFUSALS)
+    assert ours - inner - plain <= set(audit_messages.REFUSALS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts import charts
+from accounts.admin import charts
 
 
 def bottom(part):

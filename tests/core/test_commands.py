@@ -15,8 +15,8 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 
 from accounts import keyring, passwords
 from accounts.models import Session, SigningKey, User
+from tests.concurrency import at_once
 from tests.conftest import PASSWORD
-from tests.crowd import at_once
 
 pytestmark = pytest.mark.usefixtures("db")
 

@@ -15,7 +15,7 @@ from django.db import connection
 from django.test import Client
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from accounts import delivery, erasure, limits, operators, outbox, passwords, sessions
+from accounts import passwords, rate_limits, sessions
 from accounts.errors import (
     InvalidCredentials,
     InvalidRefreshToken,
@@ -24,12 +24,15 @@ from accounts.errors import (
     MissingReason,
     NotPermitted,
 )
+from accounts.mail import delivery, outbox
 from accounts.models import AuditEvent, OutgoingMail, User
+from accounts.operators import actions
+from accounts.privacy import erasure
 from apikeys import keys
 from apikeys.models import APIKey, KnownAddress
 from authsvc.contracts import bearer, form
+from tests.concurrency import at_once
 from tests.conftest import PASSWORD
-from tests.crowd import at_once
 
 pytestmark = pytest.mark.usefixtures("db")
 crowded = pytest.mark.django_db(transaction=True)
@@ -69,8 +72,8 @@ def known(alice, olga, settings):
         object_repr="alice",
         action_flag=CHANGE,
     )
-    operators.carry_out(
-        operators.FORCE_CHANGE, operator=olga, person=alice, reason="alice wrote her password down"
+    actions.carry_out(
+        actions.FORCE_CHANGE, operator=olga, person=alice, reason="alice wrote her password down"
     )
     return grants, secret
 
@@ -98,7 +101,7 @@ def test_nothing_that_is_stored_names_the_person_any_more(known, alice, bob):
 
 def test_what_happened_stays_told_of_a_stand_in(known, alice, olga):
     told = [*AuditEvent.objects.order_by("pk").values_list("pk", "at", "kind", "session")]
-    operators.carry_out(operators.ERASE, operator=olga, person=alice, reason="asked on 3 May")
+    actions.carry_out(actions.ERASE, operator=olga, person=alice, reason="asked on 3 May")
     alice.refresh_from_db()
     assert [*AuditEvent.objects.order_by("pk").values_list("pk", "at", "kind", "session")][
         : len(told)
@@ -160,12 +163,12 @@ def test_a_mail_that_a_worker_has_claimed_is_overtaken_by_an_erasure(alice, mail
 
 def test_whoever_takes_the_name_inherits_nothing(known, alice):
     for _ in range(10):
-        with pytest.raises(InvalidCredentials), limits.login_attempt("alice"):
+        with pytest.raises(InvalidCredentials), rate_limits.login_attempt("alice"):
             raise InvalidCredentials
-    assert limits.locked_for(alice)
+    assert rate_limits.locked_for(alice)
     erasure.erase(alice)
     heir = User.objects.create_user("alice", "another one, and longer", email="alice@example.com")
-    assert limits.locked_for(heir) is None
+    assert rate_limits.locked_for(heir) is None
     assert (heir.pk, heir.uuid) != (alice.pk, alice.uuid)
     assert not AuditEvent.objects.filter(user=heir).exists()
     assert not AuditEvent.objects.filter(name="alice").exists()
@@ -191,13 +194,13 @@ def test_what_is_left_can_be_erased_or_worked_on_by_nobody(alice, olga):
     with pytest.raises(NotPermitted, match="erased_already"):
         erasure.erase(alice)
     for act in (
-        operators.ERASE,
-        operators.REACTIVATE,
-        operators.GIVE_TEMPORARY_PASSWORD,
-        operators.CHANGE_ROLE,
+        actions.ERASE,
+        actions.REACTIVATE,
+        actions.GIVE_TEMPORARY_PASSWORD,
+        actions.CHANGE_ROLE,
     ):
         with pytest.raises(NotPermitted):
-            operators.carry_out(
+            actions.carry_out(
                 act,
                 operator=olga,
                 person=alice,
@@ -210,9 +213,9 @@ def test_only_super_admins_erase_and_nobody_themselves(alice, olga):
     stan = User.objects.create_user("stan", PASSWORD, is_staff=True)
     for operator, person in ((stan, alice), (olga, olga), (alice, stan)):
         with pytest.raises(NotPermitted):
-            operators.carry_out(operators.ERASE, operator=operator, person=person, reason="because")
+            actions.carry_out(actions.ERASE, operator=operator, person=person, reason="because")
     with pytest.raises(MissingReason):
-        operators.carry_out(operators.ERASE, operator=olga, person=alice)
+        actions.carry_out(actions.ERASE, operator=olga, person=alice)
     assert not User.objects.exclude(erased_at=None).exists()
 
 
@@ -259,9 +262,9 @@ def test_an_act_or_a_login_that_an_erasure_overtakes_is_on_record_without_the_na
     with pytest.raises(InvalidCredentials, match="account_changed"):
         sessions._open_for(bearer.contract, overtaken)
     with pytest.raises(NotPermitted):
-        operators.carry_out(operators.DEACTIVATE, operator=olga, person=read, reason="asked to")
+        actions.carry_out(actions.DEACTIVATE, operator=olga, person=read, reason="asked to")
     with pytest.raises(NotPermitted):
-        operators.edit(read, operator=olga, changed=["name"])
+        actions.edit(read, operator=olga, changed=["name"])
     told = AuditEvent.objects.order_by("pk").values_list("kind", "user", "name", "actor")
     assert [*told] == [
         ("erased", alice.pk, alice.username, None),
@@ -276,30 +279,30 @@ def test_an_act_or_a_login_that_an_erasure_overtakes_is_on_record_without_the_na
 def test_what_others_do_to_somebody_who_is_erased_at_that_moment_names_nobody_afterwards(olga):
     tina = User.objects.create_superuser("tina", PASSWORD)
     acts = (
-        operators.GIVE_TEMPORARY_PASSWORD,
-        operators.DEACTIVATE,
-        operators.FORCE_CHANGE,
-        operators.ERASE,
+        actions.GIVE_TEMPORARY_PASSWORD,
+        actions.DEACTIVATE,
+        actions.FORCE_CHANGE,
+        actions.ERASE,
     )
     for number in range(4):
         person = User.objects.create_user(
             f"person{number}", PASSWORD, email=f"person{number}@example.com"
         )
         doing = [
-            partial(operators.carry_out, act, operator=olga, person=person, reason="asked to")
+            partial(actions.carry_out, act, operator=olga, person=person, reason="asked to")
             for act in acts
         ]
         answers = at_once(
             *doing,
             partial(
-                operators.carry_out,
-                operators.ERASE,
+                actions.carry_out,
+                actions.ERASE,
                 operator=tina,
                 person=person,
                 reason="asked to",
             ),
         )
-        assert {type(answer) for answer in answers} <= {operators.Outcome, NotPermitted, type(None)}
+        assert {type(answer) for answer in answers} <= {actions.Outcome, NotPermitted, type(None)}
         assert AuditEvent.objects.filter(kind="erased", user=person).count() == 1
         assert not [label for label, value in everything_stored() if f"person{number}" in value]
         left = User.objects.get(pk=person.pk)
@@ -312,7 +315,7 @@ def test_what_others_do_to_somebody_who_is_erased_at_that_moment_names_nobody_af
 
 
 def test_no_trace_of_the_name_is_in_the_cache_in_clear(alice):
-    limits.unlock(alice)
+    rate_limits.unlock(alice)
     erasure.erase(alice)
     assert not [key for key in getattr(cache, "_cache", {}) if "alice" in key]
 

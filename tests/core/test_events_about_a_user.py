@@ -3,12 +3,13 @@
 import pytest
 from django.db import connection
 
-from accounts import audit, erasure
+from accounts.audit import audit_log
+from accounts.audit.query import Selection
 from accounts.models import AuditEvent
-from accounts.origin import Origin, entered
-from accounts.trail import Selection
-from accounts.transfer import person as person_data
-from tests.trail import happened
+from accounts.privacy import erasure
+from accounts.privacy import export as person_data
+from accounts.request_context import Origin, entered
+from tests.audit_events import happened
 
 pytestmark = pytest.mark.django_db
 Kind = AuditEvent.Kind
@@ -19,10 +20,10 @@ SPELLINGS = ("ALICE", " alice ", "ａｌｉｃｅ", "Alice@Example.com", "ALICE@
 def locked(request, alice):
     """Somebody typed Alice's name in some spelling until it was locked, and nobody looked up whose name that is."""
     with entered(Origin(request_id="r1")):
-        audit.record(
+        audit_log.record(
             Kind.THROTTLED,
             name=request.param,
-            reason=audit.Reason.GUESSES_BY_NAME,
+            reason=audit_log.Reason.GUESSES_BY_NAME,
             data={"limit": 10, "seconds": 300},
         )
     happened(Kind.THROTTLED, name="alicent")
@@ -71,8 +72,8 @@ def test_whoever_takes_the_name_of_another_account_takes_none_of_its_events(alic
 
 
 def test_names_of_keys_keep_their_case(alice):
-    audit.record(Kind.KEY_DELETED, user=alice, name="key_a1B2c3D4")
-    audit.record(Kind.LOGIN_FAILED, name="Nobody ")
+    audit_log.record(Kind.KEY_DELETED, user=alice, name="key_a1B2c3D4")
+    audit_log.record(Kind.LOGIN_FAILED, name="Nobody ")
     assert list(AuditEvent.objects.order_by("pk").values_list("name", flat=True)) == [
         "key_a1B2c3D4",
         "nobody",

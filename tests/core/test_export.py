@@ -10,16 +10,18 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
-from accounts import origin, outbox, passwords, sessions
+from accounts import passwords, request_context, sessions
 from accounts.identifiers import normalise
+from accounts.mail import outbox
 from accounts.models import AuditEvent, User
-from accounts.transfer import exporting, person
-from accounts.transfer.importing import Options, import_rows
-from accounts.transfer.reading import COLUMNS, rows
+from accounts.privacy import export as privacy_export
+from accounts.transfer import user_export
+from accounts.transfer.file_reader import COLUMNS, rows
+from accounts.transfer.user_import import Options, import_rows
 from apikeys.models import APIKey
 from authsvc.contracts import bearer
+from tests.audit_events import told
 from tests.conftest import PASSWORD
-from tests.trail import told
 
 pytestmark = pytest.mark.usefixtures("db")
 AWKWARD = [
@@ -60,7 +62,7 @@ def written(*arguments):
 def facts():
     """What moves with an account."""
     return [
-        {name: exporting.row(user)[name] for name in exporting.PUBLIC} | {"hash": user.password}
+        {name: user_export.row(user)[name] for name in user_export.PUBLIC} | {"hash": user.password}
         for user in User.objects.order_by("username")
     ]
 
@@ -124,7 +126,7 @@ def test_no_cell_is_a_formula_whatever_the_spreadsheet_splits_at(crowd, separato
 
 def test_an_export_holds_no_secret_unless_it_is_asked_for(crowd, alice):
     text = written("--format", "jsonl")
-    assert json.loads(text.splitlines()[0]).keys() == set(exporting.PUBLIC)
+    assert json.loads(text.splitlines()[0]).keys() == set(user_export.PUBLIC)
     assert "argon2" not in text
     assert alice.password in written("--format", "jsonl", "--with-hashes")
     assert [told(event) for event in AuditEvent.objects.filter(kind="exported").order_by("pk")] == [
@@ -149,9 +151,9 @@ def test_a_file_is_for_its_owner_only_whoever_could_read_it_before(tmp_path, ali
 def test_accounts_are_read_a_page_at_a_time(
     monkeypatch, alice, bob, olga, django_assert_num_queries
 ):
-    monkeypatch.setattr(exporting, "PAGE", 2)
+    monkeypatch.setattr(user_export, "PAGE", 2)
     with django_assert_num_queries(3):
-        assert [row["username"] for row in exporting.rows(User.objects.all())] == [
+        assert [row["username"] for row in user_export.rows(User.objects.all())] == [
             "alice",
             "bob",
             "olga",
@@ -159,11 +161,11 @@ def test_accounts_are_read_a_page_at_a_time(
 
 
 def test_memory_does_not_grow_with_the_number_of_accounts(monkeypatch):
-    monkeypatch.setattr(exporting, "PAGE", 100)
+    monkeypatch.setattr(user_export, "PAGE", 100)
 
     def peak():
         tracemalloc.start()
-        for _ in exporting.jsonl_text(exporting.rows(User.objects.all())):
+        for _ in user_export.jsonl_text(user_export.rows(User.objects.all())):
             pass
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
@@ -184,13 +186,13 @@ def test_memory_does_not_grow_with_the_number_of_accounts(monkeypatch):
 
 
 def test_a_person_is_told_all_that_is_held_about_them_and_no_secret(alice, bob, olga):
-    with origin.entered(origin.Origin(address="2001:db8::7:1")):
+    with request_context.entered(request_context.Origin(address="2001:db8::7:1")):
         grant = sessions.open_session(bearer.contract, "alice", PASSWORD)
     sessions.open_session(bearer.contract, "bob", PASSWORD)
     proof = passwords.make_reset(alice)
     outbox.put(outbox.Kind.RESET, typed="alice@example.com")
     key, secret = APIKey.objects.issue(alice.pk, "ci")
-    held = json.loads(json.dumps(person.export(alice, actor=olga, reason="she asked")))
+    held = json.loads(json.dumps(privacy_export.export(alice, actor=olga, reason="she asked")))
     assert held.keys() == {
         "format",
         "exported_at",
@@ -240,7 +242,7 @@ def test_an_operator_is_told_that_they_acted_and_not_on_whom(alice, olga):
     AuditEvent.objects.create(
         kind="deactivated", user=alice, actor=olga, name="alice", note="she left"
     )
-    held = person.export(olga)
+    held = privacy_export.export(olga)
     assert [each["kind"] for each in held["acts_as_operator"]] == ["deactivated"]
     assert "alice" not in json.dumps(held)
 

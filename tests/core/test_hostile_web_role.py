@@ -7,9 +7,11 @@ import pytest
 from django.db import Error, IntegrityError, ProgrammingError, connection, transaction
 from django.utils.timezone import now
 
-from accounts import database_role, operators, seals, verification
+from accounts.audit import seals, verification
+from accounts.db import app_role
 from accounts.models import AuditEvent, AuditSeal, SealKey, User
-from tests.trail import happened
+from accounts.operators import actions
+from tests.audit_events import happened
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 Kind = AuditEvent.Kind
@@ -135,7 +137,7 @@ def test_a_role_that_had_more_rights_loses_them(as_web_node):
     with connection.cursor() as cursor:
         cursor.execute("RESET ROLE")
         cursor.execute("GRANT INSERT ON accounts_auditevent, accounts_sealkey TO authsvc_web")
-        database_role.grant("authsvc_web")
+        app_role.grant("authsvc_web")
         cursor.execute(
             "SELECT has_column_privilege('authsvc_web', 'accounts_auditevent', 'id', 'INSERT')"
         )
@@ -175,7 +177,7 @@ def test_an_erased_account_erases_nobody_else_under_another_name(
     alice, olga, as_web_node, stand_in
 ):
     typed = happened(Kind.LOGIN_FAILED, name="bob", address="192.0.2.7")
-    operators.carry_out(operators.ERASE, operator=olga, person=alice, reason="she asked")
+    actions.carry_out(actions.ERASE, operator=olga, person=alice, reason="she asked")
     finished = User.objects.get(pk=alice.pk).username
     rename(alice, "bob")
     with pytest.raises(Error, match="append-only"):
@@ -209,5 +211,5 @@ def test_an_erasure_leaves_no_digests_for_events_of_others(alice, bob, olga, as_
         [theirs],
         [{"event_id": theirs.pk, "field": "name", "digest": "ab" * 32}],
     )
-    operators.carry_out(operators.ERASE, operator=olga, person=bob, reason="he asked")
+    actions.carry_out(actions.ERASE, operator=olga, person=bob, reason="he asked")
     goes_on()

@@ -17,18 +17,20 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import delivery, kinds, passwords
+from accounts import passwords
 from accounts.errors import InvalidCredentials, MissingReason, NotPermitted
-from accounts.hashers import CURRENT, DamagedHash, read
+from accounts.hashing import uniform_timing
+from accounts.hashing.hashers import CURRENT, DamagedHash, read
+from accounts.hashing.imported_formats import RefusedHash, stored
+from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, User
-from accounts.transfer import importing
-from accounts.transfer.hashes import RefusedHash, stored
-from accounts.transfer.importing import Options, import_rows
-from accounts.transfer.reading import LONGEST, UnreadableFile, rows
+from accounts.transfer import user_import
+from accounts.transfer.file_reader import LONGEST, UnreadableFile, rows
+from accounts.transfer.user_import import Options, import_rows
+from tests.audit_events import lifted
+from tests.audit_events import told as told_of
+from tests.concurrency import run_and_kill, run_elsewhere
 from tests.conftest import PASSWORD
-from tests.crowd import run_and_kill, run_elsewhere
-from tests.trail import lifted
-from tests.trail import told as told_of
 
 pytestmark = pytest.mark.usefixtures("db")
 LOGIN = "/api/v1/auth/login"
@@ -139,8 +141,8 @@ def test_an_imported_hash_opens_a_door_once_and_is_made_anew(caller, kind):
 
 @pytest.mark.parametrize("published", PUBLISHED)
 def test_hashes_that_were_published_open(published):
-    assert kinds.check("password", stored(published), "alice").right
-    assert not kinds.check("Password", stored(published), "alice").right
+    assert uniform_timing.check("password", stored(published), "alice").right
+    assert not uniform_timing.check("Password", stored(published), "alice").right
 
 
 @pytest.mark.parametrize("kind", HASHES)
@@ -478,7 +480,7 @@ def test_names_that_differ_only_by_case_or_width_are_reported_as_such(alice):
 
 
 def test_names_meet_across_batches_and_in_a_dry_run(monkeypatch):
-    monkeypatch.setattr(importing, "BATCH", 2)
+    monkeypatch.setattr(user_import, "BATCH", 2)
     people = "username\ncarol\ndave\nerin\nDAVE\n"
     assert refused(people, dry_run=True) == {
         5: "the user name differs from that of line 3 only in case, width or space"
@@ -533,7 +535,7 @@ def test_an_address_that_a_file_changes_is_told_to_the_old_and_to_the_new_one(al
 
 
 def test_an_account_that_somebody_makes_meanwhile_is_found_at_the_second_try(monkeypatch):
-    write, others = importing._Batch.write, iter(["dave"])
+    write, others = user_import._Batch.write, iter(["dave"])
 
     def write_later(batch, plan):
         for name in others:
@@ -543,7 +545,7 @@ def test_an_account_that_somebody_makes_meanwhile_is_found_at_the_second_try(mon
             )
         write(batch, plan)
 
-    monkeypatch.setattr(importing._Batch, "write", write_later)
+    monkeypatch.setattr(user_import._Batch, "write", write_later)
     verdicts = take(
         f"username,password,created_at\ncarol,{PASSWORD},2020-01-01T00:00:00Z\ndave,{PASSWORD},\n"
     )
@@ -742,7 +744,7 @@ def test_a_batch_costs_as_many_queries_as_any_other(monkeypatch):
             ]
         )
 
-    monkeypatch.setattr(importing, "BATCH", 20)
+    monkeypatch.setattr(user_import, "BATCH", 20)
     two = queries_of(2)
     assert queries_of(20) == two
     assert queries_of(40) == 2 * two
@@ -836,7 +838,12 @@ def test_an_import_that_is_killed_is_finished_by_running_it_again(tmp_path):
         assert there < User.objects.count() < 4000
         assert not User.objects.exclude(pk__in=events.values("user")).exists()
     imported, updated, unchanged, refused = map(int, re.findall(r"\d+", run_elsewhere(*command)))
-    assert (imported + unchanged, updated, refused, unchanged % importing.BATCH) == (4000, 0, 0, 0)
+    assert (imported + unchanged, updated, refused, unchanged % user_import.BATCH) == (
+        4000,
+        0,
+        0,
+        0,
+    )
     assert (
         User.objects.count() == events.count() == events.values("user").distinct().count() == 4000
     )

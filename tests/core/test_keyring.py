@@ -14,7 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
 from accounts import encryption, keyring, sessions, tokens
-from accounts.contract import Policy
+from accounts.api.contract import Policy
 from accounts.errors import InvalidToken, UnusableKeyring
 from accounts.models import SigningKey
 from tests.conftest import PASSWORD

@@ -19,27 +19,28 @@ from django.utils.timezone import now
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts import delivery, passwords, sessions
-from accounts.contract import Policy
+from accounts import passwords, sessions
+from accounts.api.contract import Policy
 from accounts.errors import InvalidToken
+from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, User
-from accounts.origin import Origin, entered
-from apikeys import keys, text, usage
+from accounts.request_context import Origin, entered
+from apikeys import key_format, keys, usage
+from apikeys.end_reasons import EndReason
 from apikeys.errors import AlreadyRotated, KeyNotFound, TooManyKeys
 from apikeys.models import APIKey, KnownAddress
-from apikeys.reasons import EndReason
+from tests.audit_events import told
+from tests.concurrency import at_once
 from tests.conftest import PASSWORD
 from tests.core.test_secrets_at_rest import dump
-from tests.crowd import at_once
-from tests.trail import told
 
 POLICY = Policy(name="camel", access=timedelta(hours=1), refresh=timedelta(days=30))
 DAY = timedelta(days=1)
 stored = pytest.mark.django_db
 crowded = pytest.mark.django_db(transaction=True)
-KEPT = text.ALPHABET
+KEPT = key_format.ALPHABET
 written = st.builds(
-    lambda key_id, body: f"sk_live_{key_id}_{body}{text.checksum(key_id + body)}",
+    lambda key_id, body: f"sk_live_{key_id}_{body}{key_format.checksum(key_id + body)}",
     st.text(KEPT, min_size=8, max_size=8),
     st.text(KEPT, min_size=32, max_size=32),
 )
@@ -94,7 +95,7 @@ def missing(table):
 
 def refused_without_a_query(secret):
     """A test that has not asked for a database is not let near it: a query would be another error."""
-    assert text.read(secret) is None
+    assert key_format.read(secret) is None
     with pytest.raises(InvalidToken, match="mistyped"):
         keys.identify(secret)
     with pytest.raises(KeyNotFound):
@@ -105,14 +106,14 @@ def refused_without_a_query(secret):
 
 
 def test_a_new_key():
-    key_id, secret = text.new()
-    assert text.PATTERN.fullmatch(secret)
-    assert text.read(secret) == key_id
+    key_id, secret = key_format.new()
+    assert key_format.PATTERN.fullmatch(secret)
+    assert key_format.read(secret) == key_id
     assert (len(secret), secret[:8], secret[8:16], secret[16]) == (55, "sk_live_", key_id, "_")
 
 
 def test_keys_are_of_chance_and_use_every_character():
-    made = [text.new() for _ in range(500)]
+    made = [key_format.new() for _ in range(500)]
     assert len({key_id for key_id, _ in made}) == len({secret[17:49] for _, secret in made}) == 500
     assert {c for _, secret in made for c in secret[17:49]} == set(
         string.ascii_letters + string.digits
@@ -121,20 +122,20 @@ def test_keys_are_of_chance_and_use_every_character():
 
 @given(written)
 def test_a_key_is_read_as_it_is_written(secret):
-    assert text.read(secret) == secret[8:16]
+    assert key_format.read(secret) == secret[8:16]
 
 
 def test_a_checksum_that_others_can_check():
     """CRC-32, of which the check value is CBF43926, to the base of 62 in six digits."""
-    assert text.checksum("123456789") == "3Jzrme"
-    assert text.checksum("") == "000000"
+    assert key_format.checksum("123456789") == "3Jzrme"
+    assert key_format.checksum("") == "000000"
 
 
 def test_the_expression_that_the_documents_give_to_secret_scanners_finds_keys():
     (pattern,) = re.findall(
         r"`(\\bsk_live_.*?)`", (settings.BASE_DIR / "docs" / "clients.md").read_text()
     )
-    secret = text.new()[1]
+    secret = key_format.new()[1]
     for leaked in (
         secret,
         f'KEY="{secret}"',
@@ -152,7 +153,7 @@ def test_any_changed_character_is_caught_without_a_query(secret, place, other):
         refused_without_a_query(secret[:place] + other + secret[place + 1 :])
 
 
-@given(written, places, st.sampled_from(text.ALPHABET))
+@given(written, places, st.sampled_from(key_format.ALPHABET))
 def test_any_character_changed_for_another_of_the_alphabet_is_caught(secret, place, other):
     if other != secret[place]:
         refused_without_a_query(secret[:place] + other + secret[place + 1 :])
@@ -167,7 +168,7 @@ def test_any_two_characters_swapped_are_caught(secret, one, other):
 
 
 def test_each_neighbour_swapped_and_each_case_changed_is_caught():
-    _, secret = text.new()
+    _, secret = key_format.new()
     for place in range(54):
         one, other = secret[place], secret[place + 1]
         if one != other:
@@ -190,7 +191,7 @@ def test_any_insertion_is_caught(secret, place, more):
 @given(st.text())
 def test_any_other_text_is_no_key(typed):
     refused_without_a_query(typed)
-    refused_without_a_query(text.PREFIX + typed)
+    refused_without_a_query(key_format.PREFIX + typed)
 
 
 # At rest
@@ -270,7 +271,7 @@ def test_a_key_that_is_none_is_one_query_and_a_mistyped_one_is_none(caller, stat
         401,
         0,
     )
-    assert statements(lambda: caller.get("/api/v1/auth/me", text.new()[1])) == (401, 1)
+    assert statements(lambda: caller.get("/api/v1/auth/me", key_format.new()[1])) == (401, 1)
     assert statements(
         lambda: caller.json("/api/v1/auth/keys/revoke-leaked", {"apiKey": mistyped})
     ) == (404, 0)

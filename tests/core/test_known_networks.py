@@ -13,12 +13,14 @@ from django.db import connection
 from django.test import Client
 from django.utils.timezone import now
 
-from accounts import erasure, limits, operators, passwords, pruning
-from accounts.budgets import Budget, Place
+from accounts import passwords, rate_limits
+from accounts.attempt_budgets import Budget, Place
 from accounts.models import AuditEvent, KnownNetwork, OutgoingMail, Session, User
+from accounts.operators import actions
+from accounts.privacy import erasure, retention
+from tests.busy_month import session
 from tests.conftest import PASSWORD
-from tests.contracts.doors import DOORS
-from tests.month import session
+from tests.contracts.clients import DOORS
 
 pytestmark = pytest.mark.django_db
 HOME, ELSEWHERE, OFFICE = "192.0.2.7", "203.0.113.9", "2001:db8:0:7::1"
@@ -132,7 +134,7 @@ def test_a_network_is_forgotten_after_ninety_days(caller, at_home):
     KnownNetwork.objects.update(last_seen_at=now() - timedelta(days=90, seconds=1))
     guess(caller, 10)
     assert status(caller) == 429
-    assert pruning.prune(timedelta(days=365))["accounts.KnownNetwork"] == 1
+    assert retention.prune(timedelta(days=365))["accounts.KnownNetwork"] == 1
 
 
 def test_a_network_in_use_is_not_forgotten(caller, at_home):
@@ -142,7 +144,7 @@ def test_a_network_in_use_is_not_forgotten(caller, at_home):
     assert status(caller) == 200
     (known,) = KnownNetwork.objects.all()
     assert (known.last_seen_at - known.first_seen_at).days == 200
-    assert pruning.prune(timedelta(0))["accounts.KnownNetwork"] == 0
+    assert retention.prune(timedelta(0))["accounts.KnownNetwork"] == 0
 
 
 def test_a_network_is_seen_again_a_day_later(caller, at_home):
@@ -252,7 +254,7 @@ def test_what_a_count_is_called_cannot_be_computed_from_a_name(settings):
         settings.SECRET_KEY = secret * 40
         nobody = Budget("strangers", "name:nobody", "10/5m")
         seen |= {nobody._closed, nobody.key("level"), nobody.place().taken, nobody.place().failed}
-        seen.add(limits._usage("mails", "203.0.113.9", "1/28d")["time_left"])
+        seen.add(rate_limits._usage("mails", "203.0.113.9", "1/28d")["time_left"])
     assert len(seen) == 3 * 5
 
 
@@ -265,7 +267,9 @@ def the_lock_ends(strangers):
 @pytest.mark.parametrize("name", ["alice", "nobody"])
 def test_with_each_lock_strangers_wait_longer(caller, alice, name):
     """Five minutes, fifteen, an hour. A name that nobody has locks alike."""
-    strangers = limits._of_strangers(limits.account(alice) if name == "alice" else "name:nobody")
+    strangers = rate_limits._of_strangers(
+        rate_limits.account(alice) if name == "alice" else "name:nobody"
+    )
     for minutes in (5, 15, 60):
         answers = [log_in(caller, name, "wrong") for _ in range(11)]
         assert [answer.status_code for answer in answers] == [401] * 10 + [429]
@@ -275,7 +279,7 @@ def test_with_each_lock_strangers_wait_longer(caller, alice, name):
 
 def test_the_longest_wait_is_a_day(settings):
     settings.LOGIN_RATE_PER_NAME = "1/1h"
-    strangers = limits._of_strangers("name:nobody")
+    strangers = rate_limits._of_strangers("name:nobody")
     for expected in (1, 3, 12, 24, 24, 24):
         strangers.close(int(time.time()) + 3600)
         assert round(strangers.closed_for() / 3600) == expected
@@ -283,7 +287,7 @@ def test_the_longest_wait_is_a_day(settings):
 
 def test_guesses_of_a_window_that_has_ended_count_no_more(settings):
     settings.LOGIN_RATE_PER_NAME = "2/1s"
-    strangers = limits._of_strangers("name:nobody")
+    strangers = rate_limits._of_strangers("name:nobody")
     for _ in range(2):
         strangers.take().spend()
         time.sleep(1.1)
@@ -292,7 +296,7 @@ def test_guesses_of_a_window_that_has_ended_count_no_more(settings):
 
 def test_a_lock_that_has_ended_is_remembered_for_a_day(settings):
     settings.LOGIN_RATE_PER_NAME = "1/1s"
-    strangers = limits._of_strangers("name:nobody")
+    strangers = rate_limits._of_strangers("name:nobody")
     for locks in (1, 2):
         strangers.close(int(time.time()) + 1)
         time.sleep(1.1 if locks == 1 else 0)
@@ -300,12 +304,12 @@ def test_a_lock_that_has_ended_is_remembered_for_a_day(settings):
 
 
 def locked(user):
-    wait = limits.locked_for(user)
+    wait = rate_limits.locked_for(user)
     return wait and round(wait.total_seconds() / 60)
 
 
 def lock_twice(user):
-    strangers = limits._of_strangers(limits.account(user))
+    strangers = rate_limits._of_strangers(rate_limits.account(user))
     for _ in range(2):
         strangers.close(int(time.time()) + 300)
 
@@ -316,7 +320,7 @@ def lock_twice(user):
 def slowly(caller, count, name="alice") -> list[Any]:
     """Nine in each window, from everywhere: what the short window counted is gone before the tenth."""
     user = User.objects.find(name)
-    strangers = limits._of_strangers(limits.account(user) if user else f"name:{name}")
+    strangers = rate_limits._of_strangers(rate_limits.account(user) if user else f"name:{name}")
     answers = []
     for number in range(count):
         if number % 9 == 0:
@@ -331,7 +335,7 @@ def test_who_guesses_slowly_is_refused_after_a_hundred_guesses(caller, at_home, 
     answers = slowly(caller, 103, name)
     assert [answer.status_code for answer in answers] == [401] * 100 + [429] * 3
     user = User.objects.find(name)
-    strangers = limits._of_strangers(limits.account(user) if user else f"name:{name}")
+    strangers = rate_limits._of_strangers(rate_limits.account(user) if user else f"name:{name}")
     assert strangers._long
     assert abs(int(answers[-1]["Retry-After"]) - (strangers._long.place().window - time.time())) < 5
     throttled = AuditEvent.objects.get(kind="throttled")
@@ -349,14 +353,14 @@ def test_who_was_guessed_at_slowly_is_unlocked_like_anybody(caller, at_home, set
     for times in (1, 2):
         assert [answer.status_code for answer in slowly(caller, 14)] == [401] * 12 + [429] * 2
         alice = User.objects.get(username="alice")
-        assert limits.locked_for(alice)
-        assert limits.locked_after(alice) == 12
+        assert rate_limits.locked_for(alice)
+        assert rate_limits.locked_after(alice) == 12
         assert AuditEvent.objects.filter(kind="throttled").count() == times
         if by == "link":
             passwords.reset_by_token(passwords.make_reset(alice).token, PASSWORD)
         else:
-            assert operators.carry_out(operators.UNLOCK, operator=olga, person=alice)
-        assert limits.locked_for(alice) is None
+            assert actions.carry_out(actions.UNLOCK, operator=olga, person=alice)
+        assert rate_limits.locked_for(alice) is None
 
 
 def test_guesses_at_home_and_right_ones_do_not_count_for_the_day(caller, at_home, settings):
@@ -369,7 +373,7 @@ def test_guesses_at_home_and_right_ones_do_not_count_for_the_day(caller, at_home
 def test_a_short_lock_does_not_end_a_long_one(settings):
     """A guess that began before the lock was the tenth of its window."""
     settings.LOGIN_RATE_PER_NAME, settings.LOGIN_RATE_PER_NAME_DAILY = "2/1s", "1/28d"
-    strangers = limits._of_strangers("name:nobody")
+    strangers = rate_limits._of_strangers("name:nobody")
     assert strangers._long
     places = [strangers.take() for _ in range(2)]
     for place in places:
@@ -386,7 +390,7 @@ def test_who_is_unlocked_begins_anew(caller, at_home, olga, by):
     if by == "link":
         passwords.reset_by_token(passwords.make_reset(alice).token, PASSWORD)
     else:
-        operators.carry_out(operators.UNLOCK, operator=olga, person=alice)
+        actions.carry_out(actions.UNLOCK, operator=olga, person=alice)
     assert (locked(alice), status(caller, at=HOME), status(caller, at=ELSEWHERE)) == (
         None,
         200,
@@ -400,7 +404,7 @@ def test_whoever_is_locked_again_after_an_unlock_is_on_record_again(caller, alic
     for times in (1, 2):
         guess(caller, 12)
         assert AuditEvent.objects.filter(kind="throttled").count() == times
-        assert operators.carry_out(operators.UNLOCK, operator=olga, person=alice)
+        assert actions.carry_out(actions.UNLOCK, operator=olga, person=alice)
 
 
 def test_an_address_that_guesses_at_many_names_waits_no_longer_than_its_window(caller, settings):
@@ -414,8 +418,8 @@ def test_an_address_that_guesses_at_many_names_waits_no_longer_than_its_window(c
 def test_an_operator_can_unlock_who_mistyped_at_home(caller, at_home, olga):
     guess(caller, 10, at=HOME)
     alice = User.objects.get(username="alice")
-    assert (limits.locked_for(alice), status(caller)) == (None, 429)
-    assert operators.carry_out(operators.UNLOCK, operator=olga, person=alice)
+    assert (rate_limits.locked_for(alice), status(caller)) == (None, 429)
+    assert actions.carry_out(actions.UNLOCK, operator=olga, person=alice)
     assert status(caller) == 200
 
 

@@ -6,10 +6,10 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
-from apikeys.admin import state
+from apikeys.admin.keys import state
+from apikeys.end_reasons import EndReason, text
 from apikeys.keys import held_about
 from apikeys.models import APIKey
-from apikeys.reasons import EndReason, text
 
 pytestmark = pytest.mark.django_db
 migration = import_module("apikeys.migrations.0003_end_reasons")

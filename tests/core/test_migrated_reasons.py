@@ -10,10 +10,10 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
+from accounts.audit.reasons import Reason
 from accounts.models import AuditEvent, HourlyCount, Session
-from accounts.reasons import Reason
-from tests.month import session
-from tests.trail import happened, lifted
+from tests.audit_events import happened, lifted
+from tests.busy_month import session
 
 pytestmark = pytest.mark.django_db
 Kind = AuditEvent.Kind

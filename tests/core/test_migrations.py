@@ -7,10 +7,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # Classes that columns are made of, operations, and what the first release named.
-ALLOWED = {"accounts.identifiers", "accounts.indexes"}
+ALLOWED = {"accounts.identifiers", "accounts.db.index_operations"}
 NAMED_BY_THE_FIRST_RELEASE = {
     "accounts/migrations/0001_initial.py": {"accounts.models"},
-    "accounts/migrations/0006_imports.py": {"accounts.transfer.waiting"},
+    "accounts/migrations/0006_imports.py": {"accounts.models.pending_import"},
 }
 MIGRATIONS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("*/migrations/[0-9]*.py"))
 

@@ -5,10 +5,10 @@ from functools import partial
 import pytest
 from django.test import Client
 
-from accounts import delivery
+from accounts.mail import delivery
 from accounts.models import KnownNetwork, OutgoingMail, User
+from tests.concurrency import at_once
 from tests.conftest import PASSWORD, Caller
-from tests.crowd import at_once
 
 pytestmark = pytest.mark.django_db
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"

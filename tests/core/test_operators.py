@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils.timezone import now
 
-from accounts import delivery, limits, operators, outbox, passwords, sessions
+from accounts import passwords, rate_limits, sessions
 from accounts.errors import (
     EmailDisabled,
     InvalidCode,
@@ -20,21 +20,23 @@ from accounts.errors import (
     PasswordChangeRequired,
     TooManyAttempts,
 )
+from accounts.mail import delivery, outbox
 from accounts.models import AuditEvent, OutgoingMail, PasswordReset, Session, User
-from apikeys import operators as key_operators
+from accounts.operators import actions
+from apikeys import operator_actions as key_operators
 from apikeys.models import APIKey
 from authsvc.contracts import bearer
+from tests.audit_events import told
+from tests.concurrency import at_once
 from tests.conftest import PASSWORD
-from tests.crowd import at_once
-from tests.mailbox import code_in, token_in
-from tests.trail import told
+from tests.reset_mails import code_in, token_in
 
 pytestmark = pytest.mark.usefixtures("db")
 ACTS = {
     act.name: act
-    for module in (operators, key_operators)
+    for module in (actions, key_operators)
     for act in vars(module).values()
-    if isinstance(act, operators.Act)
+    if isinstance(act, actions.Act)
 }
 ROLES = {"user": (False, False), "admin": (True, False), "super_admin": (True, True)}
 OUT: dict[str, dict[str, Any]] = {
@@ -124,7 +126,7 @@ def log_in(username):
 
 def lock(name):
     for _ in range(11):
-        with pytest.raises((InvalidCredentials, TooManyAttempts)), limits.login_attempt(name):
+        with pytest.raises((InvalidCredentials, TooManyAttempts)), rate_limits.login_attempt(name):
             raise InvalidCredentials
 
 
@@ -168,14 +170,14 @@ def test_every_act_by_everybody_to_everybody(name, by, to):
     told = ready(name, person)
     before = state()
     if (by, to) in EXPECTED[name][0]:
-        assert operators.carry_out(
+        assert actions.carry_out(
             ACTS[name], operator=operator, person=person, reason="asked to", **told
         )
         ((kind, _, actor, reason),) = events()
         assert (kind, actor, reason.endswith("asked to")) == (ACTS[name].kind, "olga", True)
     else:
         with pytest.raises(NotPermitted):
-            operators.carry_out(
+            actions.carry_out(
                 ACTS[name], operator=operator, person=person, reason="asked to", **told
             )
         assert state() == before
@@ -189,13 +191,13 @@ def test_every_act_upon_oneself(name, role):
     make("root", "super_admin")
     told = ready(name, operator) if name not in ("reactivate", "invite") else {}
     if role == "super_admin" and EXPECTED[name][1]:
-        assert operators.carry_out(
+        assert actions.carry_out(
             ACTS[name], operator=operator, person=operator, reason="mine", **told
         )
         return
     before = state()
     with pytest.raises(NotPermitted):
-        operators.carry_out(ACTS[name], operator=operator, person=operator, reason="mine", **told)
+        actions.carry_out(ACTS[name], operator=operator, person=operator, reason="mine", **told)
     assert state() == before
 
 
@@ -210,7 +212,7 @@ def test_no_act_by_an_operator_who_is_out_since(name, out, alice, olga):
         User.objects.filter(pk=olga.pk).update(**OUT[out])
     before = state()
     with pytest.raises(NotPermitted):
-        operators.carry_out(ACTS[name], operator=olga, person=alice, reason="asked to", **told)
+        actions.carry_out(ACTS[name], operator=olga, person=alice, reason="asked to", **told)
     assert state() == before
 
 
@@ -220,7 +222,7 @@ def test_no_dangerous_act_without_a_reason(name, reason, alice, olga):
     told = ready(name, alice)
     before = state()
     with pytest.raises(MissingReason):
-        operators.carry_out(ACTS[name], operator=olga, person=alice, reason=reason, **told)
+        actions.carry_out(ACTS[name], operator=olga, person=alice, reason=reason, **told)
     assert state() == before
 
 
@@ -244,10 +246,10 @@ def test_the_dangerous_acts():
 )
 def test_the_second_time_there_is_nothing_to_do(name, alice, olga):
     told = ready(name, alice)
-    assert operators.carry_out(ACTS[name], operator=olga, person=alice, reason="asked to", **told)
+    assert actions.carry_out(ACTS[name], operator=olga, person=alice, reason="asked to", **told)
     before = events()
     assert (
-        operators.carry_out(ACTS[name], operator=olga, person=alice, reason="asked to", **told)
+        actions.carry_out(ACTS[name], operator=olga, person=alice, reason="asked to", **told)
         is None
     )
     assert events() == before
@@ -259,7 +261,7 @@ def test_a_verdict_says_what_would_happen(name, alice, bob, olga, django_assert_
     stan = make("stan", "admin")
     told = ready(name, alice)
     with django_assert_max_num_queries(2):
-        verdict = operators.judge(
+        verdict = actions.judge(
             ACTS[name],
             operator=stan,
             people=User.objects.filter(username__in=["alice", "bob", "tina", "stan"]),
@@ -275,7 +277,7 @@ def test_a_verdict_says_what_would_happen(name, alice, bob, olga, django_assert_
         ):  # what these do depends on more than the account
             continue
         try:
-            done = operators.carry_out(
+            done = actions.carry_out(
                 ACTS[name], operator=stan, person=person, reason="asked to", **told
             )
         except NotPermitted:
@@ -303,9 +305,7 @@ def test_nothing_that_is_not_his_can_be_named_with_an_act_upon_him(alice, bob, o
 def test_who_adds_accounts(role, made):
     operator = make("olga", role)
     if made:
-        password = operators.create_with_temporary_password(
-            User(username="carol"), operator=operator
-        )
+        password = actions.create_with_temporary_password(User(username="carol"), operator=operator)
         carol = User.objects.get(username="carol")
         assert (carol.check_password(password), carol.must_change_password, carol.role) == (
             True,
@@ -315,14 +315,14 @@ def test_who_adds_accounts(role, made):
         assert events() == [("account_changed", "carol", "olga", "created")]
     else:
         with pytest.raises(NotPermitted):
-            operators.create_with_temporary_password(User(username="carol"), operator=operator)
+            actions.create_with_temporary_password(User(username="carol"), operator=operator)
         assert not User.objects.filter(username="carol").exists()
         assert events() == [("act_refused", "carol", "olga", "create")]
 
 
 @pytest.mark.parametrize("flags", [{"is_staff": True}, {"is_superuser": True}])
 def test_nobody_adds_an_operator(olga, flags):
-    for add in (operators.invite, operators.create_with_temporary_password):
+    for add in (actions.invite, actions.create_with_temporary_password):
         with pytest.raises(NotPermitted):
             add(User(username="carol", email="carol@example.com", **flags), operator=olga)
     assert not User.objects.filter(username="carol").exists()
@@ -330,7 +330,7 @@ def test_nobody_adds_an_operator(olga, flags):
 
 def test_nobody_adds_an_account_that_is_there(olga, alice):
     with pytest.raises(NotPermitted):
-        operators.create(alice, operator=olga, password="three blue lamps")
+        actions.create(alice, operator=olga, password="three blue lamps")
     alice.refresh_from_db()
     assert alice.check_password(PASSWORD)
 
@@ -339,7 +339,7 @@ def test_nobody_adds_an_account_that_is_there(olga, alice):
 def test_an_invitation_that_cannot_be_sent_makes_no_account(olga, settings, enabled, email):
     settings.EMAILS_ENABLED = enabled
     with pytest.raises(EmailDisabled):
-        operators.invite(User(username="carol", email=email), operator=olga)
+        actions.invite(User(username="carol", email=email), operator=olga)
     assert not User.objects.filter(username="carol").exists()
     assert events() == []
 
@@ -360,14 +360,14 @@ def test_an_invitation_that_cannot_be_sent_makes_no_account(olga, settings, enab
 def test_no_edit_changes_more_than_a_profile(olga, alice, field):
     before = state()
     with pytest.raises(NotPermitted):
-        operators.edit(alice, operator=olga, changed=["name", field])
+        actions.edit(alice, operator=olga, changed=["name", field])
     assert state() == before
     assert events() == [("act_refused", "alice", "olga", "edit")]
 
 
 def test_an_edit_saves_what_was_named_and_nothing_else(olga, alice):
     alice.name, alice.organization, alice.is_superuser = "Alice L.", "Wonderland", True
-    operators.edit(alice, operator=olga, changed=["name"])
+    actions.edit(alice, operator=olga, changed=["name"])
     alice.refresh_from_db()
     assert (alice.name, alice.organization, alice.is_superuser) == ("Alice L.", "", False)
     assert events() == [("account_changed", "alice", "olga", "name")]
@@ -381,9 +381,9 @@ def test_who_edits_whom(by, to, allowed):
     person.name = "Changed"
     if not allowed:
         with pytest.raises(NotPermitted):
-            operators.edit(person, operator=operator, changed=["name"])
+            actions.edit(person, operator=operator, changed=["name"])
     else:
-        operators.edit(person, operator=operator, changed=["name"])
+        actions.edit(person, operator=operator, changed=["name"])
     assert User.objects.filter(name="Changed").exists() == allowed
 
 
@@ -392,7 +392,7 @@ def test_who_edits_whom(by, to, allowed):
 
 @pytest.fixture
 def carol(olga, mailoutbox):
-    carol = operators.invite(User(username="carol", email="carol@example.com"), operator=olga)
+    carol = actions.invite(User(username="carol", email="carol@example.com"), operator=olga)
     delivery.deliver_due()
     return carol
 
@@ -440,14 +440,14 @@ def test_an_invitation_has_no_code(carol):
 def test_the_hourly_cap_is_for_what_anybody_may_ask_for(carol, olga, mailoutbox):
     ask_for_reset(7)
     assert OutgoingMail.objects.filter(fate="enough").count() == 2
-    operators.carry_out(operators.INVITE, operator=olga, person=carol)
+    actions.carry_out(actions.INVITE, operator=olga, person=carol)
     delivery.deliver_due()
     assert mailoutbox[-1].subject == "Your account at authsvc"
 
 
 def test_invitations_leave_the_hours_resets_to_her(carol, olga, mailoutbox):
     for _ in range(6):
-        operators.carry_out(operators.INVITE, operator=olga, person=carol)
+        actions.carry_out(actions.INVITE, operator=olga, person=carol)
     delivery.deliver_due()
     ask_for_reset()
     assert code_in(mailoutbox[-1], carol)
@@ -455,7 +455,7 @@ def test_invitations_leave_the_hours_resets_to_her(carol, olga, mailoutbox):
 
 
 def test_a_new_invitation_voids_the_one_before(carol, olga, mailoutbox):
-    operators.carry_out(operators.INVITE, operator=olga, person=carol)
+    actions.carry_out(actions.INVITE, operator=olga, person=carol)
     delivery.deliver_due()
     first, second = mailoutbox
     with pytest.raises(InvalidReset):
@@ -464,7 +464,7 @@ def test_a_new_invitation_voids_the_one_before(carol, olga, mailoutbox):
 
 
 def test_nobody_is_invited_who_has_a_password_by_the_time_of_sending(carol, olga, mailoutbox):
-    operators.carry_out(operators.INVITE, operator=olga, person=carol)
+    actions.carry_out(actions.INVITE, operator=olga, person=carol)
     passwords.reset_by_token(token_in(mailoutbox[0]), "three blue lamps")
     mailoutbox.clear()
     delivery.deliver_due()
@@ -483,8 +483,8 @@ def test_of_two_super_admins_who_demote_each_other_one_stays(transactional_db):
     def demote(operator, person):
         start.wait()
         try:
-            operators.carry_out(
-                operators.CHANGE_ROLE,
+            actions.carry_out(
+                actions.CHANGE_ROLE,
                 operator=operator,
                 person=person,
                 reason="mutiny",
@@ -524,15 +524,15 @@ def test_of_super_admins_who_turn_on_one_another_one_can_go_on_and_each_act_or_r
     for number in range(4):
         User.objects.update(is_superuser=False)
         crew = [make(f"{letter}{number}", "super_admin") for letter in "xyz"[:count]]
-        mutiny = partial(operators.carry_out, ACTS[name], reason="mutiny", **MUTINIES[name])
+        mutiny = partial(actions.carry_out, ACTS[name], reason="mutiny", **MUTINIES[name])
         answers = at_once(
             *[
                 partial(mutiny, operator=crew[place - 1], person=person)
                 for place, person in enumerate(crew)
             ]
         )
-        assert {type(answer) for answer in answers} == {operators.Outcome, NotPermitted}
-        assert any(operators.may_run(one) for one in User.objects.filter(is_superuser=True))
+        assert {type(answer) for answer in answers} == {actions.Outcome, NotPermitted}
+        assert any(actions.may_run(one) for one in User.objects.filter(is_superuser=True))
         told = AuditEvent.objects.order_by("-pk").values_list("kind", flat=True)[:count]
         assert sorted(told) == sorted(
             "act_refused" if isinstance(answer, NotPermitted) else ACTS[name].kind
@@ -548,12 +548,12 @@ def test_what_is_done_to_one_person_at_once_is_done_whole_and_each_on_record(tra
     for number in range(4):
         person = make(f"person{number}", "user")
         acts = [
-            (operators.GIVE_TEMPORARY_PASSWORD, stan),
-            (operators.DEACTIVATE, olga),
-            (operators.DEACTIVATE, stan),
+            (actions.GIVE_TEMPORARY_PASSWORD, stan),
+            (actions.DEACTIVATE, olga),
+            (actions.DEACTIVATE, stan),
         ]
         begun = [
-            partial(operators.carry_out, act, operator=by, person=person, reason="asked to")
+            partial(actions.carry_out, act, operator=by, person=person, reason="asked to")
             for act, by in acts
         ]
         logins = [partial(log_in, person.username)] * 3

@@ -9,13 +9,14 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from accounts import delivery, outbox, passwords
+from accounts import passwords
 from accounts.errors import EmailDisabled, InvalidReset
+from accounts.mail import delivery, outbox
 from accounts.models import AuditEvent, OutgoingMail, PasswordReset, User
-from accounts.origin import Origin, entered
+from accounts.request_context import Origin, entered
+from tests.concurrency import at_once
 from tests.conftest import PASSWORD
-from tests.crowd import at_once
-from tests.mailbox import token_in
+from tests.reset_mails import token_in
 
 pytestmark = pytest.mark.django_db
 NEW = "eine Zeile, die keiner kennt"

@@ -13,8 +13,8 @@ from django.http import HttpRequest
 from django.test import Client
 from django.utils.timezone import now
 
-from accounts import delivery, passwords, sessions
-from accounts.contract import Policy
+from accounts import passwords, sessions
+from accounts.api.contract import Policy
 from accounts.errors import (
     InvalidCode,
     InvalidCredentials,
@@ -22,10 +22,11 @@ from accounts.errors import (
     InvalidToken,
     WeakPassword,
 )
+from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, PasswordReset, User
+from tests.concurrency import at_once
 from tests.conftest import PASSWORD
-from tests.crowd import at_once
-from tests.mailbox import code_in, token_in
+from tests.reset_mails import code_in, token_in
 
 pytestmark = pytest.mark.django_db
 POLICY = Policy(name="bearer", access=timedelta(hours=1), refresh=timedelta(days=30))

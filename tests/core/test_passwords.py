@@ -18,12 +18,12 @@ from django.contrib.auth.hashers import (
 from django.utils.timezone import now
 
 from accounts import passwords, sessions
-from accounts.contract import Policy
+from accounts.api.contract import Policy
 from accounts.errors import InvalidChallenge, InvalidCredentials, WeakPassword
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 from accounts.tokens import ChallengeToken
+from tests.concurrency import at_once
 from tests.conftest import PASSWORD
-from tests.crowd import at_once
 
 pytestmark = pytest.mark.django_db
 POLICY = Policy(name="challenge", access=timedelta(hours=24), refresh=timedelta(days=90))

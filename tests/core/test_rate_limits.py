@@ -10,7 +10,7 @@ from typing import Any
 import jwt
 import pytest
 
-from accounts import keyring, limits
+from accounts import keyring, rate_limits
 from accounts.models import AuditEvent, User
 from tests.conftest import PASSWORD
 
@@ -152,7 +152,7 @@ def test_what_comes_while_ten_others_are_checked_is_told_to_come_back_and_locks_
     """Ten right passwords of Alice are being checked; the eleventh waits for half a second in vain, and then gets in."""
     with ExitStack() as under_way:
         for _ in range(10):
-            under_way.enter_context(limits.login_attempt("alice"))
+            under_way.enter_context(rate_limits.login_attempt("alice"))
         for door in DOORS[-3:]:
             answer = log_in("alice", PASSWORD, door)
             assert (answer.status_code, answer["Retry-After"], answer["Content-Type"]) == (

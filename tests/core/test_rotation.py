@@ -9,10 +9,10 @@ from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts import keyring, sessions
-from accounts.contract import Policy
+from accounts.api.contract import Policy
+from accounts.audit.reasons import Reason
 from accounts.errors import InvalidRefreshToken, InvalidToken
 from accounts.models import AuditEvent, Session, SigningKey
-from accounts.reasons import Reason
 from accounts.tokens import AccessToken, RefreshToken
 from tests.conftest import PASSWORD
 

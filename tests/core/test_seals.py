@@ -10,11 +10,13 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
-from accounts import audit, erased_events, erasure, explanations, seals, verification
+from accounts.audit import audit_log, seals, verification
+from accounts.audit import messages as audit_messages
 from accounts.models import AuditEvent, AuditSeal, ErasedValue, SealKey, User
-from accounts.origin import Origin, entered
-from tests.crowd import at_once
-from tests.trail import happened, lifted
+from accounts.privacy import erased_events, erasure
+from accounts.request_context import Origin, entered
+from tests.audit_events import happened, lifted
+from tests.concurrency import at_once
 
 pytestmark = pytest.mark.django_db
 crowded = pytest.mark.django_db(transaction=True)
@@ -47,13 +49,13 @@ def tamper(statement, *parameters):
 def log(alice, olga):
     """Four events, the last two under a seal of their own."""
     with entered(Origin(address="192.0.2.7", request_id="r1", contract="bearer")):
-        audit.record(Kind.LOGIN, user=alice)
-        audit.record(Kind.LOGIN_FAILED, name=" ALICE ", reason="wrong_password")
+        audit_log.record(Kind.LOGIN, user=alice)
+        audit_log.record(Kind.LOGIN_FAILED, name=" ALICE ", reason="wrong_password")
         seals.seal()
-        audit.record(
+        audit_log.record(
             Kind.DEACTIVATED, user=alice, actor=olga, note="she left", data={"of": [1, "ä"]}
         )
-        audit.record(
+        audit_log.record(
             Kind.LOGIN_FAILED, name="alcie", session=UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
         )
         seals.seal()
@@ -65,7 +67,7 @@ def test_whoever_finds_a_change_leaves_an_event_of_it(log):
     found("was changed")
     event = AuditEvent.objects.get(kind=Kind.LOG_CHANGED)
     assert event.note.startswith(f"Event {log[0].pk} (login, ")
-    assert "is not as it was sealed: Event" in explanations.sentence(event)
+    assert "is not as it was sealed: Event" in audit_messages.sentence(event)
 
 
 def test_what_was_sealed_and_left_alone_is_as_it_was_written(log):

@@ -11,7 +11,8 @@ from django.db import connection
 from django.utils.timezone import now
 from psycopg.sql import SQL
 
-from accounts import audit, origin, search
+from accounts import request_context, user_search
+from accounts.audit import audit_log
 from accounts.models import Session, User
 from apikeys.models import APIKey
 from bench import postgres
@@ -29,7 +30,7 @@ def everyone(alice, bob, olga):
 
 
 def names(typed):
-    return [user.username for user in search.people(typed)]
+    return [user.username for user in user_search.people(typed)]
 
 
 @pytest.mark.parametrize(
@@ -99,17 +100,20 @@ def test_whoever_is_called_so_comes_before_whoever_is_called_somehow_like_it(db)
 
 def test_only_among_those_who_are_asked_for(alice, bob):
     User.objects.filter(pk=alice.pk).update(is_active=False)
-    found = search.find("example.com", among=User.objects.filter(is_active=False))
+    found = user_search.find("example.com", among=User.objects.filter(is_active=False))
     assert list(found.people) == [alice]
-    assert list(search.find(str(bob.uuid), among=User.objects.filter(is_active=False)).people) == []
-    assert list(search.find("alice", among=User.objects.none()).people) == []
+    assert (
+        list(user_search.find(str(bob.uuid), among=User.objects.filter(is_active=False)).people)
+        == []
+    )
+    assert list(user_search.find("alice", among=User.objects.none()).people) == []
 
 
 def test_of_more_than_a_thousand_some_are_found_and_it_is_said(db, monkeypatch):
-    monkeypatch.setattr(search, "MOST", 3)
-    found = search.find("example.com")
+    monkeypatch.setattr(user_search, "MOST", 3)
+    found = user_search.find("example.com")
     assert (found.people.count(), found.more) == (3, True)
-    assert search.find("zoe").more is False
+    assert user_search.find("zoe").more is False
 
 
 def test_an_id_of_an_account_or_a_session(alice, bob):
@@ -134,14 +138,18 @@ def test_an_id_of_a_key_with_its_capitals(bob):
 
 @pytest.mark.parametrize("given", ["0123456789abcdef", "proxy-id.2026_11"])
 def test_an_id_of_a_request_finds_whom_its_events_name(alice, bob, olga, given):
-    with origin.entered(origin.Origin(request_id=given)):
-        audit.record(audit.Kind.UNLOCKED, user=alice, actor=olga)
-        audit.record(audit.Kind.THROTTLED, name="Bob@example.com")
-        audit.record(audit.Kind.LOGIN_FAILED, name="somebody unknown")
-    found = search.find(given)
+    with request_context.entered(request_context.Origin(request_id=given)):
+        audit_log.record(audit_log.Kind.UNLOCKED, user=alice, actor=olga)
+        audit_log.record(audit_log.Kind.THROTTLED, name="Bob@example.com")
+        audit_log.record(audit_log.Kind.LOGIN_FAILED, name="somebody unknown")
+    found = user_search.find(given)
     assert {user.username for user in found.people} == {"alice", "bob", "olga"}
     assert found.request_id == given
-    assert search.find("fedcba9876543210").request_id == search.find("alice").request_id == ""
+    assert (
+        user_search.find("fedcba9876543210").request_id
+        == user_search.find("alice").request_id
+        == ""
+    )
 
 
 def test_what_is_found_costs_the_same_for_one_and_for_many(django_assert_num_queries):
@@ -155,13 +163,13 @@ def test_what_is_found_costs_the_same_for_one_and_for_many(django_assert_num_que
         ("nobody", 2),
     ):  # what has a space is no request's id
         with django_assert_num_queries(queries):
-            list(search.people(typed)[:50])
+            list(user_search.people(typed)[:50])
 
 
 def test_the_check_of_the_database_says_how_to_get_the_index():
     said = checks.run_checks(tags=["database"], databases=["default"])
     missing = [message for message in said if message.id == "authsvc.W003"]
-    assert bool(missing) == (connection.vendor == "postgresql" and not search.PEOPLE.is_there)
+    assert bool(missing) == (connection.vendor == "postgresql" and not user_search.PEOPLE.is_there)
     assert all("CREATE EXTENSION pg_trgm" in str(message.hint) for message in missing)
 
 
@@ -219,7 +227,7 @@ def test_parts_of_names_are_found_by_their_trigrams(system_postgres):
         plans = run(address, "-c", EXPLAINED).stdout
     assert (
         plans.count("['haystack']")
-        == plans.count(f"Bitmap Index Scan on {search.PEOPLE.name}")
+        == plans.count(f"Bitmap Index Scan on {user_search.PEOPLE.name}")
         == 3
     )
 

@@ -66,12 +66,12 @@ def test_passwords_are_hashed_at_the_documented_cost_unless_told_otherwise(run):
 def test_hashes_leave_a_thread_of_gunicorn_to_other_requests(run):
     program = (
         "import runpy; print(runpy.run_path('gunicorn.conf.py')['threads']); import django; django.setup();"
-        "from accounts.hashing_pool import pool, PROCESSORS; print(pool.places - min(PROCESSORS + max(4 * PROCESSORS, 10), 15))"
+        "from accounts.hashing.pool import pool, PROCESSORS; print(pool.places - min(PROCESSORS + max(4 * PROCESSORS, 10), 15))"
     )
     assert run("-c", program).stdout.split() == ["16", "0"]
     few = run(
         "-c",
-        "import django; django.setup(); from accounts.hashing_pool import pool; print(pool.places)",
+        "import django; django.setup(); from accounts.hashing.pool import pool; print(pool.places)",
         THREADS="3",
     )
     assert few.stdout.split() == ["2"]

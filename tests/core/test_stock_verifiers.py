@@ -6,7 +6,7 @@ import jwt
 import pytest
 
 from accounts import keyring, sessions
-from accounts.contract import Policy
+from accounts.api.contract import Policy
 from accounts.errors import InvalidRefreshToken, InvalidToken
 from accounts.models import User
 from accounts.tokens import AccessToken

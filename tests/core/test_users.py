@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from accounts import passwords, sessions
-from accounts.contract import Policy
+from accounts.api.contract import Policy
 from accounts.errors import InvalidCredentials, InvalidRefreshToken, InvalidToken, UnknownAccount
 from accounts.identifiers import normalise
 from accounts.models import Session, User

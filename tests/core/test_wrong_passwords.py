@@ -17,14 +17,15 @@ from django.contrib.auth.hashers import make_password
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import kinds, passwords
+from accounts import passwords
 from accounts.errors import HashingOverloaded, InvalidCredentials
-from accounts.hashers import CURRENT, read
-from accounts.hashing_pool import HashingPool, pool
+from accounts.hashing import uniform_timing
+from accounts.hashing.hashers import CURRENT, read
+from accounts.hashing.pool import HashingPool, pool
 from accounts.models import AuditEvent, User
+from tests.concurrency import at_once
 from tests.conftest import PASSWORD
-from tests.contracts.doors import DOORS
-from tests.crowd import at_once
+from tests.contracts.clients import DOORS
 
 pytestmark = pytest.mark.django_db
 SALT = base64.b64encode(b"sixteen bytes of").decode().rstrip("=")
@@ -126,7 +127,7 @@ def test_an_unknown_name_always_costs_the_same_however_it_is_spelled(alice, cost
         person(kind, encoded)
     for name in ("nobody", "somebody", "anybody", "x@example.com"):
         first = cost(name)
-        kinds.forget()
+        uniform_timing.forget()
         assert cost(name) == cost(f" {name.upper()} ") == first
 
 
@@ -142,7 +143,7 @@ def test_a_change_of_password_costs_one_hash_too(hashed, alice):
 def test_eight_imported_kinds_make_no_strangers_guess_dearer(alice, cost):
     for number in range(8):
         person(f"imported{number}", f"pbkdf2_sha256${600 + number}$salt${DIGEST}=")
-    assert len(kinds.shares()) == 9
+    assert len(uniform_timing.shares()) == 9
     assert {len(cost(f"nobody{number}")) for number in range(30)} == {1}
 
 
@@ -168,11 +169,11 @@ def shares(**weights):
         "scrypt": SCRYPT,
         "bcrypt": BCRYPT,
     }
-    return [kinds.Share(read(found[name]), weight) for name, weight in weights.items()]
+    return [uniform_timing.Share(read(found[name]), weight) for name, weight in weights.items()]
 
 
 def pick(name, among):
-    return kinds.ranked(name, among)[0]
+    return uniform_timing.ranked(name, among)[0]
 
 
 def test_few_names_move_when_hashes_are_upgraded():
@@ -192,7 +193,7 @@ def test_the_key_decides_which_name_costs_which_kind(settings):
 
 
 def test_without_accounts_unknown_names_cost_todays_kind(db):
-    assert pick("nobody", kinds.shares()).kind == CURRENT
+    assert pick("nobody", uniform_timing.shares()).kind == CURRENT
 
 
 # Looking the shares up
@@ -208,7 +209,7 @@ def test_shares_are_looked_up_once_a_minute_and_not_for_who_is_right(
         2 + 5
     ):  # account and record; two kinds, and none behind; number and shares
         cost("alice")
-    assert {share.hash.kind: share.weight for share in kinds.shares()} == {
+    assert {share.hash.kind: share.weight for share in uniform_timing.shares()} == {
         CURRENT: 1,
         "pbkdf2_sha256$600$": 1,
     }
@@ -222,9 +223,9 @@ def test_a_kind_is_found_once_however_many_accounts_have_it(alice):
         person(f"person{number}", f"pbkdf2_sha256${600 + number}$salt${DIGEST}=")
         person(f"another{number}", f"pbkdf2_sha256${600 + number}$other${DIGEST}=")
     with CaptureQueriesContext(connection) as captured:
-        found = [share.hash.kind for share in kinds.shares()]
-    assert len(found) == len(set(found)) == kinds.MOST
-    assert len(captured) <= kinds.MOST + 2
+        found = [share.hash.kind for share in uniform_timing.shares()]
+    assert len(found) == len(set(found)) == uniform_timing.MOST
+    assert len(captured) <= uniform_timing.MOST + 2
 
 
 def test_the_look_for_kinds_uses_the_index(alice):
@@ -235,7 +236,7 @@ def test_the_look_for_kinds_uses_the_index(alice):
         if connection.vendor == "postgresql":
             cursor.execute("ANALYZE accounts_user")
         with CaptureQueriesContext(connection) as captured:
-            kinds.shares()
+            uniform_timing.shares()
         look = captured.captured_queries[0]["sql"]
         cursor.execute(
             f"EXPLAIN {'' if connection.vendor == 'postgresql' else 'QUERY PLAN '}{look}"
@@ -250,12 +251,12 @@ def test_of_very_many_accounts_a_sample_is_counted():
     User.objects.bulk_create(
         [
             User(pk=number, username=f"p{number}", password=PBKDF2 if number % 4 else BCRYPT)
-            for number in range(2, kinds.ALL + 10)
+            for number in range(2, uniform_timing.ALL + 10)
         ]
     )
     with CaptureQueriesContext(connection) as captured:
-        weight = {share.hash.algorithm: share.weight for share in kinds.shares()}
-    assert kinds.SAMPLE / 2 <= sum(weight.values()) <= kinds.SAMPLE
+        weight = {share.hash.algorithm: share.weight for share in uniform_timing.shares()}
+    assert uniform_timing.SAMPLE / 2 <= sum(weight.values()) <= uniform_timing.SAMPLE
     assert 0.71 < weight["pbkdf2_sha256"] / (weight["pbkdf2_sha256"] + weight["bcrypt"]) < 0.79
     assert weight["argon2"] in (0.5, 1.0)
     assert "WHERE id" in captured.captured_queries[-1]["sql"]
@@ -269,16 +270,18 @@ def test_of_few_accounts_with_great_gaps_between_their_ids_all_are_counted():
             for number in range(1, 11)
         ]
     )
-    assert [share.weight for share in kinds.shares()] == [10.0]
+    assert [share.weight for share in uniform_timing.shares()] == [10.0]
 
 
 @pytest.mark.parametrize("newest", [10_001, 100_000, 10_000_000, 123_456_789])
 def test_a_sample_is_spread_evenly_and_grows_with_the_accounts(newest):
-    ids = kinds.sampled_ids(newest)
-    assert kinds.SAMPLE / 2 - 1 <= len(ids) == len(set(ids)) <= kinds.SAMPLE
+    ids = uniform_timing.sampled_ids(newest)
+    assert uniform_timing.SAMPLE / 2 - 1 <= len(ids) == len(set(ids)) <= uniform_timing.SAMPLE
     tenths = Counter((number - 1) * 10 // newest for number in ids)
     assert max(tenths.values()) / min(tenths.values()) < 1.2
-    assert set(ids) <= set(kinds.sampled_ids(min(newest * 5 // 4, (1 << newest.bit_length()) - 1)))
+    assert set(ids) <= set(
+        uniform_timing.sampled_ids(min(newest * 5 // 4, (1 << newest.bit_length()) - 1))
+    )
 
 
 # Too many at once

@@ -15,7 +15,7 @@ from gunicorn.http.unreader import IterUnreader
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from authsvc.chunked import Chunks
+from authsvc.server.chunked_bodies import Chunks
 from tests.contracts.endpoints import LOGINS, LOGOUTS, READING, REFRESHES, Endpoint, each
 from tests.faults.servers import FORM, Server
 from tests.faults.test_http import SMUGGLED, statuses

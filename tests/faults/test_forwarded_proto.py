@@ -134,8 +134,10 @@ def test_the_documented_proxy_shows_pages_and_takes_their_forms(proxied):
     server, port = proxied
     name = f"auth.example.org:{port}"
     browser = http.client.HTTPSConnection(
-        "127.0.0.1", port, context=ssl._create_unverified_context()
-    )  # noqa: S323 (its own certificate)
+        "127.0.0.1",
+        port,
+        context=ssl._create_unverified_context(),  # noqa: S323 (its own certificate)
+    )
     with closing(browser):
         browser.request(
             "GET",

@@ -15,14 +15,15 @@ import pytest
 from django.db import connection
 from django.utils.timezone import now
 
-from accounts import delivery, passwords
+from accounts import passwords
 from accounts.errors import InvalidReset
+from accounts.mail import delivery
 from accounts.models import OutgoingMail, PasswordReset, User
+from tests.concurrency import at_once
 from tests.conftest import PASSWORD
-from tests.crowd import at_once
-from tests.faults.post_office import HANGS_UP, PostOffice
+from tests.faults.mail_servers import HANGS_UP, PostOffice
 from tests.faults.servers import KEPT, PROJECT
-from tests.mailbox import code_in, token_in
+from tests.reset_mails import code_in, token_in
 
 pytestmark = pytest.mark.django_db
 NEW = "eine Zeile, die keiner kennt"

@@ -12,8 +12,8 @@ from threading import Event
 import pytest
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from authsvc.connections import PatientSocket
-from authsvc.workers import PatientThreadWorker
+from authsvc.server.connections import PatientSocket
+from authsvc.server.worker import PatientThreadWorker
 from tests.conftest import lacking
 from tests.faults.servers import Server
 

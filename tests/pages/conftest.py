@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from accounts import delivery
+from accounts.mail import delivery
 from tests.conftest import lacking
 from tests.pages.people import Visitor
 

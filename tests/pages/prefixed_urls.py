@@ -5,4 +5,4 @@ from django.urls import include, path
 import authsvc.urls
 
 handler500 = authsvc.urls.handler500
-urlpatterns = [path("people/", include("accounts.urls"))]
+urlpatterns = [path("people/", include("accounts.pages.urls"))]

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from accounts import delivery, mails, passwords
+from accounts import passwords
+from accounts.mail import delivery
+from accounts.mail import messages as mail_messages
 from accounts.models import OutgoingMail
-from accounts.pages import TOKEN
+from accounts.pages.views import TOKEN
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -139,7 +141,7 @@ def test_who_asks_does_not_get_to_write_the_mail(ask, user_agent):
     ],
 )
 def test_devices(user_agent, device):
-    assert mails.device(user_agent) == device
+    assert mail_messages.device(user_agent) == device
 
 
 def test_a_name_is_no_markup(ask, alice, settings):

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.test import Client
 
-from accounts import delivery, passwords
+from accounts import passwords
+from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, PasswordReset
 from tests.conftest import PASSWORD
 
@@ -331,7 +332,7 @@ def test_when_everything_breaks_people_still_get_a_page(client, link, caplog):
 def test_mails_and_the_log_follow_the_pages_to_another_path(
     client, alice, settings, mailoutbox, caplog
 ):
-    settings.ROOT_URLCONF = "tests.pages.moved"
+    settings.ROOT_URLCONF = "tests.pages.prefixed_urls"
     passwords.ask_for_reset("alice")
     delivery.deliver_due()
     (link,) = re.findall(r"http://testserver(/people/reset/\S+)", mailoutbox[0].body)

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import Error, connection
 
-from accounts import delivery, seals, statistics
+from accounts.audit import seals, statistics
+from accounts.mail import delivery
 
 logger = logging.getLogger(__name__)
 COUNTING = 60  # seconds between two seals of the audit log, and two looks at what the operators' room counts

@@ -3,9 +3,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts import erasure, reason_texts
+from accounts.audit import reason_messages
 from accounts.errors import NotPermitted
 from accounts.models import User
+from accounts.privacy import erasure
 
 WARNING = """\
 {name} will be erased, for good:
@@ -39,7 +40,7 @@ class Command(BaseCommand):
             stand_in = erasure.erase(person, reason=options["reason"])
         except NotPermitted as refusal:
             raise CommandError(
-                f"Nothing was erased: {reason_texts.text(refusal.reason, refusal.data)}."
+                f"Nothing was erased: {reason_messages.text(refusal.reason, refusal.data)}."
             ) from refusal
         self.stdout.write(f"Erased. In the audit trail this person is called {stand_in}.")
 

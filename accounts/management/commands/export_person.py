@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import User
-from accounts.transfer import person
-from accounts.transfer.private import private
+from accounts.privacy import export as privacy_export
+from accounts.transfer.private_files import private
 
 
 class Command(BaseCommand):
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         if user is None or user.erased_at:
             raise CommandError("There is no account of this name or address.")
         held = json.dumps(
-            person.export(user, reason=options["reason"]), indent=2, ensure_ascii=False
+            privacy_export.export(user, reason=options["reason"]), indent=2, ensure_ascii=False
         )
         if options["file"] is None:
             self.stdout.write(held)

@@ -6,9 +6,9 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from accounts.models import User
-from accounts.transfer.exporting import export
-from accounts.transfer.private import private
-from accounts.transfer.reading import UnreadableFile, format_of
+from accounts.transfer.file_reader import UnreadableFile, format_of
+from accounts.transfer.private_files import private
+from accounts.transfer.user_export import export
 
 
 class Command(BaseCommand):

@@ -13,11 +13,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 from tqdm import tqdm
 
-from accounts.hashing_pool import PROCESSORS
-from accounts.transfer import reading
-from accounts.transfer.csv_cells import csv_line
-from accounts.transfer.importing import Fate, Options, Verdict, import_rows
-from accounts.transfer.private import private
+from accounts.hashing.pool import PROCESSORS
+from accounts.transfer import file_reader
+from accounts.transfer.csv_writer import csv_line
+from accounts.transfer.private_files import private
+from accounts.transfer.user_import import Fate, Options, Verdict, import_rows
 
 SHOWN = 20  # refusals on the terminal; all of them are in the report
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "file",
-            help=f"a file with the columns {', '.join(reading.COLUMNS)}, of which username is needed; - for standard input",
+            help=f"a file with the columns {', '.join(file_reader.COLUMNS)}, of which username is needed; - for standard input",
         )
         parser.add_argument(
             "--format",
@@ -75,7 +75,7 @@ class Command(BaseCommand):
                 file, form = self.open(options["file"], options["format"], stack)
                 note = self.reporter(options["report"], stack)
                 counted = self.run(file, form, chosen, Path(options["file"]).name, note)
-            except reading.UnreadableFile as error:
+            except file_reader.UnreadableFile as error:
                 raise CommandError(str(error)) from error
             except OSError as error:
                 raise CommandError(
@@ -88,18 +88,18 @@ class Command(BaseCommand):
         self.sum_up(counted, chosen)
 
     def open(
-        self, name: str, form: reading.Format | None, stack: ExitStack
-    ) -> tuple[BinaryIO, reading.Format]:
+        self, name: str, form: file_reader.Format | None, stack: ExitStack
+    ) -> tuple[BinaryIO, file_reader.Format]:
         if name == "-":
             if form is None:
                 raise CommandError("Say with --format whether standard input is csv or jsonl.")
             return sys.stdin.buffer, form
-        return stack.enter_context(open(name, "rb")), form or reading.format_of(name)
+        return stack.enter_context(open(name, "rb")), form or file_reader.format_of(name)
 
     def reporter(self, name: str | None, stack: ExitStack) -> Callable[[Verdict], object]:
         if name is None:
             return lambda verdict: None
-        form, file = reading.format_of(name), stack.enter_context(private(name))
+        form, file = file_reader.format_of(name), stack.enter_context(private(name))
         if form == "jsonl":
             return lambda verdict: file.write(
                 json.dumps(verdict.as_dict(), ensure_ascii=False) + "\n"
@@ -110,7 +110,7 @@ class Command(BaseCommand):
     def run(
         self,
         file: BinaryIO,
-        form: reading.Format,
+        form: file_reader.Format,
         options: Options,
         source: str,
         note: Callable[[Verdict], object],
@@ -118,7 +118,7 @@ class Command(BaseCommand):
         counted: Counter[Fate] = Counter()
         with progress(file) as bar:
             for verdicts in import_rows(
-                noticing(reading.rows(file, form), bar), options, source=source
+                noticing(file_reader.rows(file, form), bar), options, source=source
             ):
                 for verdict in verdicts:
                     counted[verdict.verdict] += 1
@@ -154,7 +154,7 @@ def progress(file: BinaryIO) -> Any:
     )
 
 
-def noticing(rows: Iterator[reading.Row], bar: Any) -> Iterator[reading.Row]:
+def noticing(rows: Iterator[file_reader.Row], bar: Any) -> Iterator[file_reader.Row]:
     """Says why it takes long: each plain password is hashed."""
     for row in rows:
         if row.values.get("password"):

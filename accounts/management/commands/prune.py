@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from accounts import pruning
+from accounts.privacy import retention
 
 
 class Command(BaseCommand):
@@ -25,7 +25,7 @@ class Command(BaseCommand):
             raise CommandError("--keep-days must be 0 or more.")
 
         def progress(batches: Iterator[int]) -> Iterator[int]:
-            return iter(tqdm(batches, unit=f" x {pruning.BATCH} rows", leave=False, disable=None))
+            return iter(tqdm(batches, unit=f" x {retention.BATCH} rows", leave=False, disable=None))
 
-        for label, count in pruning.prune(timedelta(days=options["keep_days"]), progress).items():
+        for label, count in retention.prune(timedelta(days=options["keep_days"]), progress).items():
             self.stdout.write(f"{label}: {count}")

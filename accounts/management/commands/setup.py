@@ -7,7 +7,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError, connection, transaction
 
-from accounts import database_role, first_password, keyring, seals
+from accounts import first_password, keyring
+from accounts.audit import seals
+from accounts.db import app_role
 from accounts.errors import UnusableKeyring, UnusableSealKey
 from accounts.models import User
 
@@ -16,11 +18,11 @@ class Command(BaseCommand):
     help = "Make what is missing: tables, signing keys, and a first admin, whose password is printed or written to a file. Safe to run again."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if database_role.owns_the_tables():
+        if app_role.owns_the_tables():
             call_command("migrate", verbosity=0, interactive=False)
             self.make_key_of_seals()
             self.grant()
-        elif database_role.pending():
+        elif app_role.pending():
             raise CommandError(
                 "Tables have to be made or changed: run manage.py setup as the role that owns them, then start again."
             )
@@ -45,14 +47,14 @@ class Command(BaseCommand):
         if not role or connection.vendor != "postgresql":
             return
         if settings.DATABASE_APP_PASSWORD:
-            database_role.make(role, settings.DATABASE_APP_PASSWORD)
-        elif not database_role.exists(role):
+            app_role.make(role, settings.DATABASE_APP_PASSWORD)
+        elif not app_role.exists(role):
             raise CommandError(
                 f"There is no role {role}: make it with CREATE ROLE, or set DATABASE_APP_PASSWORD to have it made."
             )
         try:
-            database_role.grant(role)
-        except database_role.TooPowerful as error:
+            app_role.grant(role)
+        except app_role.TooPowerful as error:
             raise CommandError(
                 f"DATABASE_APP_ROLE names {role}, who owns the tables or is a superuser: name another role."
             ) from error

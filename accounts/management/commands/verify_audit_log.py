@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, transaction
 from tqdm import tqdm
 
-from accounts import audit, verification
+from accounts.audit import audit_log, verification
 from accounts.errors import UnusableSealKey
 from accounts.models import AuditSeal
 
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         """Add an event, which the first page of the admin tells of for a day."""
         try:
             with transaction.atomic():
-                audit.record(audit.Kind.LOG_CHANGED, note=found)
+                audit_log.record(audit_log.Kind.LOG_CHANGED, note=found)
         except Error as error:
             self.stderr.write(f"The audit log takes no event of it ({type(error).__name__}).")
 

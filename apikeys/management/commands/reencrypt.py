@@ -3,7 +3,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from accounts import keyring, seals
+from accounts import keyring
+from accounts.audit import seals
 from accounts.errors import AuthError
 from apikeys import providers
 

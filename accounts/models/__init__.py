@@ -1,0 +1,35 @@
+"""All that accounts stores, one module for each subject."""
+
+from accounts.models.audit_event import AuditEvent
+from accounts.models.audit_seal import AuditSeal, ErasedValue, SealKey
+from accounts.models.hourly_count import HourlyCount
+from accounts.models.known_network import KnownNetwork
+from accounts.models.pending_import import WaitingImport
+from accounts.models.user import (
+    ROLES,
+    OutgoingMail,
+    OutgoingMailQuerySet,
+    PasswordReset,
+    Role,
+    Session,
+    SigningKey,
+    User,
+)
+
+__all__ = [
+    "ROLES",
+    "AuditEvent",
+    "AuditSeal",
+    "ErasedValue",
+    "HourlyCount",
+    "KnownNetwork",
+    "OutgoingMail",
+    "OutgoingMailQuerySet",
+    "PasswordReset",
+    "Role",
+    "SealKey",
+    "Session",
+    "SigningKey",
+    "User",
+    "WaitingImport",
+]
