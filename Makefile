@@ -25,7 +25,7 @@ lint: dev ## ruff and mypy
 	@$(BIN)/python -m ruff format --check
 	@$(BIN)/python -m mypy
 
-screenshots: dev ## take the pictures of docs/operators.md anew
+screenshots: dev ## take the pictures of docs/admin.md anew
 	@SCREENSHOTS=var/screenshots $(BIN)/python -m pytest -q tests/admin -k in_a_browser
 	@for picture in docs/screenshots/*.png; do cp "var/screenshots/$${picture##*/}" docs/screenshots/; done
 

@@ -90,7 +90,7 @@ http {{
 
 @pytest.fixture
 def proxied(running, tmp_path):
-    """A service behind nginx with the server block of docs/operating.md, on a port and with a certificate of its own."""
+    """A service behind nginx with the server block of docs/running.md, on a port and with a certificate of its own."""
     port = free_port()
     certificate = [
         "-keyout",
