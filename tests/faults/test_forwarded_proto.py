@@ -105,7 +105,7 @@ def proxied(running, tmp_path):
         check=True,
         capture_output=True,
     )
-    block = (PROJECT / "docs" / "operating.md").read_text().split("```nginx\n")[1].split("```")[0]
+    block = (PROJECT / "docs" / "running.md").read_text().split("```nginx\n")[1].split("```")[0]
     with Server(
         running.database, PUBLIC_URL=f"https://auth.example.org:{port}", TRUSTED_PROXIES="1"
     ) as server:
