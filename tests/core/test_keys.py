@@ -133,7 +133,7 @@ def test_a_checksum_that_others_can_check():
 
 def test_the_expression_that_the_documents_give_to_secret_scanners_finds_keys():
     (pattern,) = re.findall(
-        r"`(\\bsk_live_.*?)`", (settings.BASE_DIR / "docs" / "clients.md").read_text()
+        r"`(\\bsk_live_.*?)`", (settings.BASE_DIR / "docs" / "clients" / "api-keys.md").read_text()
     )
     secret = key_format.new()[1]
     for leaked in (

@@ -1,4 +1,4 @@
-"""nginx as docs/clients.md configures it, in front of a program that says what reached it."""
+"""nginx as docs/clients/forward-auth.md configures it, in front of a program that says what reached it."""
 
 import http.client
 import json
@@ -60,13 +60,13 @@ def program():
 
 @pytest.fixture
 def nginx(server, program, folder):
-    """The port of an nginx with the block of docs/clients.md, its addresses replaced."""
+    """The port of an nginx with the block of docs/clients/forward-auth.md, its addresses replaced."""
     if not (
         command := shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
     ):
         lacking("nginx is not installed")
     (block,) = re.findall(
-        r"```nginx\n(.*?)```", Path(PROJECT, "docs/clients.md").read_text(), re.DOTALL
+        r"```nginx\n(.*?)```", Path(PROJECT, "docs/clients/forward-auth.md").read_text(), re.DOTALL
     )
     port = free_port()
     here = {

@@ -1,0 +1,66 @@
+"""The pages for people who write clients: their examples are run, and answered as they print it."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import override_settings
+
+from accounts.mail import delivery
+from accounts.models import User
+from tests.conftest import lacking
+from tests.docs.examples import Shell, differences, examples
+from tests.mailbox import code_in, token_in
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGES = ["clients.md", *sorted(f"clients/{page.name}" for page in (DOCS / "clients").glob("*.md"))]
+pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def shell(live_server, settings, tmp_path):
+    """A shell as docs/clients.md prepares it: its users, its variables, and a user who is locked."""
+    if not shutil.which("curl"):
+        lacking("curl is not installed")
+    settings.PUBLIC_URL = live_server.url
+    page = (DOCS / "clients.md").read_text()
+    (users,) = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "users.csv").write_text(users)
+    call_command("import_users", str(tmp_path / "users.csv"), "--roles", verbosity=0)
+    shell = Shell(tmp_path)
+    for example in examples(page):
+        if example.printed is None:
+            shell.run(example.command.replace("http://localhost:8000", live_server.url))
+    return shell
+
+
+def read_mail(shell: Shell, mailoutbox: Any) -> None:
+    """Deliver what waits, and note the secrets of the last reset mail like its reader."""
+    mailoutbox.clear()
+    delivery.deliver_due()
+    for mail in mailoutbox:
+        if "/reset/" in str(mail.body):
+            user = User.objects.get(email=mail.to[0])
+            shell.variables |= {
+                "reset_token": token_in(mail),
+                "confirmation_code": code_in(mail, user),
+            }
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_example_is_answered_as_its_page_prints_it(page, shell, mailoutbox):
+    wrong = []
+    for example in examples((DOCS / page).read_text()):
+        if {"$reset_token", "$confirmation_code"} & set(re.findall(r"\$\w+", example.command)):
+            read_mail(shell, mailoutbox)
+        if example.printed is None:
+            if page != "clients.md":
+                shell.run(example.command)
+            continue
+        with override_settings(**example.settings):
+            found = differences(example.printed, shell.answer(example.command))
+        wrong += [(example.command, found)] if found else []
+    assert wrong == []
