@@ -12,8 +12,8 @@ from django.test import override_settings
 from accounts.mail import delivery
 from accounts.models import User
 from tests.conftest import lacking
-from tests.docs.examples import Shell, differences, examples
-from tests.mailbox import code_in, token_in
+from tests.docs.examples import Answer, Shell, differences, examples
+from tests.reset_mails import code_in, token_in
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = ["clients.md", *sorted(f"clients/{page.name}" for page in (DOCS / "clients").glob("*.md"))]
@@ -64,3 +64,18 @@ def test_an_example_is_answered_as_its_page_prints_it(page, shell, mailoutbox):
             found = differences(example.printed, shell.answer(example.command))
         wrong += [(example.command, found)] if found else []
     assert wrong == []
+
+
+def test_a_page_that_lies_is_noticed():
+    printed = Answer(200, ["Allow: POST"], {"token": "eyJh…", "id": 1, "expires_in": 3600})
+    headers = ["Content-Type: application/json", "Allow: POST"]
+    assert differences(printed, Answer(200, headers, printed.body | {"token": "eyJhbGci"})) == []
+    for answered in (
+        Answer(201, headers, printed.body),
+        Answer(200, [], printed.body),
+        Answer(200, headers, printed.body | {"token": "sk_live_1"}),
+        Answer(200, headers, printed.body | {"expires_in": 60}),
+        Answer(200, headers, printed.body | {"more": ""}),
+        Answer(200, headers, None),
+    ):
+        assert len(differences(printed, answered)) == 1
