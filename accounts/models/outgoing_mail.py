@@ -1,0 +1,212 @@
+"""The outbox: mails that wait to be sent, and the status of those that were."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils.timezone import now
+
+from accounts.models.fields import KindField
+from accounts.request_context import Origin
+
+
+def _old_reset() -> models.Q:
+    return models.Q(kind=OutgoingMail.Kind.RESET, created_at__lt=now() - settings.RESET_LIFETIME)
+
+
+class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
+    def waiting(self) -> OutgoingMailQuerySet:
+        return self.filter(closed_at=None)
+
+    def due(self) -> OutgoingMailQuerySet:
+        return self.waiting().filter(next_try_at__lte=now()).order_by("next_try_at")
+
+    def next_due(self) -> OutgoingMail | None:
+        """Return the mail to send next: people wait for resets, then for invitations; notices come after both.
+
+        The first of each kind is found in the index, and the next mail is one of those.
+        """
+        due = self.due().values("pk")
+        firsts: list[Any] = [
+            models.Subquery(due.filter(kind=kind)[:1]) for kind in OutgoingMail.Kind
+        ]
+        awaited = [
+            models.When(kind=kind, then=place)
+            for place, kind in enumerate([OutgoingMail.Kind.RESET, OutgoingMail.Kind.INVITATION])
+        ]
+        precedence = models.Case(*awaited, default=len(awaited))
+        return (
+            self.select_related("user")
+            .filter(pk__in=firsts)
+            .order_by(precedence, "next_try_at")
+            .first()
+        )
+
+    def between_tries(self) -> OutgoingMailQuerySet:
+        """Mails that wait for their next try, and that no worker is sending."""
+        at = now()
+        return self.waiting().filter(
+            models.Q(claimed_until=None) | models.Q(claimed_until__lte=at), next_try_at__gt=at
+        )
+
+    def outdated(self) -> OutgoingMailQuerySet:
+        """Failed resets so old that their link would have expired: whoever asked for one expects it no more."""
+        return self.filter(_old_reset(), fate=OutgoingMail.Fate.FAILED)
+
+    def repeatable(self) -> OutgoingMailQuerySet:
+        """Failed mails that can be sent again as they are."""
+        return self.filter(~_old_reset(), fate=OutgoingMail.Fate.FAILED)
+
+    def send_again(self) -> int:
+        """Put what failed back into the queue, for another day."""
+        at = now()
+        return self.repeatable().update(
+            fate=OutgoingMail.Fate.WAITING,
+            closed_at=None,
+            next_try_at=at,
+            give_up_at=at + timedelta(days=1),
+            tries=0,
+        )
+
+    def send_now(self) -> int:
+        """Try now what waits for its next try. Mails that a worker is sending are left to it."""
+        return self.between_tries().update(next_try_at=now())
+
+
+class OutgoingMail(models.Model):
+    """A mail that was asked for, and what became of it. It holds no secret: these are made when it is sent."""
+
+    class Kind(models.TextChoices):
+        RESET = "reset", "Reset link and code"
+        INVITATION = "invitation", "Invitation to choose a password"
+        PASSWORD_CHANGED = "password_changed", "Word that the password was changed"
+        NEW_NETWORK = "new_network", "Word of a sign-in from a new network"
+        KEYS_REMAIN = "keys_remain", "Word that API keys outlived a reset"
+        KEY_LEAKED = "key_leaked", "Word that an API key was reported as leaked"
+        IDENTIFIERS_CHANGED = "identifiers_changed", "Word that user name or e-mail changed"
+        ROLE_CHANGED = "role_changed", "Word that the role changed"
+        KEY_CREATED = "key_created", "Word that an API key was made"
+        KEY_ROTATED = "key_rotated", "Word that an API key was rotated"
+
+    class Fate(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        SENT = "sent", "Sent"
+        NOBODY = "nobody", "Nobody to send it to"
+        ENOUGH = "enough", "Not sent: enough for this hour"
+        FAILED = "failed", "Failed"
+
+    kind = KindField(max_length=20, choices=Kind.choices)
+    typed = models.CharField(
+        max_length=254,
+        blank=True,
+        help_text="The name or address that somebody typed; nobody was looked up then.",
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="mails",
+    )
+    fate = models.CharField(max_length=10, choices=Fate.choices, default=Fate.WAITING)
+    recipient = models.CharField(max_length=254, blank=True)
+    language = models.CharField(max_length=10, blank=True)
+    contract = models.CharField(max_length=20, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    user_agent = models.CharField(max_length=255, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField()
+    next_try_at = models.DateTimeField()
+    give_up_at = models.DateTimeField()
+    claimed_until = models.DateTimeField(
+        null=True, blank=True, help_text="Until then a worker is sending it, unless it died."
+    )
+    tries = models.PositiveIntegerField(default=0)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(
+        max_length=500, blank=True, help_text="What the mail server said last."
+    )
+    data = models.JSONField(default=dict, blank=True)
+
+    objects = OutgoingMailQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["kind", "next_try_at"],
+                condition=models.Q(closed_at=None),
+                name="outgoing_mail_due_of_kind",
+            ),
+            models.Index(fields=["kind", "id"], name="outgoing_mail_of_kind"),
+            models.Index(fields=["typed"], name="outgoing_mail_typed"),
+            models.Index(fields=["user", "created_at"]),
+            models.Index(fields=["fate", "closed_at"], name="outgoing_mail_closed"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} mail, {self.fate}"
+
+    def origin(self) -> Origin:
+        """Where it was asked for."""
+        return Origin(
+            address=self.address,
+            user_agent=self.user_agent,
+            request_id=self.request_id,
+            contract=self.contract,
+        )
+
+    @property
+    def is_between_tries(self) -> bool:
+        at = now()
+        return (
+            self.closed_at is None
+            and self.next_try_at > at
+            and not (self.claimed_until and self.claimed_until > at)
+        )
+
+    @property
+    def is_outdated(self) -> bool:
+        old = self.kind == self.Kind.RESET and self.created_at < now() - settings.RESET_LIFETIME
+        return old and self.fate == self.Fate.FAILED
+
+    @property
+    def given_address(self) -> str:
+        """The address that it was asked for with; empty for one that goes to its user's."""
+        return self.data.get("to") or ""
+
+    @property
+    def addressee(self) -> str:
+        return self.given_address or (self.user.email or "" if self.user else "")
+
+    def claim(self, length: timedelta) -> bool:
+        """Take the row for as long as one try may last; False if another worker was first."""
+        claimed = OutgoingMail.objects.waiting().filter(pk=self.pk, next_try_at=self.next_try_at)
+        self.tries += 1
+        until = now() + length
+        return bool(claimed.update(next_try_at=until, claimed_until=until, tries=self.tries))
+
+    def close(self, fate: str) -> None:
+        self.fate, self.closed_at, self.recipient = fate, now(), self.addressee
+        self.error = self.error if fate == self.Fate.FAILED else ""
+        self.claimed_until = None
+        self.save(
+            update_fields=["fate", "closed_at", "claimed_until", "recipient", "error", "user"]
+        )
+
+    def fail(self, error: str) -> None:
+        self.error = error
+        self.close(self.Fate.FAILED)
+
+    def put_off(self, error: str) -> None:
+        """Try again after twice the last pause, from 15 s up to an hour; give up after a day."""
+        self.error = error
+        self.next_try_at = now() + min(
+            timedelta(seconds=15 * 2 ** min(self.tries - 1, 10)), timedelta(hours=1)
+        )
+        if self.next_try_at > self.give_up_at:
+            return self.close(self.Fate.FAILED)
+        self.claimed_until = None
+        return self.save(update_fields=["error", "next_try_at", "claimed_until", "user"])
