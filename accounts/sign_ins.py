@@ -10,13 +10,14 @@ from django.utils.timezone import now
 from accounts import rate_limits, request_context
 from accounts.db.compiled_statements import CompiledInsert
 from accounts.mail import outbox
-from accounts.models import User
+from accounts.models import OutgoingMail, User
 from accounts.models.known_network import WRITTEN, KnownNetwork
 from accounts.rate_limits import LoginAttempt
 
 _insert_network = CompiledInsert(
     KnownNetwork, unique=("user_id", "network"), update=("last_seen_at",)
 )
+_insert_mail = CompiledInsert(OutgoingMail)
 
 
 def rows(
@@ -28,7 +29,7 @@ def rows(
     seen = {"user_id": user.pk, "network": attempt.network, "first_seen_at": at, "last_seen_at": at}
     added: list[tuple[CompiledInsert, dict[str, Any]]] = [(_insert_network, seen)]
     if not attempt.from_known_network and _is_news(user, attempt.network):
-        added.append((outbox.insert, outbox.row(outbox.Kind.NEW_NETWORK, user=user)))
+        added.append((_insert_mail, outbox.row(outbox.Kind.NEW_NETWORK, user=user)))
     return added
 
 

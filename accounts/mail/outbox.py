@@ -8,13 +8,11 @@ from django.utils.timezone import now
 from django.utils.translation.trans_real import parse_accept_lang_header
 
 from accounts import request_context
-from accounts.db.compiled_statements import CompiledInsert
 from accounts.errors import EmailDisabled
 from accounts.identifiers import normalise
 from accounts.models import OutgoingMail, User
 
 Kind = OutgoingMail.Kind
-insert = CompiledInsert(OutgoingMail)
 
 
 def put(
@@ -26,13 +24,13 @@ def put(
     """
     if not settings.EMAILS_ENABLED:
         raise EmailDisabled
-    insert(**row(kind, typed=typed, user=user, user_id=user_id, **data))
+    OutgoingMail.objects.create(**row(kind, typed=typed, user=user, user_id=user_id, **data))
 
 
 def row(
     kind: str, *, typed: str = "", user: User | None = None, user_id: int | None = None, **data: Any
 ) -> dict[str, Any]:
-    """The row of a mail, for ``insert``, with what is known of the request under way."""
+    """Return the fields of a mail, with what is known of the request under way."""
     here, at = request_context.current(), now()
     return {
         "kind": kind,
