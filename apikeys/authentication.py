@@ -1,4 +1,4 @@
-"""Who is asking, by an API key: as ``Authorization: Bearer`` or ``X-API-Key``, and never in a query."""
+"""Authentication by API key in ``Authorization: Bearer`` or ``X-API-Key``, never in a query."""
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -10,11 +10,11 @@ from accounts.sessions import Identity
 from apikeys import keys
 from apikeys.errors import MissingScope
 from apikeys.key_format import PREFIX
-from apikeys.models import Scope
+from apikeys.scopes import Scope
 
 
 class KeyAuthentication(BaseAuthentication):
-    """A key is good until it expires or is ended, for as long as its owner is active. For viewsets where keys of a scope may ask."""
+    """Authentication by a live key with ``scope``, whose owner is active."""
 
     scope = Scope.PROFILE
 

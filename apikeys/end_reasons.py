@@ -1,10 +1,10 @@
-"""Codes of why an API key ended, for programs to store and compare, each with its sentence for people."""
+"""Codes of the reasons for which API keys end, each with its sentence for people."""
 
 from django.db.models import TextChoices
 
 
 class EndReason(TextChoices):
-    """A new one needs no migration."""
+    """A code is stored as it is: a new one needs no migration."""
 
     DELETED = "deleted", "deleted by its owner"
     LEAKED = "leaked", "reported as leaked"
@@ -14,5 +14,5 @@ class EndReason(TextChoices):
 
 
 def text(code: str) -> str:
-    """The sentence of a code; what another release wrote is its own."""
+    """Return the sentence of a code; a code of another release is returned as it is."""
     return str(EndReason(code).label) if code in EndReason else code

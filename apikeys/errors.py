@@ -1,4 +1,4 @@
-"""What this room refuses."""
+"""Refusals of API keys and of provider credentials."""
 
 from django.core.exceptions import PermissionDenied
 
@@ -7,23 +7,23 @@ from accounts.errors import AuthError, InvalidToken
 
 
 class InvalidKey(InvalidToken):
-    """An API key that opens nothing: mistyped, ended, expired, or of somebody who was deactivated."""
+    """The API key is mistyped, ended or expired, or its owner is deactivated."""
 
 
 class MissingScope(AuthError, PermissionDenied):
-    """A live API key asks for what its scopes do not cover."""
+    """The scopes of a live API key do not cover the operation."""
 
 
 class KeyNotFound(AuthError):
-    """No key of this id that is the asker's and alive."""
+    """The caller has no live key with this id."""
 
 
 class TooManyKeys(AuthError):
-    """The owner has as many live keys as anybody may."""
+    """The owner has as many live keys as are allowed."""
 
 
 class ScopeReserved(AuthError):
-    """A scope that operators grant, asked for by somebody who is none."""
+    """Only operators may grant this scope, and the caller is none."""
 
 
 class AlreadyRotated(AuthError):
@@ -31,7 +31,7 @@ class AlreadyRotated(AuthError):
 
 
 class AdminRequired(AuthError):
-    """The account is no admin, or no longer."""
+    """The account has no admin role, or has lost it."""
 
 
 class NothingStored(AuthError):
@@ -39,7 +39,7 @@ class NothingStored(AuthError):
 
 
 class UnreadableSecret(AuthError):
-    """A stored secret that no encryption key opens as what belongs to its row."""
+    """No encryption key opens the stored secret as one of its row."""
 
     def __str__(self) -> str:
         return reason_messages.text(self.reason, self.data)

@@ -1,4 +1,4 @@
-"""What becomes of keys: made, used, rotated, ended. Each of these is an event of the audit trail."""
+"""Operations on API keys. Each change is an event of the audit log."""
 
 import hmac
 from collections import Counter
@@ -22,11 +22,23 @@ from accounts.sessions import USER_COLUMNS, Identity
 from apikeys import key_format, usage
 from apikeys.end_reasons import EndReason
 from apikeys.errors import InvalidKey, KeyNotFound, ScopeReserved
-from apikeys.models import RESERVED, APIKey, digest, in_force
+from apikeys.models import APIKey
+from apikeys.scopes import RESERVED_SCOPE, effective_scopes
 
 Owner = Identity | User
+MAX_NAME_IN_MAIL = 100  # characters of a key's name
+EXPORTED_FIELDS = (
+    "name",
+    "scope",
+    "created_at",
+    "expires_at",
+    "last_used_at",
+    "rotated_at",
+    "ended_at",
+    "ended_reason",
+)
 
-_live = CompiledQuery(
+_find_live_key = CompiledQuery(
     build=lambda key_id: (
         APIKey.objects.live()
         .filter(pk=key_id, owner__is_active=True)
@@ -45,29 +57,31 @@ _live = CompiledQuery(
 
 
 def identify(secret: str) -> Identity:
-    """Whom a key speaks for, if it lives at this moment. One query; none for a typo."""
+    """Return the owner of a live key, with its effective scopes. One query; none for a typo."""
     key_id = key_format.read(secret)
     if key_id is None:
         raise InvalidKey(Reason.KEY_MISTYPED)
-    found = _live.get(key_id)
-    if found is None or not hmac.compare_digest(found[0], digest(secret)):
+    found = _find_live_key.get(key_id)
+    if found is None or not hmac.compare_digest(found[0], key_format.digest(secret)):
         raise InvalidKey(Reason.NO_SUCH_KEY, name=f"key_{key_id}")
-    _, granted_at, identity = found
-    scopes = in_force(identity.scope, granted=granted_at is not None, by_operator=identity.is_staff)
-    usage.note(key_id)
-    return identity._replace(scope=" ".join(scopes))
+    _, granted_at, owner = found
+    scopes = effective_scopes(
+        owner.scope, granted=granted_at is not None, by_operator=owner.is_staff
+    )
+    usage.record(key_id)
+    return owner._replace(scope=" ".join(scopes))
 
 
 @transaction.atomic
 def create(
     owner: Identity, name: str, scopes: list[str], expires_at: datetime | None
 ) -> tuple[APIKey, str]:
-    """A new key and its text. ``ScopeReserved``: a scope that shows the tokens of others is an operator's to give."""
-    if RESERVED in scopes and not owner.is_staff:
-        raise ScopeReserved(Reason.SCOPE_RESERVED, data={"scope": str(RESERVED)})
+    """Return a new key and its text. ``ScopeReserved`` for a scope that only operators grant."""
+    if RESERVED_SCOPE in scopes and not owner.is_staff:
+        raise ScopeReserved(Reason.SCOPE_RESERVED, data={"scope": str(RESERVED_SCOPE)})
     key, secret = APIKey.objects.issue(owner.id, name, scopes, expires_at=expires_at)
     _record(audit_log.Kind.KEY_CREATED, key)
-    _tell(outbox.Kind.KEY_CREATED, owner, **_named(key))
+    _mail_new_key(outbox.Kind.KEY_CREATED, owner, **_for_mail(key))
     return key, secret
 
 
@@ -75,7 +89,7 @@ def create(
 def rotate(owner: Identity, public_id: str, overlap: timedelta) -> tuple[APIKey, str]:
     key, secret = APIKey.objects.rotate(owner.id, public_id, overlap)
     _record(audit_log.Kind.KEY_ROTATED, key, reason=Reason.SUCCESSOR_OF, data={"key": public_id})
-    _tell(outbox.Kind.KEY_ROTATED, owner, **_named(key), replaced=public_id)
+    _mail_new_key(outbox.Kind.KEY_ROTATED, owner, **_for_mail(key), replaced=public_id)
     return key, secret
 
 
@@ -88,7 +102,7 @@ def delete(owner: Owner, public_id: str) -> None:
 
 
 def delete_some(owner: Owner, public_ids: Iterable[str]) -> int:
-    """End those of these keys that are the owner's and live, each on record; how many."""
+    """End those of these keys that are the owner's and live; return how many."""
     ended = 0
     for public_id in public_ids:
         with suppress(KeyNotFound):
@@ -98,111 +112,103 @@ def delete_some(owner: Owner, public_ids: Iterable[str]) -> int:
 
 
 def revoke_leaked(secret: str) -> None:
-    """End a key that its finder holds, and tell its owner. Once ended, again is as good as once."""
+    """End a key that somebody has found, and mail its owner.
+
+    Idempotent: revoking an ended key changes nothing. ``KeyNotFound`` for no key of ours.
+    """
     key_id = key_format.read(secret)
     key = APIKey.objects.filter(pk=key_id).select_related("owner").first() if key_id else None
-    if key is None or not hmac.compare_digest(key.digest, digest(secret)):
+    if key is None or not hmac.compare_digest(key.digest, key_format.digest(secret)):
         raise KeyNotFound(Reason.NO_SUCH_KEY)
     with transaction.atomic():
         if APIKey.objects.filter(pk=key.pk).end(EndReason.LEAKED):
             _record(audit_log.Kind.KEY_LEAKED, key)
-            _mail(outbox.Kind.KEY_LEAKED, key.owner, **_named(key))
+            _mail(outbox.Kind.KEY_LEAKED, key.owner, **_for_mail(key))
 
 
-def end_all(user: User, why: EndReason) -> int:
-    return int(APIKey.objects.filter(owner=user).end(why))
+def end_all(owner: User, reason: EndReason) -> int:
+    return int(APIKey.objects.filter(owner=owner).end(reason))
 
 
-def take_reserved(user: User) -> None:
-    """Take the reserved scope from the keys of somebody who is no operator any more, unless an operator granted it.
+def withdraw_reserved_scope(owner: User) -> None:
+    """Remove the reserved scope from keys of an owner who is no operator, unless it was granted.
 
-    A key that has no other scope ends. Call it in the transaction of the change of role.
+    A key without another scope ends. Call it in the transaction that changes the role.
     """
-    for key in APIKey.objects.by_role().filter(owner=user, owner__is_staff=False):
-        left = in_force(key.scope, granted=False, by_operator=False)
+    for key in APIKey.objects.by_role().filter(owner=owner, owner__is_staff=False):
+        remaining = effective_scopes(key.scope, granted=False, by_operator=False)
         row = APIKey.objects.filter(pk=key.pk)
-        if left:
-            row.update(scope=" ".join(left))
+        if remaining:
+            row.update(scope=" ".join(remaining))
         else:
             row.end(EndReason.OWNER_NO_OPERATOR)
-        data = {"scope": str(RESERVED)} | ({} if left else {"ended": True})
+        data = {"scope": str(RESERVED_SCOPE)} | ({} if remaining else {"ended": True})
         _record(audit_log.Kind.KEY_SCOPE_LOST, key, reason=Reason.OWNER_NO_OPERATOR, data=data)
 
 
 def count_live() -> Counter[str]:
-    """How many keys live; they belong to no contract."""
+    """Return how many keys are live, under the empty name: they belong to no contract."""
     return Counter({"": APIKey.objects.live().count()})
 
 
-def forget_owner(person: User) -> None:
-    """Delete an owner's keys, and from where they were used."""
-    APIKey.objects.filter(owner=person).delete()
+def erase_owner_keys(owner: User) -> None:
+    """Delete an owner's keys, and the networks from which they were used."""
+    APIKey.objects.filter(owner=owner).delete()
 
 
-def held_about(person: User) -> list[dict[str, Any]]:
-    """What is known of somebody's keys, but for what opens anything."""
-    fields = (
-        "name",
-        "scope",
-        "created_at",
-        "expires_at",
-        "last_used_at",
-        "rotated_at",
-        "ended_at",
-        "ended_why",
-    )
+def export_owner_data(owner: User) -> list[dict[str, Any]]:
+    """Return the data of an owner's keys for JSON, without digests."""
+    keys = APIKey.objects.filter(owner=owner).order_by("created_at").prefetch_related("addresses")
     return [
         {
             "id": key.public_id,
-            **plain({field: getattr(key, field) for field in fields}),
+            **plain({field: getattr(key, field) for field in EXPORTED_FIELDS}),
             "networks": [
                 plain(address) for address in key.addresses.values("network", "first_seen_at")
             ],
         }
-        for key in APIKey.objects.filter(owner=person)
-        .order_by("created_at")
-        .prefetch_related("addresses")
+        for key in keys
     ]
 
 
-def owner_of(public_id: str) -> list[int]:
-    """The owner of the key that is written like this in the trail and in lists, as a list of at most one."""
+def find_owner(public_id: str) -> list[int]:
+    """Return the id of the user who owns this key, ended or live, as a list of at most one."""
     found = key_format.PUBLIC_ID.fullmatch(public_id)
     return list(APIKey.objects.filter(pk=found[1]).values_list("owner", flat=True)) if found else []
 
 
-def tell_they_live(user: User) -> None:
-    """A reset leaves keys alone: whoever had to reset a password may want to know that."""
-    if told := named_in_mails(user):
-        _mail(outbox.Kind.KEYS_REMAIN, user, count=len(told["keys"]), **told)
+def mail_remaining_keys(owner: User) -> None:
+    """Mail an owner who has reset the password: the reset ends no key."""
+    if context := live_keys_for_mail(owner):
+        _mail(outbox.Kind.KEYS_REMAIN, owner, count=len(context["keys"]), **context)
 
 
-def named_in_mails(user: User) -> dict[str, Any]:
-    """The live keys of an owner, the newest first, as the templates of mails name them; empty for none."""
-    live = APIKey.objects.live().filter(owner=user).order_by("-created_at", "pk")
-    named = [_named(key) for key in live.only("pk", "name")]
-    return {"keys": named} if named else {}
+def live_keys_for_mail(owner: User) -> dict[str, Any]:
+    """Return the template context of an owner's live keys, newest first; empty for none."""
+    live = APIKey.objects.live().filter(owner=owner).order_by("-created_at", "pk")
+    keys = [_for_mail(key) for key in live.only("pk", "name")]
+    return {"keys": keys} if keys else {}
 
 
-def _named(key: APIKey) -> dict[str, str]:
-    """A key without its secret, on one line: whoever made it chose the name."""
-    return {"name": printable(key.name, 100), "key": key.public_id}
+def _for_mail(key: APIKey) -> dict[str, str]:
+    """Return a key's name and id for a mail; the name, chosen by its owner, on one line."""
+    return {"name": printable(key.name, MAX_NAME_IN_MAIL), "key": key.public_id}
 
 
-def _tell(kind: str, owner: Owner, **data: Any) -> None:
-    """Mail word of a new key: only so many times a day, so that no loop fills a mailbox; the last mail says that it is the last."""
-    if not _reachable(owner) or (left := rate_limits.mails_of_keys_left(owner.uuid)) is None:
+def _mail_new_key(template: str, owner: Owner, **data: Any) -> None:
+    """Mail the owner of a new key, so many times a day; the last mail says that it is the last."""
+    if not _has_mail(owner) or (left := rate_limits.mails_of_keys_left(owner.uuid)) is None:
         return
-    _mail(kind, owner, **data, **({} if left else {"last": True}))
+    _mail(template, owner, **data, **({} if left else {"last": True}))
 
 
-def _reachable(owner: Owner) -> bool:
+def _has_mail(owner: Owner) -> bool:
     return bool(settings.EMAILS_ENABLED and owner.email)
 
 
-def _mail(kind: str, owner: Owner, **data: Any) -> None:
-    if _reachable(owner):
-        outbox.put(kind, user_id=owner.id, **data)
+def _mail(template: str, owner: Owner, **data: Any) -> None:
+    if _has_mail(owner):
+        outbox.put(template, user_id=owner.id, **data)
 
 
 def _record(kind: str, key: APIKey, reason: str = "", data: Data | None = None) -> None:

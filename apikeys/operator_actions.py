@@ -8,7 +8,8 @@ from accounts.models import User
 from accounts.operators.actions import Act, Outcome
 from apikeys import keys
 from apikeys.end_reasons import EndReason
-from apikeys.models import RESERVED, APIKey
+from apikeys.models import APIKey
+from apikeys.scopes import RESERVED_SCOPE
 
 WHY = EndReason.ENDED_BY_OPERATOR
 
@@ -34,7 +35,7 @@ def _grant_introspect(person: User, key: str) -> Outcome | None:
     """Let a key that its owner made and holds ask about the tokens of others, whatever the owner's role will be."""
     granted = APIKey.objects.filter(owner=person, pk=key).grant()
     return (
-        Outcome(Reason.SCOPE_GRANTED, {"key": f"key_{key}", "scope": str(RESERVED)})
+        Outcome(Reason.SCOPE_GRANTED, {"key": f"key_{key}", "scope": str(RESERVED_SCOPE)})
         if granted
         else None
     )

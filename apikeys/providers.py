@@ -1,4 +1,7 @@
-"""Credentials for upstream services: stored encrypted, shown masked, with examples that read the secret from the environment."""
+"""Credentials for upstream services: stored encrypted, shown masked.
+
+The examples beside a masked credential read the secret from the environment.
+"""
 
 import logging
 import re
@@ -20,12 +23,12 @@ from apikeys.models import ProviderCredential
 Provider = ProviderCredential.Provider
 logger = logging.getLogger(__name__)
 
-STARS = {Provider.AWS: 28, Provider.NVIDIA: 36}  # as many as document 004 prints
+MASK_STARS = {Provider.AWS: 28, Provider.NVIDIA: 36}  # as document 004 prints them
 BASE_URLS = {
     Provider.AWS: "https://bedrock-runtime.{region}.amazonaws.com",
     Provider.NVIDIA: "https://integrate.api.nvidia.com",
 }
-# A model id with a colon would be one more thing that has to be encoded in what is signed, and curl before 8 does not do that.
+# No model id with a colon: it has to be encoded in what is signed, which curl before 8 does not do.
 PATHS = {
     Provider.AWS: "/model/cohere.embed-multilingual-v3/invoke",
     Provider.NVIDIA: "/v1/chat/completions",
@@ -34,8 +37,8 @@ EXAMPLES = Path(__file__).parent / "examples"
 
 
 @dataclass(frozen=True)
-class Masked:
-    """Credentials as an admin may see them."""
+class MaskedCredential:
+    """A credential as an admin may see it, with examples of its use."""
 
     provider: str
     masked: str
@@ -63,7 +66,7 @@ class Masked:
         return self._example("python")
 
     def _example(self, language: str) -> str:
-        text = _template(self.provider, language)
+        text = _example_template(self.provider, language)
         for name, value in (
             ("endpoint", self.endpoint),
             ("region", self.region),
@@ -74,33 +77,32 @@ class Masked:
 
 
 def mask(secret: str, stars: int) -> str:
-    """Its first and last four characters, and always as many stars between; nothing at all of a short one."""
+    """Return the first and last four characters with ``stars`` stars between.
+
+    A secret of fewer than 16 characters becomes stars alone.
+    """
     return f"{secret[:4]}{'*' * stars}{secret[-4:]}" if len(secret) >= 16 else "*" * (stars + 8)
 
 
-def show(viewer: Identity, provider: str) -> Masked:
-    """What an admin may see. Each look is on record, whether it was granted or refused."""
+def show(viewer: Identity, provider: str) -> MaskedCredential:
+    """Return the masked credential for an admin. Granted and refused views are audit events."""
     try:
-        shown = _look(viewer, provider)
+        credential = _masked_for(viewer, provider)
     except AuthError as refusal:
         if isinstance(refusal, UnreadableSecret):
             logger.error("%s", refusal)
-        _record_look(
-            audit_log.Kind.CREDENTIALS_REFUSED,
-            viewer,
-            refusal.reason,
-            {**refusal.data, "provider": provider},
-        )
+        data = {**refusal.data, "provider": provider}
+        _record_view(audit_log.Kind.CREDENTIALS_REFUSED, viewer, refusal.reason, data)
         raise
-    _record_look(audit_log.Kind.CREDENTIALS_VIEWED, viewer, Reason.PROVIDER, {"provider": provider})
-    return shown
+    _record_view(audit_log.Kind.CREDENTIALS_VIEWED, viewer, Reason.PROVIDER, {"provider": provider})
+    return credential
 
 
-def look(credential: ProviderCredential, *, operator: User) -> str:
-    """The masked secret, for an operator who has it before their eyes; ``UnreadableSecret``. Each look is on record."""
+def show_to_operator(credential: ProviderCredential, *, operator: User) -> str:
+    """Return the masked secret, or raise ``UnreadableSecret``; either is an audit event."""
     kind, reason = audit_log.Kind.CREDENTIALS_VIEWED, Reason.PROVIDER
     try:
-        return mask(credential.open(), STARS[Provider(credential.provider)])
+        return mask(credential.decrypt_secret(), MASK_STARS[Provider(credential.provider)])
     except UnreadableSecret:
         kind, reason = audit_log.Kind.CREDENTIALS_REFUSED, Reason.UNREADABLE
         raise
@@ -111,27 +113,19 @@ def look(credential: ProviderCredential, *, operator: User) -> str:
 def store(
     credential: ProviderCredential, secret: str = "", *, actor: User | None = None, reason: str = ""
 ) -> None:
-    """Keep these credentials from now on; without a secret, the one that is stored stays. ``ValidationError`` for what none can be."""
-    credential.clean_fields(exclude={"sealed"})
+    """Store a credential; without ``secret``, the stored one stays.
+
+    ``ValidationError`` for fields or a secret of the wrong form.
+    """
+    credential.clean_fields(exclude={"encrypted_secret"})
     credential.clean()
     columns = ["key_id", "region", "updated_at"]
     if secret or credential._state.adding:
-        credential.seal(secret)
-        columns.append("sealed")
+        credential.encrypt_secret(secret)
+        columns.append("encrypted_secret")
     with transaction.atomic():
         credential.save(update_fields=None if credential._state.adding else columns)
-        named = (
-            {"key_id": credential.key_id, "region": credential.region} if credential.key_id else {}
-        )
-        data = {**named, "new_secret": bool(secret)}
-        audit_log.record(
-            audit_log.Kind.CREDENTIALS_CHANGED,
-            name=credential.provider,
-            actor=actor,
-            reason=Reason.CREDENTIALS_STORED,
-            data=data,
-            note=reason,
-        )
+        _record_change(credential, new_secret=bool(secret), actor=actor, note=reason)
 
 
 @transaction.atomic
@@ -144,32 +138,32 @@ def delete(credential: ProviderCredential, *, actor: User | None = None, reason:
 
 @transaction.atomic
 def reencrypt() -> int:
-    """Seal every secret under the first encryption key; how many."""
+    """Encrypt every secret anew under the first encryption key; return how many."""
     rows = ProviderCredential.objects.select_for_update()
     for credential in rows:
-        credential.seal(credential.open())
-        credential.save(update_fields=["sealed"])
+        credential.encrypt_secret(credential.decrypt_secret())
+        credential.save(update_fields=["encrypted_secret"])
     return len(rows)
 
 
-def _look(viewer: Identity, provider: str) -> Masked:
+def _masked_for(viewer: Identity, provider: str) -> MaskedCredential:
     if not viewer.is_admin:
         raise AdminRequired(Reason.ADMIN_REQUIRED, data={"role": viewer.role})
     credential = ProviderCredential.objects.filter(pk=provider).first()
     if credential is None:
         raise NothingStored(Reason.NOTHING_STORED, data={"provider": provider})
-    masked = mask(credential.open(), STARS[Provider(provider)])
-    return Masked(
+    masked = mask(credential.decrypt_secret(), MASK_STARS[Provider(provider)])
+    return MaskedCredential(
         provider, masked, credential.key_id, _region(viewer.aws_region) or credential.region
     )
 
 
-def _region(typed: str) -> str:
-    """An account's own region is what somebody typed: nothing but a region may get into an example."""
-    return typed if re.search(REGION, typed) else ""
+def _region(text: str) -> str:
+    """Return ``text`` if it is a region, else nothing: users type it, and examples repeat it."""
+    return text if re.search(REGION, text) else ""
 
 
-def _record_look(kind: str, viewer: Identity, reason: str, data: Data) -> None:
+def _record_view(kind: str, viewer: Identity, reason: str, data: Data) -> None:
     audit_log.record(
         kind,
         user_id=viewer.id,
@@ -180,6 +174,20 @@ def _record_look(kind: str, viewer: Identity, reason: str, data: Data) -> None:
     )
 
 
+def _record_change(
+    credential: ProviderCredential, *, new_secret: bool, actor: User | None, note: str
+) -> None:
+    aws = {"key_id": credential.key_id, "region": credential.region} if credential.key_id else {}
+    audit_log.record(
+        audit_log.Kind.CREDENTIALS_CHANGED,
+        name=credential.provider,
+        actor=actor,
+        reason=Reason.CREDENTIALS_STORED,
+        data={**aws, "new_secret": new_secret},
+        note=note,
+    )
+
+
 @cache
-def _template(provider: str, language: str) -> str:
+def _example_template(provider: str, language: str) -> str:
     return (EXAMPLES / f"{provider}.{language}").read_text()

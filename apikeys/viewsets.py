@@ -1,4 +1,4 @@
-"""The verbs of API keys and provider credentials. A key has none of them: who manages keys, or looks, shows a session's token."""
+"""Operations on API keys and provider credentials: they require a session's token, never a key."""
 
 from django.http import HttpResponse
 from rest_framework.request import Request

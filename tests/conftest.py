@@ -73,7 +73,7 @@ def fresh(request):
         )
         keyring.reload()
     yield
-    usage.forget()
+    usage.clear()
 
 
 @pytest.fixture

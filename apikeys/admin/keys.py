@@ -20,7 +20,9 @@ from accounts.admin.user_detail import Panel, panels
 from accounts.db import trigram_indexes
 from accounts.models import User
 from apikeys import end_reasons, operator_actions
-from apikeys.models import NAMES, APIKey, in_force
+from apikeys.models import APIKey
+from apikeys.models.api_key import NAME_INDEX
+from apikeys.scopes import effective_scopes
 
 
 class UseFilter(admin.SimpleListFilter):
@@ -94,7 +96,7 @@ class APIKeyAdmin(ActingPage, OfPeople, Readable):
 
     def of(self, people: list[int], typed: str) -> Q:
         return super().of(people, typed) | Q(
-            pk__in=trigram_indexes.matching(NAMES, APIKey.objects.all(), typed, MOST)
+            pk__in=trigram_indexes.matching(NAME_INDEX, APIKey.objects.all(), typed, MOST)
         )
 
 
@@ -125,7 +127,7 @@ panels.insert(
 
 def state(key: APIKey) -> Badge:
     if key.ended_at:
-        return Badge(f"Ended: {end_reasons.text(key.ended_why)}")
+        return Badge(f"Ended: {end_reasons.text(key.ended_reason)}")
     if not key.is_live:
         return Badge("Expired")
     return Badge(
@@ -218,7 +220,7 @@ def losing_keys_of(people: Sequence[User]) -> list[APIKey]:
 
 
 def loss(key: APIKey) -> str:
-    left = in_force(key.scope, granted=False, by_operator=False)
+    left = effective_scopes(key.scope, granted=False, by_operator=False)
     return f"{named(key)}: " + (
         f"keeps {' '.join(left)}" if left else "ends, since it has no other scope"
     )

@@ -19,7 +19,8 @@ from accounts.operators import privileged
 from accounts.pages.forms import Password
 from apikeys import providers
 from apikeys.errors import UnreadableSecret
-from apikeys.models import ProviderCredential, validate_secret
+from apikeys.models import ProviderCredential
+from apikeys.models.provider_credential import validate_secret
 
 
 class ProviderCredentialForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -106,7 +107,7 @@ class ProviderCredentialAdmin(SuperAdmins):
         """With the masked secret, which is a look that goes on record."""
         if obj:
             try:
-                context["masked"] = providers.look(obj, operator=operator(request))
+                context["masked"] = providers.show_to_operator(obj, operator=operator(request))
             except UnreadableSecret as refusal:
                 context["unreadable"] = str(refusal)
         return super().render_change_form(request, context, add, change, form_url, obj)

@@ -1,4 +1,4 @@
-"""Forms of the page of API keys."""
+"""Form of the pages for owners of keys."""
 
 from django.utils.translation import gettext_lazy as _
 

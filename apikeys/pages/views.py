@@ -1,4 +1,4 @@
-"""Two pages for the owners of keys: one asks for the password, the other shows their live keys for ten minutes and ends them."""
+"""Two pages for owners of keys: the first asks for the password, the second ends live keys."""
 
 import secrets
 from datetime import timedelta
@@ -19,16 +19,17 @@ from accounts.models import User
 from accounts.pages.forms import PageForm
 from accounts.pages.views import FormPage, Page, keep_private
 from apikeys import keys
-from apikeys.models import MOST, APIKey
+from apikeys.models import APIKey
+from apikeys.models.api_key import MAX_KEYS_PER_OWNER
 from apikeys.pages.forms import SignInForm
 
-KEYS = "keys"  # in the place of a contract's name in the audit log
+KEYS = "keys"  # in place of a contract's name in the audit log
 TICKET = "authsvc_keys"  # the cookie's name
-LASTS = timedelta(minutes=10)
+TICKET_LIFETIME = timedelta(minutes=10)
 
 
-class SignIn(FormPage):
-    """The owner gives the password, out of the same budget of guesses as everywhere, and gets a ticket to the other page."""
+class SignInView(FormPage):
+    """Ask for the password, within the same limits as every login, and give a ticket."""
 
     form_class = SignInForm
     template_name = "apikeys/sign_in.html"
@@ -51,29 +52,28 @@ class SignIn(FormPage):
         return give_ticket(response, self.owner) if response.status_code == 302 else response
 
 
-class OwnKeys(Page):
-    """The live keys of whoever holds a ticket: those that are ticked end."""
+class OwnKeysView(Page):
+    """Show the live keys of the holder of a ticket, and end the chosen ones."""
 
     owner: User
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         owner = read_ticket(request.COOKIES.get(TICKET, ""))
         if owner is None:
-            return keep_private(take_ticket(redirect("sign-in-to-keys")))
+            return keep_private(remove_ticket(redirect("sign-in-to-keys")))
         self.owner = owner
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest) -> HttpResponse:
         ended = request.GET.get("ended", "")
-        return self.show(
-            ended=int(ended) if ended.isascii() and ended.isdecimal() and len(ended) < 3 else 0
-        )
+        is_count = ended.isascii() and ended.isdecimal() and len(ended) < 3
+        return self.show(ended=int(ended) if is_count else 0)
 
     def post(self, request: HttpRequest) -> HttpResponse:
         if "leave" in request.POST:
             void_ticket(request.COOKIES[TICKET])
-            return take_ticket(redirect("sign-in-to-keys"))
-        chosen = request.POST.getlist("key")[:MOST]
+            return remove_ticket(redirect("sign-in-to-keys"))
+        chosen = request.POST.getlist("key")[:MAX_KEYS_PER_OWNER]
         if not chosen:
             return self.show(status=422, nothing_chosen=True)
         return redirect(f"{reverse('own-keys')}?ended={keys.delete_some(self.owner, chosen)}")
@@ -89,17 +89,20 @@ class OwnKeys(Page):
 
 
 def give_ticket(response: HttpResponse, owner: User) -> HttpResponse:
-    """It is signed, and void as soon as its holder leaves, or the account has a new password or is deactivated."""
+    """Set a signed ticket.
+
+    It is void once its holder leaves, and once the account has a new password or is deactivated.
+    """
     ticket = signing.dumps([str(owner.uuid), owner.epoch, secrets.token_hex(8)], salt=TICKET)
-    return _set(response, ticket, LASTS)
+    return _set_ticket(response, ticket, TICKET_LIFETIME)
 
 
 def read_ticket(ticket: str) -> User | None:
     try:
-        uuid, epoch, *_ = signing.loads(ticket, salt=TICKET, max_age=LASTS)
+        uuid, epoch, *_ = signing.loads(ticket, salt=TICKET, max_age=TICKET_LIFETIME)
     except signing.BadSignature:
         return None
-    if cache.get(_left(ticket)):
+    if cache.get(_void_key(ticket)):
         return None
     return User.objects.filter(
         uuid=uuid, epoch=epoch, is_active=True, must_change_password=False
@@ -107,19 +110,20 @@ def read_ticket(ticket: str) -> User | None:
 
 
 def void_ticket(ticket: str) -> None:
-    """Remember for as long as a ticket could live that its holder has left: a copy of it opens nothing."""
-    cache.set(_left(ticket), True, timeout=LASTS.total_seconds())
+    """Void the ticket of a holder who leaves, and every copy of it, until it would expire."""
+    cache.set(_void_key(ticket), True, timeout=TICKET_LIFETIME.total_seconds())
 
 
-def _left(ticket: str) -> str:
+def remove_ticket(response: HttpResponse) -> HttpResponse:
+    return _set_ticket(response, "", timedelta(0))
+
+
+def _void_key(ticket: str) -> str:
+    """Return the cache key that exists while a ticket is void."""
     return f"{TICKET}:{sha256(ticket.encode()).hexdigest()}"
 
 
-def take_ticket(response: HttpResponse) -> HttpResponse:
-    return _set(response, "", timedelta(0))
-
-
-def _set(response: HttpResponse, ticket: str, age: timedelta) -> HttpResponse:
+def _set_ticket(response: HttpResponse, ticket: str, age: timedelta) -> HttpResponse:
     path, secure = reverse("own-keys"), settings.SECURE_COOKIES
     response.set_cookie(
         TICKET, ticket, max_age=age, path=path, secure=secure, httponly=True, samesite="Strict"

@@ -10,7 +10,7 @@ from accounts import errors
 from accounts.api.contract import AUTHENTICATION_REQUIRED, Contract, Phrase
 from accounts.api.viewsets import LoginViewSet, LogoutViewSet, RefreshViewSet
 from apikeys.errors import AlreadyRotated, KeyNotFound, ScopeReserved, TooManyKeys
-from apikeys.models import Scope
+from apikeys.scopes import Scope
 from apikeys.viewsets import KeyViewSet, LeakedKeyViewSet
 from authsvc.contracts.fields import (
     Moment,

@@ -12,7 +12,7 @@ from accounts.api import parsers
 from accounts.api.contract import Contract, Phrase
 from accounts.api.viewsets import ContractViewSet
 from apikeys.authentication import KeyAuthentication
-from apikeys.models import Scope
+from apikeys.scopes import Scope
 from authsvc.contracts.fields import Out, Says, Shape, TokenText
 from authsvc.contracts.form import oauth_error
 from authsvc.contracts.routes import route

@@ -101,5 +101,5 @@ def test_credentials_are_stored_and_seen_masked(enter, name, options):
     browser.page.click("[name=_continue]")
     browser.page.wait_for_selector("text=Stored now")
     assert f"nvap{'*' * 36}mnop" in browser.page.inner_text(".keys-word")
-    assert ProviderCredential.objects.get().open() == "nvapi-0123456789abcdefghijklmnop"
+    assert ProviderCredential.objects.get().decrypt_secret() == "nvapi-0123456789abcdefghijklmnop"
     browser.look(f"credentials-{name}")

@@ -126,7 +126,7 @@ def test_olga_ends_many_and_it_is_on_record(as_olga, olga, alice, bob, caller):
     assert [names.heading for names in asked.context["left"]] == ["Has ended or expired already"]
     assert end(as_olga, hers, his, ended).context["title"] == "Ended 2 API keys."
     assert caller.get("/api/v1/auth/me", secret).status_code == 401
-    assert set(APIKey.objects.values_list("ended_why", flat=True)) == {
+    assert set(APIKey.objects.values_list("ended_reason", flat=True)) == {
         "ended_by_operator",
         "deleted",
     }

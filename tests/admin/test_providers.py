@@ -35,7 +35,7 @@ FILLED = {"provider": "aws", "key_id": KEY_ID, "region": "eu-north-1", "secret":
 @pytest.fixture
 def stored():
     credential = ProviderCredential(provider="aws", key_id=KEY_ID, region="eu-north-1")
-    credential.seal(SECRET)
+    credential.encrypt_secret(SECRET)
     credential.save()
 
 
@@ -49,7 +49,7 @@ def change():
 
 def test_olga_stores_credentials(as_olga, olga):
     assert as_olga.post(ADD, FILLED).status_code == 302
-    assert (aws().key_id, aws().region, aws().open()) == (KEY_ID, "eu-north-1", SECRET)
+    assert (aws().key_id, aws().region, aws().decrypt_secret()) == (KEY_ID, "eu-north-1", SECRET)
     event = change()
     assert (event.kind, event.name, event.actor) == ("credentials_changed", "aws", olga)
     assert told(event) == f"{KEY_ID}, eu-north-1, new secret: the yearly one"
@@ -57,18 +57,18 @@ def test_olga_stores_credentials(as_olga, olga):
 
 def test_nvidia_has_nothing_but_a_secret(as_olga):
     assert as_olga.post(ADD, {"provider": "nvidia", "secret": SECRET, **SURE}).status_code == 302
-    assert ProviderCredential.objects.get(pk="nvidia").open() == SECRET
+    assert ProviderCredential.objects.get(pk="nvidia").decrypt_secret() == SECRET
 
 
 def test_olga_changes_the_region_and_leaves_the_secret(as_olga, olga, stored):
-    before = aws().sealed
+    before = aws().encrypted_secret
     assert (
         as_olga.post(
             AWS, {"key_id": KEY_ID, "region": "us-east-1", "secret": "", **SURE}
         ).status_code
         == 302
     )
-    assert (aws().region, aws().sealed) == ("us-east-1", before)
+    assert (aws().region, aws().encrypted_secret) == ("us-east-1", before)
     event = change()
     assert (event.actor, told(event)) == (olga, f"{KEY_ID}, us-east-1, same secret: the yearly one")
 
@@ -80,7 +80,7 @@ def test_olga_replaces_the_secret(as_olga, stored):
         ).status_code
         == 302
     )
-    assert (aws().key_id, aws().open()) == ("AKIA" + "X" * 12, ANOTHER)
+    assert (aws().key_id, aws().decrypt_secret()) == ("AKIA" + "X" * 12, ANOTHER)
 
 
 def test_the_provider_of_a_row_stays(as_olga, stored):
@@ -121,7 +121,7 @@ def test_a_new_key_id_needs_its_own_secret(as_olga, stored):
 
 def test_a_provider_has_one_row(as_olga, stored):
     assert as_olga.post(ADD, FILLED | {"secret": ANOTHER}).status_code == 200
-    assert aws().open() == SECRET
+    assert aws().decrypt_secret() == SECRET
 
 
 def test_olga_deletes_credentials(as_olga, olga, stored):
@@ -161,7 +161,7 @@ def test_a_wrong_password_here_counts_like_everywhere(as_olga, stored):
         "Too many wrong passwords"
         in as_olga.post(AWS, FILLED | {"secret": ANOTHER}).content.decode()
     )
-    assert aws().open() == SECRET
+    assert aws().decrypt_secret() == SECRET
 
 
 def test_a_form_with_another_fault_costs_no_guess(as_olga, stored):
@@ -174,7 +174,7 @@ def test_the_password_is_not_asked_again_at_once(as_olga, stored):
     as_olga.post(AWS, FILLED)
     assert "Your password" not in as_olga.get(AWS).content.decode()
     assert as_olga.post(AWS, {**FILLED, "secret": ANOTHER, "password": ""}).status_code == 302
-    assert aws().open() == ANOTHER
+    assert aws().decrypt_secret() == ANOTHER
 
 
 def test_olga_sees_it_masked_and_that_look_is_on_record(as_olga, olga, stored):
@@ -188,11 +188,11 @@ def test_olga_sees_it_masked_and_that_look_is_on_record(as_olga, olga, stored):
 def test_a_secret_that_cannot_be_decrypted_is_said_to_be_so_and_can_be_stored_again(
     as_olga, stored
 ):
-    ProviderCredential.objects.update(sealed="gAAAA")
+    ProviderCredential.objects.update(encrypted_secret="gAAAA")
     assert "cannot be decrypted" in as_olga.get(AWS).content.decode()
     assert AuditEvent.objects.filter(kind="credentials_refused").count() == 1
     assert as_olga.post(AWS, FILLED).status_code == 302
-    assert aws().open() == SECRET
+    assert aws().decrypt_secret() == SECRET
 
 
 def test_the_core_refuses_whoever_is_no_super_admin_any_more(olga, stored):
@@ -225,7 +225,7 @@ def test_no_page_no_history_and_no_log_holds_the_secret(as_olga, caplog, capfd):
         + caplog.text
         + "".join(capfd.readouterr())
     )
-    sealed = aws().sealed
+    sealed = aws().encrypted_secret
     assert [secret for secret in (SECRET, ANOTHER, sealed, SECRET[4:-4]) if secret in told] == []
 
 
@@ -243,7 +243,7 @@ def test_stan_has_no_business_here(as_stan, stored):
         ).status_code
         == 403
     )
-    assert aws().open() == SECRET
+    assert aws().decrypt_secret() == SECRET
     assert "credentials" not in as_stan.get(INDEX).content.decode()
 
 

@@ -75,7 +75,7 @@ def test_a_key_that_could_do_nothing_else_ends(as_olga, stan, make, caller):
     key, secret = make(["introspect"])
     demote(as_olga, stan)
     assert caller.json("/introspect", {"token": "x"}, secret).status_code == 401
-    assert APIKey.objects.get(pk=key.pk).ended_why == "owner_no_operator"
+    assert APIKey.objects.get(pk=key.pk).ended_reason == "owner_no_operator"
     assert AuditEvent.objects.get(kind="key_scope_lost").data == {
         "scope": "introspect",
         "ended": True,

@@ -30,7 +30,7 @@ def stored(db):
         ProviderCredential(provider="nvidia"),
     )
     for credential, secret in ((aws, AWS_SECRET), (nvidia, NVIDIA_SECRET)):
-        credential.seal(secret)
+        credential.encrypt_secret(secret)
         credential.save()
 
 
@@ -245,9 +245,11 @@ def test_under_another_key_the_secret_cannot_be_read_and_the_answer_says_so(
 
 
 def test_a_secret_in_anothers_row_cannot_be_read(caller, stored, token):
-    aws, nvidia = (ProviderCredential.objects.get(pk=name).sealed for name in ("aws", "nvidia"))
-    ProviderCredential.objects.filter(pk="aws").update(sealed=nvidia)
-    ProviderCredential.objects.filter(pk="nvidia").update(sealed=aws)
+    aws, nvidia = (
+        ProviderCredential.objects.get(pk=name).encrypted_secret for name in ("aws", "nvidia")
+    )
+    ProviderCredential.objects.filter(pk="aws").update(encrypted_secret=nvidia)
+    ProviderCredential.objects.filter(pk="nvidia").update(encrypted_secret=aws)
     assert [caller.get(path, token).status_code for path in (AWS, NVIDIA)] == [503, 503]
 
 
@@ -332,7 +334,7 @@ def test_no_answer_no_log_and_no_dump_holds_a_secret(
 def test_no_repr_holds_a_secret(stored):
     credential = ProviderCredential.objects.get(pk="aws")
     identity = type("Viewer", (), {"is_admin": True, "aws_region": ""})()
-    for thing in (credential, vars(credential), providers._look(identity, "aws")):
+    for thing in (credential, vars(credential), providers._masked_for(identity, "aws")):
         assert AWS_SECRET not in f"{thing!r}{thing}"
 
 

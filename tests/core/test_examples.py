@@ -15,14 +15,17 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from apikeys.providers import Masked
+from apikeys.providers import MaskedCredential
 
 KEY_ID, REGION = "AKIAIOSFODNN7EXAMPLE", "eu-north-1"
 SECRETS = {
     "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
     "NVIDIA_API_KEY": "nvapi-0123456789abcdefghijklmnopqr",
 }
-AWS, NVIDIA = Masked("aws", "*" * 36, KEY_ID, REGION), Masked("nvidia", "*" * 44)
+AWS, NVIDIA = (
+    MaskedCredential("aws", "*" * 36, KEY_ID, REGION),
+    MaskedCredential("nvidia", "*" * 44),
+)
 NEEDS = {"curl": "curl", "node": "node", "node module": "node", "python": sys.executable}
 each_language = pytest.mark.parametrize("language", NEEDS)
 
@@ -86,7 +89,7 @@ def run(tmp_path, stand_in):
     """Runs an example as somebody would who has pasted it into a file or a shell, in an environment of nothing but the secret."""
 
     def example(
-        credentials: Masked, language: str, **environment: str
+        credentials: MaskedCredential, language: str, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         if not shutil.which(NEEDS[language]):
             assert not os.environ.get("CI"), (

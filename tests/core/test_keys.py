@@ -317,7 +317,7 @@ def test_uses_are_written_by_the_process_and_not_by_the_request(secret):
     assert mine(secret).last_used_at is None
     usage.write()
     assert before <= mine(secret).last_used_at <= now()
-    assert usage.GATHER <= 2
+    assert usage.GATHER_SECONDS <= 2
 
 
 @stored
@@ -382,7 +382,9 @@ def test_the_first_use_of_a_key_is_from_no_new_address(alice, secret):
     use(secret, "192.0.2.7")
     usage.write()
     assert kinds("key_used") == []
-    assert [known["network"] for known in keys.held_about(alice)[0]["networks"]] == ["192.0.2.7"]
+    assert [known["network"] for known in keys.export_owner_data(alice)[0]["networks"]] == [
+        "192.0.2.7"
+    ]
 
 
 @stored
@@ -391,7 +393,7 @@ def test_the_first_use_from_another_address_is_on_record_and_the_second_is_not(a
     for _ in range(2):
         use(secret, "192.0.2.7", request_id="abc", contract="form")
         usage.write()
-        usage.forget()
+        usage.clear()
     event = AuditEvent.objects.get(kind="key_used_from_new_address")
     assert (event.user, event.name, told(event)) == (alice, mine(secret).public_id, "192.0.2.7")
     assert (event.address, event.request_id, event.contract) == ("192.0.2.7", "abc", "form")
@@ -481,7 +483,7 @@ def test_a_key_of_an_inactive_owner_is_refused_at_once_and_not_revived(alice, se
     alice.is_active = True
     alice.save()
     assert not works(secret)
-    assert mine(secret).ended_why == "owner_deactivated"
+    assert mine(secret).ended_reason == "owner_deactivated"
 
 
 @stored

@@ -1,14 +1,14 @@
-"""The sentences that releases before stored as the reason of a key's end are codes now, and read as before."""
+"""Migration of the stored reasons for which keys ended, from sentences to codes."""
 
 from importlib import import_module
 
 import pytest
-from django.apps import apps
 from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 from apikeys.admin.keys import state
 from apikeys.end_reasons import EndReason, text
-from apikeys.keys import held_about
+from apikeys.keys import export_owner_data
 from apikeys.models import APIKey
 
 pytestmark = pytest.mark.django_db
@@ -23,15 +23,22 @@ STORED = {
 }
 
 
+@pytest.fixture
+def apps():
+    """The models as the migration knows them."""
+    loader = MigrationExecutor(connection).loader
+    return loader.project_state(("apikeys", "0003_end_reasons")).apps
+
+
 def ends():
-    return dict(APIKey.objects.values_list("name", "ended_why"))
+    return dict(APIKey.objects.values_list("name", "ended_reason"))
 
 
-def test_every_stored_sentence_becomes_a_code_and_back(monkeypatch, alice):
+def test_every_stored_sentence_becomes_a_code_and_back(monkeypatch, alice, apps):
     monkeypatch.setattr(migration, "BATCH", 2)
     for sentence in STORED:
         key, _ = APIKey.objects.issue(alice.pk, sentence or "live")
-        APIKey.objects.filter(pk=key.pk).update(ended_why=sentence)
+        APIKey.objects.filter(pk=key.pk).update(ended_reason=sentence)
     before = ends()
     for _ in range(2):  # whatever stopped it, it can be run again
         migration.replace(migration.CODES)(apps, connection.schema_editor())
@@ -51,5 +58,5 @@ def test_an_ended_key_has_a_code_for_its_owners_data_and_a_sentence_for_operator
     key, _ = APIKey.objects.issue(alice.pk)
     APIKey.objects.filter(pk=key.pk).end(EndReason.LEAKED)
     key.refresh_from_db()
-    assert held_about(alice)[0]["ended_why"] == "leaked"
+    assert export_owner_data(alice)[0]["ended_reason"] == "leaked"
     assert state(key).text == "Ended: reported as leaked"

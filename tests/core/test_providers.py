@@ -29,7 +29,7 @@ def store(provider="aws", secret=AWS_SECRET, **fields):
 
 
 def secret_of(provider):
-    return ProviderCredential.objects.get(pk=provider).open()
+    return ProviderCredential.objects.get(pk=provider).decrypt_secret()
 
 
 def run(*arguments, **options):
@@ -63,7 +63,7 @@ def test_a_stored_secret_is_sealed():
     store()
     store("nvidia", NVIDIA_SECRET)
     assert (secret_of("aws"), secret_of("nvidia")) == (AWS_SECRET, NVIDIA_SECRET)
-    for sealed in ProviderCredential.objects.values_list("sealed", flat=True):
+    for sealed in ProviderCredential.objects.values_list("encrypted_secret", flat=True):
         assert not any(part in sealed for part in (AWS_SECRET[:8], NVIDIA_SECRET[:8]))
 
 
@@ -72,10 +72,10 @@ def test_two_rows_that_swapped_their_secrets_open_no_more():
     store()
     store("nvidia", NVIDIA_SECRET)
     aws, nvidia = ProviderCredential.objects.order_by("pk")
-    aws.sealed, nvidia.sealed = nvidia.sealed, aws.sealed
+    aws.encrypted_secret, nvidia.encrypted_secret = nvidia.encrypted_secret, aws.encrypted_secret
     for credential in (aws, nvidia):
         with pytest.raises(UnreadableSecret, match=r"ENCRYPTION_KEYS.*store it again") as refusal:
-            credential.open()
+            credential.decrypt_secret()
         assert AWS_SECRET not in repr(refusal.value)
 
 
@@ -83,10 +83,10 @@ def test_two_rows_that_swapped_their_secrets_open_no_more():
 def test_a_signing_keys_secret_opens_as_no_providers():
     store("nvidia", NVIDIA_SECRET)
     moved = ProviderCredential(
-        provider="nvidia", sealed=SigningKey.objects.earliest("created_at").private
+        provider="nvidia", encrypted_secret=SigningKey.objects.earliest("created_at").private
     )
     with pytest.raises(UnreadableSecret):
-        moved.open()
+        moved.decrypt_secret()
 
 
 @pytest.mark.django_db
@@ -98,7 +98,7 @@ def test_the_later_of_two_takes_the_place():
         region="us-east-1",
     )
     credential = ProviderCredential.objects.get()
-    assert (credential.key_id, credential.region, credential.open()) == (
+    assert (credential.key_id, credential.region, credential.decrypt_secret()) == (
         "ASIA" + "X" * 12,
         "us-east-1",
         "another-secret,-no-space",

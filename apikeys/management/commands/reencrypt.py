@@ -10,18 +10,19 @@ from apikeys import providers
 
 
 class Command(BaseCommand):
-    help = "Encrypt what is stored encrypted anew, under the first of the encryption keys: all of it or nothing. Safe to run again."
+    help = (
+        "Encrypt all stored secrets anew under the first of the encryption keys, or none of them. "
+        "Safe to run again."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             with transaction.atomic():
-                keys, secrets, sealing = (
-                    keyring.reencrypt(),
-                    providers.reencrypt(),
-                    seals.reencrypt(),
-                )
+                signing_keys, secrets = keyring.reencrypt(), providers.reencrypt()
+                seal_keys = seals.reencrypt()
         except AuthError as error:
             raise CommandError(f"Nothing was changed: {error}.") from None
         self.stdout.write(
-            f"signing keys: {keys}\nprovider secrets: {secrets}\nkey of the audit log's seals: {sealing}"
+            f"signing keys: {signing_keys}\nprovider secrets: {secrets}\n"
+            f"key of the audit log's seals: {seal_keys}"
         )

@@ -11,7 +11,10 @@ from apikeys.models import ProviderCredential
 
 
 class Command(BaseCommand):
-    help = "Store a provider's credentials in place of those that were there. The secret is read from standard input."
+    help = (
+        "Store a provider's credentials in place of the stored ones. "
+        "The secret is read from standard input."
+    )
     stealth_options = ("stdin",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -36,7 +39,7 @@ class Command(BaseCommand):
 
 
 def secret_from(stdin: TextIO) -> str:
-    """One line, typed unseen on a terminal or piped, without the newline at its end."""
+    """Return one line, typed without echo or piped, without the newline at its end."""
     secret = (
         getpass.getpass("Secret: ")
         if stdin.isatty()

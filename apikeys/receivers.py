@@ -1,0 +1,45 @@
+"""Receivers of the signals of accounts, and registrations in its lists: accounts knows no keys."""
+
+from typing import Any
+
+from django.dispatch import receiver
+
+from accounts import signals, user_search
+from accounts.audit import statistics
+from accounts.models import User
+from apikeys import keys
+from apikeys.end_reasons import EndReason
+
+
+@receiver(signals.account_deactivated, dispatch_uid="apikeys.end_keys")
+def end_keys(sender: Any, user: User, **kwargs: Any) -> None:
+    keys.end_all(user, EndReason.OWNER_DEACTIVATED)
+
+
+@receiver(signals.password_reset, dispatch_uid="apikeys.mail_remaining_keys")
+def mail_remaining_keys(sender: Any, user: User, **kwargs: Any) -> None:
+    keys.mail_remaining_keys(user)
+
+
+@receiver(signals.outlives_password, dispatch_uid="apikeys.live_keys_for_mail")
+def live_keys_for_mail(sender: Any, user: User, **kwargs: Any) -> dict[str, Any]:
+    return keys.live_keys_for_mail(user)
+
+
+@receiver(signals.role_changed, dispatch_uid="apikeys.withdraw_reserved_scope")
+def withdraw_reserved_scope(sender: Any, user: User, **kwargs: Any) -> None:
+    keys.withdraw_reserved_scope(user)
+
+
+@receiver(signals.account_erased, dispatch_uid="apikeys.erase_keys")
+def erase_keys(sender: Any, person: User, **kwargs: Any) -> None:
+    keys.erase_owner_keys(person)
+
+
+@receiver(signals.person_asked_for, dispatch_uid="apikeys.export_keys")
+def export_keys(sender: Any, person: User, **kwargs: Any) -> dict[str, Any]:
+    return {"api_keys": keys.export_owner_data(person)}
+
+
+statistics.LIVE["live_keys"] = keys.count_live
+user_search.finders.append(keys.find_owner)
