@@ -23,7 +23,7 @@ from accounts.audit import audit_log, reason_messages
 from accounts.audit.reasons import Reason
 from accounts.errors import HashingOverloaded, InvalidCredentials, TooManyAttempts
 from accounts.models import User
-from accounts.operators import actions
+from accounts.operators import permissions
 
 REMEMBERED = timedelta(minutes=5)  # for how long the password is not asked again
 OVERLOADED = "overloaded"  # the code of a form's error
@@ -73,7 +73,7 @@ class LoginForm(AdminAuthenticationForm):
 
     def confirm_login_allowed(self, user: Any) -> None:
         """Whoever gave the right password and is not let in all the same is on record like a wrong one."""
-        if not actions.may_enter(user):
+        if not permissions.is_operator(user):
             reason = (
                 Reason.NOT_AN_OPERATOR if not user.is_staff else Reason.PASSWORD_CHANGE_REQUIRED
             )
@@ -111,7 +111,7 @@ class OperatorsSite(admin.AdminSite):
     login_form = LoginForm
 
     def has_permission(self, request: HttpRequest) -> bool:
-        return isinstance(request.user, User) and actions.may_enter(request.user)
+        return isinstance(request.user, User) and permissions.is_operator(request.user)
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -1,57 +1,49 @@
-"""What operators may do to the keys of others, beside what they may do to accounts."""
+"""Actions of operators on the API keys of users."""
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from accounts.audit import audit_log
+from accounts.audit.audit_log import Kind
 from accounts.audit.reasons import Reason
 from accounts.models import User
-from accounts.operators.actions import Act, Outcome
+from accounts.operators.actions import Action, Outcome
 from apikeys import keys
 from apikeys.end_reasons import EndReason
 from apikeys.models import APIKey
 from apikeys.scopes import RESERVED_SCOPE
 
-WHY = EndReason.ENDED_BY_OPERATOR
+
+def _with_active_keys(users: QuerySet[User]) -> QuerySet[User]:
+    return users.filter(Exists(APIKey.objects.live().filter(owner=OuterRef("pk"))))
 
 
-def _with_live_keys(people: QuerySet[User]) -> QuerySet[User]:
-    return people.filter(Exists(APIKey.objects.live().filter(owner=OuterRef("pk"))))
-
-
-def _end_keys(person: User) -> Outcome | None:
-    ended = keys.end_all(person, WHY)
+def _end_keys(user: User) -> Outcome | None:
+    ended = keys.end_all(user, EndReason.ENDED_BY_OPERATOR)
     return Outcome(Reason.KEYS_ENDED, {"count": ended}) if ended else None
 
 
-def _end_key(person: User, key: str) -> Outcome | None:
-    return (
-        Outcome(Reason.KEY_ENDED, {"key": f"key_{key}"})
-        if APIKey.objects.filter(owner=person, pk=key).end(WHY)
-        else None
-    )
+def _end_key(user: User, key: str) -> Outcome | None:
+    ended = APIKey.objects.filter(owner=user, pk=key).end(EndReason.ENDED_BY_OPERATOR)
+    return Outcome(Reason.KEY_ENDED, {"key": f"key_{key}"}) if ended else None
 
 
-def _grant_introspect(person: User, key: str) -> Outcome | None:
-    """Let a key that its owner made and holds ask about the tokens of others, whatever the owner's role will be."""
-    granted = APIKey.objects.filter(owner=person, pk=key).grant()
-    return (
-        Outcome(Reason.SCOPE_GRANTED, {"key": f"key_{key}", "scope": str(RESERVED_SCOPE)})
-        if granted
-        else None
-    )
+def _grant_introspect(user: User, key: str) -> Outcome | None:
+    """Let a key of the user introspect tokens of others, whatever the user's role will be."""
+    granted = APIKey.objects.filter(owner=user, pk=key).grant()
+    data = {"key": f"key_{key}", "scope": str(RESERVED_SCOPE)}
+    return Outcome(Reason.SCOPE_GRANTED, data) if granted else None
 
 
-END_KEYS = Act(
+END_KEYS = Action(
     name="end_keys",
-    kind=audit_log.Kind.KEYS_ENDED,
+    kind=Kind.KEYS_ENDED,
     perform=_end_keys,
-    among=_with_live_keys,
+    applicable=_with_active_keys,
     dangerous=True,
 )
-END_KEY = Act(name="end_key", kind=audit_log.Kind.KEYS_ENDED, perform=_end_key, dangerous=True)
-GRANT_INTROSPECT = Act(
+END_KEY = Action(name="end_key", kind=Kind.KEYS_ENDED, perform=_end_key, dangerous=True)
+GRANT_INTROSPECT = Action(
     name="grant_introspect",
-    kind=audit_log.Kind.KEY_GRANTED,
+    kind=Kind.KEY_GRANTED,
     perform=_grant_introspect,
     dangerous=True,
 )

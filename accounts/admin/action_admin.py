@@ -17,7 +17,7 @@ from accounts.admin import action_registry
 from accounts.admin.action_view import ActPage
 from accounts.admin.base import operator
 from accounts.admin.links import events_url
-from accounts.operators import actions
+from accounts.operators import permissions
 
 
 class Acting(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -32,9 +32,11 @@ class Acting(admin.ModelAdmin):  # type: ignore[type-arg]
         ]
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        runs = actions.may_run(operator(request))
+        runs = permissions.is_super_admin(operator(request))
         ours = [
-            offer for offer in action_registry.on(self.model) if runs or not offer.act.super_only
+            offer
+            for offer in action_registry.on(self.model)
+            if runs or not offer.act.for_super_admins
         ]
         return super().get_actions(request) | {
             offer.name: (partial(choose, offer), offer.name, f"{offer.label}…") for offer in ours

@@ -27,7 +27,7 @@ class Offer:
     that there is something to do to. ``choices`` are fields of the page that asks, and ``initial`` what they hold for a single row.
     """
 
-    act: actions.Act
+    act: actions.Action
     label: str
     will: str | Callable[[], str]
     did: str
@@ -95,8 +95,10 @@ def offered(operator: User, person: User) -> list[Button]:
     """What this operator may do to this person, as far as there is anything to do: from the harmless to what super admins decide."""
     return [
         Button(offer.name, offer.label, link(offer.name, person), offer.act.dangerous)
-        for offer in sorted(on(User), key=lambda offer: (offer.act.dangerous, offer.act.super_only))
-        if actions.may(operator, offer.act, person) and actions.fits(offer.act, person)
+        for offer in sorted(
+            on(User), key=lambda offer: (offer.act.dangerous, offer.act.for_super_admins)
+        )
+        if actions.may_carry_out(operator, offer.act, person) and actions.applies(offer.act, person)
     ]
 
 
@@ -111,7 +113,7 @@ def offered_on(operator: User, row: Model, back: str) -> list[Button]:
         Button(offer.name, offer.label, link(offer.name, row, back), offer.act.dangerous)
         for offer in on(type(row))
         if person
-        and actions.may(operator, offer.act, person)
+        and actions.may_carry_out(operator, offer.act, person)
         and (offer.alive is None or offer.alive(rows).exists())
     ]
 

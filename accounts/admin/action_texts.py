@@ -15,7 +15,7 @@ from accounts.admin import action_registry
 from accounts.admin.action_registry import Offer
 from accounts.identifiers import KEPT
 from accounts.models import ROLES, OutgoingMail, OutgoingMailQuerySet, Session, User
-from accounts.operators import actions
+from accounts.operators import mail_actions, user_actions
 
 
 def spoken(length: timedelta) -> str:
@@ -129,7 +129,7 @@ on_mails = partial(Offer, model=OutgoingMail, owner="user", key="mail", named=ma
 
 action_registry.register(
     on_people(
-        act=actions.INVITE,
+        act=user_actions.INVITE,
         label="Invite again",
         will=lambda: (
             "A mail with a link to choose a first password goes to {whom}. The link works once, for "
@@ -139,7 +139,7 @@ action_registry.register(
         idle=lambda: _no_mail("Has a password already, or no address, or is deactivated"),
     ),
     on_people(
-        act=actions.SEND_RESET,
+        act=user_actions.SEND_RESET,
         label="Send a reset mail",
         will=lambda: (
             "A mail with a link and a code to choose a new password goes to {whom}. They work once, for "
@@ -149,28 +149,28 @@ action_registry.register(
         idle=lambda: _no_mail("Has no address, or is deactivated"),
     ),
     on_people(
-        act=actions.UNLOCK,
+        act=user_actions.UNLOCK,
         label="Unlock",
         will="{whom} can log in again at once, with all tries to guess wrong.",
         did="Unlocked {whom}.",
         idle="Is not locked",
     ),
     on_people(
-        act=actions.FORCE_CHANGE,
+        act=user_actions.FORCE_CHANGE,
         label="Force a new password",
         will="Every session of {whom} ends. The present password still opens the way to choose another one, and nothing else.",
         did="A new password is demanded of {whom}, and every session has ended.",
         idle="Has to choose a new one already, or has none",
     ),
     on_people(
-        act=actions.END_SESSIONS,
+        act=user_actions.END_SESSIONS,
         label="End all sessions",
         will="{whom} will be signed out everywhere, also here, and can sign in again with the same password. API keys go on working.",
         did="Ended every session of {whom}.",
         idle="Is not signed in anywhere",
     ),
     on_people(
-        act=actions.GIVE_TEMPORARY_PASSWORD,
+        act=user_actions.GIVE_TEMPORARY_PASSWORD,
         label="Give a temporary password",
         will=(
             "The present password of {whom} stops working and every session ends. A temporary one is made, and shown to you once: "
@@ -181,7 +181,7 @@ action_registry.register(
         most=100,  # each is hashed, which takes its time
     ),
     on_people(
-        act=actions.CHANGE_IDENTIFIERS,
+        act=user_actions.CHANGE_IDENTIFIERS,
         label="Change user name or e-mail",
         will=lambda: (
             "From now on, {whom} signs in with the user name and address below. The password, sessions and API keys stay as they are; "
@@ -194,7 +194,7 @@ action_registry.register(
         most=1,
     ),
     on_people(
-        act=actions.CHANGE_ROLE,
+        act=user_actions.CHANGE_ROLE,
         label="Change the role",
         will="What {whom} may do in this admin changes at once. Whoever is signed in to it has to sign in again.",
         did="Changed the role of {whom}.",
@@ -202,7 +202,7 @@ action_registry.register(
         choices=_role,
     ),
     on_people(
-        act=actions.DEACTIVATE,
+        act=user_actions.DEACTIVATE,
         label="Deactivate",
         will=(
             "{whom} will be shut out: every session and every API key ends at once, and no login works. "
@@ -212,14 +212,14 @@ action_registry.register(
         idle="Is deactivated already",
     ),
     on_people(
-        act=actions.REACTIVATE,
+        act=user_actions.REACTIVATE,
         label="Reactivate",
         will="{whom} can log in again with the password from before. Sessions and API keys that ended stay ended.",
         did="Reactivated {whom}.",
         idle="Is active",
     ),
     Offer(
-        act=actions.END_SESSION,
+        act=user_actions.END_SESSION,
         label="End session",
         will="What is signed in there is signed out at once: {whom}.",
         did="Ended {whom}.",
@@ -231,7 +231,7 @@ action_registry.register(
         named=session,
     ),
     on_mails(
-        act=actions.SEND_MAIL_NOW,
+        act=mail_actions.SEND_NOW,
         label="Send now",
         will="The mail server is asked now instead of at the next try: {whom}. If it refuses again, the later tries go on.",
         did="Is tried now: {whom}.",
@@ -239,7 +239,7 @@ action_registry.register(
         alive=OutgoingMailQuerySet.between_tries,
     ),
     on_mails(
-        act=actions.SEND_MAIL_AGAIN,
+        act=mail_actions.SEND_AGAIN,
         label="Send again",
         will="The mail server is asked again, for one more day: {whom}. Links and codes are made anew.",
         did="Will be sent again: {whom}.",
@@ -247,7 +247,7 @@ action_registry.register(
         alive=OutgoingMailQuerySet.repeatable,
     ),
     on_mails(
-        act=actions.SEND_FRESH_RESET,
+        act=mail_actions.SEND_NEW_RESET,
         label="Send a fresh reset mail",
         will=lambda: (
             "The request behind this mail is too old to be answered: {whom}. A new reset mail is sent in its place, with a link and a code "

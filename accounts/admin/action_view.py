@@ -34,7 +34,7 @@ from accounts.errors import (
     TooManyAttempts,
 )
 from accounts.models import User
-from accounts.operators import actions
+from accounts.operators import actions, user_actions
 from accounts.pages.forms import Password
 
 SHOWN = 20  # names of a list; the rest is a number
@@ -77,9 +77,11 @@ class Plan:
             rows = rows.select_related(offer.owner)
         found = list(rows)
         owners = {person.pk for row in found if (person := offer.person(row))}
-        verdict = actions.judge(offer.act, operator=by, people=User.objects.filter(pk__in=owners))
+        verdict = actions.eligibility(
+            offer.act, operator=by, users=User.objects.filter(pk__in=owners)
+        )
         fitting, forbidden = (
-            {person.pk for person in people} for people in (verdict.fitting, verdict.forbidden)
+            {person.pk for person in people} for people in (verdict.eligible, verdict.forbidden)
         )
         alive = (
             set(offer.alive(rows.order_by()).values_list("pk", flat=True))
@@ -238,7 +240,7 @@ class ActPage(View):
     ) -> HttpResponse:
         """The temporary password of an account that was made just now."""
         page = cls(model_admin=model_admin)
-        page.setup(request, name=actions.GIVE_TEMPORARY_PASSWORD.name)
+        page.setup(request, name=user_actions.GIVE_TEMPORARY_PASSWORD.name)
         return page.render(
             "done",
             HTTPStatus.OK,
@@ -379,12 +381,12 @@ class ActPage(View):
             try:
                 for companion in also if row in plan.fitting else ():
                     actions.carry_out(
-                        companion.act, operator=self.operator, person=row, reason=reason
+                        companion.act, operator=self.operator, user=row, reason=reason
                     )
                 outcome = actions.carry_out(
                     self.offer.act,
                     operator=self.operator,
-                    person=self.offer.person(row),
+                    user=self.offer.person(row),
                     reason=reason,
                     **told,
                 )

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from accounts.admin.lists import Quick
 from accounts.errors import NotPermitted
 from accounts.models import User
-from accounts.operators import actions
+from accounts.operators import permissions
 
 
 def operator(request: HttpRequest) -> User:
@@ -40,7 +40,7 @@ class Readable(Quick):
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return actions.may_enter(operator(request))
+        return permissions.is_operator(operator(request))
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
@@ -50,4 +50,4 @@ class SuperAdmins(Readable):
     """Rows for super admins alone."""
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return actions.may_run(operator(request))
+        return permissions.is_super_admin(operator(request))

@@ -15,7 +15,7 @@ from accounts.operators import actions
 class Companion:
     """``rows`` finds what of these people the second act would be done to; ``heading`` stands above their names."""
 
-    act: actions.Act
+    act: actions.Action
     label: str
     heading: str
     rows: Callable[[Sequence[User]], Sequence[Any]]

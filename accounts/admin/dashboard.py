@@ -17,7 +17,7 @@ from accounts.audit import reasons, seals, statistics
 from accounts.audit.reasons import Reason
 from accounts.audit.statistics import DAY, HOUR, MAILS, OTHER, Past, Thing
 from accounts.models import AuditEvent, OutgoingMail, Session, SigningKey, User
-from accounts.operators import actions
+from accounts.operators import permissions
 
 Kind = AuditEvent.Kind
 OVERDUE = timedelta(
@@ -31,7 +31,7 @@ ALARMS = {
     Kind.KEY_LEAKED: "An API key was reported as leaked, and ended: {} in the last 24 hours.",
     Kind.REFRESH_REUSED: "A spent refresh token was used again, and its session ended: {} in the last 24 hours.",
     Kind.LOG_CHANGED: "The audit log is not as it was sealed (manage.py verify_audit_log): found {} in the last 24 hours.",
-    Kind.ACT_REFUSED: "An operator tried what their role does not allow: {} in the last 24 hours.",
+    Kind.ACTION_REFUSED: "An operator tried what their role does not allow: {} in the last 24 hours.",
 }
 JOBS = (  # label, name of the page, whether for super admins alone
     ("Find anyone", "admin:accounts_user_changelist", False),
@@ -211,7 +211,7 @@ class Notice(NamedTuple):
 def context(operator: User) -> dict[str, Any]:
     """All that the first page shows to this operator, in a fixed number of queries."""
     past, mail = statistics.look_back(), Mail()
-    keys = SigningKeys(past.at) if actions.may_run(operator) else None
+    keys = SigningKeys(past.at) if permissions.is_super_admin(operator) else None
     about_rows = [
         *_about_mail(mail, past),
         *_about_logins(past),
@@ -390,7 +390,7 @@ def _about_first_password(operator: User) -> Iterable[Notice]:
             "Your password is still the one that was generated at the first start. Choose your own.",
             reverse("change-password"),
         )
-    if actions.may_run(operator):
+    if permissions.is_super_admin(operator):
         for other in first_password.holders().exclude(pk=operator.pk):
             text = (
                 f"The password of {other} is still the one that was generated at the first start."
@@ -473,7 +473,7 @@ def _lately(past: Past, kind: str) -> Number | None:
 def _jobs(operator: User) -> Iterable[tuple[str, str]]:
     """The jobs of every day that this operator may do, as links."""
     for label, name, super_only in JOBS:
-        if not super_only or actions.may_run(operator):
+        if not super_only or permissions.is_super_admin(operator):
             try:
                 yield label, reverse(name)
             except NoReverseMatch:

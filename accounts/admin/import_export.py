@@ -29,7 +29,7 @@ from accounts.admin.base import operator, permitted
 from accounts.admin.downloads import PRIVATE, ExportForm, download, joined
 from accounts.audit import audit_log
 from accounts.models import User, WaitingImport
-from accounts.operators import actions
+from accounts.operators import permissions, user_actions
 from accounts.privacy import export as person_data
 from accounts.request_context import printable
 from accounts.transfer import file_reader
@@ -63,7 +63,7 @@ def urls(model_admin: admin.ModelAdmin[User]) -> list[URLPattern]:
 
 def offered(by: User, person: User) -> list[action_registry.Button]:
     """What this module adds to the buttons on a person's page."""
-    if not actions.may_edit(by, person):
+    if not permissions.may_edit(by, person):
         return []
     return [
         action_registry.Button(
@@ -77,7 +77,7 @@ def offered(by: User, person: User) -> list[action_registry.Button]:
 
 action_registry.register(
     action_texts.on_people(
-        act=actions.ERASE,
+        act=user_actions.ERASE,
         label="Erase",
         will=(
             "{whom} will be erased, for good. Sessions, API keys, mails and resets are deleted, the account is emptied, and its name and "
@@ -150,7 +150,7 @@ class Pages:
 
     def upload(self, request: HttpRequest) -> HttpResponse:
         """Choose a file. It waits, encrypted, in the database: whichever node is asked next can go on with it."""
-        runs = actions.may_run(operator(request))
+        runs = permissions.is_super_admin(operator(request))
         form = UploadForm(*sent(request), request.FILES or None, runs=runs)
         if request.method == "GET" and "too_large" in request.GET:
             messages.error(request, f"This file has more than 5 MB. {COMMAND}")
@@ -279,7 +279,7 @@ class Pages:
 
     def export(self, request: HttpRequest) -> HttpResponseBase:
         """All accounts that the list shows with this query, streamed; for super admins, and never with a hash."""
-        if not actions.may_run(operator(request)):
+        if not permissions.is_super_admin(operator(request)):
             raise self.refused(request, "export")
         form = ExportForm(*sent(request), request=request)
         query = request.META.get("QUERY_STRING", "")
@@ -314,7 +314,7 @@ class Pages:
     def data(self, request: HttpRequest, pk: int) -> HttpResponse:
         """All that is held about one person, as a file for them."""
         person = get_object_or_404(User, pk=pk, erased_at=None)
-        if not actions.may_edit(operator(request), person):
+        if not permissions.may_edit(operator(request), person):
             raise self.refused(request, "export of one person", person)
         form = DataForm(*sent(request), request=request)
         if request.method == "POST" and form.is_valid():
@@ -339,7 +339,7 @@ class Pages:
         self, request: HttpRequest, what: str, person: User | None = None
     ) -> PermissionDenied:
         audit_log.record(
-            audit_log.Kind.ACT_REFUSED,
+            audit_log.Kind.ACTION_REFUSED,
             user=person,
             actor=operator(request),
             reason=audit_log.Reason.NOT_PERMITTED,

@@ -83,7 +83,7 @@ def _act(panel: Panel, by: User, person: User, row: Model) -> tuple[str, str] | 
     offer = action_registry.find(type(row), name)
     return (
         (offer.label, action_registry.link(name, row))
-        if actions.may(by, offer.act, person)
+        if actions.may_carry_out(by, offer.act, person)
         else None
     )
 

@@ -22,11 +22,11 @@ from accounts.admin.user_detail import Whole
 from accounts.audit import audit_log
 from accounts.errors import NotPermitted
 from accounts.models import User
-from accounts.operators import actions
+from accounts.operators import permissions, user_management
 
 admin.site.unregister(Group)  # roles are two flags
 
-NEW = (*actions.IDENTIFIERS, *actions.PROFILE)
+NEW = (*user_management.IDENTIFIERS, *user_management.PROFILE)
 INVITE, TEMPORARY = "invite", "temporary"
 
 
@@ -71,7 +71,7 @@ class UserAdmin(Acting, lists.People, Whole):
 
     ordering = ("username",)
     readonly_fields = ("uuid", "last_login", "created_at", "updated_at")
-    fieldsets = (("Profile", {"fields": actions.PROFILE}),)
+    fieldsets = (("Profile", {"fields": user_management.PROFILE}),)
     add_fieldsets = ((None, {"fields": (*NEW, "way")}),)
 
     # Who may
@@ -80,16 +80,16 @@ class UserAdmin(Acting, lists.People, Whole):
         return self.has_add_permission(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return actions.may_enter(operator(request))
+        return permissions.is_operator(operator(request))
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return actions.may_enter(operator(request))
+        return permissions.is_operator(operator(request))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return (
-            actions.may_enter(operator(request))
+            permissions.is_operator(operator(request))
             if obj is None
-            else actions.may_edit(operator(request), obj)
+            else permissions.may_edit(operator(request), obj)
         )
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -123,7 +123,7 @@ class UserAdmin(Acting, lists.People, Whole):
             if request.method == "POST":
                 act = "edit" if object_id else "create"
                 audit_log.record(
-                    audit_log.Kind.ACT_REFUSED,
+                    audit_log.Kind.ACTION_REFUSED,
                     user=person,
                     actor=operator(request),
                     reason=audit_log.Reason.NOT_PERMITTED,
@@ -138,11 +138,13 @@ class UserAdmin(Acting, lists.People, Whole):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
-            actions.edit(obj, operator=operator(request), changed=form.changed_data)
+            user_management.edit(obj, operator=operator(request), changed=form.changed_data)
         elif form.cleaned_data["way"] == INVITE:
-            actions.invite(obj, operator=operator(request))
+            user_management.invite(obj, operator=operator(request))
         else:
-            obj.shown_once = actions.create_with_temporary_password(obj, operator=operator(request))
+            obj.shown_once = user_management.create_with_temporary_password(
+                obj, operator=operator(request)
+            )
 
     def response_add(
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None

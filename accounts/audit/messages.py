@@ -176,7 +176,7 @@ SENTENCES: dict[Kind, Callable[[AuditEvent], str]] = {
     Kind.IDENTIFIERS_CHANGED: _plain("{actor} changed the user name or the address of {name}"),
     Kind.ROLE_CHANGED: _plain("{actor} changed the role of {name}"),
     Kind.KEYS_ENDED: _plain("{actor} ended API keys of {name}"),
-    Kind.ACT_REFUSED: _plain("{actor} tried what their role does not give them"),
+    Kind.ACTION_REFUSED: _plain("{actor} tried what their role does not give them"),
     Kind.IMPORTED: _plain("The account {name} was imported"),
     Kind.EXPORTED: _exported,
     Kind.PERSON_EXPORTED: _plain("{actor} exported the data of {name}"),
@@ -253,7 +253,7 @@ TOLD = {
     ),
     Kind.RESET_FAILED: ("Only that the link or the code is invalid or expired.", NEW_MAIL),
     Kind.CREDENTIALS_REFUSED: ("That this is for admins, or that nothing is stored.", ""),
-    Kind.ACT_REFUSED: (
+    Kind.ACTION_REFUSED: (
         "That the role does not allow it.",
         "A super admin can do it, or change the role.",
     ),

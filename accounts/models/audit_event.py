@@ -90,7 +90,7 @@ class AuditEvent(models.Model):
         ROLE_CHANGED = "role_changed", "Role changed by an operator"
         IDENTIFIERS_CHANGED = "identifiers_changed", "User name or e-mail changed by an operator"
         KEYS_ENDED = "keys_ended", "API keys ended by an operator"
-        ACT_REFUSED = "act_refused", "Act of an operator refused"
+        ACTION_REFUSED = "act_refused", "Act of an operator refused"
         IMPORTED = "imported", "Accounts imported"
         EXPORTED = "exported", "Accounts or events exported"
         PERSON_EXPORTED = "person_exported", "Data of one person exported"

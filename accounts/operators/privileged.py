@@ -1,4 +1,4 @@
-"""What only super admins do, to keys and secrets rather than to a person: who may, for which reason, and how it is remembered."""
+"""Operations of super admins on signing keys and stored secrets: permission, reason and record."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,27 +8,30 @@ from django.db import transaction
 from accounts import keyring
 from accounts.errors import MissingReason, NotPermitted
 from accounts.models import SigningKey, User
-from accounts.operators import actions
+from accounts.operators import actions, permissions
 
 
 @contextmanager
-def super_admin(operator: User, act: str, reason: str) -> Iterator[User]:
-    """Around one act, in one transaction: the operator as the database has them now. ``NotPermitted``, on record; ``MissingReason``."""
+def super_admin(operator: User, action: str, reason: str) -> Iterator[User]:
+    """Wrap one operation in a transaction; yield the operator as the database has them now.
+
+    Raises `NotPermitted`, which is an audit event of its own, and `MissingReason`.
+    """
     if not reason.strip():
-        raise MissingReason(act)
-    with actions.refusals_on_record(operator), transaction.atomic():
-        held = User.objects.select_for_update(no_key=True).get(pk=operator.pk)
-        if not actions.may_run(held):
-            raise NotPermitted(act)
-        yield held
+        raise MissingReason(action)
+    with actions.refusals_recorded(operator), transaction.atomic():
+        locked = User.objects.select_for_update(no_key=True).get(pk=operator.pk)
+        if not permissions.is_super_admin(locked):
+            raise NotPermitted(action)
+        yield locked
 
 
 def rotate_signing_key(operator: User, reason: str) -> SigningKey:
-    with super_admin(operator, "rotate the signing keys", reason) as held:
-        return keyring.rotate(actor=held, reason=reason)
+    with super_admin(operator, "rotate the signing keys", reason) as locked:
+        return keyring.rotate(actor=locked, reason=reason)
 
 
 def retire_signing_key(operator: User, kid: str, reason: str) -> bool:
-    """False for a key that is no previous one, or not any more."""
-    with super_admin(operator, f"retire the signing key {kid}", reason) as held:
-        return keyring.retire(kid, actor=held, reason=reason)
+    """Return False, and change nothing, for a key that is not a previous one."""
+    with super_admin(operator, f"retire the signing key {kid}", reason) as locked:
+        return keyring.retire(kid, actor=locked, reason=reason)

@@ -27,7 +27,7 @@ from accounts.hashing.pool import PROCESSORS
 from accounts.hashing.pool import pool as hashing_pool
 from accounts.identifiers import objection_to_new
 from accounts.models import AuditEvent, PasswordReset, User
-from accounts.operators import actions
+from accounts.operators import actions, permissions
 from accounts.request_context import printable
 from accounts.transfer.file_reader import PROFILE, Row
 from accounts.transfer.seen_identifiers import Mention, Seen
@@ -92,7 +92,7 @@ def import_rows(
     and password hashes, the latter with a reason: ``NotPermitted``, itself an event, and ``MissingReason`` otherwise.
     """
     if actor:
-        with actions.refusals_on_record(actor):
+        with actions.refusals_recorded(actor):
             _require_permission(actor, options)
     return _import(iter(rows), options, source, actor)
 
@@ -100,9 +100,9 @@ def import_rows(
 def _require_permission(actor: User, options: Options) -> None:
     privileged = options.roles or options.hashes
     if (
-        not actions.may_enter(actor)
+        not permissions.is_operator(actor)
         or options.update
-        or (privileged and not actions.may_run(actor))
+        or (privileged and not permissions.is_super_admin(actor))
     ):
         raise NotPermitted("import")
     if options.hashes and not options.dry_run and not options.reason.strip():

@@ -233,7 +233,7 @@ def test_it_is_noticed_when_nobody_can_log_in(alice, refused, logins, noticed):
             "The audit log is not as it was sealed (manage.py verify_audit_log): found 1 time in the last 24 hours.",
         ),
         (
-            Kind.ACT_REFUSED,
+            Kind.ACTION_REFUSED,
             "An operator tried what their role does not allow: 1 time in the last 24 hours.",
         ),
     ],

@@ -7,7 +7,7 @@ from accounts import passwords, sessions
 from accounts.errors import IdentifierTaken, InvalidReset
 from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, User
-from accounts.operators import actions
+from accounts.operators import actions, user_actions
 from tests.admin.actions import act, ask
 from tests.admin.test_users import fields, log_in, page
 from tests.concurrency import at_once
@@ -160,9 +160,9 @@ def test_an_address_that_is_taken_away_hears_of_it_too_whatever_the_account_is(
     as_olga, alice, mailoutbox
 ):
     actions.carry_out(
-        actions.DEACTIVATE,
+        user_actions.DEACTIVATE,
         operator=User.objects.get(username="olga"),
-        person=alice,
+        user=alice,
         reason="left",
     )
     change(as_olga, alice, email="")
@@ -197,9 +197,9 @@ def test_two_who_want_one_address_at_once(alice, bob, olga):
     def take(person):
         try:
             actions.carry_out(
-                actions.CHANGE_IDENTIFIERS,
+                user_actions.CHANGE_IDENTIFIERS,
                 operator=olga,
-                person=person,
+                user=person,
                 reason="hers",
                 username=person.username,
                 email="one@example.com",

@@ -285,7 +285,7 @@ def test_an_act_upon_an_operator_ends_the_session_here(client, olga, tina, name)
         actions, {"temporary_password": "GIVE_TEMPORARY_PASSWORD"}.get(name, name.upper())
     )
     choices = {"role": "user"} if name == "change_role" else {}
-    actions.carry_out(act, operator=tina, person=olga, reason="left", **choices)
+    actions.carry_out(act, operator=tina, user=olga, reason="left", **choices)
     assert not signed_in(client)
     User.objects.filter(pk=olga.pk).update(
         is_active=True, is_staff=True, is_superuser=True, must_change_password=False

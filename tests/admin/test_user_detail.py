@@ -15,7 +15,7 @@ from accounts.admin import action_registry
 from accounts.audit import audit_log
 from accounts.mail import outbox
 from accounts.models import OutgoingMail, Session, User
-from accounts.operators import actions
+from accounts.operators import actions, user_actions
 from apikeys.end_reasons import EndReason
 from apikeys.models import APIKey
 from tests.admin.actions import lock
@@ -82,14 +82,14 @@ def test_an_account_that_can_be_used(client, alice):
 
 
 def test_an_account_that_is_deactivated(client, olga, alice):
-    actions.carry_out(actions.DEACTIVATE, operator=olga, person=alice, reason="left")
+    actions.carry_out(user_actions.DEACTIVATE, operator=olga, user=alice, reason="left")
     assert states(client, alice) == ["Deactivated"]
 
 
 def test_an_account_without_a_password_is_invited_once_it_was(client, olga):
     zoe = User.objects.create_user("zoe", email="zoe@example.com")
     assert states(client, zoe) == ["No password yet"]
-    actions.carry_out(actions.INVITE, operator=olga, person=zoe)
+    actions.carry_out(user_actions.INVITE, operator=olga, user=zoe)
     assert states(client, zoe) == ["Invited, no password yet"]
 
 
@@ -203,7 +203,7 @@ def test_what_happened_in_sentences_also_to_her_name(client, olga, alice, bob):
             data={"limit": 10, "seconds": 300},
         )
     audit_log.record(audit_log.Kind.LOGIN, user=bob)
-    actions.carry_out(actions.FORCE_CHANGE, operator=olga, person=alice, reason="phishing")
+    actions.carry_out(user_actions.FORCE_CHANGE, operator=olga, user=alice, reason="phishing")
     forced, throttled, failed = shown(client, alice)["events"]
     assert forced[0] == "olga demanded a new password of alice: 0 sessions ended: phishing."
     assert (

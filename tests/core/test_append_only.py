@@ -12,7 +12,7 @@ from accounts.audit import audit_log, seals, verification
 from accounts.audit.reasons import Reason
 from accounts.db import app_role
 from accounts.models import AuditEvent, User
-from accounts.operators import actions
+from accounts.operators import actions, user_actions
 from accounts.privacy import erased_events
 from accounts.request_context import Origin, entered
 from tests.audit_events import happened
@@ -337,7 +337,7 @@ def test_a_web_node_erases_a_person_by_the_function_and_no_more(alice, bob, olga
         happened(
             Kind.LOGIN, user_id=person.pk, name=person.username, at=now() - timedelta(days=400)
         )
-    actions.carry_out(actions.ERASE, operator=olga, person=alice, reason="she asked")
+    actions.carry_out(user_actions.ERASE, operator=olga, user=alice, reason="she asked")
     seals.seal()
     told = AuditEvent.objects.order_by("pk").values_list("kind", "user", "name", "actor", "note")
     stand_in = User.objects.get(pk=alice.pk).username

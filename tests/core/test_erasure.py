@@ -26,7 +26,7 @@ from accounts.errors import (
 )
 from accounts.mail import delivery, outbox
 from accounts.models import AuditEvent, OutgoingMail, User
-from accounts.operators import actions
+from accounts.operators import actions, user_actions, user_management
 from accounts.privacy import erasure
 from apikeys import keys
 from apikeys.models import APIKey, KnownAddress
@@ -73,7 +73,10 @@ def known(alice, olga, settings):
         action_flag=CHANGE,
     )
     actions.carry_out(
-        actions.FORCE_CHANGE, operator=olga, person=alice, reason="alice wrote her password down"
+        user_actions.FORCE_CHANGE,
+        operator=olga,
+        user=alice,
+        reason="alice wrote her password down",
     )
     return grants, secret
 
@@ -101,7 +104,7 @@ def test_nothing_that_is_stored_names_the_person_any_more(known, alice, bob):
 
 def test_what_happened_stays_told_of_a_stand_in(known, alice, olga):
     told = [*AuditEvent.objects.order_by("pk").values_list("pk", "at", "kind", "session")]
-    actions.carry_out(actions.ERASE, operator=olga, person=alice, reason="asked on 3 May")
+    actions.carry_out(user_actions.ERASE, operator=olga, user=alice, reason="asked on 3 May")
     alice.refresh_from_db()
     assert [*AuditEvent.objects.order_by("pk").values_list("pk", "at", "kind", "session")][
         : len(told)
@@ -194,16 +197,16 @@ def test_what_is_left_can_be_erased_or_worked_on_by_nobody(alice, olga):
     with pytest.raises(NotPermitted, match="erased_already"):
         erasure.erase(alice)
     for act in (
-        actions.ERASE,
-        actions.REACTIVATE,
-        actions.GIVE_TEMPORARY_PASSWORD,
-        actions.CHANGE_ROLE,
+        user_actions.ERASE,
+        user_actions.REACTIVATE,
+        user_actions.GIVE_TEMPORARY_PASSWORD,
+        user_actions.CHANGE_ROLE,
     ):
         with pytest.raises(NotPermitted):
             actions.carry_out(
                 act,
                 operator=olga,
-                person=alice,
+                user=alice,
                 reason="why not",
                 **({"role": "admin"} if act.name == "change_role" else {}),
             )
@@ -213,9 +216,9 @@ def test_only_super_admins_erase_and_nobody_themselves(alice, olga):
     stan = User.objects.create_user("stan", PASSWORD, is_staff=True)
     for operator, person in ((stan, alice), (olga, olga), (alice, stan)):
         with pytest.raises(NotPermitted):
-            actions.carry_out(actions.ERASE, operator=operator, person=person, reason="because")
+            actions.carry_out(user_actions.ERASE, operator=operator, user=person, reason="because")
     with pytest.raises(MissingReason):
-        actions.carry_out(actions.ERASE, operator=olga, person=alice)
+        actions.carry_out(user_actions.ERASE, operator=olga, user=alice)
     assert not User.objects.exclude(erased_at=None).exists()
 
 
@@ -262,9 +265,9 @@ def test_an_act_or_a_login_that_an_erasure_overtakes_is_on_record_without_the_na
     with pytest.raises(InvalidCredentials, match="account_changed"):
         sessions._open_for(bearer.contract, overtaken)
     with pytest.raises(NotPermitted):
-        actions.carry_out(actions.DEACTIVATE, operator=olga, person=read, reason="asked to")
+        actions.carry_out(user_actions.DEACTIVATE, operator=olga, user=read, reason="asked to")
     with pytest.raises(NotPermitted):
-        actions.edit(read, operator=olga, changed=["name"])
+        user_management.edit(read, operator=olga, changed=["name"])
     told = AuditEvent.objects.order_by("pk").values_list("kind", "user", "name", "actor")
     assert [*told] == [
         ("erased", alice.pk, alice.username, None),
@@ -279,26 +282,26 @@ def test_an_act_or_a_login_that_an_erasure_overtakes_is_on_record_without_the_na
 def test_what_others_do_to_somebody_who_is_erased_at_that_moment_names_nobody_afterwards(olga):
     tina = User.objects.create_superuser("tina", PASSWORD)
     acts = (
-        actions.GIVE_TEMPORARY_PASSWORD,
-        actions.DEACTIVATE,
-        actions.FORCE_CHANGE,
-        actions.ERASE,
+        user_actions.GIVE_TEMPORARY_PASSWORD,
+        user_actions.DEACTIVATE,
+        user_actions.FORCE_CHANGE,
+        user_actions.ERASE,
     )
     for number in range(4):
         person = User.objects.create_user(
             f"person{number}", PASSWORD, email=f"person{number}@example.com"
         )
         doing = [
-            partial(actions.carry_out, act, operator=olga, person=person, reason="asked to")
+            partial(actions.carry_out, act, operator=olga, user=person, reason="asked to")
             for act in acts
         ]
         answers = at_once(
             *doing,
             partial(
                 actions.carry_out,
-                actions.ERASE,
+                user_actions.ERASE,
                 operator=tina,
-                person=person,
+                user=person,
                 reason="asked to",
             ),
         )

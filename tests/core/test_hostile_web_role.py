@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from accounts.audit import seals, verification
 from accounts.db import app_role
 from accounts.models import AuditEvent, AuditSeal, SealKey, User
-from accounts.operators import actions
+from accounts.operators import actions, user_actions
 from tests.audit_events import happened
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
@@ -177,7 +177,7 @@ def test_an_erased_account_erases_nobody_else_under_another_name(
     alice, olga, as_web_node, stand_in
 ):
     typed = happened(Kind.LOGIN_FAILED, name="bob", address="192.0.2.7")
-    actions.carry_out(actions.ERASE, operator=olga, person=alice, reason="she asked")
+    actions.carry_out(user_actions.ERASE, operator=olga, user=alice, reason="she asked")
     finished = User.objects.get(pk=alice.pk).username
     rename(alice, "bob")
     with pytest.raises(Error, match="append-only"):
@@ -211,5 +211,5 @@ def test_an_erasure_leaves_no_digests_for_events_of_others(alice, bob, olga, as_
         [theirs],
         [{"event_id": theirs.pk, "field": "name", "digest": "ab" * 32}],
     )
-    actions.carry_out(actions.ERASE, operator=olga, person=bob, reason="he asked")
+    actions.carry_out(user_actions.ERASE, operator=olga, user=bob, reason="he asked")
     goes_on()

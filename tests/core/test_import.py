@@ -355,7 +355,7 @@ def test_hashes_are_imported_by_super_admins_with_a_reason_only(olga, bob):
     with pytest.raises(NotPermitted):
         import_hash(User.objects.get(pk=bob.pk), reason="moving")
     refusal = AuditEvent.objects.get()
-    assert (refusal.kind, refusal.actor) == (AuditEvent.Kind.ACT_REFUSED, bob)
+    assert (refusal.kind, refusal.actor) == (AuditEvent.Kind.ACTION_REFUSED, bob)
     with pytest.raises(MissingReason):
         import_hash(olga, reason=" ")
     assert not User.objects.filter(username="carol").exists()

@@ -16,7 +16,7 @@ from django.utils.timezone import now
 from accounts import passwords, rate_limits
 from accounts.attempt_budgets import Budget, Place
 from accounts.models import AuditEvent, KnownNetwork, OutgoingMail, Session, User
-from accounts.operators import actions
+from accounts.operators import actions, user_actions
 from accounts.privacy import erasure, retention
 from tests.busy_month import session
 from tests.conftest import PASSWORD
@@ -359,7 +359,7 @@ def test_who_was_guessed_at_slowly_is_unlocked_like_anybody(caller, at_home, set
         if by == "link":
             passwords.reset_by_token(passwords.make_reset(alice).token, PASSWORD)
         else:
-            assert actions.carry_out(actions.UNLOCK, operator=olga, person=alice)
+            assert actions.carry_out(user_actions.UNLOCK, operator=olga, user=alice)
         assert rate_limits.locked_for(alice) is None
 
 
@@ -390,7 +390,7 @@ def test_who_is_unlocked_begins_anew(caller, at_home, olga, by):
     if by == "link":
         passwords.reset_by_token(passwords.make_reset(alice).token, PASSWORD)
     else:
-        actions.carry_out(actions.UNLOCK, operator=olga, person=alice)
+        actions.carry_out(user_actions.UNLOCK, operator=olga, user=alice)
     assert (locked(alice), status(caller, at=HOME), status(caller, at=ELSEWHERE)) == (
         None,
         200,
@@ -404,7 +404,7 @@ def test_whoever_is_locked_again_after_an_unlock_is_on_record_again(caller, alic
     for times in (1, 2):
         guess(caller, 12)
         assert AuditEvent.objects.filter(kind="throttled").count() == times
-        assert actions.carry_out(actions.UNLOCK, operator=olga, person=alice)
+        assert actions.carry_out(user_actions.UNLOCK, operator=olga, user=alice)
 
 
 def test_an_address_that_guesses_at_many_names_waits_no_longer_than_its_window(caller, settings):
@@ -419,7 +419,7 @@ def test_an_operator_can_unlock_who_mistyped_at_home(caller, at_home, olga):
     guess(caller, 10, at=HOME)
     alice = User.objects.get(username="alice")
     assert (rate_limits.locked_for(alice), status(caller)) == (None, 429)
-    assert actions.carry_out(actions.UNLOCK, operator=olga, person=alice)
+    assert actions.carry_out(user_actions.UNLOCK, operator=olga, user=alice)
     assert status(caller) == 200
 
 

@@ -1,4 +1,4 @@
-"""What operators may do, whoever calls: every act, by everybody, to everybody; and what is remembered of it."""
+"""Actions of operators, whoever calls: each by every role on every role, and its audit event."""
 
 import threading
 from datetime import timedelta
@@ -22,8 +22,9 @@ from accounts.errors import (
 )
 from accounts.mail import delivery, outbox
 from accounts.models import AuditEvent, OutgoingMail, PasswordReset, Session, User
-from accounts.operators import actions
-from apikeys import operator_actions as key_operators
+from accounts.operators import actions, mail_actions, permissions, user_actions, user_management
+from accounts.operators.actions import Action
+from apikeys import operator_actions as key_actions
 from apikeys.models import APIKey
 from authsvc.contracts import bearer
 from tests.audit_events import told
@@ -32,11 +33,11 @@ from tests.conftest import PASSWORD
 from tests.reset_mails import code_in, token_in
 
 pytestmark = pytest.mark.usefixtures("db")
-ACTS = {
-    act.name: act
-    for module in (actions, key_operators)
-    for act in vars(module).values()
-    if isinstance(act, actions.Act)
+ACTIONS = {
+    action.name: action
+    for module in (user_actions, mail_actions, key_actions)
+    for action in vars(module).values()
+    if isinstance(action, Action)
 }
 ROLES = {"user": (False, False), "admin": (True, False), "super_admin": (True, True)}
 OUT: dict[str, dict[str, Any]] = {
@@ -54,7 +55,7 @@ OF_ONE_ROW = (
     "send_fresh_reset",
 )
 
-# Who may do it to whom, and whether to oneself: "user", "admin" and "super_admin" are the roles of both.
+# Pairs of roles (operator, user) that are permitted; whether operators may do it to themselves.
 TO_USERS = {
     ("admin", "user"),
     ("super_admin", "user"),
@@ -92,30 +93,30 @@ def make(username, role, **fields):
     )
 
 
-def ready(name, person):
-    """Something for this act to do, and what it has to be told."""
+def ready(name, user):
+    """Make something for this action to do; return the arguments that it needs."""
     if name == "invite":
-        User.objects.filter(pk=person.pk).update(password="!")
+        User.objects.filter(pk=user.pk).update(password="!")
     if name == "unlock":
-        lock(person.username)
+        lock(user.username)
     if name == "reactivate":
-        User.objects.filter(pk=person.pk).update(is_active=False)
+        User.objects.filter(pk=user.pk).update(is_active=False)
     if name == "change_identifiers":
         return {"username": "renamed", "email": "renamed@example.com"}
     if name == "change_role":
-        return {"role": "user" if person.is_staff else "admin"}
+        return {"role": "user" if user.is_staff else "admin"}
     if name == "end_session":
-        return {"session": str(log_in(person.username).session_id)}
+        return {"session": str(log_in(user.username).session_id)}
     if name == "end_sessions":
-        log_in(person.username)
+        log_in(user.username)
     if name == "send_again":
-        return {"mail": str(given_up(person).pk)}
+        return {"mail": str(failed(user).pk)}
     if name == "send_fresh_reset":
-        return {"mail": str(given_up(person, created_at=now() - timedelta(days=1)).pk)}
+        return {"mail": str(failed(user, created_at=now() - timedelta(days=1)).pk)}
     if name == "send_now":
-        return {"mail": str(put_off(person).pk)}
+        return {"mail": str(put_off(user).pk)}
     if name in ("end_keys", "end_key", "grant_introspect"):
-        key, _ = APIKey.objects.issue(person.pk)
+        key, _ = APIKey.objects.issue(user.pk)
         return {} if name == "end_keys" else {"key": key.pk}
     return {}
 
@@ -130,26 +131,26 @@ def lock(name):
             raise InvalidCredentials
 
 
-def given_up(person, **fields):
-    outbox.put(outbox.Kind.RESET, typed=person.username, user=person)
+def failed(user, **fields):
+    outbox.put(outbox.Kind.RESET, typed=user.username, user=user)
     OutgoingMail.objects.update(fate="failed", closed_at=now(), **fields)
     return OutgoingMail.objects.get()
 
 
-def put_off(person):
-    outbox.put(outbox.Kind.RESET, typed=person.username, user=person)
+def put_off(user):
+    outbox.put(outbox.Kind.RESET, typed=user.username, user=user)
     OutgoingMail.objects.get().put_off("451 4.7.1 Later")
     return OutgoingMail.objects.get()
 
 
 def state():
-    """All that an act could have changed."""
+    """Return all rows that an action could have changed."""
     kept: list[Any] = [User, Session, APIKey, OutgoingMail, PasswordReset]
     return [list(model.objects.order_by("pk").values()) for model in kept]
 
 
 def events():
-    """What the trail says that operators did."""
+    """Return what the audit log says that operators did."""
     found = AuditEvent.objects.exclude(actor=None).order_by("pk")
     return [
         (event.kind, event.name, event.actor and event.actor.username, told(event))
@@ -157,76 +158,78 @@ def events():
     ]
 
 
-def test_every_act_is_in_the_table():
-    assert set(ACTS) == set(EXPECTED)
+def test_every_action_is_in_the_table():
+    assert set(ACTIONS) == set(EXPECTED)
 
 
 @pytest.mark.parametrize("to", ROLES)
 @pytest.mark.parametrize("by", ROLES)
-@pytest.mark.parametrize("name", ACTS)
-def test_every_act_by_everybody_to_everybody(name, by, to):
-    operator, person = make("olga", by), make("alice", to)
+@pytest.mark.parametrize("name", ACTIONS)
+def test_every_action_by_every_role_on_every_role(name, by, to):
+    operator, user = make("olga", by), make("alice", to)
     make("root", "super_admin")
-    told = ready(name, person)
+    arguments = ready(name, user)
     before = state()
     if (by, to) in EXPECTED[name][0]:
         assert actions.carry_out(
-            ACTS[name], operator=operator, person=person, reason="asked to", **told
+            ACTIONS[name], operator=operator, user=user, reason="asked to", **arguments
         )
         ((kind, _, actor, reason),) = events()
-        assert (kind, actor, reason.endswith("asked to")) == (ACTS[name].kind, "olga", True)
+        assert (kind, actor, reason.endswith("asked to")) == (ACTIONS[name].kind, "olga", True)
     else:
         with pytest.raises(NotPermitted):
             actions.carry_out(
-                ACTS[name], operator=operator, person=person, reason="asked to", **told
+                ACTIONS[name], operator=operator, user=user, reason="asked to", **arguments
             )
         assert state() == before
         assert events() == [("act_refused", "alice", "olga", name)]
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("name", ACTS)
-def test_every_act_upon_oneself(name, role):
+@pytest.mark.parametrize("name", ACTIONS)
+def test_every_action_on_oneself(name, role):
     operator = make("olga", role)
     make("root", "super_admin")
-    told = ready(name, operator) if name not in ("reactivate", "invite") else {}
+    arguments = ready(name, operator) if name not in ("reactivate", "invite") else {}
     if role == "super_admin" and EXPECTED[name][1]:
         assert actions.carry_out(
-            ACTS[name], operator=operator, person=operator, reason="mine", **told
+            ACTIONS[name], operator=operator, user=operator, reason="mine", **arguments
         )
         return
     before = state()
     with pytest.raises(NotPermitted):
-        actions.carry_out(ACTS[name], operator=operator, person=operator, reason="mine", **told)
+        actions.carry_out(
+            ACTIONS[name], operator=operator, user=operator, reason="mine", **arguments
+        )
     assert state() == before
 
 
 @pytest.mark.parametrize("out", OUT)
-@pytest.mark.parametrize("name", ACTS)
-def test_no_act_by_an_operator_who_is_out_since(name, out, alice, olga):
-    """By what the database says now, and not by what the caller read a moment ago."""
-    told = ready(name, alice)
+@pytest.mark.parametrize("name", ACTIONS)
+def test_no_action_by_an_operator_who_lost_the_permission_meanwhile(name, out, alice, olga):
+    """The database decides, not what the caller read a moment ago."""
+    arguments = ready(name, alice)
     if out == "erased":
         User.objects.filter(pk=alice.pk).update(**OUT[out])
     else:
         User.objects.filter(pk=olga.pk).update(**OUT[out])
     before = state()
     with pytest.raises(NotPermitted):
-        actions.carry_out(ACTS[name], operator=olga, person=alice, reason="asked to", **told)
+        actions.carry_out(ACTIONS[name], operator=olga, user=alice, reason="asked to", **arguments)
     assert state() == before
 
 
 @pytest.mark.parametrize("reason", ["", "  "])
-@pytest.mark.parametrize("name", [name for name, act in ACTS.items() if act.dangerous])
-def test_no_dangerous_act_without_a_reason(name, reason, alice, olga):
-    told = ready(name, alice)
+@pytest.mark.parametrize("name", [name for name, action in ACTIONS.items() if action.dangerous])
+def test_no_dangerous_action_without_a_reason(name, reason, alice, olga):
+    arguments = ready(name, alice)
     before = state()
     with pytest.raises(MissingReason):
-        actions.carry_out(ACTS[name], operator=olga, person=alice, reason=reason, **told)
+        actions.carry_out(ACTIONS[name], operator=olga, user=alice, reason=reason, **arguments)
     assert state() == before
 
 
-def test_the_dangerous_acts():
+def test_the_dangerous_actions():
     dangerous = {
         *(
             "temporary_password",
@@ -238,39 +241,41 @@ def test_the_dangerous_acts():
         ),
         *("end_keys", "end_key", "grant_introspect"),
     }
-    assert {name for name, act in ACTS.items() if act.dangerous} == dangerous
+    assert {name for name, action in ACTIONS.items() if action.dangerous} == dangerous
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set(ACTS) - {"send_reset", "temporary_password", "invite", "erase"})
+    "name", sorted(set(ACTIONS) - {"send_reset", "temporary_password", "invite", "erase"})
 )
 def test_the_second_time_there_is_nothing_to_do(name, alice, olga):
-    told = ready(name, alice)
-    assert actions.carry_out(ACTS[name], operator=olga, person=alice, reason="asked to", **told)
+    arguments = ready(name, alice)
+    assert actions.carry_out(
+        ACTIONS[name], operator=olga, user=alice, reason="asked to", **arguments
+    )
     before = events()
     assert (
-        actions.carry_out(ACTS[name], operator=olga, person=alice, reason="asked to", **told)
+        actions.carry_out(ACTIONS[name], operator=olga, user=alice, reason="asked to", **arguments)
         is None
     )
     assert events() == before
 
 
-@pytest.mark.parametrize("name", ACTS)
-def test_a_verdict_says_what_would_happen(name, alice, bob, olga, django_assert_max_num_queries):
+@pytest.mark.parametrize("name", ACTIONS)
+def test_eligibility_says_what_would_happen(name, alice, bob, olga, django_assert_max_num_queries):
     tina = make("tina", "admin")
     stan = make("stan", "admin")
-    told = ready(name, alice)
+    arguments = ready(name, alice)
     with django_assert_max_num_queries(2):
-        verdict = actions.judge(
-            ACTS[name],
+        found = actions.eligibility(
+            ACTIONS[name],
             operator=stan,
-            people=User.objects.filter(username__in=["alice", "bob", "tina", "stan"]),
+            users=User.objects.filter(username__in=["alice", "bob", "tina", "stan"]),
         )
-    assert {tina, stan} <= set(verdict.forbidden)
-    for person in (alice, bob):
-        fitting = person in verdict.fitting
-        if person == alice and name not in ("erase", "change_role"):
-            assert fitting
+    assert {tina, stan} <= set(found.forbidden)
+    for user in (alice, bob):
+        eligible = user in found.eligible
+        if user == alice and name not in ("erase", "change_role"):
+            assert eligible
         if name in (
             *OF_ONE_ROW,
             "change_identifiers",
@@ -278,34 +283,36 @@ def test_a_verdict_says_what_would_happen(name, alice, bob, olga, django_assert_
             continue
         try:
             done = actions.carry_out(
-                ACTS[name], operator=stan, person=person, reason="asked to", **told
+                ACTIONS[name], operator=stan, user=user, reason="asked to", **arguments
             )
         except NotPermitted:
-            assert person in verdict.forbidden
+            assert user in found.forbidden
         else:
-            assert bool(done) == fitting
+            assert bool(done) == eligible
 
 
-def test_nothing_that_is_not_his_can_be_named_with_an_act_upon_him(alice, bob, olga):
-    """A session, key or mail of Alice's, named in an act upon Bob, whom the operator may touch."""
+def test_an_action_on_bob_reaches_no_row_of_alice(alice, bob, olga):
+    """A session, key or mail of Alice is named in an action on Bob, whom the operator may edit."""
     for name in OF_ONE_ROW:
-        told = ready(name, alice)
+        arguments = ready(name, alice)
         before = state()
-        assert not ACTS[name].perform(bob, **told)
+        assert not ACTIONS[name].perform(bob, **arguments)
         assert state() == before
         OutgoingMail.objects.all().delete()
 
 
-# Made, invited, edited
+# Created, invited, edited
 
 
 @pytest.mark.parametrize(
     ("role", "made"), [("user", False), ("admin", True), ("super_admin", True)]
 )
-def test_who_adds_accounts(role, made):
+def test_admins_add_accounts_and_users_do_not(role, made):
     operator = make("olga", role)
     if made:
-        password = actions.create_with_temporary_password(User(username="carol"), operator=operator)
+        password = user_management.create_with_temporary_password(
+            User(username="carol"), operator=operator
+        )
         carol = User.objects.get(username="carol")
         assert (carol.check_password(password), carol.must_change_password, carol.role) == (
             True,
@@ -315,22 +322,24 @@ def test_who_adds_accounts(role, made):
         assert events() == [("account_changed", "carol", "olga", "created")]
     else:
         with pytest.raises(NotPermitted):
-            actions.create_with_temporary_password(User(username="carol"), operator=operator)
+            user_management.create_with_temporary_password(
+                User(username="carol"), operator=operator
+            )
         assert not User.objects.filter(username="carol").exists()
         assert events() == [("act_refused", "carol", "olga", "create")]
 
 
 @pytest.mark.parametrize("flags", [{"is_staff": True}, {"is_superuser": True}])
-def test_nobody_adds_an_operator(olga, flags):
-    for add in (actions.invite, actions.create_with_temporary_password):
+def test_no_operator_adds_an_operator(olga, flags):
+    for add in (user_management.invite, user_management.create_with_temporary_password):
         with pytest.raises(NotPermitted):
             add(User(username="carol", email="carol@example.com", **flags), operator=olga)
     assert not User.objects.filter(username="carol").exists()
 
 
-def test_nobody_adds_an_account_that_is_there(olga, alice):
+def test_no_operator_adds_an_account_that_exists(olga, alice):
     with pytest.raises(NotPermitted):
-        actions.create(alice, operator=olga, password="three blue lamps")
+        user_management.create(alice, operator=olga, password="three blue lamps")
     alice.refresh_from_db()
     assert alice.check_password(PASSWORD)
 
@@ -339,7 +348,7 @@ def test_nobody_adds_an_account_that_is_there(olga, alice):
 def test_an_invitation_that_cannot_be_sent_makes_no_account(olga, settings, enabled, email):
     settings.EMAILS_ENABLED = enabled
     with pytest.raises(EmailDisabled):
-        actions.invite(User(username="carol", email=email), operator=olga)
+        user_management.invite(User(username="carol", email=email), operator=olga)
     assert not User.objects.filter(username="carol").exists()
     assert events() == []
 
@@ -360,14 +369,14 @@ def test_an_invitation_that_cannot_be_sent_makes_no_account(olga, settings, enab
 def test_no_edit_changes_more_than_a_profile(olga, alice, field):
     before = state()
     with pytest.raises(NotPermitted):
-        actions.edit(alice, operator=olga, changed=["name", field])
+        user_management.edit(alice, operator=olga, changed=["name", field])
     assert state() == before
     assert events() == [("act_refused", "alice", "olga", "edit")]
 
 
 def test_an_edit_saves_what_was_named_and_nothing_else(olga, alice):
     alice.name, alice.organization, alice.is_superuser = "Alice L.", "Wonderland", True
-    actions.edit(alice, operator=olga, changed=["name"])
+    user_management.edit(alice, operator=olga, changed=["name"])
     alice.refresh_from_db()
     assert (alice.name, alice.organization, alice.is_superuser) == ("Alice L.", "", False)
     assert events() == [("account_changed", "alice", "olga", "name")]
@@ -376,14 +385,14 @@ def test_an_edit_saves_what_was_named_and_nothing_else(olga, alice):
 @pytest.mark.parametrize(
     ("by", "to", "allowed"), [(by, to, (by, to) in TO_USERS) for by in ROLES for to in ROLES]
 )
-def test_who_edits_whom(by, to, allowed):
-    operator, person = make("olga", by), make("alice", to)
-    person.name = "Changed"
+def test_admins_edit_users_and_super_admins_edit_all(by, to, allowed):
+    operator, user = make("olga", by), make("alice", to)
+    user.name = "Changed"
     if not allowed:
         with pytest.raises(NotPermitted):
-            actions.edit(person, operator=operator, changed=["name"])
+            user_management.edit(user, operator=operator, changed=["name"])
     else:
-        actions.edit(person, operator=operator, changed=["name"])
+        user_management.edit(user, operator=operator, changed=["name"])
     assert User.objects.filter(name="Changed").exists() == allowed
 
 
@@ -392,7 +401,7 @@ def test_who_edits_whom(by, to, allowed):
 
 @pytest.fixture
 def carol(olga, mailoutbox):
-    carol = actions.invite(User(username="carol", email="carol@example.com"), operator=olga)
+    carol = user_management.invite(User(username="carol", email="carol@example.com"), operator=olga)
     delivery.deliver_due()
     return carol
 
@@ -423,7 +432,7 @@ def test_an_invitation_is_used_once(carol, mailoutbox):
 
 
 def test_what_strangers_do_ends_no_invitation(carol, mailoutbox):
-    """Whoever knows her name can ask for reset mails and guess at codes."""
+    """A stranger who knows her name can ask for reset mails and guess at codes."""
     ask_for_reset(7)
     for _ in range(6):
         with pytest.raises(InvalidCode):
@@ -437,17 +446,17 @@ def test_an_invitation_has_no_code(carol):
             passwords.reset_by_code("carol", code, "three blue lamps")
 
 
-def test_the_hourly_cap_is_for_what_anybody_may_ask_for(carol, olga, mailoutbox):
+def test_the_hourly_limit_counts_only_mails_that_users_ask_for(carol, olga, mailoutbox):
     ask_for_reset(7)
     assert OutgoingMail.objects.filter(fate="enough").count() == 2
-    actions.carry_out(actions.INVITE, operator=olga, person=carol)
+    actions.carry_out(user_actions.INVITE, operator=olga, user=carol)
     delivery.deliver_due()
     assert mailoutbox[-1].subject == "Your account at authsvc"
 
 
 def test_invitations_leave_the_hours_resets_to_her(carol, olga, mailoutbox):
     for _ in range(6):
-        actions.carry_out(actions.INVITE, operator=olga, person=carol)
+        actions.carry_out(user_actions.INVITE, operator=olga, user=carol)
     delivery.deliver_due()
     ask_for_reset()
     assert code_in(mailoutbox[-1], carol)
@@ -455,7 +464,7 @@ def test_invitations_leave_the_hours_resets_to_her(carol, olga, mailoutbox):
 
 
 def test_a_new_invitation_voids_the_one_before(carol, olga, mailoutbox):
-    actions.carry_out(actions.INVITE, operator=olga, person=carol)
+    actions.carry_out(user_actions.INVITE, operator=olga, user=carol)
     delivery.deliver_due()
     first, second = mailoutbox
     with pytest.raises(InvalidReset):
@@ -463,8 +472,10 @@ def test_a_new_invitation_voids_the_one_before(carol, olga, mailoutbox):
     assert passwords.find_reset(token_in(second)).user == carol
 
 
-def test_nobody_is_invited_who_has_a_password_by_the_time_of_sending(carol, olga, mailoutbox):
-    actions.carry_out(actions.INVITE, operator=olga, person=carol)
+def test_no_invitation_goes_to_a_user_who_has_a_password_by_the_time_of_sending(
+    carol, olga, mailoutbox
+):
+    actions.carry_out(user_actions.INVITE, operator=olga, user=carol)
     passwords.reset_by_token(token_in(mailoutbox[0]), "three blue lamps")
     mailoutbox.clear()
     delivery.deliver_due()
@@ -480,13 +491,13 @@ def test_of_two_super_admins_who_demote_each_other_one_stays(transactional_db):
     olga, tina = make("olga", "super_admin"), make("tina", "super_admin")
     start, refused = threading.Barrier(2), []
 
-    def demote(operator, person):
+    def demote(operator, user):
         start.wait()
         try:
             actions.carry_out(
-                actions.CHANGE_ROLE,
+                user_actions.CHANGE_ROLE,
                 operator=operator,
-                person=person,
+                user=user,
                 reason="mutiny",
                 role="user",
             )
@@ -517,46 +528,48 @@ MUTINIES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("count", [2, 3])
 @pytest.mark.parametrize("name", MUTINIES)
 @pytest.mark.django_db(transaction=True)
-def test_of_super_admins_who_turn_on_one_another_one_can_go_on_and_each_act_or_refusal_is_on_record(
+def test_of_super_admins_who_turn_on_one_another_one_stays_and_all_is_recorded(
     transactional_db, name, count
 ):
-    """In a circle: whoever comes second is no operator any more, and not somebody whom the database stopped for waiting in a circle."""
+    """In a circle: whoever comes second is refused as no operator, not stopped by a deadlock."""
     for number in range(4):
         User.objects.update(is_superuser=False)
         crew = [make(f"{letter}{number}", "super_admin") for letter in "xyz"[:count]]
-        mutiny = partial(actions.carry_out, ACTS[name], reason="mutiny", **MUTINIES[name])
+        mutiny = partial(actions.carry_out, ACTIONS[name], reason="mutiny", **MUTINIES[name])
         answers = at_once(
             *[
-                partial(mutiny, operator=crew[place - 1], person=person)
-                for place, person in enumerate(crew)
+                partial(mutiny, operator=crew[place - 1], user=user)
+                for place, user in enumerate(crew)
             ]
         )
         assert {type(answer) for answer in answers} == {actions.Outcome, NotPermitted}
-        assert any(actions.may_run(one) for one in User.objects.filter(is_superuser=True))
-        told = AuditEvent.objects.order_by("-pk").values_list("kind", flat=True)[:count]
-        assert sorted(told) == sorted(
-            "act_refused" if isinstance(answer, NotPermitted) else ACTS[name].kind
+        assert any(
+            permissions.is_super_admin(one) for one in User.objects.filter(is_superuser=True)
+        )
+        kinds = AuditEvent.objects.order_by("-pk").values_list("kind", flat=True)[:count]
+        assert sorted(kinds) == sorted(
+            "act_refused" if isinstance(answer, NotPermitted) else ACTIONS[name].kind
             for answer in answers
         )
         assert AuditEvent.objects.count() == (number + 1) * count
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_done_to_one_person_at_once_is_done_whole_and_each_on_record(transactional_db):
-    """Also beside logins: each opens a session that an act ends, or is refused; and the trail has all of it."""
+def test_actions_on_one_user_at_once_are_each_whole_and_recorded(transactional_db):
+    """Also beside logins: each opens a session that an action ends, or is refused."""
     olga, stan = make("olga", "super_admin"), make("stan", "admin")
     for number in range(4):
-        person = make(f"person{number}", "user")
-        acts = [
-            (actions.GIVE_TEMPORARY_PASSWORD, stan),
-            (actions.DEACTIVATE, olga),
-            (actions.DEACTIVATE, stan),
+        user = make(f"user{number}", "user")
+        chosen = [
+            (user_actions.GIVE_TEMPORARY_PASSWORD, stan),
+            (user_actions.DEACTIVATE, olga),
+            (user_actions.DEACTIVATE, stan),
         ]
         begun = [
-            partial(actions.carry_out, act, operator=by, person=person, reason="asked to")
-            for act, by in acts
+            partial(actions.carry_out, action, operator=by, user=user, reason="asked to")
+            for action, by in chosen
         ]
-        logins = [partial(log_in, person.username)] * 3
+        logins = [partial(log_in, user.username)] * 3
         answers = at_once(*begun, *logins) if number % 2 else at_once(*logins, *begun)[::-1]
         outcomes = [bool(answer) for answer in answers[:3]]
         opened = [isinstance(answer, sessions.Grant) for answer in answers[3:]]
@@ -565,7 +578,7 @@ def test_what_is_done_to_one_person_at_once_is_done_whole_and_each_on_record(tra
             InvalidCredentials,
             PasswordChangeRequired,
         }
-        kinds = [*AuditEvent.objects.filter(user=person).values_list("kind", flat=True)]
+        kinds = [*AuditEvent.objects.filter(user=user).values_list("kind", flat=True)]
         assert (
             kinds.count("deactivated")
             == outcomes.count(True) - kinds.count("temporary_password")
@@ -575,9 +588,9 @@ def test_what_is_done_to_one_person_at_once_is_done_whole_and_each_on_record(tra
             opened.count(True),
             opened.count(False),
         )
-        assert not person.sessions.live().exists()
-        person.refresh_from_db()
-        assert (person.is_active, person.must_change_password) == (
+        assert not user.sessions.live().exists()
+        user.refresh_from_db()
+        assert (user.is_active, user.must_change_password) == (
             False,
             "temporary_password" in kinds,
         )
