@@ -25,10 +25,10 @@ def test_somebody_leaves_the_company(enter, alice, bob, screen, viewport, scheme
     browser.open(f"{LIST}{alice.pk}/change/")
     browser.page.click("a:has-text('Deactivate')")
     assert browser.page.inner_text("h1") == "Deactivate: alice (Alice Liddell, alice@example.com)"
-    browser.look(f"acts-asks-{screen}-{scheme}")
+    browser.look(f"actions-confirm-{screen}-{scheme}")
     go_on(browser)
     assert "This field is required." in browser.page.inner_text(".act-form")
-    browser.look(f"acts-wants-a-reason-{screen}-{scheme}")
+    browser.look(f"actions-reason-missing-{screen}-{scheme}")
     browser.page.fill("#id_reason", "left the company")
     go_on(browser)
     assert "Deactivated alice." in browser.page.inner_text(".messagelist")
@@ -45,10 +45,10 @@ def test_new_laptops_for_some(enter, alice, bob, screen, viewport):
     browser.page.click("button[name=index]")
     assert browser.page.inner_text("h1") == "Give a temporary password: 2 users"
     assert "Nobody does this to themselves (1)" in browser.page.inner_text(".act-left")
-    browser.look(f"acts-many-{screen}")
+    browser.look(f"actions-many-{screen}")
     browser.page.fill("#id_reason", "new laptops")
     go_on(browser)
-    browser.look(f"acts-passwords-{screen}")
+    browser.look(f"actions-passwords-{screen}")
     shown = browser.page.locator(".act-secrets code").all_inner_texts()
     for user, password in zip((alice, bob), shown, strict=True):
         user.refresh_from_db()
@@ -83,7 +83,7 @@ def test_with_the_keyboard_alone(enter, alice):
 def test_somebody_new(enter, screen, viewport):
     browser = enter(LIST, viewport=viewport)
     browser.open(f"{LIST}add/")
-    browser.look(f"acts-add-{screen}")
+    browser.look(f"user-add-{screen}")
     browser.fill(username="carol", email="carol@example.com")
     with browser.page.expect_navigation():
         browser.page.click("input[name=_save]")

@@ -23,7 +23,7 @@ def test_a_complaint_is_explained_in_one_paste(enter, caller, alice, name, optio
         caller.json("/v1/login", {"username": "alice", "password": "wrong"}) for _ in range(12)
     ]
     browser = enter("/admin/accounts/auditevent/", **options)
-    browser.look(f"trail-{name}")
+    browser.look(f"audit-log-{name}")
     browser.page.fill("#id_request", f"X-Request-ID: {answers[-1]['X-Request-ID']}")
     browser.page.keyboard.press("Enter")
     browser.page.wait_for_selector("#why")
@@ -31,11 +31,11 @@ def test_a_complaint_is_explained_in_one_paste(enter, caller, alice, name, optio
         "Throttled: more than 10 wrong guesses for “alice” in 5 minutes. It ends at"
         in browser.page.inner_text(".trail-sentence")
     )
-    browser.look(f"complaint-{name}")
+    browser.look(f"request-report-{name}")
     browser.page.fill("#id_request", "0123456789abcdef")
     browser.page.keyboard.press("Enter")
     browser.page.wait_for_selector("text=Nothing is known of this request")
-    browser.look(f"complaint-unknown-{name}")
+    browser.look(f"request-report-unknown-{name}")
 
 
 @SCREENS
@@ -50,10 +50,10 @@ def test_events_are_filtered_and_taken_along(enter, caller, alice, name, options
         browser.page.click(".trail-filter button")
     assert "kind=login_failed" in browser.path
     assert browser.page.locator("#result_list tbody tr").count() == 2
-    browser.look(f"filtered-{name}")
+    browser.look(f"audit-log-filtered-{name}")
     browser.page.click("text=Export…")
     browser.page.fill("#id_reason", "for the yearly review")
-    browser.look(f"export-{name}")
+    browser.look(f"audit-log-export-{name}")
     with browser.page.expect_download() as download:
         browser.page.click("button:text('Export')")
     lines = download.value.path().read_text().splitlines()
@@ -63,13 +63,13 @@ def test_events_are_filtered_and_taken_along(enter, caller, alice, name, options
     browser.page.click("text=Back")
     browser.page.click("#result_list tbody tr:last-child .field-when a")
     browser.page.wait_for_selector("text=A login as “alcie” was refused")
-    browser.look(f"event-{name}")
+    browser.look(f"audit-log-event-{name}")
     browser.page.go_back()
     browser.page.fill("#id_address", "10.0.0")
     with browser.page.expect_navigation():
         browser.page.click(".trail-filter button")
     assert "Write an address" in browser.page.inner_text(".trail-error")
-    browser.look(f"filter-refused-{name}")
+    browser.look(f"audit-log-filter-refused-{name}")
 
 
 @SCREENS
@@ -78,13 +78,13 @@ def test_a_key_is_rotated_and_the_one_before_retired(enter, name, options):
     before = SigningKey.objects.get(use="current").kid
     browser.page.click("text=Rotate…")
     browser.page.fill("#id_reason", "the yearly one")
-    browser.look(f"rotate-{name}")
+    browser.look(f"signing-keys-rotate-{name}")
     browser.page.click("button:text('Rotate')")
     browser.page.wait_for_selector("text=signs from now on")
     assert SigningKey.objects.get(use="previous").kid == before
-    browser.look(f"keys-{name}")
+    browser.look(f"signing-keys-{name}")
     browser.page.click("text=Retire now")
-    browser.look(f"retire-{name}")
+    browser.look(f"signing-keys-retire-{name}")
     browser.page.fill("#id_reason", "found on a laptop")
     browser.page.click("button:text('Retire now')")
     browser.page.wait_for_selector(f"text={before} is retired")
@@ -97,9 +97,9 @@ def test_credentials_are_stored_and_seen_masked(enter, name, options):
     browser.page.select_option("#id_provider", "nvidia")
     browser.page.fill("#id_secret", "nvapi-0123456789abcdefghijklmnop")
     browser.page.fill("#id_reason", "the first")
-    browser.look(f"credentials-add-{name}")
+    browser.look(f"provider-credentials-add-{name}")
     browser.page.click("[name=_continue]")
     browser.page.wait_for_selector("text=Stored now")
     assert f"nvap{'*' * 36}mnop" in browser.page.inner_text(".keys-word")
     assert ProviderCredential.objects.get().decrypt_secret() == "nvapi-0123456789abcdefghijklmnop"
-    browser.look(f"credentials-{name}")
+    browser.look(f"provider-credentials-{name}")

@@ -37,10 +37,10 @@ def test_a_morning_after_a_busy_night(busy, enter, screen, viewport):
     assert "2 things need you now" in browser.page.inner_text(".notices h2")
     assert browser.page.locator("figure").count() == 12
     assert browser.barriers() == []
-    browser.keep(f"watch-{screen}-dark")
+    browser.keep(f"dashboard-{screen}-dark")
     browser.page.emulate_media(color_scheme="light")
     assert not browser.scrolls_sideways()
-    browser.keep(f"watch-{screen}-light")
+    browser.keep(f"dashboard-{screen}-light")
     for summary in browser.page.locator("details summary").all():
         summary.click()
     assert not browser.scrolls_sideways()
@@ -53,7 +53,7 @@ def test_the_first_morning(enter, scheme):
     assert "All is well." in browser.page.inner_text(".well")
     assert not browser.scrolls_sideways()
     assert browser.barriers() == []
-    browser.keep(f"watch-empty-{scheme}")
+    browser.keep(f"dashboard-empty-{scheme}")
 
 
 def test_olga_follows_a_bar_and_a_number_to_their_rows(busy, enter):

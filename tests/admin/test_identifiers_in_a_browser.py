@@ -45,12 +45,12 @@ def test_a_generated_password_an_unknown_request_and_an_odd_address(
     assert "Your password is still the one that was generated" in browser.page.inner_text(
         ".notices"
     )
-    browser.look(f"watch-first-password-{screen}-{scheme}")
+    browser.look(f"dashboard-first-password-{screen}-{scheme}")
     browser.page.fill("#find-anyone", "0123456789abcdef")
     with browser.page.expect_navigation():
         browser.page.press("#find-anyone", "Enter")
     assert "Nothing is known of this request" in browser.page.inner_text("main")
-    browser.look(f"request-unknown-{screen}-{scheme}")
+    browser.look(f"find-request-unknown-{screen}-{scheme}")
     browser.open(f"{LIST}?password__gte=a")
     assert "This list has no such filter or page." in browser.page.inner_text(".messagelist")
     browser.look(f"lists-refused-{screen}-{scheme}")

@@ -22,7 +22,7 @@ def test_stan_imports_a_file_in_four_clicks(enter, alice, tmp_path, screen, opti
     file.write_text(PEOPLE)
     browser = enter(LIST, "stan", **options)
     browser.page.click("text=Import")
-    browser.look(f"bulk-upload-{screen}")
+    browser.look(f"import-upload-{screen}")
     browser.page.set_input_files("#id_file", file)
     browser.page.click("text=Show what will happen")
     browser.page.wait_for_url("**/import/*-*/")
@@ -30,10 +30,10 @@ def test_stan_imports_a_file_in_four_clicks(enter, alice, tmp_path, screen, opti
         "1 account of people.csv will be imported. Nothing was written yet."
         in browser.page.inner_text(".act-will")
     )
-    browser.look(f"bulk-preview-{screen}")
+    browser.look(f"import-preview-{screen}")
     browser.page.click("text=Import 1 account")
     browser.page.wait_for_selector("text=was imported")
-    browser.look(f"bulk-done-{screen}")
+    browser.look(f"import-done-{screen}")
     with browser.page.expect_download() as saved:
         browser.page.click("text=as JSONL")
     assert [
@@ -62,14 +62,14 @@ def test_olga_takes_all_accounts_along_and_what_is_held_about_alice(enter, alice
     browser = enter(LIST, viewport=DESK)
     browser.page.click("text=Export")
     browser.page.fill("#id_reason", "the yearly review")
-    browser.look("bulk-export-desk")
+    browser.look("export-users-desk")
     with browser.page.expect_download() as saved:
         browser.page.click("button:text('Export')")
     assert saved.value.suggested_filename.endswith(".csv")
     assert "alice@example.com" in saved.value.path().read_text()
     browser.open(f"/admin/accounts/user/{alice.pk}/change/")
     browser.page.click("text=Export their data")
-    browser.look("bulk-data-desk")
+    browser.look("export-user-data-desk")
     with browser.page.expect_download() as saved:
         browser.page.click("button:text('Export')")
     assert json.loads(saved.value.path().read_text())["profile"]["username"] == "alice"
@@ -79,7 +79,7 @@ def test_olga_erases_alice_on_her_phone(enter, alice):
     browser = enter(LIST, viewport=PHONE)
     browser.open(f"/admin/accounts/user/{alice.pk}/change/")
     browser.page.click("a:text('Erase')")
-    browser.look("bulk-erase-phone")
+    browser.look("actions-erase-phone")
     browser.page.fill("#id_reason", "asked on 3 May")
     browser.page.click("button:text('Erase')")
     browser.page.wait_for_selector("text=Nothing here names them any more")

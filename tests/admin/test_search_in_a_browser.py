@@ -106,7 +106,7 @@ def test_one_person_whole(lived, enter, screen, viewport, scheme):
     ]
     assert not browser.scrolls_sideways()
     assert browser.barriers() == []
-    browser.keep(f"find-person-{screen}-{scheme}")
+    browser.keep(f"user-detail-{screen}-{scheme}")
 
 
 @pytest.mark.parametrize(("screen", "viewport", "scheme"), SCREENS)
@@ -127,7 +127,7 @@ def test_lists(lived, enter, path, screen, viewport, scheme):
     assert not browser.scrolls_sideways()
     assert browser.inner_scrolls() == []
     assert browser.barriers() == []
-    browser.keep(f"find-{path.rpartition('/')[2]}s-{screen}-{scheme}")
+    browser.keep(f"list-{path.rpartition('/')[2]}s-{screen}-{scheme}")
 
 
 def test_from_many_to_the_deactivated_ones(lived, enter):
@@ -137,7 +137,7 @@ def test_from_many_to_the_deactivated_ones(lived, enter):
     browser.page.get_by_role("link", name="Deactivated").click()
     browser.page.wait_for_url("**state=deactivated*")
     assert browser.page.locator("#result_list tbody tr").count() == 8
-    browser.keep("find-deactivated")
+    browser.keep("list-users-deactivated")
 
 
 def test_the_id_is_copied(lived, enter):
@@ -176,4 +176,4 @@ def test_a_mails_page_shows_all_of_a_long_user_agent(lived, enter, viewport):
     assert agent.evaluate(script) <= 0
     assert browser.page.inner_text(".field-request .readonly") == "—"
     assert browser.inner_scrolls() == []
-    browser.keep(f"find-one-mail-{viewport['width']}")
+    browser.keep(f"mail-detail-{viewport['width']}")
