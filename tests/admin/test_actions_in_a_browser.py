@@ -13,7 +13,7 @@ LIST = "/admin/accounts/user/"
 
 def go_on(browser):
     with browser.page.expect_navigation():
-        browser.page.click(".act-form [type=submit]")
+        browser.page.click(".action-form [type=submit]")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -27,7 +27,7 @@ def test_somebody_leaves_the_company(enter, alice, bob, screen, viewport, scheme
     assert browser.page.inner_text("h1") == "Deactivate: alice (Alice Liddell, alice@example.com)"
     browser.look(f"actions-confirm-{screen}-{scheme}")
     go_on(browser)
-    assert "This field is required." in browser.page.inner_text(".act-form")
+    assert "This field is required." in browser.page.inner_text(".action-form")
     browser.look(f"actions-reason-missing-{screen}-{scheme}")
     browser.page.fill("#id_reason", "left the company")
     go_on(browser)
@@ -44,12 +44,12 @@ def test_new_laptops_for_some(enter, alice, bob, screen, viewport):
     browser.page.select_option("select[name=action]", "temporary_password")
     browser.page.click("button[name=index]")
     assert browser.page.inner_text("h1") == "Give a temporary password: 2 users"
-    assert "Nobody does this to themselves (1)" in browser.page.inner_text(".act-left")
+    assert "Nobody does this to themselves (1)" in browser.page.inner_text(".action-left")
     browser.look(f"actions-many-{screen}")
     browser.page.fill("#id_reason", "new laptops")
     go_on(browser)
     browser.look(f"actions-passwords-{screen}")
-    shown = browser.page.locator(".act-secrets code").all_inner_texts()
+    shown = browser.page.locator(".action-secrets code").all_inner_texts()
     for user, password in zip((alice, bob), shown, strict=True):
         user.refresh_from_db()
         assert user.check_password(password)
@@ -60,9 +60,9 @@ def test_a_double_click_gives_one_password(enter, alice):
     browser.open(f"{LIST}act/temporary_password/?ids={alice.pk}")
     browser.page.fill("#id_reason", "on the phone")
     with browser.page.expect_navigation():
-        browser.page.dblclick(".act-form [type=submit]", no_wait_after=True)
+        browser.page.dblclick(".action-form [type=submit]", no_wait_after=True)
     alice.refresh_from_db()
-    assert alice.check_password(browser.page.inner_text(".act-secrets code"))
+    assert alice.check_password(browser.page.inner_text(".action-secrets code"))
     assert AuditEvent.objects.filter(kind="temporary_password").count() == 1
 
 

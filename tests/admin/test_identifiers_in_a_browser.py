@@ -21,12 +21,14 @@ def test_a_new_address(enter, alice, bob, screen, viewport, scheme):
     browser.page.fill("#id_email", "bob@example.com")
     browser.page.fill("#id_reason", "married")
     with browser.page.expect_navigation():
-        browser.page.click(".act-form [type=submit]")
-    assert "Another account has this one. Nothing was done." in browser.page.inner_text(".act-form")
+        browser.page.click(".action-form [type=submit]")
+    assert "Another account has this one. Nothing was done." in browser.page.inner_text(
+        ".action-form"
+    )
     browser.look(f"identifiers-taken-{screen}-{scheme}")
     browser.page.fill("#id_email", "alice@example.org")
     with browser.page.expect_navigation():
-        browser.page.click(".act-form [type=submit]")
+        browser.page.click(".action-form [type=submit]")
     assert "Changed the user name or e-mail address of alice." in browser.page.inner_text(
         ".messagelist"
     )

@@ -28,7 +28,7 @@ def test_stan_imports_a_file_in_four_clicks(enter, alice, tmp_path, screen, opti
     browser.page.wait_for_url("**/import/*-*/")
     assert (
         "1 account of people.csv will be imported. Nothing was written yet."
-        in browser.page.inner_text(".act-will")
+        in browser.page.inner_text(".action-will")
     )
     browser.look(f"import-preview-{screen}")
     browser.page.click("text=Import 1 account")
