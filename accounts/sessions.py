@@ -11,7 +11,6 @@ from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts import passwords, rate_limits, request_context, sign_ins
-from accounts.api.contract import Policy
 from accounts.audit import audit_log
 from accounts.audit.reasons import Data, Reason
 from accounts.db.compiled_statements import CompiledChange, CompiledInsert, CompiledQuery
@@ -24,6 +23,7 @@ from accounts.errors import (
 )
 from accounts.identifiers import normalise
 from accounts.models import Role, Session, User
+from accounts.policy import Policy
 from accounts.rate_limits import LoginAttempt
 from accounts.tokens import (
     AccessToken,
@@ -335,9 +335,11 @@ def _objection(
     identifier: str | None,
 ) -> Reason | Literal[""]:
     """The reason why this token may not be refreshed here; empty if it may."""
-    if line is None or (policy.longest and line.created_at + policy.longest <= line.now):
+    if line is None or (
+        policy.session_maximum and line.created_at + policy.session_maximum <= line.now
+    ):
         return Reason.SESSION_ENDED
-    if line.contract not in policy.family:
+    if not policy.refreshes(line.contract):
         return Reason.OTHER_CONTRACT
     if holder is not None and not _speaks_for_user(holder, line):
         return Reason.OTHER_SESSION
@@ -363,7 +365,7 @@ def _rotate(policy: Policy, line: Line, token: RefreshToken) -> Line:
     if token.jti == line.refresh_jti:
         until = (
             policy.session_end(opened=line.created_at, used=line.now)
-            if policy.longest
+            if policy.session_maximum
             else line.expires_at
         )
         rotated = line._replace(

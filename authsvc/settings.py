@@ -292,7 +292,7 @@ def contract_policy(name: str) -> dict[str, Any]:
         policy["refresh"] = duration(f"{name}_REFRESH_LIFETIME", None)
         policy["rotates"] = flag(f"{name}_ROTATE_REFRESH_TOKENS", None)
     if name == "FORM":  # the one whose sessions rotation prolongs
-        policy["longest"] = duration("FORM_SESSION_MAXIMUM", None)
+        policy["session_maximum"] = duration("FORM_SESSION_MAXIMUM", None)
     return {field: value for field, value in policy.items() if value is not None}
 
 

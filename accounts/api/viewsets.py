@@ -131,18 +131,18 @@ class ContractViewSet(ViewSet):
         return answer(None, status.HTTP_204_NO_CONTENT, {"Allow": self._allowed()})
 
     def handle_exception(self, exc: Exception) -> Any:
-        phrase = self.contract.phrase(exc)
+        error = self.contract.error_response(exc)
         if isinstance(exc, OperationalError | InterfaceError):
             logger.warning("the database does not answer (%s)", type(exc).__name__)
-        elif phrase.status == 500:
+        elif error.status == 500:
             logger.error(
                 "%s in %s.%s", type(exc).__name__, type(self).__name__, self.action, exc_info=exc
             )
-        recent_refusals.remember(exc, phrase.status, phrase.text)
+        recent_refusals.remember(exc, error.status, error.text)
         return answer(
-            self.contract.error_body(phrase),
-            phrase.status,
-            self._refusal_headers(exc, phrase.status),
+            self.contract.error_body(error),
+            error.status,
+            self._refusal_headers(exc, error.status),
         )
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
@@ -181,7 +181,7 @@ class LoginViewSet(OpenViewSet):
         with rate_limits.login_attempt(asked["login"]) as attempt:
             try:
                 grant = sessions.open_session(
-                    self.contract, asked["login"], asked["password"], attempt
+                    self.contract.policy, asked["login"], asked["password"], attempt
                 )
             except PasswordChangeRequired as refusal:
                 return self.challenged(refusal)
@@ -203,7 +203,9 @@ class RefreshViewSet(OpenViewSet):
 
     def refresh(self, request: Request) -> HttpResponse:
         asked = self.read(self.refresh_in)
-        return self.write(self.refresh_out, sessions.refresh(self.contract, asked["refresh"]))
+        return self.write(
+            self.refresh_out, sessions.refresh(self.contract.policy, asked["refresh"])
+        )
 
 
 class ResetViewSet(OpenViewSet):

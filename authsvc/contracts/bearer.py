@@ -8,22 +8,25 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from accounts import errors, passwords
-from accounts.api.contract import AUTHENTICATION_REQUIRED, Contract, Phrase
+from accounts.api.contract import AUTHENTICATION_REQUIRED, Contract, ErrorResponse
 from accounts.api.viewsets import LoginViewSet, LogoutViewSet, RefreshViewSet, ResetViewSet, answer
 from accounts.audit import recent_refusals
+from accounts.policy import Policy
 from authsvc.contracts.fields import Out, Password, Says, Shape, Text, Timestamp, TokenText
 from authsvc.contracts.routes import route
 
 MOUNT = "api/v1/auth"
 
 contract = Contract(
-    name="bearer",
-    access=timedelta(hours=1),
-    refresh=timedelta(days=30),
-    also_refreshes=frozenset({"camel"}),
-    error_body=lambda phrase: {"detail": phrase.text},
-    phrases={errors.InvalidRefreshToken: Phrase(401, "Invalid refresh token")},
-).configured()
+    policy=Policy(
+        name="bearer",
+        access=timedelta(hours=1),
+        refresh=timedelta(days=30),
+        accepts_refresh_from=frozenset({"camel"}),
+    ).from_settings(),
+    error_body=lambda error: {"detail": error.text},
+    phrases={errors.InvalidRefreshToken: ErrorResponse(401, "Invalid refresh token")},
+)
 
 
 class UserOut(Shape):
@@ -105,10 +108,10 @@ class Reset(ResetViewSet):
     def validate(self, request: Request, token: str) -> HttpResponse:
         try:
             return self.write(ValidOut, passwords.find_reset(token))
-        except errors.InvalidReset as error:
-            phrase = Phrase(400, "Token expired or invalid")
-            recent_refusals.remember(error, phrase.status, phrase.text)
-            return answer({"valid": False, **self.contract.error_body(phrase)}, 400)
+        except errors.InvalidReset as refusal:
+            error = ErrorResponse(400, "Token expired or invalid")
+            recent_refusals.remember(refusal, error.status, error.text)
+            return answer({"valid": False, **self.contract.error_body(error)}, 400)
 
 
 def urls(contract: Contract = contract) -> list[URLPattern]:
@@ -119,7 +122,7 @@ def urls(contract: Contract = contract) -> list[URLPattern]:
             "logout",
             Logout,
             {"post": "logout"},
-            contract.saying({errors.InvalidToken: AUTHENTICATION_REQUIRED}),
+            contract.with_phrases({errors.InvalidToken: AUTHENTICATION_REQUIRED}),
         ),
         *route("forgot-password", Reset, {"post": "forgot"}, contract),
         *route("reset-password", Reset, {"post": "reset"}, contract),

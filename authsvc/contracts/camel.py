@@ -7,8 +7,9 @@ from django.urls import URLPattern
 from rest_framework import serializers
 
 from accounts import errors
-from accounts.api.contract import AUTHENTICATION_REQUIRED, Contract, Phrase
+from accounts.api.contract import AUTHENTICATION_REQUIRED, Contract, ErrorResponse
 from accounts.api.viewsets import LoginViewSet, LogoutViewSet, RefreshViewSet
+from accounts.policy import Policy
 from apikeys.errors import AlreadyRotated, KeyNotFound, ScopeReserved, TooManyKeys
 from apikeys.scopes import Scope
 from apikeys.viewsets import KeyViewSet, LeakedKeyViewSet
@@ -28,25 +29,29 @@ from authsvc.contracts.routes import route
 MOUNT = "api/v1/auth"
 
 # The document lists this answer; it is given only where the operator has decided that names are no secret.
-revealed: dict[type[BaseException], Phrase] = (
-    {errors.UnknownAccount: Phrase(401, "User not found")} if settings.REVEAL_UNKNOWN_USERS else {}
+revealed: dict[type[BaseException], ErrorResponse] = (
+    {errors.UnknownAccount: ErrorResponse(401, "User not found")}
+    if settings.REVEAL_UNKNOWN_USERS
+    else {}
 )
 
 contract = Contract(
-    name="camel",
-    access=timedelta(hours=1),
-    refresh=timedelta(days=30),
-    also_refreshes=frozenset({"bearer"}),
-    error_body=lambda phrase: {"error": phrase.text},
+    policy=Policy(
+        name="camel",
+        access=timedelta(hours=1),
+        refresh=timedelta(days=30),
+        accepts_refresh_from=frozenset({"bearer"}),
+    ).from_settings(),
+    error_body=lambda error: {"error": error.text},
     phrases={
         errors.InvalidToken: AUTHENTICATION_REQUIRED,
-        KeyNotFound: Phrase(404, "API key not found"),
-        ScopeReserved: Phrase(403, "The scope introspect is granted by an operator"),
-        TooManyKeys: Phrase(409, "Too many API keys: delete one first"),
-        AlreadyRotated: Phrase(409, "API key was rotated before"),
+        KeyNotFound: ErrorResponse(404, "API key not found"),
+        ScopeReserved: ErrorResponse(403, "The scope introspect is granted by an operator"),
+        TooManyKeys: ErrorResponse(409, "Too many API keys: delete one first"),
+        AlreadyRotated: ErrorResponse(409, "API key was rotated before"),
         **revealed,
     },
-).configured()
+)
 
 
 class LoginIn(Shape):

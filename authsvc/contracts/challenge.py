@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from accounts import errors, passwords, rate_limits, sessions
 from accounts.api import parsers
-from accounts.api.contract import Contract, Phrase
+from accounts.api.contract import Contract, ErrorResponse
 from accounts.api.viewsets import (
     LoginViewSet,
     OpenViewSet,
@@ -20,6 +20,7 @@ from accounts.api.viewsets import (
     answer,
 )
 from accounts.audit.reasons import Reason
+from accounts.policy import Policy
 from authsvc.contracts.fields import Out, Password, Says, Shape, Text, TokenText
 from authsvc.contracts.routes import route
 
@@ -27,20 +28,22 @@ MOUNT = "v1"
 BODIES = (*parsers.JSON[:1], *parsers.FORMS)
 
 contract = Contract(
-    name="challenge",
-    access=timedelta(hours=24),
-    refresh=timedelta(days=90),
-    error_body=lambda phrase: {"message": phrase.text, "status": phrase.status},
+    policy=Policy(
+        name="challenge",
+        access=timedelta(hours=24),
+        refresh=timedelta(days=90),
+    ).from_settings(),
+    error_body=lambda error: {"message": error.text, "status": error.status},
     phrases={
-        errors.InvalidCredentials: Phrase(401, "Incorrect username or password."),
-        errors.InvalidCode: Phrase(401, "Invalid or expired confirmation code."),
-        errors.InvalidChallenge: Phrase(401, "Invalid or expired session."),
-        errors.InvalidToken: Phrase(401, "Incorrect username or password."),
-        errors.InvalidRefreshToken: Phrase(401, "Invalid or expired refresh token."),
-        errors.TooManyAttempts: Phrase(429, "Too many attempts. Please try again later."),
+        errors.InvalidCredentials: ErrorResponse(401, "Incorrect username or password."),
+        errors.InvalidCode: ErrorResponse(401, "Invalid or expired confirmation code."),
+        errors.InvalidChallenge: ErrorResponse(401, "Invalid or expired session."),
+        errors.InvalidToken: ErrorResponse(401, "Incorrect username or password."),
+        errors.InvalidRefreshToken: ErrorResponse(401, "Invalid or expired refresh token."),
+        errors.TooManyAttempts: ErrorResponse(429, "Too many attempts. Please try again later."),
     },
     invalid=422,
-).configured()
+)
 
 
 class LoginIn(Shape):
@@ -120,7 +123,7 @@ class Login(LoginViewSet):
         asked = self.read(AnswerIn)
         with rate_limits.login_attempt(asked["login"]) as attempt:
             grant = sessions.answer_challenge(
-                self.contract, asked["challenge"], asked["login"], asked["password"], attempt
+                self.contract.policy, asked["challenge"], asked["login"], asked["password"], attempt
             )
         return self.granted(grant)
 
@@ -138,7 +141,7 @@ class Refresh(RefreshViewSet):
         )
         return self.write(
             self.refresh_out,
-            sessions.refresh(self.contract, asked["refresh"], identifier=asked["login"]),
+            sessions.refresh(self.contract.policy, asked["refresh"], identifier=asked["login"]),
         )
 
 

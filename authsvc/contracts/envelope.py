@@ -10,8 +10,9 @@ from rest_framework.request import Request
 
 from accounts import errors, sessions
 from accounts.api.authentication import SessionTokenAuthentication, bearer_token
-from accounts.api.contract import Contract, Phrase
+from accounts.api.contract import Contract, ErrorResponse
 from accounts.api.viewsets import IdentityViewSet, LoginViewSet, OpenViewSet
+from accounts.policy import Policy
 from apikeys.authentication import KeyAuthentication
 from apikeys.errors import AdminRequired, NothingStored, UnreadableSecret
 from apikeys.models import ProviderCredential
@@ -23,20 +24,22 @@ MOUNT = "api/auth"
 Provider = ProviderCredential.Provider
 
 contract = Contract(
-    name="envelope",
-    access=timedelta(hours=24),
-    refresh=None,
-    error_body=lambda phrase: {"success": False, "message": phrase.text},
+    policy=Policy(
+        name="envelope",
+        access=timedelta(hours=24),
+        refresh=None,
+    ).from_settings(),
+    error_body=lambda error: {"success": False, "message": error.text},
     phrases={
-        errors.InvalidCredentials: Phrase(401, "Invalid username or password"),
-        exceptions.NotAuthenticated: Phrase(401, "No token provided"),
-        AdminRequired: Phrase(403, "Admin access required"),
-        UnreadableSecret: Phrase(
+        errors.InvalidCredentials: ErrorResponse(401, "Invalid username or password"),
+        exceptions.NotAuthenticated: ErrorResponse(401, "No token provided"),
+        AdminRequired: ErrorResponse(403, "Admin access required"),
+        UnreadableSecret: ErrorResponse(
             503,
             "The stored credentials cannot be decrypted: an operator has to restore the key, or store them again",
         ),
     },
-).configured()
+)
 
 
 class UserOut(Shape):
@@ -145,14 +148,14 @@ class NVIDIACredentials(ProviderCredentialViewSet):
 def without(contract: Contract, provider: Provider) -> Contract:
     """The same contract, saying what is to be done as long as nobody has stored this provider's credentials."""
     todo = f"an operator stores them in the admin, or with manage.py set_provider_credentials {provider}"
-    return contract.saying(
-        {NothingStored: Phrase(404, f"No {provider.label} credentials are stored: {todo}")}
+    return contract.with_phrases(
+        {NothingStored: ErrorResponse(404, f"No {provider.label} credentials are stored: {todo}")}
     )
 
 
 def urls(contract: Contract = contract) -> list[URLPattern]:
-    words = contract.saying(
-        {exceptions.ValidationError: Phrase(400, "Username and password are required")}
+    words = contract.with_phrases(
+        {exceptions.ValidationError: ErrorResponse(400, "Username and password are required")}
     )
     return [
         *route("login", Login, {"post": "login"}, words),

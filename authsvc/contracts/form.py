@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from accounts import errors, sessions
 from accounts.api import parsers
 from accounts.api.authentication import SessionTokenAuthentication, bearer_token
-from accounts.api.contract import AUTHENTICATION_REQUIRED, Contract, Phrase
+from accounts.api.contract import AUTHENTICATION_REQUIRED, Contract, ErrorResponse
 from accounts.api.viewsets import (
     IdentityViewSet,
     LoginViewSet,
@@ -21,6 +21,7 @@ from accounts.api.viewsets import (
     RefreshViewSet,
     ResetViewSet,
 )
+from accounts.policy import Policy
 from apikeys.authentication import KeyAuthentication
 from authsvc.contracts.fields import Out, Password, Says, Shape, Text, TokenText
 from authsvc.contracts.routes import route
@@ -29,34 +30,38 @@ MOUNT = "api/v1/auth"
 COOKIE = "refresh_token"
 
 contract = Contract(
-    name="form",
-    access=timedelta(days=7),
-    refresh=timedelta(days=365),
-    rotates=True,
-    longest=timedelta(days=3 * 365),
-    error_body=lambda phrase: {"detail": phrase.text},
-).configured()
+    policy=Policy(
+        name="form",
+        access=timedelta(days=7),
+        refresh=timedelta(days=365),
+        rotates=True,
+        session_maximum=timedelta(days=3 * 365),
+    ).from_settings(),
+    error_body=lambda error: {"detail": error.text},
+)
 
 
-def oauth_error(phrase: Phrase) -> dict[str, Any]:
+def oauth_error(error: ErrorResponse) -> dict[str, Any]:
     """RFC 6749, 5.2; the codes that it does not list are those of 4.1.2.1."""
     code = {
         503: "temporarily_unavailable",
         429: "temporarily_unavailable",
         500: "server_error",
-    }.get(phrase.status, "invalid_request")
-    return {"error": phrase.code or code, "error_description": phrase.text}
+    }.get(error.status, "invalid_request")
+    return {"error": error.code or code, "error_description": error.text}
 
 
 # The answer of /token has no place for a refresh token, so none is made: its session lasts as long as the access token.
 oauth = replace(
     contract,
-    refresh=None,
+    policy=replace(contract.policy, refresh=None),
     error_body=oauth_error,
     phrases={
-        errors.InvalidCredentials: Phrase(400, "Invalid credentials", "invalid_grant"),
-        errors.PasswordChangeRequired: Phrase(403, "Password change required", "invalid_grant"),
-        errors.UnsupportedGrantType: Phrase(
+        errors.InvalidCredentials: ErrorResponse(400, "Invalid credentials", "invalid_grant"),
+        errors.PasswordChangeRequired: ErrorResponse(
+            403, "Password change required", "invalid_grant"
+        ),
+        errors.UnsupportedGrantType: ErrorResponse(
             400, "Only the password grant is supported", "unsupported_grant_type"
         ),
     },
@@ -171,7 +176,7 @@ class Refresh(RefreshViewSet):
         if holder is None:
             raise exceptions.NotAuthenticated
         asked = self.read(self.refresh_in)
-        grant = sessions.refresh(self.contract, asked["refresh"], holder=holder)
+        grant = sessions.refresh(self.contract.policy, asked["refresh"], holder=holder)
         return keep(request, self.write(self.refresh_out, grant), grant)
 
 
@@ -209,6 +214,6 @@ def urls(contract: Contract = contract, *, me_out: type[MeOut] = MeOut) -> list[
             "logout",
             Logout,
             {"post": "logout"},
-            contract.saying({errors.InvalidToken: AUTHENTICATION_REQUIRED}),
+            contract.with_phrases({errors.InvalidToken: AUTHENTICATION_REQUIRED}),
         ),
     ]

@@ -9,19 +9,22 @@ from rest_framework.request import Request
 
 from accounts import errors, sessions
 from accounts.api import parsers
-from accounts.api.contract import Contract, Phrase
+from accounts.api.contract import Contract, ErrorResponse
 from accounts.api.viewsets import ContractViewSet
+from accounts.policy import Policy
 from apikeys.authentication import KeyAuthentication
 from apikeys.scopes import Scope
 from authsvc.contracts.fields import Out, Says, Shape, TokenText
 from authsvc.contracts.form import oauth_error
 from authsvc.contracts.routes import route
 
-no_key = Phrase(401, "An API key of scope introspect is required", "invalid_client")
+no_key = ErrorResponse(401, "An API key of scope introspect is required", "invalid_client")
 contract = Contract(
-    name="introspection",
-    access=timedelta(0),  # it gives out no token
-    refresh=None,
+    policy=Policy(
+        name="introspection",
+        access=timedelta(0),  # it gives out no token
+        refresh=None,
+    ),
     error_body=oauth_error,
     phrases={errors.InvalidToken: no_key, exceptions.NotAuthenticated: no_key},
 )

@@ -23,7 +23,7 @@ MOUNT = "api/v1/auth"
 
 def shared(contract: Contract) -> Contract:
     """A contract that says its refusals under both names, for a client that reads either."""
-    return contract.speaking(lambda phrase: {"detail": phrase.text, "error": phrase.text})
+    return contract.with_error_body(lambda error: {"detail": error.text, "error": error.text})
 
 
 def jointly(first: Contract, second: Contract) -> Contract:
@@ -34,7 +34,7 @@ def jointly(first: Contract, second: Contract) -> Contract:
             raise ImproperlyConfigured(
                 f"{first.name} and {second.name} share a login, and must put {refusal.__name__} in the same words"
             )
-    return first.saying(second.phrases)
+    return first.with_phrases(second.phrases)
 
 
 class KeyOut(camel.KeyOut):

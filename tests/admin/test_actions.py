@@ -34,7 +34,7 @@ def carol(db):
 
 
 def log_in(username="alice", password=PASSWORD):
-    return sessions.open_session(bearer.contract, username, password)
+    return sessions.open_session(bearer.contract.policy, username, password)
 
 
 def text(answer):

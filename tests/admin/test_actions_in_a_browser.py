@@ -20,7 +20,7 @@ def go_on(browser):
 @pytest.mark.parametrize(("screen", "viewport"), [("desk", DESK), ("phone", PHONE)])
 def test_somebody_leaves_the_company(enter, alice, bob, screen, viewport, scheme):
     """From her page: one click that asks, a reason, one click that does it."""
-    sessions.open_session(bearer.contract, "alice", PASSWORD)
+    sessions.open_session(bearer.contract.policy, "alice", PASSWORD)
     browser = enter(LIST, viewport=viewport, color_scheme=scheme)
     browser.open(f"{LIST}{alice.pk}/change/")
     browser.page.click("a:has-text('Deactivate')")

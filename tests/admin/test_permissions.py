@@ -132,7 +132,7 @@ def row(model, whose):
 
 def session(owner):
     return Session.objects.get(
-        pk=sessions.open_session(bearer.contract, owner.username, PASSWORD).session_id
+        pk=sessions.open_session(bearer.contract.policy, owner.username, PASSWORD).session_id
     )
 
 

@@ -29,7 +29,7 @@ def tina(db):
 
 
 def log_in(username="alice", password=PASSWORD):
-    return sessions.open_session(bearer.contract, username, password)
+    return sessions.open_session(bearer.contract.policy, username, password)
 
 
 def sign_in(client, username="olga", password=PASSWORD, **more):

@@ -29,7 +29,7 @@ def key(use):
 
 @pytest.fixture
 def alices(alice):
-    return sessions.open_session(bearer.contract, "alice", PASSWORD)
+    return sessions.open_session(bearer.contract.policy, "alice", PASSWORD)
 
 
 def test_olga_sees_what_each_key_does(as_olga, olga, django_assert_num_queries):

@@ -52,7 +52,7 @@ def shown(answer):
 
 
 def log_in(username="alice", password=PASSWORD):
-    return sessions.open_session(bearer.contract, username, password)
+    return sessions.open_session(bearer.contract.policy, username, password)
 
 
 # Accounts

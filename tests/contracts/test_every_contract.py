@@ -1,6 +1,7 @@
 """What holds in every contract, at its documented paths and alone under /c/<name>."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.test import Client
 from django.urls import include, path
 
 from accounts import keyring
-from accounts.api.contract import Phrase
+from accounts.api.contract import ErrorResponse
 from accounts.api.viewsets import OpenViewSet
 from accounts.errors import InvalidCredentials
 from accounts.models import Session, SigningKey, User
@@ -418,7 +419,8 @@ def test_lifetimes_come_from_the_environment(caller, alice, settings, monkeypatc
     monkeypatch.setenv(f"{door.name.upper()}_REFRESH_LIFETIME", "2d")
     settings.CONTRACT_POLICIES = {door.name: contract_policy(door.name.upper())}
     module = door.module
-    own = module.urls(module.contract.configured())
+    policy = module.contract.policy.from_settings()
+    own = module.urls(replace(module.contract, policy=policy))
     settings.ROOT_URLCONF = routes(
         *contracts.mounted(f"c/{door.name}/{module.MOUNT}", own, door.contract)
     )
@@ -528,16 +530,20 @@ def test_with_some_contracts_off_logout_says_what_the_others_say(
 
 def test_words_of_camel_reach_its_login_at_the_shared_path():
     """And two sentences for one refusal of the login that they share end the start."""
-    words: dict[type[BaseException], Phrase] = {InvalidCredentials: Phrase(401, "Wrong")}
-    others: dict[type[BaseException], Phrase] = {InvalidCredentials: Phrase(401, "No")}
-    assert jointly(bearer.contract, camel.contract.saying(words)).phrase(
+    words: dict[type[BaseException], ErrorResponse] = {
+        InvalidCredentials: ErrorResponse(401, "Wrong")
+    }
+    others: dict[type[BaseException], ErrorResponse] = {
+        InvalidCredentials: ErrorResponse(401, "No")
+    }
+    assert jointly(bearer.contract, camel.contract.with_phrases(words)).error_response(
         InvalidCredentials()
-    ) == Phrase(401, "Wrong")
-    assert jointly(bearer.contract.saying(words), camel.contract.saying(words)).phrase(
-        InvalidCredentials()
-    ) == Phrase(401, "Wrong")
+    ) == ErrorResponse(401, "Wrong")
+    assert jointly(
+        bearer.contract.with_phrases(words), camel.contract.with_phrases(words)
+    ).error_response(InvalidCredentials()) == ErrorResponse(401, "Wrong")
     with pytest.raises(ImproperlyConfigured, match=r"bearer and camel .* InvalidCredentials"):
-        jointly(bearer.contract.saying(others), camel.contract.saying(words))
+        jointly(bearer.contract.with_phrases(others), camel.contract.with_phrases(words))
 
 
 def test_below_c_there_are_five(caller):

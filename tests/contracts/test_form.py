@@ -200,7 +200,8 @@ def test_the_access_token_from_before_the_refresh_goes_on(caller, tokens):
 
 
 def test_where_the_operator_lets_nothing_rotate_the_refresh_token_stays(caller, tokens, settings):
-    steady = form.urls(replace(form.contract, rotates=False))
+    policy = replace(form.contract.policy, rotates=False)
+    steady = form.urls(replace(form.contract, policy=policy))
     settings.ROOT_URLCONF = type(
         "Routes", (), {"urlpatterns": [path("c/form/api/v1/auth/", include(steady))]}
     )

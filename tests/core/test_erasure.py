@@ -38,8 +38,8 @@ pytestmark = pytest.mark.usefixtures("db")
 crowded = pytest.mark.django_db(transaction=True)
 
 
-def log_in(username="alice", contract=bearer.contract):
-    return sessions.open_session(contract, username, PASSWORD)
+def log_in(username="alice", policy=bearer.contract.policy):
+    return sessions.open_session(policy, username, PASSWORD)
 
 
 def everything_stored():
@@ -54,8 +54,8 @@ def everything_stored():
 @pytest.fixture
 def known(alice, olga, settings):
     """Alice as the service knows her after a while: also where she misspelt herself, and where an operator acted on her."""
-    grants = log_in(), log_in(contract=form.contract)
-    sessions.refresh(form.contract, grants[1].refresh)
+    grants = log_in(), log_in(policy=form.contract.policy)
+    sessions.refresh(form.contract.policy, grants[1].refresh)
     with pytest.raises(InvalidCredentials):
         passwords.authenticate(" ALICE@example.com ", "wrong")
     outbox.put(outbox.Kind.RESET, typed="Alice@Example.com")
@@ -127,9 +127,9 @@ def test_tokens_keys_and_links_are_dead_at_once(known, alice, caller):
     assert caller.get("/api/v1/auth/me", plain.access).status_code == 401
     with pytest.raises(InvalidToken):
         sessions.identify(rotating.access)
-    for contract, grant in ((bearer.contract, plain), (form.contract, rotating)):
+    for policy, grant in ((bearer.contract.policy, plain), (form.contract.policy, rotating)):
         with pytest.raises(InvalidRefreshToken):
-            sessions.refresh(contract, grant.refresh)
+            sessions.refresh(policy, grant.refresh)
     with pytest.raises(InvalidToken):
         keys.identify(secret)
     with pytest.raises(InvalidReset):
@@ -263,7 +263,7 @@ def test_an_act_or_a_login_that_an_erasure_overtakes_is_on_record_without_the_na
     overtaken, read = passwords.authenticate("alice", PASSWORD), User.objects.get(pk=alice.pk)
     erasure.erase(alice)
     with pytest.raises(InvalidCredentials, match="account_changed"):
-        sessions._open_for(bearer.contract, overtaken)
+        sessions._open_for(bearer.contract.policy, overtaken)
     with pytest.raises(NotPermitted):
         actions.carry_out(user_actions.DEACTIVATE, operator=olga, user=read, reason="asked to")
     with pytest.raises(NotPermitted):

@@ -14,9 +14,9 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
 from accounts import encryption, keyring, sessions, tokens
-from accounts.api.contract import Policy
 from accounts.errors import InvalidToken, UnusableKeyring
 from accounts.models import SigningKey
+from accounts.policy import Policy
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")

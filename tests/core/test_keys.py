@@ -20,10 +20,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts import passwords, sessions
-from accounts.api.contract import Policy
 from accounts.errors import InvalidToken
 from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, User
+from accounts.policy import Policy
 from accounts.request_context import Origin, entered
 from apikeys import key_format, keys, usage
 from apikeys.end_reasons import EndReason

@@ -122,7 +122,7 @@ def ready(name, user):
 
 
 def log_in(username):
-    return sessions.open_session(bearer.contract, username, PASSWORD)
+    return sessions.open_session(bearer.contract.policy, username, PASSWORD)
 
 
 def lock(name):

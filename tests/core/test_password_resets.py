@@ -14,7 +14,6 @@ from django.test import Client
 from django.utils.timezone import now
 
 from accounts import passwords, sessions
-from accounts.api.contract import Policy
 from accounts.errors import (
     InvalidCode,
     InvalidCredentials,
@@ -24,6 +23,7 @@ from accounts.errors import (
 )
 from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, PasswordReset, User
+from accounts.policy import Policy
 from tests.concurrency import at_once
 from tests.conftest import PASSWORD
 from tests.reset_mails import code_in, token_in

@@ -18,9 +18,9 @@ from django.contrib.auth.hashers import (
 from django.utils.timezone import now
 
 from accounts import passwords, sessions
-from accounts.api.contract import Policy
 from accounts.errors import InvalidChallenge, InvalidCredentials, WeakPassword
 from accounts.models import AuditEvent, OutgoingMail, Session, User
+from accounts.policy import Policy
 from accounts.tokens import ChallengeToken
 from tests.concurrency import at_once
 from tests.conftest import PASSWORD

@@ -217,7 +217,7 @@ def test_a_command_that_says_too_little_or_too_much_is_refused(arguments):
 @pytest.mark.django_db
 def test_keys_are_replaced_without_losing_anything(settings, alice):
     settings.ENCRYPTION_KEYS = [OLD, settings.SECRET_KEY]
-    grant = sessions.open_session(envelope.contract, "alice", PASSWORD)
+    grant = sessions.open_session(envelope.contract.policy, "alice", PASSWORD)
     store()
     store("nvidia", NVIDIA_SECRET)
     settings.ENCRYPTION_KEYS = [NEW, *settings.ENCRYPTION_KEYS]

@@ -9,17 +9,17 @@ from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts import keyring, sessions
-from accounts.api.contract import Policy
 from accounts.audit.reasons import Reason
 from accounts.errors import InvalidRefreshToken, InvalidToken
 from accounts.models import AuditEvent, Session, SigningKey
+from accounts.policy import Policy
 from accounts.tokens import AccessToken, RefreshToken
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
 YEAR = timedelta(days=365)
 ROTATING = Policy(
-    name="form", access=timedelta(days=7), refresh=YEAR, rotates=True, longest=3 * YEAR
+    name="form", access=timedelta(days=7), refresh=YEAR, rotates=True, session_maximum=3 * YEAR
 )
 STEADY = Policy(name="bearer", access=timedelta(hours=1), refresh=timedelta(days=30))
 
@@ -229,15 +229,15 @@ def test_a_line_that_nobody_uses_for_a_year_ends(first):
 
 def test_a_shorter_maximum_counts_for_sessions_that_are_open(first):
     age(20)
-    shorter = replace(ROTATING, longest=timedelta(days=10))
+    shorter = replace(ROTATING, session_maximum=timedelta(days=10))
     with pytest.raises(InvalidRefreshToken, match="ended"):
         sessions.refresh(shorter, first.refresh)
-    longer = sessions.refresh(replace(ROTATING, longest=timedelta(days=30)), first.refresh)
+    longer = sessions.refresh(replace(ROTATING, session_maximum=timedelta(days=30)), first.refresh)
     assert longer.refresh_expires == Session.objects.get().created_at + timedelta(days=30)
 
 
 def test_without_a_maximum_a_line_ends_when_its_login_said_it_would(alice):
-    fixed = replace(ROTATING, longest=None)
+    fixed = replace(ROTATING, session_maximum=None)
     first = sessions.open_session(fixed, "alice", PASSWORD)
     assert sessions.refresh(fixed, first.refresh).refresh_expires == first.refresh_expires
 
@@ -272,7 +272,7 @@ def test_a_relative_may_refresh(alice):
         name="camel",
         access=timedelta(minutes=5),
         refresh=timedelta(days=1),
-        also_refreshes=frozenset({"bearer"}),
+        accepts_refresh_from=frozenset({"bearer"}),
     )
     assert sessions.refresh(relative, grant.refresh).access_seconds == 300
 

@@ -8,7 +8,6 @@ from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts import passwords, sessions
-from accounts.api.contract import Policy
 from accounts.errors import (
     InvalidCredentials,
     InvalidRefreshToken,
@@ -16,6 +15,7 @@ from accounts.errors import (
     PasswordChangeRequired,
 )
 from accounts.models import Session, User
+from accounts.policy import Policy
 from accounts.request_context import Origin, entered
 from accounts.tokens import AccessToken, RefreshToken
 from tests.conftest import PASSWORD

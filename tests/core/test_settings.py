@@ -395,7 +395,7 @@ WORDS = """
 import django; django.setup()
 from accounts.errors import UnknownAccount as Unknown
 from authsvc.contracts import bearer, camel, challenge, envelope, form
-print([module.contract.phrase(Unknown()).text for module in (bearer, camel, form, challenge, envelope)])
+print([module.contract.error_response(Unknown()).text for module in (bearer, camel, form, challenge, envelope)])
 """
 
 

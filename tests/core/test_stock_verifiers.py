@@ -6,9 +6,9 @@ import jwt
 import pytest
 
 from accounts import keyring, sessions
-from accounts.api.contract import Policy
 from accounts.errors import InvalidRefreshToken, InvalidToken
 from accounts.models import User
+from accounts.policy import Policy
 from accounts.tokens import AccessToken
 from tests.conftest import PASSWORD
 

@@ -10,10 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from accounts import passwords, sessions
-from accounts.api.contract import Policy
 from accounts.errors import InvalidCredentials, InvalidRefreshToken, InvalidToken, UnknownAccount
 from accounts.identifiers import normalise
 from accounts.models import Session, User
+from accounts.policy import Policy
 from tests.conftest import PASSWORD
 
 db = pytest.mark.django_db
