@@ -174,12 +174,12 @@ def keep_session(request: HttpRequest) -> None:
     return None
 
 
-def end_session(request: HttpRequest, why: Reason) -> None:
+def end_session(request: HttpRequest, reason: Reason) -> None:
     if isinstance(request.user, User):
-        audit_log.record(audit_log.Kind.LOGOUT, user=request.user, reason=why)
+        audit_log.record(audit_log.Kind.LOGOUT, user=request.user, reason=reason)
         messages.info(
             request,
-            f"You were {reason_messages.text(why, {})}. Please sign in again.",
+            f"You were {reason_messages.text(reason, {})}. Please sign in again.",
             fail_silently=True,
         )
     request.session.flush()

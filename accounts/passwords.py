@@ -156,7 +156,7 @@ def _refused_reset(token: str) -> InvalidReset:
         Reason.LINK_EXPIRED: True,
     }
     return InvalidReset(
-        next(why for why, holds in objections.items() if holds), name=reset.user.username
+        next(reason for reason, holds in objections.items() if holds), name=reset.user.username
     )
 
 
@@ -260,9 +260,13 @@ def _change(user: User, proposed: str, keep: UUID | None = None) -> User:
     return user
 
 
-def answer_challenge(user: User, epoch: str, password: str) -> User:
+def answer_challenge(user: User, credential_version: str, password: str) -> User:
     """The new password of an account that had to choose one; once, as long as nothing has changed since the challenge."""
-    if str(user.epoch) != epoch or not user.must_change_password or not user.is_active:
+    if (
+        str(user.credential_version) != credential_version
+        or not user.must_change_password
+        or not user.is_active
+    ):
         raise InvalidChallenge(Reason.CHALLENGE_ANSWERED)
     if uniform_timing.check(password, user.password, user.username).right:
         raise WeakPassword(_("Choose another password than the temporary one."))
@@ -283,17 +287,19 @@ def hash_new(user: User, password: str) -> str:
     return make_password(password)
 
 
-def _replace(user: User, hashed: str, why: str, keep: UUID | None = None) -> bool:
+def _replace(user: User, hashed: str, reason: str, keep: UUID | None = None) -> bool:
     """Store a new password, unless the account has had another one, or was deactivated, since ``user`` was read.
 
     Also invalidates all other credentials, except the session ``keep``.
     """
-    unchanged = User.objects.filter(pk=user.pk, epoch=user.epoch, is_active=True)
+    unchanged = User.objects.filter(
+        pk=user.pk, credential_version=user.credential_version, is_active=True
+    )
     if not unchanged.update(password=hashed, must_change_password=False, updated_at=now()):
         return False
     user.refresh_from_db(fields=["password", "must_change_password"])
     user.forget_generated_password()
-    user.invalidate_credentials(why, keep=keep)
+    user.invalidate_credentials(reason, keep=keep)
     return True
 
 

@@ -45,7 +45,9 @@ LAST_USED = timedelta(
 _insert_session = CompiledInsert(Session)
 _insert_outstanding = CompiledInsert(OutstandingToken)
 _insert_blacklisted = CompiledInsert(BlacklistedToken, ignore_conflicts=True)
-_note_login = CompiledChange(User, set=("last_login",), where=("id", "epoch", "is_active"))
+_note_login = CompiledChange(
+    User, set=("last_login",), where=("id", "credential_version", "is_active")
+)
 _exchange_token = CompiledChange(
     Session,
     set=("refresh_jti", "previous_jti", "rotated_at", "last_used_at", "expires_at"),
@@ -238,7 +240,13 @@ def _open_for(policy: Policy, user: User, attempt: LoginAttempt | None = None) -
         rows += sign_ins.rows(attempt, user, at)
     # The account's row stays locked until the session is there: whoever resets the password or deactivates the account at this
     # moment either comes first, and no session opens, or comes second, and ends it.
-    if not _note_login({"last_login": at}, *rows, id=user.pk, epoch=user.epoch, is_active=True):
+    if not _note_login(
+        {"last_login": at},
+        *rows,
+        id=user.pk,
+        credential_version=user.credential_version,
+        is_active=True,
+    ):
         refusal = InvalidCredentials(Reason.ACCOUNT_CHANGED, name=user.username)
         audit_log.record_as_called_now(
             audit_log.Kind.LOGIN_FAILED, user=user, reason=refusal.reason
@@ -252,7 +260,11 @@ def challenge(user: User) -> str:
     """A string that proves the right password, to be answered with a new one; void when the password or the account changes."""
     at = now()
     return ChallengeToken.issue(
-        at=at, expires=at + CHALLENGE, jti=uuid4().hex, sub=str(user.uuid), epoch=str(user.epoch)
+        at=at,
+        expires=at + CHALLENGE,
+        jti=uuid4().hex,
+        sub=str(user.uuid),
+        epoch=str(user.credential_version),
     )
 
 
@@ -261,8 +273,8 @@ def answer_challenge(
 ) -> Grant:
     """A session for whoever proves with a challenge's string that they knew the temporary password, and chooses another."""
     try:
-        user, epoch = _challenged(raw, identifier)
-        user = passwords.answer_challenge(user, epoch, password)
+        user, credential_version = _challenged(raw, identifier)
+        user = passwords.answer_challenge(user, credential_version, password)
     except InvalidChallenge as refusal:
         audit_log.record(
             audit_log.Kind.LOGIN_FAILED, name=identifier, reason=refusal.reason, data=refusal.data
@@ -272,7 +284,7 @@ def answer_challenge(
 
 
 def _challenged(raw: str, identifier: str) -> tuple[User, str]:
-    """Whom a challenge's string was given to, if that is who has this name; and the epoch of their account then."""
+    """Whom a challenge's string was given to, if that is who has this name; and the credential version of their account then."""
     try:
         token = ChallengeToken.read(raw)
     except ExpiredTokenError as error:

@@ -28,7 +28,7 @@ from accounts.admin.action_view import Proof, Reasoned
 from accounts.admin.base import operator, permitted
 from accounts.admin.downloads import PRIVATE, ExportForm, download, joined
 from accounts.audit import audit_log
-from accounts.models import User, WaitingImport
+from accounts.models import PendingImport, User
 from accounts.operators import permissions, user_actions
 from accounts.privacy import export as person_data
 from accounts.request_context import printable
@@ -155,7 +155,7 @@ class Pages:
         if request.method == "GET" and "too_large" in request.GET:
             messages.error(request, f"This file has more than 5 MB. {COMMAND}")
         if request.method == "POST" and form.is_valid():
-            waiting = WaitingImport(
+            waiting = PendingImport(
                 operator=operator(request), filename=printable(form.cleaned_data["file"].name, 100)
             )
             waiting.options = {
@@ -225,7 +225,7 @@ class Pages:
         )
         return self.render(request, "preview", title, form.status, **context)
 
-    def confirm(self, request: HttpRequest, waiting: WaitingImport, reason: str) -> HttpResponse:
+    def confirm(self, request: HttpRequest, waiting: PendingImport, reason: str) -> HttpResponse:
         """Whoever confirms first does it; the file is gone from the database before its first account is there."""
         content = waiting.begin()
         if content is not None:
@@ -237,13 +237,13 @@ class Pages:
                     request, "stopped", "Import accounts", HTTPStatus.SERVICE_UNAVAILABLE
                 )
             waiting.options["done"] = True
-            WaitingImport.objects.filter(pk=waiting.pk).update(
+            PendingImport.objects.filter(pk=waiting.pk).update(
                 report=waiting.report, options=waiting.options
             )
         return redirect("admin:accounts_user_import_preview", waiting.pk)
 
     def run(
-        self, waiting: WaitingImport, content: bytes, *, dry_run: bool, reason: str = ""
+        self, waiting: PendingImport, content: bytes, *, dry_run: bool, reason: str = ""
     ) -> list[dict[str, Any]]:
         options = Options(
             dry_run=dry_run,
@@ -272,8 +272,8 @@ class Pages:
         )
         return download(HttpResponse(text), f"import-report.{form}")
 
-    def waiting(self, request: HttpRequest, pk: UUID) -> WaitingImport | None:
-        return WaitingImport.of(operator(request), pk)
+    def waiting(self, request: HttpRequest, pk: UUID) -> PendingImport | None:
+        return PendingImport.of(operator(request), pk)
 
     # Writing out
 
@@ -376,7 +376,7 @@ def sent(request: HttpRequest) -> tuple[Any, ...]:
     return (request.POST,) if request.method == "POST" else (None,)
 
 
-def rows_of(waiting: WaitingImport, content: bytes) -> Iterator[file_reader.Row]:
+def rows_of(waiting: PendingImport, content: bytes) -> Iterator[file_reader.Row]:
     return file_reader.rows(io.BytesIO(content), file_reader.format_of(waiting.filename))
 
 

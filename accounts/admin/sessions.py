@@ -50,7 +50,7 @@ class SessionAdmin(Acting, OfPeople, Readable):
     @admin.display(description="state")
     def state(self, session: Session) -> Badge:
         if session.revoked_at:
-            return Badge(f"Ended: {reason_messages.text(session.revoked_why, {})}")
+            return Badge(f"Ended: {reason_messages.text(session.revoked_reason, {})}")
         return Badge("Live", "good") if session.expires_at > now() else Badge("Expired")
 
     @admin.display(description="device")

@@ -115,7 +115,7 @@ def session_story(session: Session) -> str:
     """How a session ended; empty while it lives."""
     owner = session.user.username
     if session.revoked_at:
-        return f"It is the session of {owner}, ended at {session.revoked_at:%Y-%m-%d %H:%M} UTC: {reason_messages.text(session.revoked_why, {})}."
+        return f"It is the session of {owner}, ended at {session.revoked_at:%Y-%m-%d %H:%M} UTC: {reason_messages.text(session.revoked_reason, {})}."
     if not Session.objects.live().filter(pk=session.pk).exists():
         return f"It is the session of {owner}, which expired at {session.expires_at:%Y-%m-%d %H:%M} UTC."
     return "" if session.user.is_active else f"The account {owner} is deactivated."

@@ -6,7 +6,7 @@ from accounts.models.hourly_count import HourlyCount
 from accounts.models.known_network import KnownNetwork
 from accounts.models.outgoing_mail import OutgoingMail, OutgoingMailQuerySet
 from accounts.models.password_reset import PasswordReset
-from accounts.models.pending_import import WaitingImport
+from accounts.models.pending_import import PendingImport
 from accounts.models.session import Session
 from accounts.models.signing_key import SigningKey
 from accounts.models.user import ROLES, Role, User
@@ -21,10 +21,10 @@ __all__ = [
     "OutgoingMail",
     "OutgoingMailQuerySet",
     "PasswordReset",
+    "PendingImport",
     "Role",
     "SealKey",
     "Session",
     "SigningKey",
     "User",
-    "WaitingImport",
 ]

@@ -22,7 +22,7 @@ def until() -> Any:
     return now() + LIFETIME
 
 
-class WaitingImport(models.Model):
+class PendingImport(models.Model):
     """A file of accounts between its preview and its confirmation, then the report on it: encrypted, its operator's, short-lived."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -42,7 +42,10 @@ class WaitingImport(models.Model):
     begun_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(default=until, db_index=True)
 
-    objects = models.Manager["WaitingImport"]()
+    objects = models.Manager["PendingImport"]()
+
+    class Meta:
+        db_table = "accounts_waitingimport"  # the model's name up to 0.1.0
 
     def __str__(self) -> str:
         return f"import of {self.filename}"
@@ -63,14 +66,14 @@ class WaitingImport(models.Model):
         return report
 
     @classmethod
-    def of(cls, operator: models.Model, pk: Any) -> WaitingImport | None:
+    def of(cls, operator: models.Model, pk: Any) -> PendingImport | None:
         """The one of this id, if it is this operator's and has not expired."""
         return cls.objects.filter(pk=pk, operator_id=operator.pk, expires_at__gt=Now()).first()
 
     def begin(self) -> bytes | None:
         """Its content, taken out for whoever confirms first; None if somebody did."""
         content = self.open_file() if self.file else None
-        first = WaitingImport.objects.filter(
+        first = PendingImport.objects.filter(
             pk=self.pk, begun_at=None, expires_at__gt=Now()
         ).update(begun_at=Now(), file="")
         return content if first else None

@@ -17,10 +17,10 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return self.filter(revoked_at=None, expires_at__gt=Now())
 
     @transaction.atomic(savepoint=False)
-    def revoke(self, why: str) -> int:
+    def revoke(self, reason: str) -> int:
         """End these sessions and blacklist the refresh tokens that are out for them; how many were live until now."""
         live = Session.objects.filter(pk__in=list(self.live().values_list("pk", flat=True)))
-        ended = live.filter(revoked_at=None).update(revoked_at=Now(), revoked_why=why)
+        ended = live.filter(revoked_at=None).update(revoked_at=Now(), revoked_reason=reason)
         blacklist(
             live.exclude(refresh_jti="").values("refresh_jti")
         )  # read last: until now a rotation may have replaced them
@@ -50,7 +50,7 @@ class Session(models.Model):
     )
     rotated_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
-    revoked_why = models.CharField(max_length=100, blank=True)
+    revoked_reason = models.CharField(max_length=100, blank=True, db_column="revoked_why")
 
     objects = SessionQuerySet.as_manager()
 

@@ -131,10 +131,11 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
         editable=False,
         help_text="The password is still the one that was generated for the first admin.",
     )
-    epoch = models.PositiveIntegerField(
+    credential_version = models.PositiveIntegerField(
         default=0,
+        db_column="epoch",  # its name up to 0.1.0: nodes of that release use the same table
         editable=False,
-        help_text="Counts what voids earlier proofs: a new password, a deactivation. A login begun before it moved does not finish.",
+        help_text="Rises with a new password and a deactivation. A login begun before does not finish.",
     )
     erased_at = models.DateTimeField(
         null=True,
@@ -225,7 +226,7 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
         """
         return uniform_timing.check(raw_password, self.password, str(self.username)).right
 
-    def invalidate_credentials(self, why: str, *, keep: UUID | None = None) -> int:
+    def invalidate_credentials(self, reason: str, *, keep: UUID | None = None) -> int:
         """Void what opens the account beside its password: sessions except ``keep``, logins under way, password resets.
 
         Returns how many sessions were live. Callers hold the account's row locked, as by an update in the same transaction.
@@ -233,25 +234,30 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
         PasswordReset.objects.filter(
             user=self
         ).void()  # whoever can read old mail does not get in with it
-        return self.end_sessions(why, keep=keep)
+        return self.end_sessions(reason, keep=keep)
 
-    def end_sessions(self, why: str, *, keep: UUID | None = None) -> int:
+    def end_sessions(self, reason: str, *, keep: UUID | None = None) -> int:
         """End the sessions of this account, except ``keep``, and void every login under way; how many sessions were live."""
         self.void_logins()
         sessions = Session.objects.filter(user=self)
-        return (sessions.exclude(pk=keep) if keep else sessions).revoke(why)
+        return (sessions.exclude(pk=keep) if keep else sessions).revoke(reason)
 
     def void_logins(self) -> None:
         """Void the logins and challenges under way, and the sessions of the admin."""
-        User.objects.filter(pk=self.pk).update(epoch=models.F("epoch") + 1)
-        self.refresh_from_db(fields=["epoch"])
+        User.objects.filter(pk=self.pk).update(
+            credential_version=models.F("credential_version") + 1
+        )
+        self.refresh_from_db(fields=["credential_version"])
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        """Django's sessions, those of the admin, end with the epoch: hashing a password anew at today's cost ends none."""
+        """Tie Django's sessions, those of the admin, to the credential version.
+
+        Hashing a password anew at today's cost ends none of them.
+        """
         return str(
             salted_hmac(
-                "accounts.User.epoch",
-                f"{self.uuid}:{self.epoch}",
+                "accounts.User.epoch",  # another salt would end the sessions of operators
+                f"{self.uuid}:{self.credential_version}",
                 secret=secret,
                 algorithm="sha256",
             ).hexdigest()

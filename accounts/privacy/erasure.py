@@ -22,7 +22,7 @@ from accounts import browser_sessions, rate_limits
 from accounts.audit import audit_log
 from accounts.audit.reasons import Reason
 from accounts.errors import NotPermitted
-from accounts.models import OutgoingMail, User, WaitingImport
+from accounts.models import OutgoingMail, PendingImport, User
 from accounts.privacy import erased_events
 from accounts.signals import account_erased
 
@@ -60,7 +60,7 @@ def _forget_rows(person: User) -> None:
     person.resets.all().delete()
     OutgoingMail.objects.filter(Q(user=person) | _typed(person.username, person.email)).delete()
     OutstandingToken.objects.filter(user=person).update(user=None)
-    WaitingImport.objects.filter(operator=person).delete()
+    PendingImport.objects.filter(operator=person).delete()
     LogEntry.objects.filter(
         content_type=ContentType.objects.get_for_model(User), object_id=str(person.pk)
     ).delete()
@@ -101,7 +101,7 @@ def _empty(person: User, stand_in: str) -> None:
         must_change_password=False,
         password_generated=False,
         last_login=None,
-        epoch=F("epoch") + 1,
+        credential_version=F("credential_version") + 1,
         created_at=at,
         updated_at=at,
         erased_at=at,

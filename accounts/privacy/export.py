@@ -20,7 +20,7 @@ SESSION = (
     "address",
     "user_agent",
     "revoked_at",
-    "revoked_why",
+    "revoked_reason",
 )
 NETWORK = ("network", "first_seen_at", "last_seen_at")
 RESET = ("created_at", "expires_at", "used_at")
@@ -36,6 +36,7 @@ MAIL = (
     "created_at",
     "closed_at",
 )
+NAMES = {"revoked_reason": "revoked_why"}  # keys of the format whose columns have other names now
 EVENT = ("at", "kind", "name", "session", "contract", "address", "request_id")
 
 
@@ -61,7 +62,10 @@ def export(person: User, *, actor: User | None = None, reason: str = "") -> dict
 
 
 def _rows(found: Any, fields: tuple[str, ...]) -> list[dict[str, Any]]:
-    return [plain(each) for each in found.values(*fields).iterator()]
+    return [
+        {NAMES.get(name, name): value for name, value in plain(each).items()}
+        for each in found.values(*fields).iterator()
+    ]
 
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from accounts.models import (
     KnownNetwork,
     OutgoingMail,
     PasswordReset,
+    PendingImport,
     Session,
     SigningKey,
-    WaitingImport,
 )
 
 BATCH = 1000  # rows of one transaction, so that no login waits long for a lock
@@ -34,7 +34,7 @@ def forgettable(keep: timedelta) -> list[QuerySet[Model]]:
         PasswordReset.objects.filter(expires_at__lt=before),
         OutgoingMail.objects.filter(closed_at__lt=before),
         SigningKey.objects.filter(use=SigningKey.Use.PREVIOUS, retires_at__lt=at),
-        WaitingImport.objects.filter(expires_at__lt=at),
+        PendingImport.objects.filter(expires_at__lt=at),
         BrowserSession.objects.filter(expire_date__lt=at),
     ]
 

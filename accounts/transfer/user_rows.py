@@ -20,7 +20,7 @@ from accounts.transfer.file_reader import DATES, FLAGS, PROFILE, Row
 from accounts.validators import MaximumLengthValidator
 
 WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-NOT_A_FIELD = ("password", "id", "epoch", "erased_at", "updated_at")
+NOT_A_FIELD = ("password", "id", "credential_version", "erased_at", "updated_at")
 
 
 class Refused(ValueError):

@@ -93,19 +93,21 @@ def give_ticket(response: HttpResponse, owner: User) -> HttpResponse:
 
     It is void once its holder leaves, and once the account has a new password or is deactivated.
     """
-    ticket = signing.dumps([str(owner.uuid), owner.epoch, secrets.token_hex(8)], salt=TICKET)
+    ticket = signing.dumps(
+        [str(owner.uuid), owner.credential_version, secrets.token_hex(8)], salt=TICKET
+    )
     return _set_ticket(response, ticket, TICKET_LIFETIME)
 
 
 def read_ticket(ticket: str) -> User | None:
     try:
-        uuid, epoch, *_ = signing.loads(ticket, salt=TICKET, max_age=TICKET_LIFETIME)
+        uuid, credential_version, *_ = signing.loads(ticket, salt=TICKET, max_age=TICKET_LIFETIME)
     except signing.BadSignature:
         return None
     if cache.get(_void_key(ticket)):
         return None
     return User.objects.filter(
-        uuid=uuid, epoch=epoch, is_active=True, must_change_password=False
+        uuid=uuid, credential_version=credential_version, is_active=True, must_change_password=False
     ).first()
 
 

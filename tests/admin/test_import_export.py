@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from accounts import encryption
-from accounts.models import AuditEvent, User, WaitingImport
+from accounts.models import AuditEvent, PendingImport, User
 from tests.audit_events import told
 from tests.concurrency import at_once, run_and_kill
 from tests.conftest import PASSWORD
@@ -138,12 +138,12 @@ def test_a_report_is_taken_along_before_and_after(as_stan, alice):
 
 def test_a_file_that_waits_is_encrypted_and_gone_when_it_was_used(as_stan):
     url = upload(as_stan).url
-    row = WaitingImport.objects.values().get()
+    row = PendingImport.objects.values().get()
     assert PASSWORD not in str(row)
     assert "carol" not in str(row)
     assert PASSWORD.encode() in encryption.decrypt(row["file"], f"import {row['id']}")
     as_stan.post(url, {"confirm": "yes"})
-    assert WaitingImport.objects.get().file == ""
+    assert PendingImport.objects.get().file == ""
 
 
 def test_a_second_click_imports_nothing_twice(as_stan, alice):
@@ -220,7 +220,7 @@ def test_one_file_that_is_uploaded_twice_and_confirmed_at_once_is_imported_once(
 def test_a_file_can_be_thrown_away(as_stan):
     url = upload(as_stan).url
     assert as_stan.post(url, {"cancel": "yes"}).url == IMPORT
-    assert not WaitingImport.objects.exists()
+    assert not PendingImport.objects.exists()
     assert not User.objects.filter(username="carol").exists()
 
 
@@ -229,13 +229,13 @@ def test_a_file_waits_for_its_operator_only_and_for_half_an_hour(as_stan, as_olg
     assert as_olga.get(url).status_code == 410
     assert as_olga.post(url, {"confirm": "yes"}).status_code == 410
     assert as_olga.get(f"{url}report.csv").status_code == 404
-    assert WaitingImport.objects.get().expires_at - now() < timedelta(minutes=31)
-    WaitingImport.objects.update(expires_at=now())
+    assert PendingImport.objects.get().expires_at - now() < timedelta(minutes=31)
+    PendingImport.objects.update(expires_at=now())
     assert "waits for half an hour" in words(as_stan.get(url))
     assert as_stan.post(url, {"confirm": "yes"}).status_code == 410
     assert not User.objects.filter(username="carol").exists()
     call_command("prune")
-    assert not WaitingImport.objects.exists()
+    assert not PendingImport.objects.exists()
 
 
 HASH = "$2b$04$" + "." * 53
@@ -250,7 +250,7 @@ def test_stan_imports_accounts_without_hashes_whatever_he_sends(as_stan):
         *User.objects.filter(username__in=["carol", "dave"]).values_list("username", flat=True)
     ] == ["dave"]
     url = upload(as_stan, HASHED).url
-    row = WaitingImport.objects.get(begun_at=None)
+    row = PendingImport.objects.get(begun_at=None)
     row.options["hashes"] = True
     row.save()
     assert as_stan.post(url, {"confirm": "yes", "reason": "why not"}).status_code == 403
@@ -285,7 +285,7 @@ ADMINS = "username,role\ncarol,admin\ndave,user\n"
 def test_stan_can_make_no_admin_whatever_he_sends(as_stan):
     url = upload(as_stan, ADMINS, roles="on").url
     assert "admins are not imported unless that is asked for" in words(as_stan.get(url))
-    row = WaitingImport.objects.get()
+    row = PendingImport.objects.get()
     row.options["roles"] = True
     row.save()
     assert as_stan.post(url, {"confirm": "yes"}).status_code == 403
@@ -334,7 +334,7 @@ def test_a_file_that_does_not_fit_is_refused_in_a_sentence(as_stan, content, nam
     assert answer.status_code == 422
     assert sentence in errors(answer)
     assert "hers" not in body(answer)
-    assert not WaitingImport.objects.exists()
+    assert not PendingImport.objects.exists()
 
 
 def test_no_other_page_takes_a_large_body(as_stan):
@@ -464,7 +464,7 @@ def test_stan_erases_nobody_and_olga_not_herself(as_stan, as_olga, olga, alice):
 
 @pytest.mark.parametrize("who", ["nobody", "alice"])
 def test_nobody_else_comes_near(client, alice, who):
-    waiting = WaitingImport(
+    waiting = PendingImport(
         operator=alice, filename="people.csv", options={"roles": False, "accept_weak": False}
     )
     waiting.seal_file(PEOPLE.encode())

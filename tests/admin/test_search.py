@@ -279,7 +279,7 @@ def test_sessions_are_found_by_their_person_or_their_id(client, alice, bob):
 def test_sessions_that_live_or_of_one_contract(client, alice):
     live, ended = (
         open_session(alice),
-        open_session(alice, contract="form", revoked_at=now(), revoked_why="logout"),
+        open_session(alice, contract="form", revoked_at=now(), revoked_reason="logout"),
     )
     expired = open_session(alice, expires_at=now() - timedelta(days=1))
     assert rows(client, SESSIONS, state="live") == [str(live)]

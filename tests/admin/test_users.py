@@ -182,7 +182,7 @@ def test_no_form_gives_a_role_or_takes_an_account_away(as_olga, alice, olga, who
         "is_active": "",
         "must_change_password": "on",
         "password": "x",
-        "epoch": "9",
+        "credential_version": "9",
     }
     before = User.objects.values().get(pk=person.pk)
     assert as_olga.post(page(person), fields(person, name="Changed", **flags)).status_code == 302

@@ -643,7 +643,9 @@ def test_the_mail_about_a_changed_password_names_the_keys_that_live_on(
 ):
     if temporary:
         passwords.set_temporary(alice, "set by Olga, for once")
-        passwords.answer_challenge(alice, str(alice.epoch), "eine Zeile, die keiner kennt")
+        passwords.answer_challenge(
+            alice, str(alice.credential_version), "eine Zeile, die keiner kennt"
+        )
     else:
         passwords.change(alice.pk, PASSWORD, "eine Zeile, die keiner kennt")
     *_, message = delivered()

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from importlib import import_module
 
 import pytest
-from django.apps import apps
 from django.db import IntegrityError, connection, transaction
+from django.db.migrations.loader import MigrationLoader
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
@@ -23,6 +23,7 @@ HOUR = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 def migrate():
     """Convert what is there, under the triggers that the table had then; those of today stand before and afterwards."""
+    apps = MigrationLoader(connection).project_state(("accounts", "0008_reason_codes")).apps
     editor = connection.SchemaEditorClass(connection, atomic=False)
     with lifted():
         migration.columns.lay(apps, editor)
@@ -255,10 +256,10 @@ def test_counts_of_sentences_that_share_a_code_are_added_up():
 
 
 def test_the_ends_of_sessions_are_codes_too(alice):
-    for why in ("logout", "password reset by link", ""):
-        session(alice, "bearer", revoked_at=now(), revoked_why=why)
+    for reason in ("logout", "password reset by link", ""):
+        session(alice, "bearer", revoked_at=now(), revoked_reason=reason)
     migrate()
-    assert sorted(Session.objects.values_list("revoked_why", flat=True)) == [
+    assert sorted(Session.objects.values_list("revoked_reason", flat=True)) == [
         "",
         "logout",
         "reset_by_link",

@@ -361,7 +361,7 @@ def test_an_invitation_that_cannot_be_sent_makes_no_account(olga, settings, enab
         "is_active",
         "must_change_password",
         "password",
-        "epoch",
+        "credential_version",
         "uuid",
         "id",
     ],

@@ -171,8 +171,8 @@ def test_an_inactive_account_has_no_way_back(alice, proof, use):
 
 @each_way
 @pytest.mark.parametrize("event", ["change", "temporary password", "deactivation and back"])
-def test_what_moves_the_epoch_voids_a_proof_of_before(alice, proof, event, use):
-    """The epoch counts what voids earlier proofs: whoever can read the account's old mail shall not get in after it."""
+def test_what_moves_the_credential_version_voids_a_proof_of_before(alice, proof, event, use):
+    """The credential version counts what voids earlier proofs: whoever can read the account's old mail shall not get in after it."""
     match event:
         case "change":
             passwords.change(alice.pk, PASSWORD, NEW)

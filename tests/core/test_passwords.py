@@ -109,7 +109,7 @@ def test_a_change_ends_the_other_sessions_and_keeps_the_calling_one(alice, bob):
     assert sessions.identify(here.access).id == alice.pk
     assert sessions.refresh(POLICY, here.refresh).access
     assert (live(alice), live(bob)) == ({here.session_id}, {his.session_id})
-    assert Session.objects.get(pk=there.session_id).revoked_why == "changed"
+    assert Session.objects.get(pk=there.session_id).revoked_reason == "changed"
     with pytest.raises(InvalidCredentials):
         log_in()
     assert log_in(password=NEW).user == alice
@@ -345,9 +345,9 @@ def test_a_new_password_is_not_undone_by_an_upgrade_of_the_old_one(alice):
     assert passwords.authenticate("alice", NEW) == alice
 
 
-def test_an_upgrade_does_not_touch_the_epoch(alice):
+def test_an_upgrade_does_not_touch_the_credential_version(alice):
     challenge = sessions.challenge(alice)
     store(alice, make_password(PASSWORD, hasher="pbkdf2_sha1"))
     log_in()
     alice.refresh_from_db()
-    assert str(alice.epoch) == ChallengeToken.read(challenge)["epoch"]
+    assert str(alice.credential_version) == ChallengeToken.read(challenge)["epoch"]

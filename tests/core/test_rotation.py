@@ -92,7 +92,7 @@ def test_a_spent_token_after_the_grace_ends_the_session(first):
             sessions.identify(grant.access)
         with pytest.raises(InvalidRefreshToken, match="session_ended"):
             rotate(grant)
-    assert Session.objects.get().revoked_why == "token_reused"
+    assert Session.objects.get().revoked_reason == "token_reused"
 
 
 def test_a_reuse_is_on_record(alice, first):

@@ -131,7 +131,7 @@ def test_a_logout_ends_its_session_and_no_other(alice):
         sessions.refresh(POLICY, here.refresh)
     assert sessions.identify(there.access).session_id == there.session_id
     ended = Session.objects.get(pk=here.session_id)
-    assert (ended.revoked_at is not None, ended.revoked_why) == (True, "logout")
+    assert (ended.revoked_at is not None, ended.revoked_reason) == (True, "logout")
 
 
 def test_a_logout_with_the_refresh_token_of_another_session_ends_both(alice):
@@ -157,7 +157,7 @@ def test_a_revocation_ends_the_session_of_a_refresh_token(alice):
     sessions.revoke(here.refresh)
     sessions.revoke(here.refresh)
     assert Session.objects.live().get().pk == there.session_id
-    assert Session.objects.get(pk=here.session_id).revoked_why == "revoked"
+    assert Session.objects.get(pk=here.session_id).revoked_reason == "revoked"
 
 
 def test_a_session_that_ended_keeps_its_first_reason(alice):
@@ -167,7 +167,7 @@ def test_a_session_that_ended_keeps_its_first_reason(alice):
     sessions.revoke(grant.refresh)
     assert alice.end_sessions("ended_by_operator") == 0
     again = Session.objects.get()
-    assert (again.revoked_why, again.revoked_at) == ("logout", ended.revoked_at)
+    assert (again.revoked_reason, again.revoked_at) == ("logout", ended.revoked_at)
 
 
 @pytest.mark.parametrize("kind", ["access", "identity"])

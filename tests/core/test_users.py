@@ -165,7 +165,7 @@ def test_deactivation_ends_every_session_and_reactivation_revives_none(alice):
             sessions.identify(grant.access)
         with pytest.raises(InvalidRefreshToken, match="session_ended"):
             sessions.refresh(POLICY, grant.refresh)
-    assert set(Session.objects.values_list("revoked_why", flat=True)) == {"account_inactive"}
+    assert set(Session.objects.values_list("revoked_reason", flat=True)) == {"account_inactive"}
 
 
 @db
@@ -206,11 +206,11 @@ def test_a_temporary_password_ends_every_session_and_opens_none(alice):
 @db
 def test_other_changes_end_nothing(alice):
     grant = log_in()
-    before = User.objects.get(pk=alice.pk).epoch
+    before = User.objects.get(pk=alice.pk).credential_version
     alice.name, alice.email, alice.is_staff = "Alice", "alice@example.org", True
     alice.save()
     assert sessions.identify(grant.access).email == "alice@example.org"
-    assert User.objects.get(pk=alice.pk).epoch == before
+    assert User.objects.get(pk=alice.pk).credential_version == before
 
 
 @db

@@ -122,8 +122,15 @@ def test_the_ticket_is_a_cookie_of_this_page_alone(client, alice, settings):
 
 
 def test_a_ticket_that_nobody_signed_is_none(client, alice, settings):
-    forged = signing.dumps([str(alice.uuid), alice.epoch], key="another", salt="authsvc_keys")
-    for ticket in (forged, "", "x", signing.dumps([str(alice.uuid), alice.epoch], salt="another")):
+    forged = signing.dumps(
+        [str(alice.uuid), alice.credential_version], key="another", salt="authsvc_keys"
+    )
+    for ticket in (
+        forged,
+        "",
+        "x",
+        signing.dumps([str(alice.uuid), alice.credential_version], salt="another"),
+    ):
         client.cookies["authsvc_keys"] = ticket
         assert client.get("/keys/yours")["Location"] == "/keys"
 
@@ -138,7 +145,9 @@ class Earlier(signing.TimestampSigner):
 def test_a_ticket_holds_for_ten_minutes(client, alice):
     signer = Earlier(salt="authsvc_keys")
     for signer.minutes, status in ((9, 200), (11, 302)):
-        client.cookies["authsvc_keys"] = signer.sign_object([str(alice.uuid), alice.epoch])
+        client.cookies["authsvc_keys"] = signer.sign_object(
+            [str(alice.uuid), alice.credential_version]
+        )
         answer = client.get("/keys/yours")
         assert (answer.status_code, answer["Cache-Control"]) == (status, "no-store")
 
