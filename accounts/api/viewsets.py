@@ -1,4 +1,7 @@
-"""The verbs that contracts share: who may use them, how often, and what of the core they call."""
+"""Viewsets of the operations that contracts share: permission and limit, then a call to the core.
+
+Each request is read by one serializer and answered by another; a contract's own viewset names both.
+"""
 
 import json
 import logging
@@ -27,48 +30,57 @@ from accounts.sessions import Grant, Identity
 
 logger = logging.getLogger(__name__)
 
-ShapeClass = type[Serializer[Any]]
+SerializerClass = type[Serializer[Any]]
 
 
-class ByContentType(BaseContentNegotiation):
-    """The parser for what the request says it is. Every answer is JSON, whatever ``Accept`` says: the documents know no other."""
+class ContentTypeNegotiation(BaseContentNegotiation):
+    """Chooses the parser by ``Content-Type``; a body without one is JSON.
+
+    ``Accept`` is ignored: the documents know no answer but JSON.
+    """
 
     def select_parser(self, request: Any, parsers: Any) -> Any:
-        kind = request.content_type.partition(";")[0].strip().lower()
-        if not request.content_type.strip():  # a body without a label is JSON
-            return made((JSONParser,))[0]
-        return next((parser for parser in parsers if parser.media_type == kind), None)
+        media_type = request.content_type.partition(";")[0].strip().lower()
+        if not request.content_type.strip():
+            return instances_of((JSONParser,))[0]
+        return next((parser for parser in parsers if parser.media_type == media_type), None)
 
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @cache
-def made(classes: tuple[type[Any], ...]) -> list[Any]:
-    """One instance of each, for all requests: parsers, authentications and permissions keep no state between them."""
-    return [kind() for kind in classes]
+def instances_of(classes: tuple[type[Any], ...]) -> list[Any]:
+    """Return one instance of each class, shared by all requests.
+
+    Parsers, authentications and permissions keep no state between requests.
+    """
+    return [cls() for cls in classes]
 
 
-def answer(
+def json_response(
     data: Any, status: int = status.HTTP_200_OK, headers: dict[str, str] | None = None
 ) -> HttpResponse:
-    """JSON, or nothing at all for None."""
+    """Return ``data`` as JSON; None makes an empty body."""
     body = b"" if data is None else encode(data).encode()
     return HttpResponse(body, status=status, headers=headers, content_type="application/json")
 
 
 @cache
-def shared(shape: ShapeClass) -> Serializer[Any]:
-    """One instance of a serializer for all requests: it keeps no state between them, and building its fields costs more than using them."""
-    return shape()
+def instance_of(serializer: SerializerClass) -> Serializer[Any]:
+    """Return one instance of a serializer, shared by all requests.
+
+    It keeps no state between them, and building its fields costs more than using them.
+    """
+    return serializer()
 
 
 class ContractViewSet(ViewSet):
-    """Reads one shape, calls the core, writes another; refuses in the words of its contract."""
+    """Base of every operation: reads a request, writes a response or its contract's error."""
 
     contract: Contract = cast("Contract", None)  # given with each route
     parser_classes: tuple[type[BaseParser], ...] = JSON
-    content_negotiation_class = ByContentType
+    content_negotiation_class = ContentTypeNegotiation
     authentication_classes: tuple[type[BaseAuthentication], ...] = (SessionTokenAuthentication,)
     permission_classes: tuple[type[BasePermission], ...] = (IsAuthenticated,)
     metadata_class = None
@@ -78,49 +90,50 @@ class ContractViewSet(ViewSet):
         return {}
 
     def get_parsers(self) -> list[Any]:
-        return made(self.parser_classes)
+        return instances_of(self.parser_classes)
 
     def get_authenticators(self) -> list[Any]:
-        return made(self.authentication_classes)
+        return instances_of(self.authentication_classes)
 
     def get_permissions(self) -> list[Any]:
-        return made(self.permission_classes)
+        return instances_of(self.permission_classes)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         request_context.current().contract = self.contract.name
         check_length(request.META.get("CONTENT_LENGTH"))
-        if self.action is None:  # before anybody is asked who they are
+        if self.action is None:  # before anybody is validated who they are
             raise exceptions.MethodNotAllowed(request.method or "")
         self.perform_authentication(request)
         self.check_permissions(request)
 
     @property
     def caller(self) -> Identity:
-        """Who is asking, where the viewset's authentication lets nobody else in."""
+        """The user who is calling, where the viewset's authentication lets nobody else in."""
         return cast("Identity", self.request.user)
 
-    def read(self, shape: ShapeClass) -> dict[str, Any]:
-        """Return what the body says; a JSON null says as little as an empty body."""
-        return self.check(shape, {} if self.request.data is None else self.request.data)
+    def read(self, serializer: SerializerClass) -> dict[str, Any]:
+        """Return the validated body; a JSON null counts as an empty one."""
+        return self.check(serializer, {} if self.request.data is None else self.request.data)
 
-    def check(self, shape: ShapeClass, data: Any) -> dict[str, Any]:
-        asked: dict[str, Any] = shared(shape).run_validation(data)
-        return asked
+    def check(self, serializer: SerializerClass, data: Any) -> dict[str, Any]:
+        """Return ``data`` validated, keyed by the serializer's ``source`` names."""
+        validated: dict[str, Any] = instance_of(serializer).run_validation(data)
+        return validated
 
     def write(
-        self, shape: ShapeClass, value: Any = None, status: int = status.HTTP_200_OK
+        self, serializer: SerializerClass, value: Any = None, status: int = status.HTTP_200_OK
     ) -> HttpResponse:
-        return answer(self.shape(shape, value if value is not None else {}), status)
+        return json_response(self.represent(serializer, {} if value is None else value), status)
 
-    def shape(self, shape: ShapeClass, value: Any) -> Any:
-        return shared(shape).to_representation(value)
+    def represent(self, serializer: SerializerClass, value: Any) -> Any:
+        return instance_of(serializer).to_representation(value)
 
-    def succeed(self, shape: ShapeClass) -> HttpResponse:
-        """An answer that says no more than that it worked."""
-        return self.write(shape)
+    def succeed(self, serializer: SerializerClass) -> HttpResponse:
+        """Answer an operation that has no result but its success."""
+        return self.write(serializer)
 
     def hand_over(self, other: "ContractViewSet") -> HttpResponse:
-        """Let another contract's viewset answer what was read here, with the verb of the same name and in its own words."""
+        """Let another contract's viewset answer this request, with its operation of the same name."""
         self.contract = other.contract
         request_context.current().contract = other.contract.name
         other.request = self.request
@@ -128,7 +141,7 @@ class ContractViewSet(ViewSet):
         return response
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        return answer(None, status.HTTP_204_NO_CONTENT, {"Allow": self._allowed()})
+        return json_response(None, status.HTTP_204_NO_CONTENT, {"Allow": self._allowed()})
 
     def handle_exception(self, exc: Exception) -> Any:
         error = self.contract.error_response(exc)
@@ -139,7 +152,7 @@ class ContractViewSet(ViewSet):
                 "%s in %s.%s", type(exc).__name__, type(self).__name__, self.action, exc_info=exc
             )
         recent_refusals.remember(exc, error.status, error.text)
-        return answer(
+        return json_response(
             self.contract.error_body(error),
             error.status,
             self._refusal_headers(exc, error.status),
@@ -166,90 +179,93 @@ class ContractViewSet(ViewSet):
 
 
 class OpenViewSet(ContractViewSet):
-    """For those who bring no token, or one in the body."""
+    """Base of operations without a token in the header: it is in the body, or there is none."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
 
 class LoginViewSet(OpenViewSet):
-    login_in: ShapeClass
-    login_out: ShapeClass
+    login_request: SerializerClass
+    login_response: SerializerClass
 
     def login(self, request: Request) -> HttpResponse:
-        asked = self.read(self.login_in)
-        with rate_limits.login_attempt(asked["login"]) as attempt:
+        validated = self.read(self.login_request)
+        with rate_limits.login_attempt(validated["identifier"]) as attempt:
             try:
                 grant = sessions.open_session(
-                    self.contract.policy, asked["login"], asked["password"], attempt
+                    self.contract.policy, validated["identifier"], validated["password"], attempt
                 )
             except PasswordChangeRequired as refusal:
                 return self.challenged(refusal)
         return self.granted(grant)
 
     def challenged(self, refusal: PasswordChangeRequired) -> HttpResponse:
-        """No tokens until a new password was chosen: on the page that a mail leads to, where mail is sent."""
+        """Refuse tokens until the user has chosen a new password, and mail the reset link.
+
+        No mail goes out where mails are switched off.
+        """
         if settings.EMAILS_ENABLED:
             passwords.ask_for_reset(refusal.user.username)
         raise refusal
 
     def granted(self, grant: Grant) -> HttpResponse:
-        return self.write(self.login_out, grant)
+        return self.write(self.login_response, grant)
 
 
 class RefreshViewSet(OpenViewSet):
-    refresh_in: ShapeClass
-    refresh_out: ShapeClass
+    refresh_request: SerializerClass
+    refresh_response: SerializerClass
 
     def refresh(self, request: Request) -> HttpResponse:
-        asked = self.read(self.refresh_in)
+        validated = self.read(self.refresh_request)
         return self.write(
-            self.refresh_out, sessions.refresh(self.contract.policy, asked["refresh"])
+            self.refresh_response, sessions.refresh(self.contract.policy, validated["refresh"])
         )
 
 
 class ResetViewSet(OpenViewSet):
-    """The ways back in for who has forgotten a password."""
+    """Password reset: asking for the mail, and setting a new password with its token."""
 
-    forgot_in: ShapeClass
-    forgot_out: ShapeClass
-    reset_in: ShapeClass
-    reset_out: ShapeClass
+    forgot_request: SerializerClass
+    forgot_response: SerializerClass
+    reset_request: SerializerClass
+    reset_response: SerializerClass
 
     def forgot(self, request: Request) -> HttpResponse:
-        return self.mail_reset(self.read(self.forgot_in)["login"], self.forgot_out)
+        return self.mail_reset(self.read(self.forgot_request)["identifier"], self.forgot_response)
 
     def reset(self, request: Request) -> HttpResponse:
-        asked = self.read(self.reset_in)
-        passwords.reset_by_token(asked["secret"], asked["password"])
-        return self.succeed(self.reset_out)
+        validated = self.read(self.reset_request)
+        passwords.reset_by_token(validated["secret"], validated["password"])
+        return self.succeed(self.reset_response)
 
-    def mail_reset(self, identifier: str, shape: ShapeClass) -> HttpResponse:
+    def mail_reset(self, identifier: str, serializer: SerializerClass) -> HttpResponse:
         rate_limits.asking_for_mail()
         passwords.ask_for_reset(identifier)
-        return self.succeed(shape)
+        return self.succeed(serializer)
 
 
 class LogoutViewSet(ContractViewSet):
     authentication_classes = (ExpiredTokenAuthentication,)
-    logout_out: ShapeClass
+    logout_response: SerializerClass
 
     def logout(self, request: Request) -> HttpResponse:
         sessions.log_out(self.caller)
-        return self.write(self.logout_out)
+        return self.write(self.logout_response)
 
 
 class IdentityViewSet(ContractViewSet):
-    """Who is asking, and whether their token is still good."""
+    """Describes the user of a good token."""
 
-    identity_out: ShapeClass
+    identity_response: SerializerClass
 
     def identity(self, request: Request) -> HttpResponse:
-        return self.write(self.identity_out, self.caller)
+        return self.write(self.identity_response, self.caller)
 
 
 class NotFoundViewSet(OpenViewSet):
-    """Whatever no document names, below a contract's mount."""
+    """Answers 404 for paths below a contract's mount that its document does not name."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
         raise Http404

@@ -9,10 +9,24 @@ from rest_framework.request import Request
 
 from accounts import errors, passwords
 from accounts.api.contract import AUTHENTICATION_REQUIRED, Contract, ErrorResponse
-from accounts.api.viewsets import LoginViewSet, LogoutViewSet, RefreshViewSet, ResetViewSet, answer
+from accounts.api.viewsets import (
+    LoginViewSet,
+    LogoutViewSet,
+    RefreshViewSet,
+    ResetViewSet,
+    json_response,
+)
 from accounts.audit import recent_refusals
 from accounts.policy import Policy
-from authsvc.contracts.fields import Out, Password, Says, Shape, Text, Timestamp, TokenText
+from authsvc.contracts.fields import (
+    ConstantField,
+    OutputField,
+    PasswordField,
+    Serializer,
+    TextField,
+    TimestampField,
+    TokenField,
+)
 from authsvc.contracts.routes import route
 
 MOUNT = "api/v1/auth"
@@ -29,89 +43,89 @@ contract = Contract(
 )
 
 
-class UserOut(Shape):
+class UserObject(Serializer):
     id = serializers.UUIDField(source="uuid")
-    username = Out()
-    email = Out()
+    username = OutputField()
+    email = OutputField()
     is_admin = serializers.BooleanField()
-    created_at = Timestamp()
-    last_login = Timestamp()
+    created_at = TimestampField()
+    last_login = TimestampField()
 
 
-class LoginIn(Shape):
-    username = Text(source="login")
-    password = Password()
+class LoginRequest(Serializer):
+    username = TextField(source="identifier")
+    password = PasswordField()
 
 
-class RefreshOut(Shape):
-    access_token = Out(source="access")
-    token_type = Says("bearer")
+class RefreshResponse(Serializer):
+    access_token = OutputField(source="access")
+    token_type = ConstantField("bearer")
     expires_in = serializers.IntegerField(source="access_seconds")
 
 
-class LoginOut(Shape):
-    access_token = Out(source="access")
-    refresh_token = Out(source="refresh")
-    token_type = Says("bearer")
+class LoginResponse(Serializer):
+    access_token = OutputField(source="access")
+    refresh_token = OutputField(source="refresh")
+    token_type = ConstantField("bearer")
     expires_in = serializers.IntegerField(source="access_seconds")
-    user = UserOut()
+    user = UserObject()
 
 
-class RefreshIn(Shape):
-    refresh_token = TokenText(source="refresh")
+class RefreshRequest(Serializer):
+    refresh_token = TokenField(source="refresh")
 
 
-class ForgotIn(Shape):
-    email = Text(source="login", max_length=254)
+class ForgotRequest(Serializer):
+    email = TextField(source="identifier", max_length=254)
 
 
-class ForgotOut(Shape):
-    message = Says("Password reset email sent successfully")
+class ForgotResponse(Serializer):
+    message = ConstantField("Password reset email sent successfully")
 
 
-class ResetIn(Shape):
-    token = TokenText(source="secret")
-    new_password = Password(source="password")
+class ResetRequest(Serializer):
+    token = TokenField(source="secret")
+    new_password = PasswordField(source="password")
 
 
-class ResetOut(Shape):
-    message = Says("Password reset successfully")
+class ResetResponse(Serializer):
+    message = ConstantField("Password reset successfully")
 
 
-class ValidOut(Shape):
-    valid = Says(True)
-    expires_at = Timestamp()
+class ValidTokenResponse(Serializer):
+    valid = ConstantField(True)
+    expires_at = TimestampField()
 
 
-class LogoutOut(Shape):
-    message = Says("Successfully logged out")
+class LogoutResponse(Serializer):
+    message = ConstantField("Successfully logged out")
 
 
 class Login(LoginViewSet):
-    login_in, login_out = LoginIn, LoginOut
+    login_request, login_response = LoginRequest, LoginResponse
 
 
 class Refresh(RefreshViewSet):
-    refresh_in, refresh_out = RefreshIn, RefreshOut
+    refresh_request, refresh_response = RefreshRequest, RefreshResponse
 
 
 class Logout(LogoutViewSet):
     """The document asks for "proper logout functionality", and names no path: as in ``camel``."""
 
-    logout_out = LogoutOut
+    logout_response = LogoutResponse
 
 
 class Reset(ResetViewSet):
-    forgot_in, forgot_out = ForgotIn, ForgotOut
-    reset_in, reset_out = ResetIn, ResetOut
+    forgot_request, forgot_response = ForgotRequest, ForgotResponse
+    reset_request, reset_response = ResetRequest, ResetResponse
 
     def validate(self, request: Request, token: str) -> HttpResponse:
         try:
-            return self.write(ValidOut, passwords.find_reset(token))
+            return self.write(ValidTokenResponse, passwords.find_reset(token))
         except errors.InvalidReset as refusal:
             error = ErrorResponse(400, "Token expired or invalid")
             recent_refusals.remember(refusal, error.status, error.text)
-            return answer({"valid": False, **self.contract.error_body(error)}, 400)
+            return json_response({"valid": False, **self.contract.error_body(error)}, 400)
 
 
 def urls(contract: Contract = contract) -> list[URLPattern]:

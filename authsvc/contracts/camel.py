@@ -14,15 +14,15 @@ from apikeys.errors import AlreadyRotated, KeyNotFound, ScopeReserved, TooManyKe
 from apikeys.scopes import Scope
 from apikeys.viewsets import KeyViewSet, LeakedKeyViewSet
 from authsvc.contracts.fields import (
-    Moment,
-    Out,
-    Overlap,
-    Password,
-    Says,
-    Shape,
-    Text,
-    Timestamp,
-    TokenText,
+    ConstantField,
+    FutureTimeField,
+    OutputField,
+    PasswordField,
+    SecondsField,
+    Serializer,
+    TextField,
+    TimestampField,
+    TokenField,
 )
 from authsvc.contracts.routes import route
 
@@ -54,103 +54,105 @@ contract = Contract(
 )
 
 
-class LoginIn(Shape):
-    username = Text(source="login")
-    password = Password()
+class LoginRequest(Serializer):
+    username = TextField(source="identifier")
+    password = PasswordField()
 
 
-class UserOut(Shape):
+class UserObject(Serializer):
     id = serializers.UUIDField(source="uuid")
-    username = Out()
-    email = Out()
+    username = OutputField()
+    email = OutputField()
 
 
-class LoginOut(Shape):
-    token = Out(source="access")
-    refreshToken = Out(
+class LoginResponse(Serializer):
+    token = OutputField(source="access")
+    refreshToken = OutputField(
         source="refresh"
     )  # the document's refresh needs one, and no other answer could hand it out
     expires_in = serializers.IntegerField(source="access_seconds")
-    user = UserOut()
+    user = UserObject()
 
 
-class RefreshIn(Shape):
-    refreshToken = TokenText(source="refresh")
+class RefreshRequest(Serializer):
+    refreshToken = TokenField(source="refresh")
 
 
-class RefreshOut(Shape):
-    token = Out(source="access")
+class RefreshResponse(Serializer):
+    token = OutputField(source="access")
     expires_in = serializers.IntegerField(source="access_seconds")
 
 
-class LogoutOut(Shape):
-    message = Says("Successfully logged out")
+class LogoutResponse(Serializer):
+    message = ConstantField("Successfully logged out")
 
 
-class ScopeName(serializers.ChoiceField):
+class ScopeField(serializers.ChoiceField):
     def __init__(self) -> None:
         super().__init__(
             Scope.values, error_messages={"invalid_choice": "There is no such scope."}
         )  # without repeating what was sent
 
 
-class KeyIn(Shape):
-    name = Text(required=False, default="API key", max_length=100)
-    expiresAt = Moment(source="expires_at", required=False, default=None)
+class KeyRequest(Serializer):
+    name = TextField(required=False, default="API key", max_length=100)
+    expiresAt = FutureTimeField(source="expires_at", required=False, default=None)
     scopes = serializers.ListField(
-        child=ScopeName(), required=False, default=[Scope.PROFILE], allow_empty=False
+        child=ScopeField(), required=False, default=[Scope.PROFILE], allow_empty=False
     )
 
 
-class CreatedOut(Shape):
-    keyId = Out(source="key.public_id")
-    apiKey = Out(source="secret")
-    name = Out(source="key.name")
-    createdAt = Timestamp(source="key.created_at")
+class CreatedKeyResponse(Serializer):
+    keyId = OutputField(source="key.public_id")
+    apiKey = OutputField(source="secret")
+    name = OutputField(source="key.name")
+    createdAt = TimestampField(source="key.created_at")
 
 
-class KeyOut(Shape):
-    keyId = Out(source="public_id")
-    name = Out()
-    createdAt = Timestamp(source="created_at")
-    lastUsed = Timestamp(source="last_used_at")
+class KeyResponse(Serializer):
+    keyId = OutputField(source="public_id")
+    name = OutputField()
+    createdAt = TimestampField(source="created_at")
+    lastUsed = TimestampField(source="last_used_at")
 
 
-class RotateIn(Shape):
-    overlapSeconds = Overlap(source="overlap", required=False, default=timedelta(days=1))
+class RotateKeyRequest(Serializer):
+    overlapSeconds = SecondsField(source="overlap", required=False, default=timedelta(days=1))
 
 
-class LeakedIn(Shape):
-    apiKey = Text(source="secret")
+class LeakedKeyRequest(Serializer):
+    apiKey = TextField(source="secret")
 
 
 class Login(LoginViewSet):
-    login_in, login_out = LoginIn, LoginOut
+    login_request, login_response = LoginRequest, LoginResponse
 
 
 class Refresh(RefreshViewSet):
-    refresh_in, refresh_out = RefreshIn, RefreshOut
+    refresh_request, refresh_response = RefreshRequest, RefreshResponse
 
 
 class Logout(LogoutViewSet):
-    logout_out = LogoutOut
+    logout_response = LogoutResponse
 
 
 class Keys(KeyViewSet):
-    key_in, key_out, created_out, rotate_in = KeyIn, KeyOut, CreatedOut, RotateIn
+    key_request, key_response = KeyRequest, KeyResponse
+    created_key_response = CreatedKeyResponse
+    rotate_key_request = RotateKeyRequest
 
 
 class LeakedKeys(LeakedKeyViewSet):
-    leaked_in = LeakedIn
+    leaked_key_request = LeakedKeyRequest
 
 
-def urls(contract: Contract = contract, **shapes: type[Shape]) -> list[URLPattern]:
+def urls(contract: Contract = contract, **responses: type[Serializer]) -> list[URLPattern]:
     return [
         *route("login", Login, {"post": "login"}, contract),
         *route("refresh", Refresh, {"post": "refresh"}, contract),
         *route("logout", Logout, {"post": "logout"}, contract),
-        *route("keys", Keys, {"post": "create", "get": "list"}, contract, **shapes),
+        *route("keys", Keys, {"post": "create", "get": "list"}, contract, **responses),
         *route("keys/revoke-leaked", LeakedKeys, {"post": "revoke"}, contract),
-        *route("keys/<str:key_id>", Keys, {"delete": "destroy"}, contract, **shapes),
-        *route("keys/<str:key_id>/rotate", Keys, {"post": "rotate"}, contract, **shapes),
+        *route("keys/<str:key_id>", Keys, {"delete": "destroy"}, contract, **responses),
+        *route("keys/<str:key_id>/rotate", Keys, {"post": "rotate"}, contract, **responses),
     ]

@@ -16,12 +16,19 @@ from accounts.api.viewsets import (
     OpenViewSet,
     RefreshViewSet,
     ResetViewSet,
-    ShapeClass,
-    answer,
+    SerializerClass,
+    json_response,
 )
 from accounts.audit.reasons import Reason
 from accounts.policy import Policy
-from authsvc.contracts.fields import Out, Password, Says, Shape, Text, TokenText
+from authsvc.contracts.fields import (
+    ConstantField,
+    OutputField,
+    PasswordField,
+    Serializer,
+    TextField,
+    TokenField,
+)
 from authsvc.contracts.routes import route
 
 MOUNT = "v1"
@@ -46,138 +53,150 @@ contract = Contract(
 )
 
 
-class LoginIn(Shape):
-    username = Text(source="login")
-    password = Password()
+class LoginRequest(Serializer):
+    username = TextField(source="identifier")
+    password = PasswordField()
 
 
-class RefreshOut(Shape):
-    id_token = Out(source="identity")
-    access_token = Out(source="access")
+class RefreshResponse(Serializer):
+    id_token = OutputField(source="identity")
+    access_token = OutputField(source="access")
     expires_in = serializers.IntegerField(source="access_seconds")
 
 
-class LoginOut(RefreshOut):
-    refresh_token = Out(source="refresh")
+class LoginResponse(RefreshResponse):
+    refresh_token = OutputField(source="refresh")
 
 
-class ChallengeOut(Shape):
-    challenge_name = Says("NEW_PASSWORD_REQUIRED")
-    session = Out()
+class ChallengeResponse(Serializer):
+    challenge_name = ConstantField("NEW_PASSWORD_REQUIRED")
+    session = OutputField()
 
 
-class RefreshIn(Shape):
-    username = Text(source="login")
-    refresh_token = TokenText(source="refresh")
+class RefreshRequest(Serializer):
+    username = TextField(source="identifier")
+    refresh_token = TokenField(source="refresh")
 
 
-class RevokeIn(Shape):
-    refresh_token = TokenText(source="refresh")
+class RevokeRequest(Serializer):
+    refresh_token = TokenField(source="refresh")
 
 
-class RevokeOut(Shape):
-    message = Says("Token revoked.")
-    status = Says(200)
+class RevokeResponse(Serializer):
+    message = ConstantField("Token revoked.")
+    status = ConstantField(200)
 
 
-class ForgotIn(Shape):
-    username = Text(source="login")
+class ForgotRequest(Serializer):
+    username = TextField(source="identifier")
 
 
-class ForgotOut(Shape):
-    message = Says("Confirmation code sent.")
-    status = Says(200)
+class ForgotResponse(Serializer):
+    message = ConstantField("Confirmation code sent.")
+    status = ConstantField(200)
 
 
-class ConfirmIn(Shape):
-    username = Text(source="login")
-    password = Password()
-    confirmation_code = Text(source="code")
+class ConfirmRequest(Serializer):
+    username = TextField(source="identifier")
+    password = PasswordField()
+    confirmation_code = TextField(source="code")
 
 
-class ChangeIn(Shape):
-    access_token = TokenText(source="access")
-    previous_password = Password(source="previous")
-    proposed_password = Password(source="proposed")
+class ChangeRequest(Serializer):
+    access_token = TokenField(source="access")
+    previous_password = PasswordField(source="previous")
+    proposed_password = PasswordField(source="proposed")
 
 
-class ChangedOut(Shape):
-    message = Says("Password changed.")
-    status = Says(200)
+class ChangedResponse(Serializer):
+    message = ConstantField("Password changed.")
+    status = ConstantField(200)
 
 
-class AnswerIn(Shape):
-    session = TokenText(source="challenge")
-    username = Text(source="login")
-    new_password = Password(source="password")
+class AnswerRequest(Serializer):
+    session = TokenField(source="challenge")
+    username = TextField(source="identifier")
+    new_password = PasswordField(source="password")
 
 
 class Login(LoginViewSet):
     parser_classes = BODIES
-    login_in, login_out = LoginIn, LoginOut
+    login_request, login_response = LoginRequest, LoginResponse
 
     def challenged(self, refusal: errors.PasswordChangeRequired) -> HttpResponse:
-        return self.write(ChallengeOut, {"session": sessions.challenge(refusal.user)})
+        return self.write(ChallengeResponse, {"session": sessions.challenge(refusal.user)})
 
     def answer(self, request: Request) -> HttpResponse:
-        asked = self.read(AnswerIn)
-        with rate_limits.login_attempt(asked["login"]) as attempt:
+        validated = self.read(AnswerRequest)
+        with rate_limits.login_attempt(validated["identifier"]) as attempt:
             grant = sessions.answer_challenge(
-                self.contract.policy, asked["challenge"], asked["login"], asked["password"], attempt
+                self.contract.policy,
+                validated["challenge"],
+                validated["identifier"],
+                validated["password"],
+                attempt,
             )
         return self.granted(grant)
 
 
 class Refresh(RefreshViewSet):
     parser_classes = BODIES
-    refresh_in, refresh_out = RefreshIn, RefreshOut
+    refresh_request, refresh_response = RefreshRequest, RefreshResponse
 
     def refresh(self, request: Request) -> HttpResponse:
-        asked = self.read(self.refresh_in)
+        validated = self.read(self.refresh_request)
         rate_limits.count(
             Reason.REFRESHES_OF_TOKEN,
-            sessions.refresh_token_id(asked["refresh"]),
+            sessions.refresh_token_id(validated["refresh"]),
             settings.CHALLENGE_REFRESH_RATE,
         )
         return self.write(
-            self.refresh_out,
-            sessions.refresh(self.contract.policy, asked["refresh"], identifier=asked["login"]),
+            self.refresh_response,
+            sessions.refresh(
+                self.contract.policy, validated["refresh"], identifier=validated["identifier"]
+            ),
         )
 
 
 class SucceedingViewSet(OpenViewSet):
     parser_classes = BODIES
 
-    def succeed(self, shape: ShapeClass) -> HttpResponse:
+    def succeed(self, serializer: SerializerClass) -> HttpResponse:
         """What the document shows; or, where the operator says so, the empty answer of the public server of this API."""
-        return answer(None, 204) if settings.CHALLENGE_EMPTY_SUCCESS else super().succeed(shape)
+        return (
+            json_response(None, 204)
+            if settings.CHALLENGE_EMPTY_SUCCESS
+            else super().succeed(serializer)
+        )
 
 
 class Revoke(SucceedingViewSet):
     def revoke(self, request: Request) -> HttpResponse:
-        sessions.revoke(self.read(RevokeIn)["refresh"])
-        return self.succeed(RevokeOut)
+        sessions.revoke(self.read(RevokeRequest)["refresh"])
+        return self.succeed(RevokeResponse)
 
 
 class Forgotten(SucceedingViewSet, ResetViewSet):
-    forgot_in, forgot_out = ForgotIn, ForgotOut
+    forgot_request, forgot_response = ForgotRequest, ForgotResponse
 
     def confirm(self, request: Request) -> HttpResponse:
-        asked = self.read(ConfirmIn)
-        with rate_limits.login_attempt(asked["login"]):
-            passwords.reset_by_code(asked["login"], asked["code"], asked["password"])
-        return self.succeed(ChangedOut)
+        validated = self.read(ConfirmRequest)
+        with rate_limits.login_attempt(validated["identifier"]):
+            passwords.reset_by_code(
+                validated["identifier"], validated["code"], validated["password"]
+            )
+        return self.succeed(ChangedResponse)
 
 
 class Change(SucceedingViewSet):
     def change(self, request: Request) -> HttpResponse:
-        asked = self.read(ChangeIn)
-        identity = sessions.identify(asked["access"])
+        validated = self.read(ChangeRequest)
+        identity = sessions.identify(validated["access"])
         with rate_limits.login_attempt(identity.username):
             passwords.change(
-                identity.id, asked["previous"], asked["proposed"], keep=identity.session_id
+                identity.id, validated["previous"], validated["proposed"], keep=identity.session_id
             )
-        return self.succeed(ChangedOut)
+        return self.succeed(ChangedResponse)
 
 
 def urls(contract: Contract = contract) -> list[URLPattern]:

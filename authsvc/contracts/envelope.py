@@ -17,7 +17,14 @@ from apikeys.authentication import KeyAuthentication
 from apikeys.errors import AdminRequired, NothingStored, UnreadableSecret
 from apikeys.models import ProviderCredential
 from apikeys.viewsets import ProviderCredentialViewSet
-from authsvc.contracts.fields import Out, Password, Says, Shape, Text, Timestamp
+from authsvc.contracts.fields import (
+    ConstantField,
+    OutputField,
+    PasswordField,
+    Serializer,
+    TextField,
+    TimestampField,
+)
 from authsvc.contracts.routes import route
 
 MOUNT = "api/auth"
@@ -42,80 +49,80 @@ contract = Contract(
 )
 
 
-class UserOut(Shape):
+class UserObject(Serializer):
     id = serializers.UUIDField(source="uuid")
-    username = Out()
-    email = Out()
-    name = Out()
-    organization = Out()
-    aws_region = Out()
-    role = Out()
+    username = OutputField()
+    email = OutputField()
+    name = OutputField()
+    organization = OutputField()
+    aws_region = OutputField()
+    role = OutputField()
     is_active = serializers.BooleanField()
-    created_at = Timestamp()
-    updated_at = Timestamp()
-    last_login = Timestamp()
+    created_at = TimestampField()
+    updated_at = TimestampField()
+    last_login = TimestampField()
 
 
-class LoginIn(Shape):
-    username = Text(source="login")
-    password = Password()
+class LoginRequest(Serializer):
+    username = TextField(source="identifier")
+    password = PasswordField()
 
 
-class LoginOut(Shape):
-    success = Says(True)
-    message = Says("Login successful")
-    token = Out(source="access")
-    user = UserOut()
+class LoginResponse(Serializer):
+    success = ConstantField(True)
+    message = ConstantField("Login successful")
+    token = OutputField(source="access")
+    user = UserObject()
 
 
-class ValidateOut(Shape):
-    success = Says(True)
-    message = Says("Token is valid")
-    user = UserOut(source="*")
+class ValidateResponse(Serializer):
+    success = ConstantField(True)
+    message = ConstantField("Token is valid")
+    user = UserObject(source="*")
 
 
-class LogoutOut(Shape):
-    success = Says(True)
-    message = Says("Logged out")
+class LogoutResponse(Serializer):
+    success = ConstantField(True)
+    message = ConstantField("Logged out")
 
 
-class AWSOut(Shape):
-    region = Out()
-    accessKeyId = Out(source="key_id")
-    secretAccessKey = Out(source="masked")
-    endpoint = Out()
-    authMethod = Says("AWS Signature Version 4")
-    curlExample = Out(source="curl")
-    nodeExample = Out(source="node")
-    pythonExample = Out(source="python")
+class AWSObject(Serializer):
+    region = OutputField()
+    accessKeyId = OutputField(source="key_id")
+    secretAccessKey = OutputField(source="masked")
+    endpoint = OutputField()
+    authMethod = ConstantField("AWS Signature Version 4")
+    curlExample = OutputField(source="curl")
+    nodeExample = OutputField(source="node")
+    pythonExample = OutputField(source="python")
 
 
-class NVIDIAOut(Shape):
-    apiKey = Out(source="masked")
-    baseUrl = Out(source="base_url")
-    endpoint = Out()
-    curlExample = Out(source="curl")
-    nodeExample = Out(source="node")
-    pythonExample = Out(source="python")
+class NVIDIAObject(Serializer):
+    apiKey = OutputField(source="masked")
+    baseUrl = OutputField(source="base_url")
+    endpoint = OutputField()
+    curlExample = OutputField(source="curl")
+    nodeExample = OutputField(source="node")
+    pythonExample = OutputField(source="python")
 
 
-class AWSCredentialsOut(Shape):
-    success = Says(True)
-    credentials = AWSOut(source="*")
+class AWSCredentialsResponse(Serializer):
+    success = ConstantField(True)
+    credentials = AWSObject(source="*")
 
 
-class NVIDIACredentialsOut(Shape):
-    success = Says(True)
-    credentials = NVIDIAOut(source="*")
+class NVIDIACredentialsResponse(Serializer):
+    success = ConstantField(True)
+    credentials = NVIDIAObject(source="*")
 
 
 class Login(LoginViewSet):
-    login_in, login_out = LoginIn, LoginOut
+    login_request, login_response = LoginRequest, LoginResponse
 
 
 class Validate(IdentityViewSet):
     authentication_classes = (KeyAuthentication, SessionTokenAuthentication)
-    identity_out = ValidateOut
+    identity_response = ValidateResponse
 
     def identity(self, request: Request) -> HttpResponse:
         """Also says in headers who it is, so that nginx auth_request, Traefik ForwardAuth and Caddy forward_auth can pass it on."""
@@ -134,15 +141,15 @@ class Logout(OpenViewSet):
                 sessions.log_out(sessions.identify(token, expired=True))
         except errors.InvalidToken:
             pass
-        return self.write(LogoutOut)
+        return self.write(LogoutResponse)
 
 
 class AWSCredentials(ProviderCredentialViewSet):
-    provider, credentials_out = Provider.AWS, AWSCredentialsOut
+    provider, credentials_response = Provider.AWS, AWSCredentialsResponse
 
 
 class NVIDIACredentials(ProviderCredentialViewSet):
-    provider, credentials_out = Provider.NVIDIA, NVIDIACredentialsOut
+    provider, credentials_response = Provider.NVIDIA, NVIDIACredentialsResponse
 
 
 def without(contract: Contract, provider: Provider) -> Contract:

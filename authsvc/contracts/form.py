@@ -23,7 +23,14 @@ from accounts.api.viewsets import (
 )
 from accounts.policy import Policy
 from apikeys.authentication import KeyAuthentication
-from authsvc.contracts.fields import Out, Password, Says, Shape, Text, TokenText
+from authsvc.contracts.fields import (
+    ConstantField,
+    OutputField,
+    PasswordField,
+    Serializer,
+    TextField,
+    TokenField,
+)
 from authsvc.contracts.routes import route
 
 MOUNT = "api/v1/auth"
@@ -68,31 +75,31 @@ oauth = replace(
 )
 
 
-class LoginIn(Shape):
-    username = Text(source="login")
-    password = Password()
+class LoginRequest(Serializer):
+    username = TextField(source="identifier")
+    password = PasswordField()
 
 
-class AccessOut(Shape):
-    token = Out(source="access")
+class AccessTokenObject(Serializer):
+    token = OutputField(source="access")
     expires_in = serializers.IntegerField(source="access_seconds")
-    token_type = Says("bearer")
+    token_type = ConstantField("bearer")
 
 
-class RefreshTokenOut(Shape):
-    token = Out(source="refresh")
+class RefreshTokenObject(Serializer):
+    token = OutputField(source="refresh")
     expires_in = serializers.IntegerField(source="refresh_seconds")
-    token_type = Says("bearer")
+    token_type = ConstantField("bearer")
 
 
-class PairOut(Shape):
-    username = Out()
-    access_token = AccessOut(source="*")
-    refresh_token = RefreshTokenOut(source="*")
+class TokenPairResponse(Serializer):
+    username = OutputField()
+    access_token = AccessTokenObject(source="*")
+    refresh_token = RefreshTokenObject(source="*")
 
 
-class TokenIn(LoginIn):
-    grant_type = Text(required=False)
+class TokenRequest(LoginRequest):
+    grant_type = TextField(required=False)
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         """The grant first: of another one, the missing user name is not what is wrong."""
@@ -101,35 +108,35 @@ class TokenIn(LoginIn):
         return super().run_validation(data)
 
 
-class TokenOut(Shape):
-    access_token = Out(source="access")
+class TokenResponse(Serializer):
+    access_token = OutputField(source="access")
     expires_in = serializers.IntegerField(source="access_seconds")
-    token_type = Says("bearer")
+    token_type = ConstantField("bearer")
 
 
-class RefreshIn(Shape):
-    token = TokenText(source="refresh")
+class RefreshRequest(Serializer):
+    token = TokenField(source="refresh")
 
 
-class MeOut(Shape):
+class MeResponse(Serializer):
     id = serializers.IntegerField()
-    username = Out()
-    email = Out()
-    name = Out()
+    username = OutputField()
+    email = OutputField()
+    name = OutputField()
     is_superuser = serializers.BooleanField()
     is_active = serializers.BooleanField()
 
 
-class RecoveryIn(Shape):
-    email = Text(source="login", max_length=254)
+class RecoveryRequest(Serializer):
+    email = TextField(source="identifier", max_length=254)
 
 
-class RecoveryOut(Shape):
-    message = Says("Password recovery email sent.")
+class RecoveryResponse(Serializer):
+    message = ConstantField("Password recovery email sent.")
 
 
-class LogoutOut(Shape):
-    message = Says("Logged out successfully.")
+class LogoutResponse(Serializer):
+    message = ConstantField("Logged out successfully.")
 
 
 def keep(request: Request, response: HttpResponse, grant: sessions.Grant) -> HttpResponse:
@@ -154,7 +161,7 @@ def with_cookie(request: Request, response: HttpResponse, value: str, seconds: i
 
 class Login(LoginViewSet):
     parser_classes = parsers.FORMS
-    login_in, login_out = LoginIn, PairOut
+    login_request, login_response = LoginRequest, TokenPairResponse
 
     def granted(self, grant: sessions.Grant) -> HttpResponse:
         return keep(self.request, super().granted(grant), grant)
@@ -164,51 +171,54 @@ class Token(LoginViewSet):
     """The password grant of OAuth 2.0 (RFC 6749, 4.3), for Swagger UI's Authorize button."""
 
     parser_classes = parsers.FORMS
-    login_in, login_out = TokenIn, TokenOut
+    login_request, login_response = TokenRequest, TokenResponse
 
 
 class Refresh(RefreshViewSet):
-    refresh_in, refresh_out = RefreshIn, PairOut
+    refresh_request, refresh_response = RefreshRequest, TokenPairResponse
 
     def refresh(self, request: Request) -> HttpResponse:
         """ "Requires authentication": a live access token of the user, or one of the session, even expired: then one refreshes."""
         holder = bearer_token(request)
         if holder is None:
             raise exceptions.NotAuthenticated
-        asked = self.read(self.refresh_in)
-        grant = sessions.refresh(self.contract.policy, asked["refresh"], holder=holder)
-        return keep(request, self.write(self.refresh_out, grant), grant)
+        validated = self.read(self.refresh_request)
+        grant = sessions.refresh(self.contract.policy, validated["refresh"], holder=holder)
+        return keep(request, self.write(self.refresh_response, grant), grant)
 
 
 class Recovery(ResetViewSet):
     def recover(self, request: Request, email: str) -> HttpResponse:
         return self.mail_reset(
-            self.check(RecoveryIn, {"email": email.rstrip("/")})["login"], RecoveryOut
+            self.check(RecoveryRequest, {"email": email.rstrip("/")})["identifier"],
+            RecoveryResponse,
         )
 
 
 class Me(IdentityViewSet):
     authentication_classes = (KeyAuthentication, SessionTokenAuthentication)
-    identity_out = MeOut
+    identity_response = MeResponse
 
 
 class Logout(LogoutViewSet):
-    logout_out = LogoutOut
+    logout_response = LogoutResponse
 
     def logout(self, request: Request) -> HttpResponse:
         """A cookie that came along with the token of another contract's session is none of its business."""
         if self.caller.contract != self.contract.name:
             return super().logout(request)
         sessions.log_out(self.caller, refresh=request.COOKIES.get(COOKIE))
-        return with_cookie(request, self.write(self.logout_out), "", 0)
+        return with_cookie(request, self.write(self.logout_response), "", 0)
 
 
-def urls(contract: Contract = contract, *, me_out: type[MeOut] = MeOut) -> list[URLPattern]:
+def urls(
+    contract: Contract = contract, *, me_response: type[MeResponse] = MeResponse
+) -> list[URLPattern]:
     return [
         *route("login", Login, {"post": "login"}, contract),
         *route("token", Token, {"post": "login"}, oauth),
         *route("refresh", Refresh, {"post": "refresh"}, contract),
-        *route("me", Me, {"get": "identity"}, contract, identity_out=me_out),
+        *route("me", Me, {"get": "identity"}, contract, identity_response=me_response),
         *route("password-recovery/<path:email>", Recovery, {"post": "recover"}, contract),
         *route(
             "logout",

@@ -14,7 +14,7 @@ from accounts.api.viewsets import ContractViewSet
 from accounts.policy import Policy
 from apikeys.authentication import KeyAuthentication
 from apikeys.scopes import Scope
-from authsvc.contracts.fields import Out, Says, Shape, TokenText
+from authsvc.contracts.fields import ConstantField, OutputField, Serializer, TokenField
 from authsvc.contracts.form import oauth_error
 from authsvc.contracts.routes import route
 
@@ -34,28 +34,28 @@ class IntrospectKeyAuthentication(KeyAuthentication):
     scope = Scope.INTROSPECT
 
 
-class TokenIn(Shape):
-    token = TokenText()
+class TokenRequest(Serializer):
+    token = TokenField()
 
 
-class ActiveOut(Shape):
+class ActiveResponse(Serializer):
     """RFC 7662, 2.2; ``sid``, ``role`` and ``contract`` are ours."""
 
-    active = Says(True)
-    token_type = Says("Bearer")
-    iss = Out(source="token.payload.iss")
-    sub = Out(source="identity.uuid")
-    username = Out(source="identity.username")
-    role = Out(source="identity.role")
-    contract = Out(source="token.payload.contract")
-    sid = Out(source="token.payload.sid")
-    jti = Out(source="token.payload.jti")
+    active = ConstantField(True)
+    token_type = ConstantField("Bearer")
+    iss = OutputField(source="token.payload.iss")
+    sub = OutputField(source="identity.uuid")
+    username = OutputField(source="identity.username")
+    role = OutputField(source="identity.role")
+    contract = OutputField(source="token.payload.contract")
+    sid = OutputField(source="token.payload.sid")
+    jti = OutputField(source="token.payload.jti")
     iat = serializers.IntegerField(source="token.payload.iat")
     exp = serializers.IntegerField(source="token.payload.exp")
 
 
-class InactiveOut(Shape):
-    active = Says(False)
+class InactiveResponse(Serializer):
+    active = ConstantField(False)
 
 
 class Introspect(ContractViewSet):
@@ -64,11 +64,11 @@ class Introspect(ContractViewSet):
 
     def introspect(self, request: Request) -> HttpResponse:
         """Two queries: the key's and the token's."""
-        found = sessions.introspect(self.read(TokenIn)["token"])
+        found = sessions.introspect(self.read(TokenRequest)["token"])
         if found is None:
-            return self.write(InactiveOut)
+            return self.write(InactiveResponse)
         identity, token = found
-        return self.write(ActiveOut, {"identity": identity, "token": token})
+        return self.write(ActiveResponse, {"identity": identity, "token": token})
 
 
 def urls() -> list[URLPattern]:

@@ -15,7 +15,7 @@ from accounts.api.authentication import ExpiredTokenAuthentication
 from accounts.api.contract import Contract
 from accounts.api.viewsets import ContractViewSet, OpenViewSet
 from authsvc.contracts import bearer, camel, form
-from authsvc.contracts.fields import Timestamp
+from authsvc.contracts.fields import TimestampField
 from authsvc.contracts.routes import route
 
 MOUNT = "api/v1/auth"
@@ -37,13 +37,13 @@ def jointly(first: Contract, second: Contract) -> Contract:
     return first.with_phrases(second.phrases)
 
 
-class KeyOut(camel.KeyOut):
-    expiresAt = Timestamp(source="expires_at")
+class KeyResponse(camel.KeyResponse):
+    expiresAt = TimestampField(source="expires_at")
     scopes = serializers.ListField()
 
 
-class CreatedOut(camel.CreatedOut):
-    expiresAt = Timestamp(source="key.expires_at")
+class CreatedKeyResponse(camel.CreatedKeyResponse):
+    expiresAt = TimestampField(source="key.expires_at")
     scopes = serializers.ListField(source="key.scopes")
 
 
@@ -51,11 +51,11 @@ both = jointly(bearer.contract, camel.contract)
 everyone = shared(both)  # the words before it is known who is meant
 
 
-class LoginOut(bearer.LoginOut, camel.LoginOut):  # type: ignore[misc]  # bearer's user has all that camel's has
+class LoginResponse(bearer.LoginResponse, camel.LoginResponse):  # type: ignore[misc]  # bearer's user has all that camel's has
     """What both JSON documents promise."""
 
 
-class MeOut(form.MeOut):
+class MeResponse(form.MeResponse):
     uuid = serializers.UUIDField()
 
 
@@ -80,7 +80,7 @@ class Login(OpenViewSet, Fork):
         if parsers.is_form(request):
             return self.choose(form.Login, form.contract)
         if {"bearer", "camel"} <= self.enabled:
-            return self.choose(bearer.Login, both, login_out=LoginOut)
+            return self.choose(bearer.Login, both, login_response=LoginResponse)
         if "camel" in self.enabled:
             return self.choose(camel.Login, camel.contract)
         return self.choose(bearer.Login, bearer.contract)
@@ -120,9 +120,9 @@ def urls(enabled: frozenset[str]) -> list[URLPattern]:
     """The paths that are shared, then those of one contract each, in its words alone."""
     own = bearer.urls() if "bearer" in enabled else []
     if "camel" in enabled:
-        own += camel.urls(key_out=KeyOut, created_out=CreatedOut)
+        own += camel.urls(key_response=KeyResponse, created_key_response=CreatedKeyResponse)
     if "form" in enabled:
-        own += form.urls(me_out=MeOut)
+        own += form.urls(me_response=MeResponse)
     forks = []
     if enabled & {"bearer", "camel", "form"}:
         forks += route("login", Login, {"post": "login"}, everyone, enabled=enabled)
