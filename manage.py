@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command-line utility for authsvc."""
+"""Django's command-line utility for authsvc: runs each command in an empty request context."""
 
 import os
 import sys
@@ -8,10 +8,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 from django.db import DatabaseError, InterfaceError
 
+from accounts import request_context
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "authsvc.settings")
     try:
-        execute_from_command_line(sys.argv)
+        with request_context.use(request_context.RequestContext()):
+            execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"authsvc cannot start: {error}")
     except (DatabaseError, InterfaceError) as error:

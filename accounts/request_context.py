@@ -1,4 +1,8 @@
-"""Where the present act comes from: what sessions and the audit trail remember of it."""
+"""The request context: the client and contract that sessions, mails and audit events record.
+
+``RequestContextMiddleware`` opens one for each request, ``manage.py`` one for each command, and
+the mail worker one for each mail. Code that runs without one is refused, never given an empty one.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +12,11 @@ from ipaddress import IPv6Address, ip_address
 
 
 @dataclass(slots=True)
-class Origin:
-    """One request, or one command: ``contract`` is filled in by the viewset that answers it."""
+class RequestContext:
+    """One request, or one command, whose context is empty.
+
+    The viewset that answers a request fills in ``contract``.
+    """
 
     address: str | None = None
     user_agent: str = ""
@@ -18,26 +25,47 @@ class Origin:
     languages: str = ""  # as Accept-Language lists them (RFC 9110, 12.5.4)
 
 
-ADMIN = "admin"  # in the place of a contract's name: the operators' room
+class NoRequestContext(RuntimeError):
+    """Code that needs a request context runs outside of every one."""
 
-_current: ContextVar[Origin] = ContextVar("origin")
+
+ADMIN = "admin"  # the admin site, in the place of a contract's name
+
+_current: ContextVar[RequestContext] = ContextVar("request_context")
 
 
-def current() -> Origin:
-    return _current.get(Origin())
+def current() -> RequestContext:
+    """Return the open request context; ``NoRequestContext`` if none is open."""
+    context = current_or_none()
+    if context is None:
+        raise NoRequestContext(
+            "No request context is open: wrap the call in"
+            " request_context.use(RequestContext()), as manage.py does for commands."
+        )
+    return context
+
+
+def current_or_none() -> RequestContext | None:
+    """Return the open request context, or None: a log line may be written outside of one."""
+    return _current.get(None)
 
 
 @contextmanager
-def entered(origin: Origin) -> Iterator[Origin]:
-    token = _current.set(origin)
+def use(context: RequestContext) -> Iterator[RequestContext]:
+    """Open ``context`` for this thread until the block ends. Contexts nest."""
+    token = _current.set(context)
     try:
-        yield origin
+        yield context
     finally:
         _current.reset(token)
 
 
 def network(address: str | None) -> str:
-    """The network that an address is counted as: an IPv4 address itself, the /64 of an IPv6 one, which one subscriber has."""
+    """Return the network that an address is counted as.
+
+    That is an IPv4 address itself, and the /64 of an IPv6 one, which one subscriber has;
+    ``unknown`` for no address.
+    """
     if address is None:
         return "unknown"
     parsed = ip_address(address)
@@ -47,7 +75,7 @@ def network(address: str | None) -> str:
 
 
 def printable(text: str, length: int) -> str:
-    """``text`` on one line, its control characters escaped, no longer than ``length``."""
+    """Return ``text`` on one line, control characters escaped, cut to ``length`` characters."""
     text = text[:length]
     if text.isprintable():
         return text

@@ -216,7 +216,7 @@ def open_session(
 
 
 def _open_for(policy: Policy, user: User, attempt: LoginAttempt | None = None) -> Grant:
-    at, here = now(), request_context.current()
+    at, context = now(), request_context.current()
     sid, jti = uuid4(), uuid4().hex if policy.refresh else ""
     until = policy.session_end(opened=at, used=at)
     session = {
@@ -226,8 +226,8 @@ def _open_for(policy: Policy, user: User, attempt: LoginAttempt | None = None) -
         "created_at": at,
         "last_used_at": at,
         "expires_at": until,
-        "address": here.address,
-        "user_agent": request_context.printable(here.user_agent, 255),
+        "address": context.address,
+        "user_agent": request_context.printable(context.user_agent, 255),
         "refresh_jti": jti,
     }
     rows = [

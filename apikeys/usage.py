@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 Use = tuple[str, str]  # a key's id and a network
 _lock = threading.Lock()
 _writing = threading.Lock()
-_unwritten: dict[Use, tuple[datetime, request_context.Origin]] = {}
+_unwritten: dict[Use, tuple[datetime, request_context.RequestContext]] = {}
 _written: dict[Use, datetime] = {}  # last_used_at in the database, for uses of the last minute
 _has_unwritten = threading.Event()
 _in_background = False
@@ -78,14 +78,14 @@ def clear() -> None:
         _written.clear()
 
 
-def _write_one(use: Use, at: datetime, context: request_context.Origin) -> None:
+def _write_one(use: Use, at: datetime, context: request_context.RequestContext) -> None:
     key_id, network = use
     with transaction.atomic():
         due = Q(last_used_at=None) | Q(last_used_at__lte=at - MIN_WRITE_INTERVAL)
         APIKey.objects.filter(due, pk=key_id).update(last_used_at=at)
         key = APIKey.objects.filter(pk=key_id).first()
         if key and _is_another_network(key, network):
-            with request_context.entered(context):
+            with request_context.use(context):
                 _record_new_network(key, network, at)
     if key:
         _written[use] = key.last_used_at or at

@@ -10,12 +10,13 @@ from accounts import request_context
 from accounts.request_context import printable
 
 
-class OriginFilter(logging.Filter):
-    """Gives each line the id of the request it belongs to."""
+class RequestContextFilter(logging.Filter):
+    """Gives each line the id and the contract of the request it belongs to; ``-`` if none."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        here = request_context.current()
-        record.request_id, record.contract = here.request_id or "-", here.contract
+        context = request_context.current_or_none()
+        record.request_id = context.request_id if context and context.request_id else "-"
+        record.contract = context.contract if context else ""
         return True
 
 

@@ -28,8 +28,8 @@ HOP_WITH_PORT = re.compile(r"\[([^]]*)\](?::\d*)?|([^:]*):\d*", re.ASCII)
 logger = logging.getLogger(__name__)
 
 
-class OriginMiddleware:
-    """Notes where the request comes from, and gives it an id that the answer, the log and the audit trail share."""
+class RequestContextMiddleware:
+    """Opens the request context, with the id that the answer, the log and audit events share."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -38,15 +38,15 @@ class OriginMiddleware:
         meta = request.META
         if request.path_info.startswith("//"):
             request.path = request.path_info = with_one_slash(request.path_info)
-        here = request_context.Origin(
+        context = request_context.RequestContext(
             address=client_address(meta),
             user_agent=meta.get("HTTP_USER_AGENT", ""),
             request_id=request_id(meta),
             languages=meta.get("HTTP_ACCEPT_LANGUAGE", ""),
         )
-        with request_context.entered(here):
+        with request_context.use(context):
             response = self.get_response(request)
-        response.headers["X-Request-ID"] = here.request_id
+        response.headers["X-Request-ID"] = context.request_id
         if request.method != "HEAD" and not getattr(response, "content", b"-"):
             response.headers.pop("Content-Type", None)  # clients parse what has one
         return response

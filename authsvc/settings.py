@@ -366,7 +366,7 @@ INSTALLED_APPS = [
     "csp",
 ]
 MIDDLEWARE = [
-    "authsvc.middleware.OriginMiddleware",
+    "authsvc.middleware.RequestContextMiddleware",
     "authsvc.middleware.ProgramMiddleware",  # answers what programs call; what follows is for browsers
     "authsvc.forwarded_proto.ForwardedProtoMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -560,7 +560,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
-        "origin": {"()": "authsvc.logs.OriginFilter"},
+        "request_context": {"()": "authsvc.logs.RequestContextFilter"},
         "pages": {"()": "authsvc.logs.PagesFilter"},
     },
     "formatters": {
@@ -577,7 +577,11 @@ LOGGING = {
         },
     },
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["origin"]}
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["request_context"],
+        }
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {

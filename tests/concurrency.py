@@ -13,6 +13,9 @@ from urllib.parse import urlsplit
 
 from django.db import connection
 
+from accounts import request_context
+from accounts.request_context import RequestContext
+
 
 def at_once(*acts: Callable[[], Any]) -> list[Any]:
     """What came of each, in order: what it returned, or the exception that it raised. All begin together, each on its own connection."""
@@ -21,7 +24,8 @@ def at_once(*acts: Callable[[], Any]) -> list[Any]:
     def begin(act: Callable[[], Any]) -> Any:
         start.wait()
         try:
-            return act()
+            with request_context.use(RequestContext()):
+                return act()
         except Exception as error:
             return error
         finally:

@@ -9,11 +9,12 @@ from django.core.cache import caches
 from django.db import connection, connections
 from django.test import Client
 
-from accounts import keyring
+from accounts import keyring, request_context
 from accounts.audit import seals
 from accounts.db import app_role
 from accounts.hashing import uniform_timing
 from accounts.models import User
+from accounts.request_context import RequestContext
 from apikeys import usage
 from tests.audit_events import flushable
 from tests.databases import HERE
@@ -57,6 +58,13 @@ def lacking(what: str) -> NoReturn:
     """Skips the test that this machine lacks something for; in CI, where everything is installed, it fails."""
     refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
     refuse(what)
+
+
+@pytest.fixture(autouse=True)
+def open_request_context():
+    """Opens an empty request context for calls to the core, as manage.py does for commands."""
+    with request_context.use(RequestContext()):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -73,7 +73,7 @@ def event(kind: str, **about: Unpack[About]) -> dict[str, Any]:
     """The row of an event, for ``insert``."""
     user, actor = about.get("user"), about.get("actor")
     name = about.get("name") or (user.username if user else "")
-    here = request_context.current()
+    context = request_context.current()
     return {
         "at": about.get("at") or now(),
         "kind": kind,
@@ -81,9 +81,9 @@ def event(kind: str, **about: Unpack[About]) -> dict[str, Any]:
         "actor_id": actor.pk if actor else None,
         "name": printable(name, 150) if kind in AuditEvent.NAMING_THINGS else identifier(name),
         "session": about.get("session"),
-        "contract": here.contract,
-        "address": here.address,
-        "request_id": here.request_id,
+        "contract": context.contract,
+        "address": context.address,
+        "request_id": context.request_id,
         "reason": printable(about.get("reason", ""), 200),
         "data": {key: _escaped(value) for key, value in about.get("data", {}).items()},
         "note": printable(about.get("note", "").strip(), 200),

@@ -44,26 +44,26 @@ class Refusal(NamedTuple):
 
 def remember(error: Exception, status: int, told: str) -> None:
     """Note why the request under way is refused, and with which words."""
-    here = request_context.current()
-    if not here.request_id:
+    context = request_context.current()
+    if not context.request_id:
         return
     ours = error if isinstance(error, AuthError) else AuthError()
     refusal = Refusal(
-        request_id=here.request_id,
+        request_id=context.request_id,
         at=now(),
         error=type(error).__name__,
         reason=str(ours.reason),
         name=request_context.printable(ours.name, 150),
         session=str(ours.session or ""),
-        contract=here.contract,
-        address=here.address,
+        contract=context.contract,
+        address=context.address,
         status=status,
         told=told,
         ends_at=now() + ours.retry_after if isinstance(ours, TooManyAttempts) else None,
         data=dict(ours.data),
     )
     ring = ROUTINE if ours is not error or type(error) is InvalidToken else DOORS
-    cache.set(_place(ring, here.request_id), _kept(refusal), timeout=int(KEPT.total_seconds()))
+    cache.set(_place(ring, context.request_id), _kept(refusal), timeout=int(KEPT.total_seconds()))
 
 
 def recall(request_id: str) -> Refusal | None:

@@ -74,7 +74,7 @@ def still_there(mail: OutgoingMail) -> bool:
     if not OutgoingMail.objects.filter(pk=mail.pk).exists():
         return False
     if mail.kind == Kind.RESET and mail.tries == 1 and not mail.error:
-        with request_context.entered(mail.origin()):
+        with request_context.use(mail.request_context()):
             audit_log.record(audit_log.Kind.RESET_ASKED, user=mail.user, name=mail.typed)
     return True
 

@@ -31,16 +31,16 @@ def row(
     kind: str, *, typed: str = "", user: User | None = None, user_id: int | None = None, **data: Any
 ) -> dict[str, Any]:
     """Return the fields of a mail, with what is known of the request under way."""
-    here, at = request_context.current(), now()
+    context, at = request_context.current(), now()
     return {
         "kind": kind,
         "typed": request_context.printable(normalise(typed), 254),
         "user_id": user.pk if user else user_id,
-        "language": _preferred(here.languages),
-        "contract": here.contract,
-        "address": here.address,
-        "user_agent": request_context.printable(here.user_agent, 255),
-        "request_id": here.request_id,
+        "language": _preferred(context.languages),
+        "contract": context.contract,
+        "address": context.address,
+        "user_agent": request_context.printable(context.user_agent, 255),
+        "request_id": context.request_id,
         "data": data,
         "created_at": at,
         "next_try_at": at,

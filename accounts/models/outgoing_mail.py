@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.timezone import now
 
 from accounts.models.fields import KindField
-from accounts.request_context import Origin
+from accounts.request_context import RequestContext
 
 
 def _old_reset() -> models.Q:
@@ -149,9 +149,9 @@ class OutgoingMail(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} mail, {self.fate}"
 
-    def origin(self) -> Origin:
+    def request_context(self) -> RequestContext:
         """Where it was asked for."""
-        return Origin(
+        return RequestContext(
             address=self.address,
             user_agent=self.user_agent,
             request_id=self.request_id,

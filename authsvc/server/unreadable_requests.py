@@ -25,9 +25,9 @@ logger = logging.getLogger(__name__)
 
 def refusal(status: int) -> bytes:
     """Return a whole answer, and log its id. It repeats nothing of the request, and the connection ends with it."""
-    here = request_context.Origin(request_id=secrets.token_hex(8))
+    context = request_context.RequestContext(request_id=secrets.token_hex(8))
     text = TEXTS.get(status, HTTPStatus(status).phrase)
-    with request_context.entered(here):
+    with request_context.use(context):
         logger.warning("refused unread with %d: %s", status, text)
     body = json.dumps({"detail": text, "error": text, "message": text, "status": status})
     lines = [
@@ -38,7 +38,7 @@ def refusal(status: int) -> bytes:
         f"Content-Length: {len(body)}",
         "Cache-Control: no-store",
         "X-Content-Type-Options: nosniff",
-        f"X-Request-ID: {here.request_id}",
+        f"X-Request-ID: {context.request_id}",
     ]
     return "\r\n".join([*lines, "", body]).encode("ascii")
 

@@ -76,7 +76,7 @@ def test_the_box_leads_to_the_list_of_several_or_of_none(client, alice, bob, typ
 
 
 def test_the_box_leads_to_what_happened_in_a_request(client):
-    with request_context.entered(request_context.Origin(request_id="0123456789abcdef")):
+    with request_context.use(request_context.RequestContext(request_id="0123456789abcdef")):
         audit_log.record(audit_log.Kind.LOGIN_FAILED, name="who")
     assert client.get(FIND, {"q": "0123456789abcdef"}).url.endswith("?id=0123456789abcdef")
 
@@ -172,7 +172,7 @@ def test_nobody_else_may_look(client, alice):
 
 
 def test_the_list_of_people_found_by_a_request_leads_to_its_events(client, alice):
-    with request_context.entered(request_context.Origin(request_id="0123456789abcdef")):
+    with request_context.use(request_context.RequestContext(request_id="0123456789abcdef")):
         audit_log.record(audit_log.Kind.LOGIN, user=alice)
     page = client.get(PEOPLE, {"q": "0123456789abcdef"})
     assert [user.username for user in page.context["cl"].result_list] == ["alice"]

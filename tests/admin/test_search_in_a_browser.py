@@ -47,8 +47,10 @@ def lived(alice, bob, olga):
         mail = OutgoingMail.objects.latest("pk")
         mail.error = error
         mail.close(OutgoingMail.Fate.FAILED if error else OutgoingMail.Fate.SENT)
-    with request_context.entered(
-        request_context.Origin(request_id="0123456789abcdef", address="192.0.2.7", contract="form")
+    with request_context.use(
+        request_context.RequestContext(
+            request_id="0123456789abcdef", address="192.0.2.7", contract="form"
+        )
     ):
         audit_log.record(audit_log.Kind.LOGIN, user=alice)
         audit_log.record(audit_log.Kind.LOGIN_FAILED, user=alice, reason="wrong_password")

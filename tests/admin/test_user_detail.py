@@ -192,8 +192,10 @@ def test_her_mails_and_what_became_of_them(client, alice, bob):
 
 
 def test_what_happened_in_sentences_also_to_her_name(client, olga, alice, bob):
-    with request_context.entered(
-        request_context.Origin(request_id="0123456789abcdef", address="192.0.2.7", contract="form")
+    with request_context.use(
+        request_context.RequestContext(
+            request_id="0123456789abcdef", address="192.0.2.7", contract="form"
+        )
     ):
         audit_log.record(audit_log.Kind.LOGIN_FAILED, user=alice, reason="wrong_password")
         audit_log.record(

@@ -8,13 +8,14 @@ from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.db.models import ProtectedError
 from django.utils.timezone import now
 
+from accounts import request_context
 from accounts.audit import audit_log, seals, verification
 from accounts.audit.reasons import Reason
 from accounts.db import app_role
 from accounts.models import AuditEvent, User
 from accounts.operators import actions, user_actions
 from accounts.privacy import erased_events
-from accounts.request_context import Origin, entered
+from accounts.request_context import RequestContext
 from tests.audit_events import happened
 from tests.conftest import PASSWORD
 
@@ -116,8 +117,8 @@ def test_the_product_itself_gets_no_further(event):
 
 
 def test_alice_is_erased_and_what_happened_stays_told(alice, olga):
-    request = Origin(address="192.0.2.7", request_id="r1", contract="bearer")
-    with entered(request):
+    request = RequestContext(address="192.0.2.7", request_id="r1", contract="bearer")
+    with request_context.use(request):
         audit_log.record(
             Kind.LOGIN_FAILED, user=alice, name="Alice@Example.com", reason=Reason.WRONG_PASSWORD
         )

@@ -4,9 +4,10 @@ import pytest
 from django.db.models import ProtectedError
 from django.utils.timezone import now
 
+from accounts import request_context
 from accounts.audit import audit_log
 from accounts.models import AuditEvent, Session, User
-from accounts.request_context import Origin, entered
+from accounts.request_context import RequestContext
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -155,7 +156,7 @@ def test_data_with_control_characters_are_kept_escaped(db):
 
 
 def test_a_command_leaves_a_record_without_a_request(olga, alice):
-    with entered(Origin()):
+    with request_context.use(RequestContext()):
         audit_log.record(Kind.ACCOUNT_CHANGED, user=alice, actor=olga, reason="created")
     event = AuditEvent.objects.get()
     assert (event.user, event.actor, event.name, event.address, event.request_id) == (

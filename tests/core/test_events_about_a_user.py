@@ -3,12 +3,13 @@
 import pytest
 from django.db import connection
 
+from accounts import request_context
 from accounts.audit import audit_log
 from accounts.audit.query import Selection
 from accounts.models import AuditEvent
 from accounts.privacy import erasure
 from accounts.privacy import export as person_data
-from accounts.request_context import Origin, entered
+from accounts.request_context import RequestContext
 from tests.audit_events import happened
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +20,7 @@ SPELLINGS = ("ALICE", " alice ", "ａｌｉｃｅ", "Alice@Example.com", "ALICE@
 @pytest.fixture(params=SPELLINGS)
 def locked(request, alice):
     """Somebody typed Alice's name in some spelling until it was locked, and nobody looked up whose name that is."""
-    with entered(Origin(request_id="r1")):
+    with request_context.use(RequestContext(request_id="r1")):
         audit_log.record(
             Kind.THROTTLED,
             name=request.param,

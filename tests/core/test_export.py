@@ -186,7 +186,7 @@ def test_memory_does_not_grow_with_the_number_of_accounts(monkeypatch):
 
 
 def test_a_person_is_told_all_that_is_held_about_them_and_no_secret(alice, bob, olga):
-    with request_context.entered(request_context.Origin(address="2001:db8::7:1")):
+    with request_context.use(request_context.RequestContext(address="2001:db8::7:1")):
         grant = sessions.open_session(bearer.contract.policy, "alice", PASSWORD)
     sessions.open_session(bearer.contract.policy, "bob", PASSWORD)
     proof = passwords.make_reset(alice)

@@ -19,12 +19,12 @@ from django.utils.timezone import now
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts import passwords, sessions
+from accounts import passwords, request_context, sessions
 from accounts.errors import InvalidToken
 from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, User
 from accounts.policy import Policy
-from accounts.request_context import Origin, entered
+from accounts.request_context import RequestContext
 from apikeys import key_format, keys, usage
 from apikeys.end_reasons import EndReason
 from apikeys.errors import AlreadyRotated, KeyNotFound, TooManyKeys
@@ -63,7 +63,7 @@ def mine(secret):
 
 
 def use(secret, address="192.0.2.7", **more):
-    with entered(Origin(address=address, **more)):
+    with request_context.use(RequestContext(address=address, **more)):
         return keys.identify(secret)
 
 
@@ -536,7 +536,7 @@ def delivered():
 def test_the_mail_that_keys_remain(alice, owner, secret):
     for said in ("1 API key: a reset does not\nend it", "2 API keys: a reset does not\nend them"):
         mail.outbox.clear()
-        with entered(Origin(address="192.0.2.7")):
+        with request_context.use(RequestContext(address="192.0.2.7")):
             passwords.reset_by_token(
                 passwords.make_reset(alice).token, f"eine Zeile, die {said[0]} mal gilt"
             )
@@ -561,7 +561,7 @@ def test_the_mail_that_keys_remain(alice, owner, secret):
 @stored
 def test_the_mail_that_a_key_leaked(owner):
     key, secret = keys.create(owner, "<CI> & co", ["profile"], None)
-    with entered(Origin(address="198.51.100.9")):
+    with request_context.use(RequestContext(address="198.51.100.9")):
         keys.revoke_leaked(secret)
     *_, message = delivered()
     assert (message.to, message.subject) == (
@@ -585,7 +585,7 @@ def test_the_mail_that_a_key_leaked(owner):
 )
 def test_the_mail_that_a_key_was_made(alice, owner, language, subject):
     User.objects.update(language=language)
-    with entered(Origin(address="198.51.100.9")):
+    with request_context.use(RequestContext(address="198.51.100.9")):
         key, secret = keys.create(owner, "<CI>\r\n& co", ["profile"], None)
     (message,) = delivered()
     (html, _), *_ = message.alternatives
@@ -661,7 +661,9 @@ def test_the_mail_about_a_changed_password_names_the_keys_that_live_on(
 
 @stored
 def test_what_becomes_of_a_key_is_on_record(alice, owner):
-    with entered(Origin(address="192.0.2.7", request_id="abc", contract="camel")):
+    with request_context.use(
+        RequestContext(address="192.0.2.7", request_id="abc", contract="camel")
+    ):
         old, secret = keys.create(owner, "CI", ["profile"], None)
         new, _ = keys.rotate(owner, old.public_id, DAY)
         keys.delete(owner, new.public_id)
@@ -740,7 +742,8 @@ def test_a_rotation_beyond_the_fiftieth_key_leaves_the_old_one_as_it_was(alice, 
 
 def in_its_own_connection(act):
     try:
-        return act()
+        with request_context.use(RequestContext()):
+            return act()
     finally:
         connection.close()
 

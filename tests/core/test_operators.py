@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils.timezone import now
 
-from accounts import passwords, rate_limits, sessions
+from accounts import passwords, rate_limits, request_context, sessions
 from accounts.errors import (
     EmailDisabled,
     InvalidCode,
@@ -494,13 +494,14 @@ def test_of_two_super_admins_who_demote_each_other_one_stays(transactional_db):
     def demote(operator, user):
         start.wait()
         try:
-            actions.carry_out(
-                user_actions.CHANGE_ROLE,
-                operator=operator,
-                user=user,
-                reason="mutiny",
-                role="user",
-            )
+            with request_context.use(request_context.RequestContext()):
+                actions.carry_out(
+                    user_actions.CHANGE_ROLE,
+                    operator=operator,
+                    user=user,
+                    reason="mutiny",
+                    role="user",
+                )
         except NotPermitted:
             refused.append(operator)
         finally:

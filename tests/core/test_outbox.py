@@ -9,11 +9,11 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from accounts import passwords
+from accounts import passwords, request_context
 from accounts.errors import EmailDisabled, InvalidReset
 from accounts.mail import delivery, outbox
 from accounts.models import AuditEvent, OutgoingMail, PasswordReset, User
-from accounts.request_context import Origin, entered
+from accounts.request_context import RequestContext
 from tests.concurrency import at_once
 from tests.conftest import PASSWORD
 from tests.reset_mails import token_in
@@ -75,7 +75,9 @@ def test_asking_is_one_row_and_one_query(alice, django_assert_num_queries, typed
 
 def test_a_mail_remembers_who_asked(alice, mailoutbox):
     agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-    with entered(Origin(address="192.0.2.7", user_agent=agent, contract="form", request_id="r-1")):
+    with request_context.use(
+        RequestContext(address="192.0.2.7", user_agent=agent, contract="form", request_id="r-1")
+    ):
         ask("alice")
     mail = OutgoingMail.objects.get()
     assert (mail.address, mail.user_agent, mail.contract, mail.request_id) == (
@@ -217,7 +219,9 @@ def test_more_than_an_address_reaches_nobody(alice, mailoutbox, typed):
 
 def test_nothing_that_is_shown_in_a_mail_adds_a_header_to_it(alice, mailoutbox):
     User.objects.filter(pk=alice.pk).update(name="Alice\r\nBcc: eve@example.com\r\n\r\n<script>")
-    with entered(Origin(user_agent="Firefox\r\nBcc: eve@example.com", contract="x\r\nBcc: y")):
+    with request_context.use(
+        RequestContext(user_agent="Firefox\r\nBcc: eve@example.com", contract="x\r\nBcc: y")
+    ):
         ask("alice")
     passwords.change(alice.pk, PASSWORD, NEW)
     delivery.deliver_due()
@@ -480,7 +484,7 @@ def test_a_mail_is_in_the_language_of_its_reader_else_of_whoever_asked(
     alice, mailoutbox, says_its_language, own, header, language
 ):
     User.objects.filter(pk=alice.pk).update(language=own)
-    with entered(Origin(languages=header)):
+    with request_context.use(RequestContext(languages=header)):
         ask("alice")
         passwords.change(alice.pk, PASSWORD, NEW)
     delivery.deliver_due()
@@ -490,14 +494,14 @@ def test_a_mail_is_in_the_language_of_its_reader_else_of_whoever_asked(
 @pytest.mark.parametrize("length", range(1, 9))
 def test_a_long_header_says_the_language_too(alice, mailoutbox, says_its_language, length):
     """Wherever it may be cut."""
-    with entered(Origin(languages=f"de-CH,{'x' * length}{',x;q=0.875' * 40}")):
+    with request_context.use(RequestContext(languages=f"de-CH,{'x' * length}{',x;q=0.875' * 40}")):
         ask("alice")
     delivery.deliver_due()
     assert mailoutbox[0].body == "de"
 
 
 def test_one_mails_language_is_not_the_nexts(alice, bob, mailoutbox, says_its_language):
-    with entered(Origin(languages="fr")):
+    with request_context.use(RequestContext(languages="fr")):
         ask("alice")
     ask("bob")
     delivery.deliver_due()
@@ -527,7 +531,7 @@ def asked_for():
 def test_a_reset_is_on_record_once_for_a_request_and_not_for_each_try(
     alice, settings, nobody_answers
 ):
-    with entered(Origin(address="192.0.2.7", request_id="r-1")):
+    with request_context.use(RequestContext(address="192.0.2.7", request_id="r-1")):
         ask(" ALICE ")
     assert asked_for() == [], "the request looks nobody up"
     for _ in range(3):

@@ -10,11 +10,12 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
+from accounts import request_context
 from accounts.audit import audit_log, seals, verification
 from accounts.audit import messages as audit_messages
 from accounts.models import AuditEvent, AuditSeal, ErasedValue, SealKey, User
 from accounts.privacy import erased_events, erasure
-from accounts.request_context import Origin, entered
+from accounts.request_context import RequestContext
 from tests.audit_events import happened, lifted
 from tests.concurrency import at_once
 
@@ -48,7 +49,9 @@ def tamper(statement, *parameters):
 @pytest.fixture
 def log(alice, olga):
     """Four events, the last two under a seal of their own."""
-    with entered(Origin(address="192.0.2.7", request_id="r1", contract="bearer")):
+    with request_context.use(
+        RequestContext(address="192.0.2.7", request_id="r1", contract="bearer")
+    ):
         audit_log.record(Kind.LOGIN, user=alice)
         audit_log.record(Kind.LOGIN_FAILED, name=" ALICE ", reason="wrong_password")
         seals.seal()

@@ -138,7 +138,7 @@ def test_an_id_of_a_key_with_its_capitals(bob):
 
 @pytest.mark.parametrize("given", ["0123456789abcdef", "proxy-id.2026_11"])
 def test_an_id_of_a_request_finds_whom_its_events_name(alice, bob, olga, given):
-    with request_context.entered(request_context.Origin(request_id=given)):
+    with request_context.use(request_context.RequestContext(request_id=given)):
         audit_log.record(audit_log.Kind.UNLOCKED, user=alice, actor=olga)
         audit_log.record(audit_log.Kind.THROTTLED, name="Bob@example.com")
         audit_log.record(audit_log.Kind.LOGIN_FAILED, name="somebody unknown")

@@ -7,7 +7,7 @@ from django.apps import apps
 from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from accounts import passwords, sessions
+from accounts import passwords, request_context, sessions
 from accounts.errors import (
     InvalidCredentials,
     InvalidRefreshToken,
@@ -16,7 +16,7 @@ from accounts.errors import (
 )
 from accounts.models import Session, User
 from accounts.policy import Policy
-from accounts.request_context import Origin, entered
+from accounts.request_context import RequestContext
 from accounts.tokens import AccessToken, RefreshToken
 from tests.conftest import PASSWORD
 
@@ -37,8 +37,10 @@ def grow_old(grant, **ago):
 
 
 def test_a_login_is_remembered_with_where_it_came_from(alice):
-    with entered(
-        Origin(address="192.0.2.7", user_agent="Mozilla\r\n\x1b[31m" + "x" * 300, contract="bearer")
+    with request_context.use(
+        RequestContext(
+            address="192.0.2.7", user_agent="Mozilla\r\n\x1b[31m" + "x" * 300, contract="bearer"
+        )
     ):
         grant = log_in()
     session = Session.objects.get()

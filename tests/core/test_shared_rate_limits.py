@@ -96,11 +96,12 @@ def guess(caller, password: str = "wrong") -> int:
 ANOTHER_PROCESS = """
 import django
 django.setup()
-from accounts import limits
+from accounts import rate_limits, request_context
 from accounts.errors import InvalidCredentials
+from accounts.request_context import RequestContext
 for _ in range(7):
     try:
-        with limits.login_attempt(" ALICE@example.com"):
+        with request_context.use(RequestContext()), rate_limits.login_attempt(" ALICE@example.com"):
             raise InvalidCredentials
     except InvalidCredentials:
         print("counted")
@@ -121,8 +122,8 @@ DYING_PROCESS = """
 import django
 django.setup()
 import time
-from accounts import limits
-with limits.login_attempt("alice"):
+from accounts import rate_limits, request_context
+with request_context.use(request_context.RequestContext()), rate_limits.login_attempt("alice"):
     time.sleep(60)
 """
 
