@@ -12,24 +12,23 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.audit import audit_log
-        from accounts.audit import query as audit_query
+        from accounts.audit.query import address_in_network
+        from accounts.audit.reasons import Reason
         from accounts.db import trigram_indexes
 
         def signed_in(sender: Any, user: Any, **kwargs: Any) -> None:
-            audit_log.record(
-                audit_log.Kind.LOGIN, user=user, reason=audit_log.Reason.SIGNED_IN_TO_ADMIN
-            )
+            audit_log.record(audit_log.Kind.LOGIN, user=user, reason=Reason.SIGNED_IN_TO_ADMIN)
 
         def signed_out(sender: Any, user: Any, **kwargs: Any) -> None:
             if user is not None:
                 audit_log.record(
-                    audit_log.Kind.LOGOUT, user=user, reason=audit_log.Reason.SIGNED_OUT_OF_ADMIN
+                    audit_log.Kind.LOGOUT, user=user, reason=Reason.SIGNED_OUT_OF_ADMIN
                 )
 
         def teach(sender: Any, connection: Any, **kwargs: Any) -> None:
             if connection.vendor == "sqlite":
                 connection.connection.create_function(
-                    "address_in_network", 2, audit_query.address_in_network, deterministic=True
+                    "address_in_network", 2, address_in_network, deterministic=True
                 )
 
         connection_created.connect(teach, weak=False, dispatch_uid="accounts.teach")

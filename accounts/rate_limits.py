@@ -177,7 +177,7 @@ def asking_for_mail() -> None:
     )
 
 
-def record_refusal(kind: str, **about: Unpack[audit_log.About]) -> None:
+def record_refusal(kind: str, **about: Unpack[audit_log.Details]) -> None:
     """Record what anybody can cause at will: of one address no more than ``ON_RECORD``, or a flood would fill it."""
     if not _usage(
         "refusals on record", network(request_context.current().address), ON_RECORD, increment=True

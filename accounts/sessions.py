@@ -248,7 +248,7 @@ def _open_for(policy: Policy, user: User, attempt: LoginAttempt | None = None) -
         is_active=True,
     ):
         refusal = InvalidCredentials(Reason.ACCOUNT_CHANGED, name=user.username)
-        audit_log.record_as_called_now(
+        audit_log.record_with_current_name(
             audit_log.Kind.LOGIN_FAILED, user=user, reason=refusal.reason
         )
         raise refusal

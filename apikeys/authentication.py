@@ -8,6 +8,7 @@ from accounts.audit.reasons import Reason
 from accounts.errors import InvalidToken
 from accounts.sessions import Identity
 from apikeys import keys
+from apikeys.audit_codes import KeyReason
 from apikeys.errors import MissingScope
 from apikeys.key_format import PREFIX
 from apikeys.scopes import Scope
@@ -27,5 +28,5 @@ class KeyAuthentication(BaseAuthentication):
             return None
         identity = keys.identify(secret)
         if self.scope not in identity.scope.split():
-            raise MissingScope(Reason.MISSING_SCOPE, data={"scope": str(self.scope)})
+            raise MissingScope(KeyReason.MISSING_SCOPE, data={"scope": str(self.scope)})
         return identity, secret

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from accounts import rate_limits
 from accounts.audit import audit_log
-from accounts.audit.reasons import Data, Reason
+from accounts.audit.reasons import Data
 from accounts.db.compiled_statements import CompiledQuery
 from accounts.mail import outbox
 from accounts.models import User
@@ -20,6 +20,7 @@ from accounts.privacy.export import plain
 from accounts.request_context import printable
 from accounts.sessions import USER_COLUMNS, Identity
 from apikeys import key_format, usage
+from apikeys.audit_codes import EventKind, KeyReason
 from apikeys.end_reasons import EndReason
 from apikeys.errors import InvalidKey, KeyNotFound, ScopeReserved
 from apikeys.models import APIKey
@@ -60,10 +61,10 @@ def identify(secret: str) -> Identity:
     """Return the owner of a live key, with its effective scopes. One query; none for a typo."""
     key_id = key_format.read(secret)
     if key_id is None:
-        raise InvalidKey(Reason.KEY_MISTYPED)
+        raise InvalidKey(KeyReason.KEY_MISTYPED)
     found = _find_live_key.get(key_id)
     if found is None or not hmac.compare_digest(found[0], key_format.digest(secret)):
-        raise InvalidKey(Reason.NO_SUCH_KEY, name=f"key_{key_id}")
+        raise InvalidKey(KeyReason.NO_SUCH_KEY, name=f"key_{key_id}")
     _, granted_at, owner = found
     scopes = effective_scopes(
         owner.scope, granted=granted_at is not None, by_operator=owner.is_staff
@@ -78,9 +79,9 @@ def create(
 ) -> tuple[APIKey, str]:
     """Return a new key and its text. ``ScopeReserved`` for a scope that only operators grant."""
     if RESERVED_SCOPE in scopes and not owner.is_staff:
-        raise ScopeReserved(Reason.SCOPE_RESERVED, data={"scope": str(RESERVED_SCOPE)})
+        raise ScopeReserved(KeyReason.SCOPE_RESERVED, data={"scope": str(RESERVED_SCOPE)})
     key, secret = APIKey.objects.issue(owner.id, name, scopes, expires_at=expires_at)
-    _record(audit_log.Kind.KEY_CREATED, key)
+    _record(EventKind.KEY_CREATED, key)
     _mail_new_key(outbox.Kind.KEY_CREATED, owner, **_for_mail(key))
     return key, secret
 
@@ -88,7 +89,7 @@ def create(
 @transaction.atomic
 def rotate(owner: Identity, public_id: str, overlap: timedelta) -> tuple[APIKey, str]:
     key, secret = APIKey.objects.rotate(owner.id, public_id, overlap)
-    _record(audit_log.Kind.KEY_ROTATED, key, reason=Reason.SUCCESSOR_OF, data={"key": public_id})
+    _record(EventKind.KEY_ROTATED, key, reason=KeyReason.SUCCESSOR_OF, data={"key": public_id})
     _mail_new_key(outbox.Kind.KEY_ROTATED, owner, **_for_mail(key), replaced=public_id)
     return key, secret
 
@@ -97,8 +98,8 @@ def rotate(owner: Identity, public_id: str, overlap: timedelta) -> tuple[APIKey,
 def delete(owner: Owner, public_id: str) -> None:
     key = APIKey.objects.owned(owner.id, public_id)
     if not APIKey.objects.filter(pk=key.pk).end(EndReason.DELETED):
-        raise KeyNotFound(Reason.NO_SUCH_KEY)
-    _record(audit_log.Kind.KEY_DELETED, key)
+        raise KeyNotFound(KeyReason.NO_SUCH_KEY)
+    _record(EventKind.KEY_DELETED, key)
 
 
 def delete_some(owner: Owner, public_ids: Iterable[str]) -> int:
@@ -119,10 +120,10 @@ def revoke_leaked(secret: str) -> None:
     key_id = key_format.read(secret)
     key = APIKey.objects.filter(pk=key_id).select_related("owner").first() if key_id else None
     if key is None or not hmac.compare_digest(key.digest, key_format.digest(secret)):
-        raise KeyNotFound(Reason.NO_SUCH_KEY)
+        raise KeyNotFound(KeyReason.NO_SUCH_KEY)
     with transaction.atomic():
         if APIKey.objects.filter(pk=key.pk).end(EndReason.LEAKED):
-            _record(audit_log.Kind.KEY_LEAKED, key)
+            _record(EventKind.KEY_LEAKED, key)
             _mail(outbox.Kind.KEY_LEAKED, key.owner, **_for_mail(key))
 
 
@@ -143,7 +144,7 @@ def withdraw_reserved_scope(owner: User) -> None:
         else:
             row.end(EndReason.OWNER_NO_OPERATOR)
         data = {"scope": str(RESERVED_SCOPE)} | ({} if remaining else {"ended": True})
-        _record(audit_log.Kind.KEY_SCOPE_LOST, key, reason=Reason.OWNER_NO_OPERATOR, data=data)
+        _record(EventKind.KEY_SCOPE_LOST, key, reason=KeyReason.OWNER_NO_OPERATOR, data=data)
 
 
 def count_live() -> Counter[str]:

@@ -2,11 +2,10 @@
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from accounts.audit.audit_log import Kind
-from accounts.audit.reasons import Reason
 from accounts.models import User
 from accounts.operators.actions import Action, Outcome
 from apikeys import keys
+from apikeys.audit_codes import EventKind, KeyReason
 from apikeys.end_reasons import EndReason
 from apikeys.models import APIKey
 from apikeys.scopes import RESERVED_SCOPE
@@ -18,32 +17,32 @@ def _with_active_keys(users: QuerySet[User]) -> QuerySet[User]:
 
 def _end_keys(user: User) -> Outcome | None:
     ended = keys.end_all(user, EndReason.ENDED_BY_OPERATOR)
-    return Outcome(Reason.KEYS_ENDED, {"count": ended}) if ended else None
+    return Outcome(KeyReason.KEYS_ENDED, {"count": ended}) if ended else None
 
 
 def _end_key(user: User, key: str) -> Outcome | None:
     ended = APIKey.objects.filter(owner=user, pk=key).end(EndReason.ENDED_BY_OPERATOR)
-    return Outcome(Reason.KEY_ENDED, {"key": f"key_{key}"}) if ended else None
+    return Outcome(KeyReason.KEY_ENDED, {"key": f"key_{key}"}) if ended else None
 
 
 def _grant_introspect(user: User, key: str) -> Outcome | None:
     """Let a key of the user introspect tokens of others, whatever the user's role will be."""
     granted = APIKey.objects.filter(owner=user, pk=key).grant()
     data = {"key": f"key_{key}", "scope": str(RESERVED_SCOPE)}
-    return Outcome(Reason.SCOPE_GRANTED, data) if granted else None
+    return Outcome(KeyReason.SCOPE_GRANTED, data) if granted else None
 
 
 END_KEYS = Action(
     name="end_keys",
-    kind=Kind.KEYS_ENDED,
+    kind=EventKind.KEYS_ENDED,
     perform=_end_keys,
     applicable=_with_active_keys,
     dangerous=True,
 )
-END_KEY = Action(name="end_key", kind=Kind.KEYS_ENDED, perform=_end_key, dangerous=True)
+END_KEY = Action(name="end_key", kind=EventKind.KEYS_ENDED, perform=_end_key, dangerous=True)
 GRANT_INTROSPECT = Action(
     name="grant_introspect",
-    kind=Kind.KEY_GRANTED,
+    kind=EventKind.KEY_GRANTED,
     perform=_grant_introspect,
     dangerous=True,
 )

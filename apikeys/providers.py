@@ -17,6 +17,7 @@ from accounts.errors import AuthError
 from accounts.models import User
 from accounts.sessions import Identity
 from accounts.validators import REGION
+from apikeys.audit_codes import CredentialReason, EventKind
 from apikeys.errors import AdminRequired, NothingStored, UnreadableSecret
 from apikeys.models import ProviderCredential
 
@@ -92,19 +93,22 @@ def show(viewer: Identity, provider: str) -> MaskedCredential:
         if isinstance(refusal, UnreadableSecret):
             logger.error("%s", refusal)
         data = {**refusal.data, "provider": provider}
-        _record_view(audit_log.Kind.CREDENTIALS_REFUSED, viewer, refusal.reason, data)
+        _record_view(EventKind.CREDENTIALS_REFUSED, viewer, refusal.reason, data)
         raise
-    _record_view(audit_log.Kind.CREDENTIALS_VIEWED, viewer, Reason.PROVIDER, {"provider": provider})
+    _record_view(
+        EventKind.CREDENTIALS_VIEWED, viewer, CredentialReason.PROVIDER, {"provider": provider}
+    )
     return credential
 
 
 def show_to_operator(credential: ProviderCredential, *, operator: User) -> str:
     """Return the masked secret, or raise ``UnreadableSecret``; either is an audit event."""
-    kind, reason = audit_log.Kind.CREDENTIALS_VIEWED, Reason.PROVIDER
+    kind: EventKind = EventKind.CREDENTIALS_VIEWED
+    reason: str = CredentialReason.PROVIDER
     try:
         return mask(credential.decrypt_secret(), MASK_STARS[Provider(credential.provider)])
     except UnreadableSecret:
-        kind, reason = audit_log.Kind.CREDENTIALS_REFUSED, Reason.UNREADABLE
+        kind, reason = EventKind.CREDENTIALS_REFUSED, Reason.UNREADABLE
         raise
     finally:
         audit_log.record(kind, user=operator, reason=reason, data={"provider": credential.provider})
@@ -131,7 +135,7 @@ def store(
 @transaction.atomic
 def delete(credential: ProviderCredential, *, actor: User | None = None, reason: str = "") -> None:
     audit_log.record(
-        audit_log.Kind.CREDENTIALS_DELETED, name=credential.provider, actor=actor, note=reason
+        EventKind.CREDENTIALS_DELETED, name=credential.provider, actor=actor, note=reason
     )
     credential.delete()
 
@@ -148,10 +152,10 @@ def reencrypt() -> int:
 
 def _masked_for(viewer: Identity, provider: str) -> MaskedCredential:
     if not viewer.is_admin:
-        raise AdminRequired(Reason.ADMIN_REQUIRED, data={"role": viewer.role})
+        raise AdminRequired(CredentialReason.ADMIN_REQUIRED, data={"role": viewer.role})
     credential = ProviderCredential.objects.filter(pk=provider).first()
     if credential is None:
-        raise NothingStored(Reason.NOTHING_STORED, data={"provider": provider})
+        raise NothingStored(CredentialReason.NOTHING_STORED, data={"provider": provider})
     masked = mask(credential.decrypt_secret(), MASK_STARS[Provider(provider)])
     return MaskedCredential(
         provider, masked, credential.key_id, _region(viewer.aws_region) or credential.region
@@ -179,10 +183,10 @@ def _record_change(
 ) -> None:
     aws = {"key_id": credential.key_id, "region": credential.region} if credential.key_id else {}
     audit_log.record(
-        audit_log.Kind.CREDENTIALS_CHANGED,
+        EventKind.CREDENTIALS_CHANGED,
         name=credential.provider,
         actor=actor,
-        reason=Reason.CREDENTIALS_STORED,
+        reason=CredentialReason.CREDENTIALS_STORED,
         data={**aws, "new_secret": new_secret},
         note=note,
     )

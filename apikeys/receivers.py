@@ -7,7 +7,7 @@ from django.dispatch import receiver
 from accounts import signals, user_search
 from accounts.audit import statistics
 from accounts.models import User
-from apikeys import keys
+from apikeys import audit_messages, keys
 from apikeys.end_reasons import EndReason
 
 
@@ -41,5 +41,6 @@ def export_keys(sender: Any, person: User, **kwargs: Any) -> dict[str, Any]:
     return {"api_keys": keys.export_owner_data(person)}
 
 
+audit_messages.register()
 statistics.LIVE["live_keys"] = keys.count_live
 user_search.finders.append(keys.find_owner)

@@ -25,7 +25,7 @@ def happened(kind: str, **fields: Any) -> AuditEvent:
 
 def told(event: AuditEvent) -> str:
     """The clause of an event's reason code and what an operator wrote."""
-    return reason_messages.told(event.reason, event.data, event.note)
+    return reason_messages.with_note(event.reason, event.data, event.note)
 
 
 @contextmanager

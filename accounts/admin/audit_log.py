@@ -41,12 +41,10 @@ from accounts.admin import action_registry
 from accounts.admin.base import Readable, operator
 from accounts.admin.downloads import PRIVATE, ExportForm, download, joined
 from accounts.admin.links import events_url, request_url
-from accounts.audit import audit_log, recent_refusals, request_report
-from accounts.audit import export as audit_export
-from accounts.audit import messages as audit_messages
-from accounts.audit import query as audit_query
-from accounts.audit.query import Selection
-from accounts.audit.reasons import label
+from accounts.audit import audit_log, event_kinds, event_messages, recent_refusals, request_report
+from accounts.audit.export import FORMATS
+from accounts.audit.query import Selection, find_user, in_batches, older_than, validate_address
+from accounts.audit.reasons import Reason, label
 from accounts.models import AuditEvent, User
 
 RANGES = {
@@ -102,14 +100,14 @@ class TrailForm(forms.Form):
         max_length=254,
         help_text="User name, e-mail or uuid; also a name that nobody has",
     )
-    kind = Kinds(required=False, label="What", choices=AuditEvent.Kind.choices)
+    kind = Kinds(required=False, label="What", choices=event_kinds.choices)
     contract = forms.ChoiceField(
         required=False, choices=[("", "any"), *((name, name) for name in CONTRACTS)]
     )
     address = forms.CharField(
         required=False,
         max_length=50,
-        validators=[audit_query.validate_address],
+        validators=[validate_address],
         help_text="Or a network: 10.0.0.0/8",
     )
     within = forms.ChoiceField(
@@ -130,15 +128,13 @@ class TrailForm(forms.Form):
     def __init__(self, data: Any) -> None:
         super().__init__(data, label_suffix="")
         several = data.get("kind", "")
-        known: list[Any] = [("", "anything"), *AuditEvent.Kind.choices]
+        known: list[Any] = [("", "anything"), *event_kinds.choices()]
         if "," in several:
             known.insert(
                 1,
                 (
                     several,
-                    " or ".join(
-                        dict(AuditEvent.Kind.choices).get(kind, kind) for kind in several.split(",")
-                    ),
+                    " or ".join(event_kinds.labels.get(kind, kind) for kind in several.split(",")),
                 ),
             )
         self.fields["kind"].widget.choices = known
@@ -155,8 +151,9 @@ class TrailForm(forms.Form):
             ),
             default=None,
         )
-        same = ("person", "user", "actor", "reason", "contract", "address", "session", "request_id")
+        same = ("user", "actor", "reason", "contract", "address", "session", "request_id")
         return Selection(
+            identifier=asked["person"],
             **{name: asked[name] for name in same},
             kinds=tuple(asked["kind"]),
             since=since,
@@ -198,7 +195,7 @@ class TrailList(ChangeList):
         self.before = request.GET.get("before", "")
         selection = self.form.selection()
         events = selection.events() if selection else AuditEvent.objects.none()
-        return audit_query.after(events, last) if (last := self.last_of_page_before()) else events
+        return older_than(last, events) if (last := self.last_of_page_before()) else events
 
     def last_of_page_before(self) -> AuditEvent | None:
         return (
@@ -286,7 +283,7 @@ class AuditEventAdmin(Readable):
 
     @admin.display(description="what happened")
     def what(self, event: AuditEvent) -> str:
-        return audit_messages.sentence(event)
+        return event_messages.text(event)
 
     @admin.display(description="account")
     def whom(self, event: AuditEvent) -> str:
@@ -311,23 +308,23 @@ class AuditEventAdmin(Readable):
         self.may_view(request)
         pasted = request.GET.get("id", "").strip()
         request_id = request_report.read_id(pasted)
-        complaint = request_report.look_into(request_id) if request_id else None
+        report = request_report.find(request_id) if request_id else None
         context = self.admin_site.each_context(request) | {
             "title": "What became of a request",
             "opts": self.opts,
             "pasted": pasted,
             "request_id": request_id,
-            "complaint": complaint,
-            "told": [(event, audit_messages.sentence(event)) for event in complaint.events]
-            if complaint
+            "report": report,
+            "events": [(event, event_messages.text(event)) for event in report.events]
+            if report
             else [],
-            "around": [(event, audit_messages.sentence(event)) for event in complaint.around]
-            if complaint
+            "around": [(event, event_messages.text(event)) for event in report.around]
+            if report
             else [],
-            "kept_days": recent_refusals.KEPT.days,
-            "cures": self.cures(operator(request), complaint) if complaint else [],
+            "kept_days": recent_refusals.LIFETIME.days,
+            "cures": self.cures(operator(request), report) if report else [],
         }
-        unknown = bool(pasted) and complaint is None
+        unknown = bool(pasted) and report is None
         return TemplateResponse(
             request,
             "admin/accounts/auditevent/request.html",
@@ -335,11 +332,11 @@ class AuditEventAdmin(Readable):
             status=404 if unknown else 200,
         )
 
-    def cures(self, by: User, complaint: request_report.Complaint) -> list[action_registry.Button]:
+    def cures(self, by: User, report: request_report.RequestReport) -> list[action_registry.Button]:
         """What may help whoever complains, as far as it applies and this operator may do it."""
-        if complaint.person is None or not complaint.explanation.advice:
+        if report.user is None or not report.message.advice:
             return []
-        offered = {button.name: button for button in action_registry.offered(by, complaint.person)}
+        offered = {button.name: button for button in action_registry.offered(by, report.user)}
         return [offered[name] for name in CURES if name in offered]
 
     def export(self, request: HttpRequest) -> HttpResponseBase:
@@ -353,9 +350,9 @@ class AuditEventAdmin(Readable):
         if request.method == "POST" and form.is_valid():
             at, kind = now(), form.cleaned_data["form"]
             self.record_export(request, asked, selection, form)
-            events = audit_query.in_batches(selection.events().filter(at__lte=at))
+            events = in_batches(selection.events().filter(at__lte=at))
             return download(
-                StreamingHttpResponse(joined(audit_export.FORMATS[kind](events))),
+                StreamingHttpResponse(joined(FORMATS[kind](events))),
                 f"events-{at:%Y%m%dT%H%M%SZ}.{kind}",
             )
         context = self.admin_site.each_context(request) | {
@@ -383,7 +380,7 @@ class AuditEventAdmin(Readable):
         """Put an export on record, before its first line is sent."""
         data = {"filter": urlencode(asked.given) or "all", "format": form.cleaned_data["form"]}
         person = (
-            audit_query.find_person(selection.person) if selection.person else None
+            find_user(selection.identifier) if selection.identifier else None
         )  # whose erasure then reaches this record too
         by, note = operator(request), form.cleaned_data["reason"]
         audit_log.record(
@@ -391,7 +388,7 @@ class AuditEventAdmin(Readable):
             user=person,
             actor=by,
             name="events",
-            reason=audit_log.Reason.EXPORT,
+            reason=Reason.EXPORT,
             data=data,
             note=note,
         )

@@ -1,7 +1,7 @@
 """The first page: what happened in the last 24 hours and 30 days, and what needs somebody now. Each number leads to its rows."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -27,8 +27,7 @@ STALE = timedelta(hours=2)  # what is live is counted more often than this where
 ROTATE_EVERY = timedelta(days=90)
 MOST_LINES = 7  # colours that can be told apart
 LOGINS, MANY_REFUSED = (Kind.LOGIN_FAILED, Kind.LOGIN), 10
-ALARMS = {
-    Kind.KEY_LEAKED: "An API key was reported as leaked, and ended: {} in the last 24 hours.",
+ALARMS: dict[str, str] = {  # by kind of event; other apps add theirs
     Kind.REFRESH_REUSED: "A spent refresh token was used again, and its session ended: {} in the last 24 hours.",
     Kind.LOG_CHANGED: "The audit log is not as it was sealed (manage.py verify_audit_log): found {} in the last 24 hours.",
     Kind.ACTION_REFUSED: "An operator tried what their role does not allow: {} in the last 24 hours.",
@@ -42,6 +41,17 @@ JOBS = (  # label, name of the page, whether for super admins alone
     ("Mails", "admin:accounts_outgoingmail_changelist", False),
     ("Rotate the signing key", "admin:accounts_signingkey_changelist", True),
 )
+
+
+class LiveCount(NamedTuple):
+    """A count of ``statistics.LIVE`` that the dashboard shows beside that of sessions."""
+
+    kind: str
+    noun: str
+    url: Callable[[], str]
+
+
+LIVE_COUNTS: list[LiveCount] = []  # other apps add theirs
 
 
 class Line(NamedTuple):
@@ -314,7 +324,7 @@ class Bar(NamedTuple):
 
 def _live(past: Past) -> dict[str, Any]:
     """Sessions by contract, and keys, with the time at which they were counted: none where nobody counted them lately."""
-    sessions, keys = past.live.get("live_sessions"), past.live.get("live_keys")
+    sessions = past.live.get("live_sessions")
     counts = Counter(sessions.by_contract).most_common() if sessions else []
     most = max([count for _, count in counts], default=0)
     return {
@@ -323,8 +333,11 @@ def _live(past: Past) -> dict[str, Any]:
         "bars": [Bar(name, Number(n, _sessions(name)), charts.share(n, most)) for name, n in counts]
         if sessions
         else [],
-        "keys": keys
-        and Number(keys.total, f"{reverse('admin:apikeys_apikey_changelist')}?use=live"),
+        "others": [
+            (each.noun, Number(past.live[each.kind].total, each.url()))
+            for each in LIVE_COUNTS
+            if each.kind in past.live
+        ],
     }
 
 

@@ -28,6 +28,7 @@ from accounts.admin.action_view import Proof, Reasoned
 from accounts.admin.base import operator, permitted
 from accounts.admin.downloads import PRIVATE, ExportForm, download, joined
 from accounts.audit import audit_log
+from accounts.audit.reasons import Reason
 from accounts.models import PendingImport, User
 from accounts.operators import permissions, user_actions
 from accounts.privacy import export as person_data
@@ -342,7 +343,7 @@ class Pages:
             audit_log.Kind.ACTION_REFUSED,
             user=person,
             actor=operator(request),
-            reason=audit_log.Reason.NOT_PERMITTED,
+            reason=Reason.NOT_PERMITTED,
             data={"act": what},
         )
         return PermissionDenied(what)

@@ -17,7 +17,7 @@ from accounts.admin.badges import ROLES, device, fate, state, when
 from accounts.admin.base import operator
 from accounts.admin.links import events_url, request_url, rows_url
 from accounts.admin.outgoing_mail import mail_act
-from accounts.audit import messages as audit_messages
+from accounts.audit import event_messages
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 from accounts.operators import actions
 
@@ -160,7 +160,7 @@ panels = [
         columns=("What", "When", "Through", "From", "Request"),
         rows=_events_of,
         cells=lambda event: (
-            audit_messages.sentence(event),
+            event_messages.text(event),
             when(event.at),
             event.contract,
             event.address or "",

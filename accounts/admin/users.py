@@ -20,6 +20,7 @@ from accounts.admin.action_view import ActPage
 from accounts.admin.base import operator
 from accounts.admin.user_detail import Whole
 from accounts.audit import audit_log
+from accounts.audit.reasons import Reason
 from accounts.errors import NotPermitted
 from accounts.models import User
 from accounts.operators import permissions, user_management
@@ -126,7 +127,7 @@ class UserAdmin(Acting, lists.People, Whole):
                     audit_log.Kind.ACTION_REFUSED,
                     user=person,
                     actor=operator(request),
-                    reason=audit_log.Reason.NOT_PERMITTED,
+                    reason=Reason.NOT_PERMITTED,
                     data={"act": act},
                 )
             raise PermissionDenied from refusal

@@ -1,12 +1,12 @@
-"""Events taken along: as CSV for a spreadsheet, or as JSON Lines for a program."""
+"""Export of audit events: as CSV for a spreadsheet, or as JSON Lines for a program."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC
-from io import StringIO
+from itertools import chain, islice
 from typing import Any
 
-from accounts.audit import messages as audit_messages
+from accounts.audit import event_messages
 from accounts.models import AuditEvent
 from accounts.transfer.csv_writer import csv_line
 
@@ -26,32 +26,25 @@ COLUMNS = (
     "data",
     "note",
 )
-PIECE = 200  # lines that are sent together
+LINES_OF_A_CHUNK = 200
 
 
 def as_csv(events: Iterable[AuditEvent]) -> Iterator[str]:
-    """With the names of the columns in the first row."""
-    buffer = StringIO(csv_line(COLUMNS))
-    buffer.seek(0, 2)
-    for number, event in enumerate(events, 1):
-        buffer.write(
-            csv_line(
-                json.dumps(cell) if isinstance(cell, dict) else cell for cell in row(event).values()
-            )
+    """Yield CSV with the names of the columns in the first line."""
+    lines = (
+        csv_line(
+            json.dumps(cell) if isinstance(cell, dict) else cell for cell in row(event).values()
         )
-        if number % PIECE == 0:
-            yield _taken(buffer)
-    yield _taken(buffer)
+        for event in events
+    )
+    return _in_chunks(chain([csv_line(COLUMNS)], lines))
 
 
 def as_jsonl(events: Iterable[AuditEvent]) -> Iterator[str]:
-    """One object on each line."""
-    buffer = StringIO()
-    for number, event in enumerate(events, 1):
-        buffer.write(json.dumps(row(event), ensure_ascii=False, separators=(",", ":")) + "\n")
-        if number % PIECE == 0:
-            yield _taken(buffer)
-    yield _taken(buffer)
+    """Yield JSON Lines: one object on each line."""
+    return _in_chunks(
+        json.dumps(row(event), ensure_ascii=False, separators=(",", ":")) + "\n" for event in events
+    )
 
 
 FORMATS: dict[str, Callable[[Iterable[AuditEvent]], Iterator[str]]] = {
@@ -61,11 +54,12 @@ FORMATS: dict[str, Callable[[Iterable[AuditEvent]], Iterator[str]]] = {
 
 
 def row(event: AuditEvent) -> dict[str, Any]:
+    """Return an event as values of JSON, by column."""
     return {
         "id": event.pk,
         "at": event.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         "kind": event.kind,
-        "sentence": audit_messages.sentence(event),
+        "sentence": event_messages.text(event),
         "user": str(event.user.uuid) if event.user else None,
         "actor": event.actor.username if event.actor else None,
         "name": event.name,
@@ -79,8 +73,8 @@ def row(event: AuditEvent) -> dict[str, Any]:
     }
 
 
-def _taken(buffer: StringIO) -> str:
-    taken = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return taken
+def _in_chunks(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines, many of them in one string, so that each write of the response is large."""
+    remaining = iter(lines)
+    while chunk := "".join(islice(remaining, LINES_OF_A_CHUNK)):
+        yield chunk

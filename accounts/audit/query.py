@@ -1,4 +1,4 @@
-"""The trail read back: the events that somebody asks for, newest first, and a batch at a time where they are many."""
+"""Queries of the audit log: the events of a selection, newest first, in batches if there are many."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from django.core.exceptions import ValidationError
 from django.db.models import GenericIPAddressField, Lookup, Q, QuerySet
 
 from accounts.models import AuditEvent, Session, User
-from accounts.models.audit_event import about, typed_as
+from accounts.models.audit_event import about, with_identifiers
 
 BATCH = 1000  # events that are held in memory at once
 
 
 @GenericIPAddressField.register_lookup
 class InNetwork(Lookup):
-    """``address__in_network="10.0.0.0/8"``: on PostgreSQL a range of the column's index, on SQLite a function of ours."""
+    """``address__in_network="10.0.0.0/8"``.
+
+    On PostgreSQL it is a range of the column's index, on SQLite the function ``address_in_network``.
+    """
 
     lookup_name = "in_network"
     prepare_rhs = False
@@ -30,11 +33,8 @@ class InNetwork(Lookup):
         network = ip_network(str(self.rhs), strict=False)
         if connection.vendor == "sqlite":
             return f"address_in_network({column}, %s)", (*parameters, str(network))
-        return f"{column} BETWEEN %s::inet AND %s::inet", (
-            *parameters,
-            str(network[0]),
-            str(network[-1]),
-        )
+        first_and_last = (str(network[0]), str(network[-1]))
+        return f"{column} BETWEEN %s::inet AND %s::inet", (*parameters, *first_and_last)
 
 
 def address_in_network(address: str | None, network: str) -> bool:
@@ -43,24 +43,40 @@ def address_in_network(address: str | None, network: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What to look for. All that is given has to hold."""
+    """Conditions on events, all of which have to hold.
 
-    person: str = (
-        ""  # user name, address or uuid: to whom it happened, who did it, or what was typed so
-    )
+    ``identifier`` is a user name, an address or a uuid: it selects the events about that user, those
+    of their actions as an operator, and those of no account in which it was typed. ``user`` and
+    ``actor`` are primary keys; ``address`` may also be a network.
+    """
+
+    identifier: str = ""
     user: int | None = None
     actor: int | None = None
     kinds: tuple[str, ...] = ()
     reason: str = ""
     contract: str = ""
-    address: str = ""  # or a network
+    address: str = ""
     session: UUID | None = None
     request_id: str = ""
     since: datetime | None = None
     until: datetime | None = None
 
     def events(self) -> QuerySet[AuditEvent]:
-        """Newest first, each with its people."""
+        """Return the events, newest first, each with its user and operator."""
+        events = AuditEvent.objects.filter(**self._exact())
+        if self.kinds:
+            events = events.filter(kind__in=self.kinds)
+        if self.address:
+            lookup = "address__in_network" if "/" in self.address else "address"
+            events = events.filter(**{lookup: self.address})
+        if self.identifier:
+            events = events.filter(involving(find_user(self.identifier), self.identifier))
+        if self.session and (owner := self._session_owner()):
+            events = events.filter(user=owner)  # which has an index; ``session`` has none
+        return events.select_related("user", "actor").order_by("-at", "-pk")
+
+    def _exact(self) -> dict[str, Any]:
         exact = {
             "user": self.user,
             "actor": self.actor,
@@ -71,44 +87,32 @@ class Selection:
             "at__gte": self.since,
             "at__lt": self.until,
         }
-        events = AuditEvent.objects.filter(
-            **{column: value for column, value in exact.items() if value not in (None, "")}
-        )
-        if self.kinds:
-            events = events.filter(kind__in=self.kinds)
-        if self.address:
-            events = events.filter(
-                **{"address__in_network" if "/" in self.address else "address": self.address}
-            )
-        if self.person:
-            events = events.filter(of_person(self.person))
-        if self.session and (
-            owner := Session.objects.filter(pk=self.session).values_list("user", flat=True).first()
-        ):
-            events = events.filter(user=owner)  # whose events are indexed
-        return events.select_related("user", "actor").order_by("-at", "-pk")
+        return {column: value for column, value in exact.items() if value not in (None, "")}
+
+    def _session_owner(self) -> int | None:
+        return Session.objects.filter(pk=str(self.session)).values_list("user", flat=True).first()
 
 
-def of_person(typed: str) -> Q:
-    """What happened to whoever is called so, what they did as an operator, and what was typed so by whomever."""
-    return of(find_person(typed), typed)
+def involving(user: User | None, identifier: str) -> Q:
+    """Return the condition of events about a user or by them as an operator.
+
+    Without a user it is that of events of no account in which the identifier was typed.
+    """
+    return about(user) | Q(actor=user) if user else with_identifiers(identifier)
 
 
-def of(person: User | None, typed: str) -> Q:
-    return about(person) | Q(actor=person) if person else typed_as(typed)
-
-
-def find_person(typed: str) -> User | None:
+def find_user(identifier: str) -> User | None:
+    """Return the user with this uuid, user name or address."""
     try:
-        return User.objects.filter(uuid=UUID(typed)).first()
+        return User.objects.filter(uuid=UUID(identifier)).first()
     except ValueError:
-        return User.objects.find(typed)
+        return User.objects.find(identifier)
 
 
-def validate_address(typed: str) -> None:
+def validate_address(text: str) -> None:
     """``ValidationError`` for what is neither an address nor a network."""
     try:
-        ip_network(typed, strict=False)
+        ip_network(text, strict=False)
     except ValueError as error:
         raise ValidationError(
             "Write an address, as 192.0.2.7, or a network, as 10.0.0.0/8 or 2001:db8::/64."
@@ -116,17 +120,19 @@ def validate_address(typed: str) -> None:
 
 
 def in_batches(events: QuerySet[AuditEvent], size: int = BATCH) -> Iterator[AuditEvent]:
-    """All of them, however many, by queries of their own: no transaction and no cursor stays open while a slow reader reads."""
+    """Yield all these events, newest first, with a query for each batch.
+
+    So no transaction and no cursor stays open while a slow client reads.
+    """
     last: AuditEvent | None = None
-    while batch := list(after(events, last)[:size]):
+    while batch := list(older_than(last, events)[:size]):
         yield from batch
         last = batch[-1]
 
 
-def after(events: QuerySet[AuditEvent], last: AuditEvent | None) -> QuerySet[AuditEvent]:
-    """Those that come next when ``last`` was the last that somebody saw."""
+def older_than(last: AuditEvent | None, events: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
+    """Return those of ``events`` that follow ``last`` in a list with the newest first."""
     if last is None:
         return events
-    return events.filter(
-        ~Q(at=last.at, pk__gte=last.pk), at__lte=last.at
-    )  # an OR would keep SQLite from using the order of an index
+    # An OR would keep SQLite from using the order of an index.
+    return events.filter(~Q(at=last.at, pk__gte=last.pk), at__lte=last.at)

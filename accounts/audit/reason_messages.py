@@ -1,38 +1,55 @@
-"""The sentence of each reason code, as a clause: what was wrong, or what was done. The only place where reasons are put into words."""
+"""Messages of reason codes, each a clause: ``the password was wrong``, ``3 sessions ended``.
+
+Reasons are put into words here and in what other apps ``register``, and nowhere else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from accounts import encryption
 from accounts.audit.reasons import Data, Reason
 
 UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
+Message = str | Callable[[Data], str]  # a template of ``str.format``, or a function of the data
 
 
 class _Values(dict[str, Any]):
-    """Data of a reason: what an erasure has emptied is an ellipsis."""
+    """Data of a reason, with an ellipsis for each value that an erasure has removed."""
 
     def __missing__(self, key: str) -> str:
         return "…"
 
 
+def register(messages: Mapping[str, Message]) -> None:
+    """Add the messages of an app's reason codes."""
+    MESSAGES.update(messages)
+
+
+def is_known(code: str) -> bool:
+    """Return whether the code says the reason; ``other`` leaves it to the note."""
+    return code in MESSAGES and code != Reason.OTHER
+
+
 def text(code: str, data: Data) -> str:
-    """The clause of a code; empty for none and for ``other``, and the code itself where another release wrote it."""
-    if code not in Reason:
+    """Return the clause of a code.
+
+    It is empty for no code and for ``other``, and the code itself if another release wrote it.
+    """
+    if code not in MESSAGES:
         return code
-    words = TEXTS[Reason(code)]
-    return words(data) if callable(words) else words.format_map(_Values(_readable(data)))
+    message = MESSAGES[code]
+    return message(data) if callable(message) else message.format_map(_Values(_readable(data)))
 
 
-def told(code: str, data: Data, note: str = "") -> str:
-    """The clause of a code and what an operator wrote."""
+def with_note(code: str, data: Data, note: str = "") -> str:
+    """Return the clause of a code and the note of an operator."""
     return ": ".join(filter(None, (text(code, data), note)))
 
 
-def length(seconds: int) -> str:
-    """A length of time in words: ``a minute``, ``5 minutes``, ``24 hours``; days begin at two."""
+def duration(seconds: int) -> str:
+    """Return a length of time in words: ``a minute``, ``5 minutes``, ``24 hours``, ``2 days``."""
     unit, size = next(
         (unit, size)
         for unit, size in UNITS
@@ -47,17 +64,17 @@ def _readable(data: Data) -> dict[str, Any]:
         name: ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
         for name, value in data.items()
     }
-    return {**values, "window": length(data["seconds"])} if "seconds" in data else values
+    return {**values, "window": duration(data["seconds"])} if "seconds" in data else values
 
 
-def _ended(noun: str) -> Callable[[Data], str]:
+def count_ended(noun: str) -> Callable[[Data], str]:
+    """Return a message such as ``3 sessions ended``, from ``{"count": 3}``."""
+
     def clause(data: Data) -> str:
         count = data.get("count")
-        return (
-            f"{noun}s ended"
-            if count is None
-            else f"{count} {noun}{'' if count == 1 else 's'} ended"
-        )
+        if count is None:
+            return f"{noun}s ended"
+        return f"{count} {noun}{'' if count == 1 else 's'} ended"
 
     return clause
 
@@ -68,9 +85,8 @@ def _fields(data: Data) -> str:
 
 
 def _imported(data: Data) -> str:
-    return f"from {data.get('source', 'a file')}" + (
-        ", with a password hash" if data.get("hashed") else ""
-    )
+    hashed = ", with a password hash" if data.get("hashed") else ""
+    return f"from {data.get('source', 'a file')}{hashed}"
 
 
 def _identifiers(data: Data) -> str:
@@ -80,34 +96,24 @@ def _identifiers(data: Data) -> str:
 
 
 def _export(data: Data) -> str:
+    selected = data.get("what") or data.get("filter")
     hashes = "with password hashes" if data.get("hashes") else ""
-    return ", ".join(
-        filter(None, (data.get("what") or data.get("filter"), data.get("format"), hashes))
-    )
-
-
-def _lost(data: Data) -> str:
-    end = ", and ended: it had no other" if data.get("ended") else ""
-    return f"{data.get('scope', 'a scope')} is for operators, and nobody granted it{end}"
-
-
-def _stored(data: Data) -> str:
-    secret = {True: "new secret", False: "same secret"}.get(data.get("new_secret"), "")  # type: ignore[arg-type]
-    return ", ".join(filter(None, (data.get("key_id"), data.get("region"), secret)))
+    return ", ".join(filter(None, (selected, data.get("format"), hashes)))
 
 
 def _unreadable(data: Data) -> str:
-    again = ", or store it again" if "provider" in data else ""
+    again = ", or store it again" if data.keys() - {"what"} else ""
     return f"{data.get('what', 'the secret')} cannot be decrypted: {encryption.REMEDY}{again}"
 
 
-TEXTS: dict[Reason, str | Callable[[Data], str]] = {
+MESSAGES: dict[str, Message] = {
     Reason.SIGNED_IN_TO_ADMIN: "signed in to the admin",
-    Reason.SIGNED_IN_TO_KEYS: "signed in to the page of API keys",
     Reason.WRONG_PASSWORD: "the password was wrong",
     Reason.NO_SUCH_ACCOUNT: "no account has this name",
     Reason.ACCOUNT_INACTIVE: "the account is deactivated",
-    Reason.PASSWORD_CHANGE_REQUIRED: "the password, which was right, has to be replaced by a new one first",
+    Reason.PASSWORD_CHANGE_REQUIRED: (
+        "the password, which was right, has to be replaced by a new one first"
+    ),
     Reason.ACCOUNT_CHANGED: "the account was changed at the same moment",
     Reason.NOT_AN_OPERATOR: "the account is no operator's, though the password was right",
     Reason.DAMAGED_HASH: "the stored hash is damaged: only a reset helps",
@@ -115,10 +121,14 @@ TEXTS: dict[Reason, str | Callable[[Data], str]] = {
     Reason.CHALLENGE_INVALID: "the challenge token is none of ours, or is garbled ({detail})",
     Reason.CHALLENGE_EXPIRED: "the challenge token has expired",
     Reason.CHALLENGE_OF_ANOTHER: "the challenge token is that of another account",
-    Reason.CHALLENGE_ANSWERED: "the challenge token was used before, or the account has changed since",
+    Reason.CHALLENGE_ANSWERED: (
+        "the challenge token was used before, or the account has changed since"
+    ),
     Reason.GUESSES_BY_NAME: "more than {limit} wrong guesses for {who} in {window}",
     Reason.GUESSES_BY_ADDRESS: "more than {limit} wrong guesses from this address in {window}",
-    Reason.ATTEMPTS_UNDER_WAY: "other attempts for the same account or from the same address are under way",
+    Reason.ATTEMPTS_UNDER_WAY: (
+        "other attempts for the same account or from the same address are under way"
+    ),
     Reason.REFRESHES_OF_TOKEN: "more than {limit} refreshes of one token in {window}",
     Reason.RESET_MAILS: "more than {limit} reset mails in {window}",
     Reason.SESSION_ENDED: "the session had ended, or the account is deactivated",
@@ -128,7 +138,9 @@ TEXTS: dict[Reason, str | Callable[[Data], str]] = {
     Reason.OTHER_SESSION: "it came with the access token of another session",
     Reason.OTHER_ACCOUNT: "it came with the name of another account",
     Reason.TOKEN_BLACKLISTED: "it had been spent or revoked",
-    Reason.TOKEN_REUSED: "a spent refresh token was used again: one of two holders is not its owner",
+    Reason.TOKEN_REUSED: (
+        "a spent refresh token was used again: one of two holders is not its owner"
+    ),
     Reason.TWO_CREDENTIALS: "two different credentials came with one request",
     Reason.NO_SUCH_CODE: "the code is wrong, used or expired",
     Reason.NO_SUCH_LINK: "there is no such link: it was mistyped, cut, or deleted long ago",
@@ -150,7 +162,7 @@ TEXTS: dict[Reason, str | Callable[[Data], str]] = {
     Reason.CREATED: "created",
     Reason.FIELDS: _fields,
     Reason.IMPORTED_FROM: _imported,
-    Reason.SESSIONS_ENDED: _ended("session"),
+    Reason.SESSIONS_ENDED: count_ended("session"),
     Reason.EVERY_SESSION_ENDED: "every session ended",
     Reason.MAILED_TO: "to {address}",
     Reason.MAIL: "mail {mail}, {kind}",
@@ -163,22 +175,6 @@ TEXTS: dict[Reason, str | Callable[[Data], str]] = {
     Reason.ERASED_ALREADY: "erased already",
     Reason.NO_ADDRESS: "the account has no address",
     Reason.MAIL_OFF: "no mail is sent here",
-    Reason.KEY_MISTYPED: "it is mistyped, or cut",
-    Reason.NO_SUCH_KEY: "no live key of this owner has this id",
-    Reason.MISSING_SCOPE: "the API key has no scope {scope}",
-    Reason.SCOPE_RESERVED: "only operators grant the scope {scope}",
-    Reason.SCOPE_GRANTED: "{key}, {scope}",
-    Reason.OWNER_NO_OPERATOR: _lost,
-    Reason.TOO_MANY_KEYS: "the owner has {limit} live keys",
-    Reason.ROTATED_BEFORE: "it was rotated before",
-    Reason.SUCCESSOR_OF: "successor of {key}",
-    Reason.NEW_NETWORK: "{network}",
-    Reason.KEYS_ENDED: _ended("key"),
-    Reason.KEY_ENDED: "{key} ended",
-    Reason.PROVIDER: "{provider}",
-    Reason.ADMIN_REQUIRED: "the role {role} is not that of an admin",
-    Reason.NOTHING_STORED: "nothing is stored",
     Reason.UNREADABLE: _unreadable,
-    Reason.CREDENTIALS_STORED: _stored,
     Reason.OTHER: "",
 }

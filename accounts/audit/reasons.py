@@ -1,6 +1,7 @@
-"""Reason codes: why something happened or was refused, for programs to store, compare, count and filter.
+"""Reason codes of audit events and refusals, for programs to store, compare, count and filter.
 
-A new one is a member here and its text in ``accounts/audit/reason_messages.py``. It needs no migration.
+``accounts`` registers ``Reason``; other apps add codes of their own when they start, with
+``register`` and ``accounts.audit.reason_messages.register``. A new code needs no migration.
 """
 
 from collections.abc import Mapping
@@ -8,15 +9,14 @@ from typing import Any
 
 from django.db.models import TextChoices
 
-Data = Mapping[str, Any]  # values of JSON: what a code is about, such as a limit and its seconds
+Data = Mapping[str, Any]  # values of JSON: the details of a code, such as a limit and its seconds
 
 
 class Reason(TextChoices):
-    """Each with its data, if it has any, and a short label for charts and filters."""
+    """A code with its details, if it has any, and a short label for charts and filters."""
 
     # Logins
     SIGNED_IN_TO_ADMIN = "signed_in_to_admin", "signed in to the admin"
-    SIGNED_IN_TO_KEYS = "signed_in_to_keys", "signed in to the page of API keys"
     WRONG_PASSWORD = "wrong_password", "wrong password"
     NO_SUCH_ACCOUNT = "no_such_account", "no such account"
     ACCOUNT_INACTIVE = "account_inactive", "account deactivated"
@@ -65,7 +65,7 @@ class Reason(TextChoices):
     SIGNED_OUT_OF_ADMIN = "signed_out_of_admin", "signed out of the admin"
     ADMIN_IDLE = "admin_idle", "idle in the admin"
     ADMIN_TOO_LONG = "admin_too_long", "signed in to the admin for too long"
-    # What operators did
+    # Actions of operators
     CREATED = "created", "created"
     FIELDS = "fields", "fields changed"  # {"fields": [...], "source": a file, if it came from one}
     IMPORTED_FROM = "imported_from", "imported from a file"  # {"source", "hashed": true}
@@ -73,10 +73,8 @@ class Reason(TextChoices):
     EVERY_SESSION_ENDED = "every_session_ended", "every session ended"
     MAILED_TO = "mailed_to", "mailed"  # {"address"}
     MAIL = "mail", "mail"  # {"mail": its id, "kind"}
-    IDENTIFIERS = (
-        "identifiers",
-        "user name or address changed",
-    )  # {"username": [before, after], "email": [before, after]}
+    # {"username": [before, after], "email": [before, after]}
+    IDENTIFIERS = "identifiers", "user name or address changed"
     ROLE = "role", "role changed"  # {"before", "after"}
     EXPORT = "export", "export"  # {"what" or "filter", "format", "hashes": true}
     NOT_PERMITTED = "not_permitted", "not permitted"  # {"act"}
@@ -85,34 +83,22 @@ class Reason(TextChoices):
     ERASED_ALREADY = "erased_already", "erased already"
     NO_ADDRESS = "no_address", "no address"
     MAIL_OFF = "mail_off", "mail switched off"
-    # API keys and credentials of providers
-    KEY_MISTYPED = "key_mistyped", "key mistyped"
-    NO_SUCH_KEY = "no_such_key", "no such key"
-    MISSING_SCOPE = "missing_scope", "scope missing"  # {"scope"}
-    SCOPE_RESERVED = "scope_reserved", "scope for operators to grant"  # {"scope"}
-    SCOPE_GRANTED = "scope_granted", "scope granted"  # {"key", "scope"}
-    OWNER_NO_OPERATOR = (
-        "owner_no_operator",
-        "owner no operator any more",
-    )  # {"scope", "ended": true if no other is left}
-    TOO_MANY_KEYS = "too_many_keys", "too many keys"  # {"limit"}
-    ROTATED_BEFORE = "rotated_before", "rotated before"
-    SUCCESSOR_OF = "successor_of", "successor"  # {"key"}
-    NEW_NETWORK = "new_network", "new network"  # {"network"}
-    KEYS_ENDED = "keys_ended", "keys ended"  # {"count"}
-    KEY_ENDED = "key_ended", "key ended"  # {"key"}
-    PROVIDER = "provider", "credentials"  # {"provider"}
-    ADMIN_REQUIRED = "admin_required", "no admin"  # {"role", "provider"}
-    NOTHING_STORED = "nothing_stored", "nothing stored"  # {"provider"}
-    UNREADABLE = "unreadable", "cannot be decrypted"  # {"what", "provider"}
-    CREDENTIALS_STORED = (
-        "credentials_stored",
-        "stored",
-    )  # {"key_id", "region", "new_secret": true or false}
-    # What no other code says: the event's note has it in full
+    # {"what"}, and whatever names the thing that can be stored again
+    UNREADABLE = "unreadable", "cannot be decrypted"
+    # Of stored sentences that no other code says: the event's note has them in full
     OTHER = "other", "other"
 
 
+labels: dict[str, str] = {str(code): str(label) for code, label in Reason.choices}
+
+
+def register(codes: type[TextChoices]) -> None:
+    """Add the reason codes of an app. ``ValueError`` for a code that another app has."""
+    if taken := labels.keys() & set(codes.values):
+        raise ValueError(f"reason codes registered twice: {', '.join(sorted(taken))}")
+    labels.update({str(code): str(label) for code, label in codes.choices})
+
+
 def label(code: str) -> str:
-    """The short label of a code; a code of another release is its own."""
-    return str(Reason(code).label) if code in Reason else code
+    """Return the short label of a code, and the code itself if another release wrote it."""
+    return labels.get(code, code)

@@ -1,7 +1,8 @@
-"""What was refused of late, and why: kept by request id for whoever looks into a complaint, in the cache and not on the trail.
+"""Refused requests of the last days by request id, kept in the cache and not in the audit log.
 
-Most refusals are routine, such as a token that has expired, and anybody can cause any number of them. So there is a fixed number of
-places, and the id says which one a refusal takes: a flood drives out what was there before it, and fills nothing.
+Most refusals are routine, such as that of an expired token, and a client can cause any number of
+them. So there is a fixed number of places, and the id decides which one a refusal takes: a flood
+replaces older refusals and fills nothing.
 """
 
 from datetime import datetime, timedelta
@@ -17,16 +18,14 @@ from accounts import request_context
 from accounts.audit.reasons import Data
 from accounts.errors import AuthError, InvalidToken, TooManyAttempts
 
-KEPT = timedelta(days=7)
+LIFETIME = timedelta(days=7)
 PLACES = 10_000  # of each of two rings; all of them together take less than ten megabytes
-ROUTINE, DOORS = (
-    "routine",
-    "doors",
-)  # what access tokens are refused for comes in numbers, and shall not drive out the rest
+# Access tokens are refused in numbers, which must not replace the other refusals.
+ROUTINE, DOORS = "routine", "doors"
 
 
 class Refusal(NamedTuple):
-    """One request that was refused: the error's name and reason code, whom it is about if that is known, and what was answered."""
+    """A refused request: the error's class and reason code, its user if known, and the answer."""
 
     request_id: str
     at: datetime
@@ -37,13 +36,13 @@ class Refusal(NamedTuple):
     contract: str
     address: str | None
     status: int
-    told: str
+    answer: str
     ends_at: datetime | None
-    data: Data = {}  # of the reason; a release before wrote none
+    data: Data = {}  # of the reason; an older release wrote none
 
 
-def remember(error: Exception, status: int, told: str) -> None:
-    """Note why the request under way is refused, and with which words."""
+def remember(error: Exception, status: int, answer: str) -> None:
+    """Keep the reason for which the current request is refused, and the words of the answer."""
     context = request_context.current()
     if not context.request_id:
         return
@@ -58,42 +57,35 @@ def remember(error: Exception, status: int, told: str) -> None:
         contract=context.contract,
         address=context.address,
         status=status,
-        told=told,
+        answer=answer,
         ends_at=now() + ours.retry_after if isinstance(ours, TooManyAttempts) else None,
         data=dict(ours.data),
     )
     ring = ROUTINE if ours is not error or type(error) is InvalidToken else DOORS
-    cache.set(_place(ring, context.request_id), _kept(refusal), timeout=int(KEPT.total_seconds()))
+    place = _place(ring, context.request_id)
+    cache.set(place, _serialized(refusal), timeout=int(LIFETIME.total_seconds()))
 
 
 def recall(request_id: str) -> Refusal | None:
-    """The refusal of this request, if its place was not taken since."""
+    """Return the refusal of this request, unless another has taken its place since."""
     for ring in (DOORS, ROUTINE):
-        kept = cache.get(_place(ring, request_id))
-        if (refusal := _restored(kept)) and refusal.request_id == request_id:
+        stored = cache.get(_place(ring, request_id))
+        if (refusal := _deserialized(stored)) and refusal.request_id == request_id:
             return refusal
     return None
 
 
-def _kept(refusal: Refusal) -> list[Any]:
-    """The refusal as JSON can hold it."""
+def _serialized(refusal: Refusal) -> list[Any]:
+    """Return the refusal as values of JSON."""
     return [part.isoformat() if isinstance(part, datetime) else part for part in refusal]
 
 
-def _restored(kept: Any) -> Refusal | None:
-    """The refusal that is kept; None for anything else that somebody left in the cache."""
+def _deserialized(stored: Any) -> Refusal | None:
+    """Return the refusal that was stored; None for anything else that is in the cache."""
     try:
-        refusal = Refusal(*kept)
-        if not all(
-            isinstance(text, str)
-            for text in (
-                refusal.error,
-                refusal.reason,
-                refusal.name,
-                refusal.contract,
-                refusal.told,
-            )
-        ):
+        refusal = Refusal(*stored)
+        texts = (refusal.error, refusal.reason, refusal.name, refusal.contract, refusal.answer)
+        if not all(isinstance(text, str) for text in texts):
             return None
         return refusal._replace(
             at=datetime.fromisoformat(str(refusal.at)),

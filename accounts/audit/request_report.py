@@ -1,4 +1,4 @@
-"""What became of one request, told by the id that its answer carried."""
+"""Request reports: all that is known of one request, found by the id that its answer carried."""
 
 from __future__ import annotations
 
@@ -9,35 +9,34 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet
 
 from accounts import rate_limits
-from accounts.audit import messages as audit_messages
-from accounts.audit import query as audit_query
-from accounts.audit import reason_messages, recent_refusals
-from accounts.audit.messages import Explanation
+from accounts.audit import event_messages, reason_messages, recent_refusals, refusal_messages
+from accounts.audit.query import Selection, find_user, involving
 from accounts.audit.recent_refusals import Refusal
+from accounts.audit.refusal_messages import RequestMessage
 from accounts.models import AuditEvent, Session, User
 
 AROUND = timedelta(minutes=15)
-MOST = 25  # events before, and as many after
+MAX_EVENTS = 25  # of the request; before it; and after it
 
 
 @dataclass
-class Complaint:
-    """A request as far as it is known: its explanation, whom it was about, and what happened around it."""
+class RequestReport:
+    """A request as far as it is known: its message, its user, and the events around it."""
 
     request_id: str
-    explanation: Explanation
+    message: RequestMessage
     at: datetime
     address: str | None
     contract: str
     events: list[AuditEvent]
-    person: User | None = None
+    user: User | None = None
     session: Session | None = None
     around: list[AuditEvent] = field(default_factory=list)
 
     @property
     def locked_for(self) -> timedelta | None:
-        """How long the person stays locked from now on."""
-        return rate_limits.locked_for(self.person) if self.person else None
+        """Return how long the account stays locked from now on."""
+        return rate_limits.locked_for(self.user) if self.user else None
 
     @property
     def locked_minutes(self) -> int:
@@ -45,54 +44,51 @@ class Complaint:
 
 
 def read_id(pasted: str) -> str:
-    """The id in what was pasted, such as a whole header; empty where there is none."""
+    """Return the id in a pasted text, such as a whole header; empty if there is none."""
     found = re.search(
         r"([A-Za-z0-9._-]{1,64})\W*$", re.sub(r"(?i)x-request-id", "", pasted), re.ASCII
     )
     return found[1] if found else ""
 
 
-def look_into(request_id: str) -> Complaint | None:
-    """None for a request of which nothing is known."""
-    events = list(audit_query.Selection(request_id=request_id).events()[:MOST])[::-1]
+def find(request_id: str) -> RequestReport | None:
+    """Return the report of a request; None if nothing is known of it."""
+    events = list(Selection(request_id=request_id).events()[:MAX_EVENTS])[::-1]
     refusal = recent_refusals.recall(request_id)
     if not events and refusal is None:
         return None
-    complaint = _complaint(request_id, events, refusal)
-    complaint.session = _session(events, refusal)
-    complaint.person = _person(events, refusal, complaint.session)
-    if complaint.session and complaint.explanation.advice:
-        story = session_story(complaint.session)
-        complaint.explanation = replace(
-            complaint.explanation, sentence=f"{complaint.explanation.sentence} {story}".strip()
-        )
-    complaint.around = _around(complaint)
-    return complaint
+    report = _report(request_id, events, refusal)
+    report.session = _session(events, refusal)
+    report.user = _user(events, refusal, report.session)
+    if report.session and report.message.advice:
+        text = f"{report.message.text} {session_state(report.session)}".strip()
+        report.message = replace(report.message, text=text)
+    report.around = _around(report)
+    return report
 
 
-def _complaint(request_id: str, events: list[AuditEvent], refusal: Refusal | None) -> Complaint:
+def _report(request_id: str, events: list[AuditEvent], refusal: Refusal | None) -> RequestReport:
     if refusal is None:
         first = events[0]
-        return Complaint(
-            request_id, _told_by(events), first.at, first.address, first.contract, events
-        )
-    told = audit_messages.of_refusal(refusal)
-    if (telling := _telling(events)) and not refusal.ends_at:
-        told = replace(audit_messages.of_event(telling), told=told.told)
-    return Complaint(request_id, told, refusal.at, refusal.address, refusal.contract, events)
+        message = _message_of_events(events)
+        return RequestReport(request_id, message, first.at, first.address, first.contract, events)
+    message = refusal_messages.for_refusal(refusal)
+    if (event := _refusing_event(events)) and not refusal.ends_at:
+        message = replace(refusal_messages.for_event(event), answer=message.answer)
+    at, address, contract = refusal.at, refusal.address, refusal.contract
+    return RequestReport(request_id, message, at, address, contract, events)
 
 
-def _telling(events: list[AuditEvent]) -> AuditEvent | None:
-    """The event that says why a request was refused."""
-    return next((event for event in events if event.kind in audit_messages.TOLD), None)
+def _refusing_event(events: list[AuditEvent]) -> AuditEvent | None:
+    """Return the event that says why the request was refused."""
+    return next((event for event in events if event.kind in refusal_messages.ANSWERS), None)
 
 
-def _told_by(events: list[AuditEvent]) -> Explanation:
-    if telling := _telling(events):
-        return audit_messages.of_event(telling)
-    return Explanation(
-        f"As far as is known this request was not refused. {audit_messages.sentence(events[-1])}"
-    )
+def _message_of_events(events: list[AuditEvent]) -> RequestMessage:
+    if event := _refusing_event(events):
+        return refusal_messages.for_event(event)
+    last = event_messages.text(events[-1])
+    return RequestMessage(f"As far as is known this request was not refused. {last}")
 
 
 def _session(events: list[AuditEvent], refusal: Refusal | None) -> Session | None:
@@ -101,44 +97,42 @@ def _session(events: list[AuditEvent], refusal: Refusal | None) -> Session | Non
     return Session.objects.select_related("user").filter(pk=wanted).first() if wanted else None
 
 
-def _person(
+def _user(
     events: list[AuditEvent], refusal: Refusal | None, session: Session | None
 ) -> User | None:
-    people = [event.user for event in events if event.user]
-    if people or session:
-        return people[0] if people else session.user if session else None
+    users = [event.user for event in events if event.user]
+    if users or session:
+        return users[0] if users else session.user if session else None
     name = next((event.name for event in events if event.name), refusal.name if refusal else "")
-    return audit_query.find_person(name) if name else None
+    return find_user(name) if name else None
 
 
-def session_story(session: Session) -> str:
-    """How a session ended; empty while it lives."""
+def session_state(session: Session) -> str:
+    """Return a sentence that says why a session is not active; empty while it is."""
     owner = session.user.username
+    its = f"It is the session of {owner},"
     if session.revoked_at:
-        return f"It is the session of {owner}, ended at {session.revoked_at:%Y-%m-%d %H:%M} UTC: {reason_messages.text(session.revoked_reason, {})}."
+        reason = reason_messages.text(session.revoked_reason, {})
+        return f"{its} ended at {session.revoked_at:%Y-%m-%d %H:%M} UTC: {reason}."
     if not Session.objects.live().filter(pk=session.pk).exists():
-        return f"It is the session of {owner}, which expired at {session.expires_at:%Y-%m-%d %H:%M} UTC."
+        return f"{its} which expired at {session.expires_at:%Y-%m-%d %H:%M} UTC."
     return "" if session.user.is_active else f"The account {owner} is deactivated."
 
 
-def _around(complaint: Complaint) -> list[AuditEvent]:
-    """Of the same person, or from the same address, a quarter of an hour before and after; the last first."""
+def _around(report: RequestReport) -> list[AuditEvent]:
+    """Return the events of the same user or address around the request, newest first."""
     same = Q()
-    if complaint.person:
-        same |= audit_query.of(complaint.person, complaint.person.username)
-    if complaint.address:
-        same |= Q(address=complaint.address)
+    if report.user:
+        same |= involving(report.user, report.user.username)
+    if report.address:
+        same |= Q(address=report.address)
     if not same:
         return []
     near: QuerySet[AuditEvent] = (
         AuditEvent.objects.filter(same)
-        .exclude(request_id=complaint.request_id)
+        .exclude(request_id=report.request_id)
         .select_related("user", "actor")
     )
-    before = near.filter(at__gt=complaint.at - AROUND, at__lte=complaint.at).order_by("-at", "-pk")[
-        :MOST
-    ]
-    after = near.filter(at__gt=complaint.at, at__lt=complaint.at + AROUND).order_by("at", "pk")[
-        :MOST
-    ]
-    return [*reversed(after), *before]
+    before = near.filter(at__gt=report.at - AROUND, at__lte=report.at).order_by("-at", "-pk")
+    after = near.filter(at__gt=report.at, at__lt=report.at + AROUND).order_by("at", "pk")
+    return [*reversed(after[:MAX_EVENTS]), *before[:MAX_EVENTS]]

@@ -20,7 +20,7 @@ from django.db.models import Case, Count, F, Q, Sum, Value, When
 from django.db.models.functions import Now, TruncDay, TruncHour
 from django.utils.timezone import now
 
-from accounts.audit import audit_log
+from accounts.audit import audit_log, event_kinds
 from accounts.models import AuditEvent, HourlyCount, OutgoingMail, Session
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -43,7 +43,6 @@ MOST_REASONS, OTHER = (
 Kind, Fate = AuditEvent.Kind, OutgoingMail.Fate
 EXPLAINED = tuple(kind for kind in audit_log.IMPERSONAL if kind != Kind.LOGIN)  # counted by reason
 MAILS = {f"mail_{fate}": fate for fate in Fate if fate != Fate.WAITING}
-FLOWS = (*Kind.values, *MAILS)
 COUNTED, DUE = (
     "counted",
     "live_due",
@@ -256,8 +255,12 @@ def look_back() -> Past:
     return Past(at, hours, days, by_hour, by_day, _last_live(hours[0]), until if lags else None)
 
 
+def _counted_kinds() -> list[str]:
+    return [*event_kinds.labels, *MAILS]
+
+
 def _kept(since: datetime, until: datetime) -> Counter[Thing]:
-    rows = HourlyCount.objects.filter(hour__gte=since, hour__lt=until, kind__in=FLOWS)
+    rows = HourlyCount.objects.filter(hour__gte=since, hour__lt=until, kind__in=_counted_kinds())
     counts = rows.values_list("hour", "kind", "contract", "reason", "count")
     return Counter(
         {
@@ -268,9 +271,9 @@ def _kept(since: datetime, until: datetime) -> Counter[Thing]:
 
 
 def _kept_days(since: datetime, until: datetime) -> Counter[Thing]:
-    rows = HourlyCount.objects.filter(hour__gte=since, hour__lt=until, kind__in=FLOWS).annotate(
-        start=TruncDay("hour", tzinfo=UTC)
-    )
+    rows = HourlyCount.objects.filter(
+        hour__gte=since, hour__lt=until, kind__in=_counted_kinds()
+    ).annotate(start=TruncDay("hour", tzinfo=UTC))
     sums = (
         rows.values_list("start", "kind", "contract", "reason")
         .annotate(sum=Sum("count"))

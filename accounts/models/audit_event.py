@@ -1,4 +1,4 @@
-"""What is stored of what happened."""
+"""The audit log's model: one row for each audit event."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from django.db import models
 
+from accounts.audit import event_kinds
 from accounts.identifiers import normalise
 from accounts.models.fields import KindField
 from accounts.request_context import printable
@@ -16,45 +17,51 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
-def identifier(typed: str) -> str:
-    """An identifier as events have it: normalised, escaped, and cut to the length of the column."""
-    return printable(normalise(typed), 150)
+def stored_identifier(identifier: str) -> str:
+    """Return an identifier as events have it: normalised, escaped, and cut to the column's length."""
+    return printable(normalise(identifier), 150)
 
 
-def typed_as(*identifiers: str | None) -> models.Q:
-    """One equation for each name: for a list of names SQLite would read all events of no account."""
-    names = sorted({identifier(name) for name in identifiers if name})
+def with_identifiers(*identifiers: str | None) -> models.Q:
+    """Return the condition of events of no account in which one of these identifiers was typed.
+
+    It has one equation for each: for a list SQLite would read all events of no account.
+    """
+    names = sorted({stored_identifier(each) for each in identifiers if each})
     return reduce(or_, (models.Q(user=None, name=name) for name in names), models.Q(pk__in=()))
 
 
 def about(user: User) -> models.Q:
-    """The condition of ``AuditEvent.objects.about``, to be combined with others."""
-    return models.Q(user=user) | typed_as(user.username, user.email)
+    """Return the condition of ``AuditEvent.objects.about``, to be combined with others."""
+    return models.Q(user=user) | with_identifiers(user.username, user.email)
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
-    """Each condition on a person is one range of an index: no function is applied to a column."""
+    """Events by user. Each condition is one range of an index: no function is applied to a column."""
 
-    def typed_as(self, *identifiers: str | None) -> AuditEventQuerySet:
-        """Events of no account in which one of these identifiers was typed, however it was written."""
-        return self.filter(typed_as(*identifiers))
+    def with_identifiers(self, *identifiers: str | None) -> AuditEventQuerySet:
+        """Return the events of no account in which one of these was typed, in any spelling."""
+        return self.filter(with_identifiers(*identifiers))
 
     def about(self, user: User) -> AuditEventQuerySet:
-        """Events of this account, and those of no account in which its user name or address was typed."""
+        """Return the events of this account, and those of no account with one of its identifiers."""
         return self.filter(about(user))
 
     def newest_about(self, user: User, most: int) -> list[AuditEvent]:
-        """The last events of ``about``, the newest first: ``most`` rows at most are read from either index."""
+        """Return the last events of ``about``, newest first.
+
+        ``most`` rows at most are read from either index.
+        """
         events = self.order_by("-at", "-pk")
         found = [
             *events.filter(user=user)[:most],
-            *events.typed_as(user.username, user.email)[:most],
+            *events.with_identifiers(user.username, user.email)[:most],
         ]
         return sorted(found, key=lambda event: (event.at, event.pk), reverse=True)[:most]
 
 
 class AuditEvent(models.Model):
-    """Something that happened, as it was seen then. Rows are only ever added."""
+    """An audit event, as it was seen then. Rows are only ever added."""
 
     class Kind(models.TextChoices):
         LOGIN = "login", "Login"
@@ -69,17 +76,6 @@ class AuditEvent(models.Model):
         RESET_ASKED = "reset_asked", "Password reset asked for"
         RESET_FAILED = "reset_failed", "Password reset refused"
         PASSWORD_CHANGED = "password_changed", "Password changed"
-        KEY_CREATED = "key_created", "API key created"
-        KEY_ROTATED = "key_rotated", "API key rotated"
-        KEY_GRANTED = "key_granted", "API key granted a scope by an operator"
-        KEY_SCOPE_LOST = "key_scope_lost", "API key lost a scope of operators"
-        KEY_DELETED = "key_deleted", "API key ended"
-        KEY_LEAKED = "key_leaked", "API key reported as leaked"
-        KEY_USED_FROM_NEW_ADDRESS = "key_used_from_new_address", "API key used from a new address"
-        CREDENTIALS_VIEWED = "credentials_viewed", "Provider credentials looked at"
-        CREDENTIALS_REFUSED = "credentials_refused", "Provider credentials refused"
-        CREDENTIALS_CHANGED = "credentials_changed", "Provider credentials changed"
-        CREDENTIALS_DELETED = "credentials_deleted", "Provider credentials deleted"
         INVITED = "invited", "Invited by an operator"
         RESET_SENT = "reset_sent", "Reset mail sent by an operator"
         TEMPORARY_PASSWORD = "temporary_password", "Temporary password given by an operator"
@@ -89,7 +85,6 @@ class AuditEvent(models.Model):
         REACTIVATED = "reactivated", "Reactivated by an operator"
         ROLE_CHANGED = "role_changed", "Role changed by an operator"
         IDENTIFIERS_CHANGED = "identifiers_changed", "User name or e-mail changed by an operator"
-        KEYS_ENDED = "keys_ended", "API keys ended by an operator"
         ACTION_REFUSED = "act_refused", "Act of an operator refused"
         IMPORTED = "imported", "Accounts imported"
         EXPORTED = "exported", "Accounts or events exported"
@@ -100,25 +95,8 @@ class AuditEvent(models.Model):
         SIGNING_KEY_RETIRED = "signing_key_retired", "Signing key retired before its time"
         LOG_CHANGED = "log_changed", "Audit log not as it was sealed"
 
-    # Their ``name`` is that of a key, a provider or a file. Every other kind has the name of a person there: an identifier.
-    NAMING_THINGS = frozenset(
-        {
-            Kind.KEY_CREATED,
-            Kind.KEY_ROTATED,
-            Kind.KEY_SCOPE_LOST,
-            Kind.KEY_DELETED,
-            Kind.KEY_LEAKED,
-            Kind.KEY_USED_FROM_NEW_ADDRESS,
-            Kind.CREDENTIALS_CHANGED,
-            Kind.CREDENTIALS_DELETED,
-            Kind.EXPORTED,
-            Kind.SIGNING_KEY_ROTATED,
-            Kind.SIGNING_KEY_RETIRED,
-        }
-    )
-
     at = models.DateTimeField(auto_now_add=True)
-    kind = KindField(max_length=30, choices=Kind.choices)
+    kind = KindField(max_length=30, choices=event_kinds.choices)
     user = models.ForeignKey(
         "accounts.User", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
@@ -134,7 +112,7 @@ class AuditEvent(models.Model):
     contract = models.CharField(max_length=20, blank=True)
     address = models.GenericIPAddressField(null=True)
     request_id = models.CharField(max_length=64, blank=True)
-    # As long as the sentences that the release before writes here while it runs beside this one.
+    # As long as the sentences that an older release writes here while both run side by side.
     reason = models.CharField(
         max_length=200,
         blank=True,
@@ -180,3 +158,13 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
+
+
+event_kinds.register(
+    AuditEvent.Kind,
+    naming_things=(
+        AuditEvent.Kind.EXPORTED,
+        AuditEvent.Kind.SIGNING_KEY_ROTATED,
+        AuditEvent.Kind.SIGNING_KEY_RETIRED,
+    ),
+)

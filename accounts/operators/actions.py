@@ -27,7 +27,7 @@ NO_USERS = Q(pk__in=())
 class Outcome:
     """The result of an action: code, data and session for the audit log, and a secret to show."""
 
-    reason: Reason | None = None
+    reason: str = ""
     data: Data = field(default_factory=dict)
     session: UUID | None = None
     secret: str = field(default="", repr=False)
@@ -47,7 +47,7 @@ class Action:
     """
 
     name: str
-    kind: Kind
+    kind: str
     perform: Callable[..., Outcome | None]
     applies: Callable[[User], bool] = lambda user: True
     applicable: Callable[[QuerySet[User]], QuerySet[User]] | None = None
@@ -132,7 +132,7 @@ def _record(action: Action, outcome: Outcome, *, operator: User, user: User, not
         user=user,
         actor=operator,
         session=outcome.session,
-        reason=outcome.reason or "",
+        reason=outcome.reason,
         data=outcome.data,
         note=note,
     )
@@ -147,7 +147,7 @@ def refusals_recorded(operator: User, user: User | None = None) -> Iterator[None
     try:
         yield
     except NotPermitted as refusal:
-        audit_log.record_as_called_now(
+        audit_log.record_with_current_name(
             Kind.ACTION_REFUSED, user=user, actor=operator, reason=refusal.reason, data=refusal.data
         )
         raise

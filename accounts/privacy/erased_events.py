@@ -13,7 +13,7 @@ from django.db.models import Case, F, JSONField, Q, Value, When
 
 from accounts.audit import audit_log, seals
 from accounts.models import AuditEvent, ErasedValue, User
-from accounts.models.audit_event import about, identifier
+from accounts.models.audit_event import about, stored_identifier
 
 BATCH = 5000  # events that are held in memory at once
 
@@ -59,7 +59,7 @@ def _replaced(user: User, events: list[AuditEvent]) -> list[ErasedValue]:
 
 def _lost(user: User, event: AuditEvent) -> list[str]:
     """The columns that an erasure replaces in one event."""
-    names = {identifier(name) for name in (user.username, user.email) if name}
+    names = {stored_identifier(name) for name in (user.username, user.email) if name}
     did = event.actor_id == user.pk
     told = event.user_id == user.pk if event.user_id else event.name in names
     told = told and not (event.kind == audit_log.Kind.ERASED and event.user_id)
@@ -105,6 +105,6 @@ def _change(own: dict[str, Any], events: list[AuditEvent], replaced: list[Erased
         data=Case(
             When(kind__in=audit_log.IMPERSONAL, then=F("data")), default=Value({}, JSONField())
         ),
-        note=Case(When(note="", then=Value("")), default=Value(audit_log.TOLD)),
+        note=Case(When(note="", then=Value("")), default=Value(audit_log.ERASED_NOTE)),
     )
     return len(events)

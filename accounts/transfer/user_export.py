@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from accounts.audit import audit_log
+from accounts.audit.reasons import Reason
 from accounts.models import User
 from accounts.transfer.csv_writer import Raw, csv_line
 from accounts.transfer.file_reader import COLUMNS, SECRETS, Format
@@ -27,7 +28,7 @@ def export(
     """The text of a file of these accounts, in pieces, once it is on record that it was asked for. ``hashes`` is for moving out."""
     data = {"what": what, "format": form, **({"hashes": True} if hashes else {})}
     audit_log.record(
-        audit_log.Kind.EXPORTED, actor=actor, reason=audit_log.Reason.EXPORT, data=data, note=reason
+        audit_log.Kind.EXPORTED, actor=actor, reason=Reason.EXPORT, data=data, note=reason
     )
     columns = (*PUBLIC, "password_hash") if hashes else PUBLIC
     found = rows(people, columns)

@@ -13,6 +13,7 @@ from django.utils.timezone import now
 from accounts.admin import Readable, action_registry, action_texts, companion_actions
 from accounts.admin.action_admin import ActingPage
 from accounts.admin.badges import Badge, when
+from accounts.admin.dashboard import ALARMS, LIVE_COUNTS, LiveCount
 from accounts.admin.filters import OwnerFilter
 from accounts.admin.links import rows_url
 from accounts.admin.lists import MOST, OfPeople, ago
@@ -20,6 +21,7 @@ from accounts.admin.user_detail import Panel, panels
 from accounts.db import trigram_indexes
 from accounts.models import User
 from apikeys import end_reasons, operator_actions
+from apikeys.audit_codes import EventKind
 from apikeys.models import APIKey
 from apikeys.models.api_key import NAME_INDEX
 from apikeys.scopes import effective_scopes
@@ -100,6 +102,10 @@ class APIKeyAdmin(ActingPage, OfPeople, Readable):
         )
 
 
+ALARMS[EventKind.KEY_LEAKED] = (
+    "An API key was reported as leaked, and ended: {} in the last 24 hours."
+)
+LIVE_COUNTS.append(LiveCount("live_keys", "API key", lambda: rows_url(APIKey, use="live")))
 panels.insert(
     1,
     Panel(

@@ -13,6 +13,7 @@ from accounts.db import trigram_indexes
 from accounts.errors import InvalidToken
 from accounts.models import User
 from apikeys import key_format
+from apikeys.audit_codes import KeyReason
 from apikeys.end_reasons import EndReason
 from apikeys.errors import AlreadyRotated, KeyNotFound, ScopeReserved, TooManyKeys
 from apikeys.scopes import HAS_RESERVED_SCOPE, RESERVED_SCOPE, Scope, effective_scopes
@@ -58,7 +59,7 @@ class APIKeyQuerySet(models.QuerySet["APIKey"]):
             self.live().filter(pk=found[1], owner_id=owner_id).first() if found else None
         )
         if key is None:
-            raise KeyNotFound(Reason.NO_SUCH_KEY)
+            raise KeyNotFound(KeyReason.NO_SUCH_KEY)
         return key
 
 
@@ -86,7 +87,7 @@ class APIKeyManager(models.Manager.from_queryset(APIKeyQuerySet)):  # type: igno
         granted = old.granted_at is not None
         scopes = effective_scopes(old.scope, granted=granted, by_operator=owner.is_staff)
         if not scopes:
-            raise ScopeReserved(Reason.SCOPE_RESERVED, data={"scope": str(RESERVED_SCOPE)})
+            raise ScopeReserved(KeyReason.SCOPE_RESERVED, data={"scope": str(RESERVED_SCOPE)})
         self._expire_after(old, overlap)
         return self._issue(
             owner_id,
@@ -113,13 +114,13 @@ class APIKeyManager(models.Manager.from_queryset(APIKeyQuerySet)):  # type: igno
         expires_at = min(at + overlap, key.expires_at) if key.expires_at else at + overlap
         unrotated = self.live().filter(pk=key.pk, rotated_at=None)
         if not unrotated.update(rotated_at=at, expires_at=expires_at):
-            raise AlreadyRotated(Reason.ROTATED_BEFORE)
+            raise AlreadyRotated(KeyReason.ROTATED_BEFORE)
 
     def _issue(
         self, owner_id: int, name: str, scopes: list[str] | None, **fields: Any
     ) -> tuple[APIKey, str]:
         if self.live().filter(owner_id=owner_id).count() >= MAX_KEYS_PER_OWNER:
-            raise TooManyKeys(Reason.TOO_MANY_KEYS, data={"limit": MAX_KEYS_PER_OWNER})
+            raise TooManyKeys(KeyReason.TOO_MANY_KEYS, data={"limit": MAX_KEYS_PER_OWNER})
         key_id, secret = key_format.new()
         key = self.create(
             id=key_id,

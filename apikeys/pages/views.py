@@ -19,6 +19,7 @@ from accounts.models import User
 from accounts.pages.forms import PageForm
 from accounts.pages.views import FormPage, Page, keep_private
 from apikeys import keys
+from apikeys.audit_codes import KeyReason
 from apikeys.models import APIKey
 from apikeys.models.api_key import MAX_KEYS_PER_OWNER
 from apikeys.pages.forms import SignInForm
@@ -42,9 +43,7 @@ class SignInView(FormPage):
             self.owner = passwords.authenticate(asked["identifier"], asked["current"], attempt)
         if self.owner.must_change_password:
             raise PasswordChangeRequired(self.owner)
-        audit_log.record(
-            audit_log.Kind.LOGIN, user=self.owner, reason=audit_log.Reason.SIGNED_IN_TO_KEYS
-        )
+        audit_log.record(audit_log.Kind.LOGIN, user=self.owner, reason=KeyReason.SIGNED_IN_TO_KEYS)
         sign_ins.note(attempt, self.owner)
 
     def form_valid(self, form: PageForm) -> HttpResponse:

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from accounts.admin.links import events_url
-from accounts.audit import export as audit_export
-from accounts.audit import query as audit_query
+from accounts.audit.export import as_jsonl
+from accounts.audit.query import Selection, in_batches
 from accounts.models import AuditEvent
 from accounts.transfer.csv_writer import unprotected
 from tests.audit_events import happened, told
@@ -364,11 +364,11 @@ def test_many_events_are_read_in_batches_and_each_once(alice, django_assert_num_
     for number in range(25):
         happened(Kind.LOGIN, user_id=alice.pk, name="alice", at=at - timedelta(minutes=number // 4))
     with django_assert_num_queries(4):
-        read = list(audit_query.in_batches(audit_query.Selection(user=alice.pk).events(), size=10))
+        read = list(in_batches(Selection(user=alice.pk).events(), size=10))
     assert [event.pk for event in read] == list(
-        audit_query.Selection(user=alice.pk).events().values_list("pk", flat=True)
+        Selection(user=alice.pk).events().values_list("pk", flat=True)
     )
-    pieces = list(audit_export.as_jsonl(read * 20))
+    pieces = list(as_jsonl(read * 20))
     assert len(pieces) == 3
 
 

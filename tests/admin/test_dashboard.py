@@ -12,6 +12,7 @@ from accounts.admin import dashboard
 from accounts.audit import seals, statistics
 from accounts.audit.statistics import Kind
 from accounts.models import HourlyCount, SigningKey, User
+from apikeys.audit_codes import EventKind
 from apikeys.models import APIKey
 from tests import busy_month
 from tests.conftest import PASSWORD
@@ -133,6 +134,7 @@ def test_every_number_of_a_chart_leads_to_its_rows(desk, alice, title, heading):
     busy_month.event(
         Kind.LOGIN, now() - HOUR, user=alice, reason="signed_in_to_keys", contract="keys"
     )
+    busy_month.event(Kind.RESET_ASKED, now() - HOUR, user=alice, contract="form")
     busy_month.mail(alice, fate="failed", at=now() - HOUR).save()
     busy_month.count()
     shown = chart(desk.get(PAGE), title, heading)
@@ -165,7 +167,7 @@ def test_live_sessions_and_keys_lead_to_their_rows(desk, alice):
     live = page.context["live"]
     assert [(bar.label, bar.number.count) for bar in live["bars"]] == [("bearer", 2), ("camel", 1)]
     assert [rows_behind(desk, bar.number) for bar in live["bars"]] == [2, 1]
-    assert (rows_behind(desk, live["sessions"]), rows_behind(desk, live["keys"])) == (3, 1)
+    assert (rows_behind(desk, live["sessions"]), rows_behind(desk, live["others"][0][1])) == (3, 1)
     assert f"3 sessions, 1 API key, counted at {live['at']:%H:%M}." in text(page)
 
 
@@ -221,7 +223,7 @@ def test_it_is_noticed_when_nobody_can_log_in(alice, refused, logins, noticed):
     ("kind", "notice"),
     [
         (
-            Kind.KEY_LEAKED,
+            EventKind.KEY_LEAKED,
             "An API key was reported as leaked, and ended: 1 time in the last 24 hours.",
         ),
         (

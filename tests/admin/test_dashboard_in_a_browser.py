@@ -6,7 +6,7 @@ import pytest
 from django.utils.timezone import now
 
 from accounts.audit import seals, statistics
-from accounts.audit.statistics import Kind
+from apikeys.audit_codes import EventKind
 from tests import busy_month
 from tests.pages.people import DESK, PHONE
 
@@ -25,7 +25,7 @@ def busy(alice):
         error="421 4.7.0 Try again later",
         tries=3,
     ).save()
-    busy_month.event(Kind.KEY_LEAKED, now() - timedelta(hours=2), user=alice, contract="camel")
+    busy_month.event(EventKind.KEY_LEAKED, now() - timedelta(hours=2), user=alice, contract="camel")
     busy_month.count()
     statistics.tend()
     seals.seal()

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils.timezone import now
 
-from accounts.audit import messages as audit_messages
+from accounts.audit import event_messages
 from accounts.models import AuditEvent, User
 from apikeys import keys, usage
 from apikeys.end_reasons import EndReason
@@ -148,7 +148,7 @@ def test_olga_lets_a_key_introspect_and_it_is_on_record(as_olga, olga, alice, ca
     assert caller.json("/introspect", {"token": "x"}, secret).json() == {"active": False}
     event = AuditEvent.objects.get(kind="key_granted")
     assert (event.user, event.actor) == (alice, olga)
-    assert key.public_id in audit_messages.sentence(event)
+    assert key.public_id in event_messages.text(event)
     assert [button.name for button in as_olga.get(page(key)).context["buttons"]] == ["end_key"]
 
 

@@ -1,4 +1,4 @@
-"""Somebody complains: Stan pastes the request id that the client got, and reads why."""
+"""Stan pastes the request id that a client got, and reads the request report."""
 
 import re
 from dataclasses import replace
@@ -35,12 +35,12 @@ def explain(as_stan):
     return explain
 
 
-def why(page):
-    return page.context["complaint"].explanation.sentence
+def message(page):
+    return page.context["report"].message.text
 
 
-def told(page):
-    return page.context["complaint"].explanation.told
+def client_answer(page):
+    return page.context["report"].message.answer
 
 
 def log_in(caller, username="alice", password=PASSWORD, path="/c/bearer/api/v1/auth/login"):
@@ -56,16 +56,16 @@ def tokens(caller):
 
 def test_a_wrong_password(explain, caller, alice):
     page = explain(log_in(caller, password="wrong"))
-    assert why(page) == "alice's login was refused because the password was wrong."
-    assert told(page) == "“Invalid credentials” (status 401)"
+    assert message(page) == "alice's login was refused because the password was wrong."
+    assert client_answer(page) == "“Invalid credentials” (status 401)"
     text = page.content.decode()
     assert reverse("admin:accounts_user_change", args=[alice.pk]) in text
-    assert "Send a reset mail if the person has forgotten the password." in text
+    assert "Send a reset mail if the user has forgotten the password." in text
 
 
 def test_a_name_that_nobody_has(explain, caller):
     assert (
-        why(explain(log_in(caller, "alcie")))
+        message(explain(log_in(caller, "alcie")))
         == "A login as “alcie” was refused because no account has this name."
     )
 
@@ -73,15 +73,15 @@ def test_a_name_that_nobody_has(explain, caller):
 def test_a_deactivated_account(explain, caller, alice):
     User.objects.filter(pk=alice.pk).update(is_active=False)
     page = explain(log_in(caller))
-    assert why(page) == "alice's login was refused because the account is deactivated."
+    assert message(page) == "alice's login was refused because the account is deactivated."
     assert ", deactivated" in page.content.decode()
 
 
 def test_a_password_that_has_to_be_changed(explain, caller, alice):
     passwords.set_temporary(alice, "told by the operator")
     page = explain(log_in(caller, password="told by the operator"))
-    assert "the password, which was right, has to be replaced by a new one first" in why(page)
-    assert told(page) == "“Password change required” (status 403)"
+    assert "the password, which was right, has to be replaced by a new one first" in message(page)
+    assert client_answer(page) == "“Password change required” (status 403)"
 
 
 def test_everybody_who_was_throttled_finds_when_it_ends(explain, caller, alice):
@@ -92,15 +92,15 @@ def test_everybody_who_was_throttled_finds_when_it_ends(explain, caller, alice):
         page = explain(answer)
         assert re.fullmatch(
             r"Throttled: more than 10 wrong guesses for “alice” in 5 minutes\. It ends at \d\d:\d\d UTC\.",
-            why(page),
+            message(page),
         )
-        assert "Too many login attempts" in told(page)
+        assert "Too many login attempts" in client_answer(page)
         assert re.search(r"locked for [1-5] more min", page.content.decode())
 
 
 def test_a_login_that_lacks_something(explain, caller):
     page = explain(caller.json("/v1/login", {"username": "alice"}))
-    assert (why(page), told(page)) == (
+    assert (message(page), client_answer(page)) == (
         "The request lacked something, or had it in the wrong form.",
         "“password: This field is required.” (status 422)",
     )
@@ -122,21 +122,21 @@ def test_what_helps_is_one_click_away(explain, caller, alice, olga):
 
 def test_a_refresh_token_that_is_none(explain, caller):
     answer = caller.json("/c/bearer/api/v1/auth/refresh", {"refresh_token": "abc"})
-    assert "refresh token was refused because it is none of ours" in why(explain(answer))
+    assert "refresh token was refused because it is none of ours" in message(explain(answer))
 
 
 def test_a_refresh_after_the_session_was_ended(explain, caller, alice):
     token = tokens(caller)["refresh_token"]
     Session.objects.revoke("logout")
     page = explain(caller.json("/c/bearer/api/v1/auth/refresh", {"refresh_token": token}))
-    assert "A refresh token was refused because the session had ended" in why(page)
-    assert re.search(r"It is the session of alice, ended at [-\d: ]+ UTC: logout\.", why(page))
-    assert page.context["complaint"].person == alice
+    assert "A refresh token was refused because the session had ended" in message(page)
+    assert re.search(r"It is the session of alice, ended at [-\d: ]+ UTC: logout\.", message(page))
+    assert page.context["report"].user == alice
 
 
 def test_a_refresh_at_the_wrong_contract(explain, caller, alice):
     body = {"username": "alice", "refresh_token": tokens(caller)["refresh_token"]}
-    assert "issued by bearer, and is good nowhere else" in why(
+    assert "issued by bearer, and is good nowhere else" in message(
         explain(caller.json("/v1/token-refresh", body))
     )
 
@@ -147,7 +147,7 @@ def test_a_spent_refresh_token(explain, caller, alice):
     caller.json("/c/form/api/v1/auth/refresh", refresh, access)
     Session.objects.update(rotated_at=now() - timedelta(minutes=1))
     page = explain(caller.json("/c/form/api/v1/auth/refresh", refresh, access))
-    assert why(page).startswith("alice's spent refresh token was used again: its session ended")
+    assert message(page).startswith("alice's spent refresh token was used again: its session ended")
     assert "Somebody else may hold a copy" in page.content.decode()
 
 
@@ -160,16 +160,16 @@ def test_a_spent_refresh_token(explain, caller, alice):
     ],
 )
 def test_a_garbled_refresh_token_at_every_door(explain, caller, path, body):
-    assert "none of ours" in why(explain(caller.json(path, body)))
+    assert "none of ours" in message(explain(caller.json(path, body)))
 
 
 def test_an_access_token_of_a_session_that_ended(explain, caller, alice):
     token = tokens(caller)["access_token"]
     alice.end_sessions("ended_by_operator")
     page = explain(caller.get("/api/v1/auth/me", token))
-    assert why(page).startswith("The access token was refused because its session had ended")
-    assert "of alice, ended at" in why(page)
-    assert why(page).endswith("ended by an operator.")
+    assert message(page).startswith("The access token was refused because its session had ended")
+    assert "of alice, ended at" in message(page)
+    assert message(page).endswith("ended by an operator.")
 
 
 def test_an_access_token_that_expired_and_one_that_is_none(explain, caller, alice):
@@ -179,15 +179,15 @@ def test_an_access_token_that_expired_and_one_that_is_none(explain, caller, alic
         PASSWORD,
     )
     assert (
-        why(explain(caller.get("/api/v1/auth/me", grant.access)))
+        message(explain(caller.get("/api/v1/auth/me", grant.access)))
         == "The access token was refused because it had expired."
     )
-    assert "none of ours" in why(explain(caller.get("/api/v1/auth/me", "abc")))
+    assert "none of ours" in message(explain(caller.get("/api/v1/auth/me", "abc")))
 
 
 def test_a_logout_without_a_token(explain, caller):
     assert (
-        why(explain(caller.json("/c/camel/api/v1/auth/logout")))
+        message(explain(caller.json("/c/camel/api/v1/auth/logout")))
         == "The request came without a token or key."
     )
 
@@ -215,10 +215,10 @@ def test_a_link_that_opens_nothing(explain, caller, alice, fate, because):
             {"token": token, "new_password": "four small green lamps"},
         )
     )
-    assert why(page) == f"alice's password reset was refused because {because}."
+    assert message(page) == f"alice's password reset was refused because {because}."
     assert AuditEvent.objects.get(kind="reset_failed").user == alice
     page = explain(caller.get(f"/c/bearer/api/v1/auth/validate-reset-token/{token}"))
-    assert (why(page), told(page)) == (
+    assert (message(page), client_answer(page)) == (
         f"alice's password reset was refused because {because}.",
         "“Token expired or invalid” (status 400)",
     )
@@ -231,7 +231,7 @@ def test_a_link_of_nobody(explain, caller):
             {"token": "abc", "new_password": "four small green lamps"},
         )
     )
-    assert "there is no such link" in why(page)
+    assert "there is no such link" in message(page)
 
 
 def test_a_wrong_code(explain, caller, alice):
@@ -242,7 +242,7 @@ def test_a_wrong_code(explain, caller, alice):
     }
     page = explain(caller.json("/v1/forgot-password-confirm", body))
     assert (
-        why(page)
+        message(page)
         == "alice's password reset was refused because the code is wrong, used or expired."
     )
 
@@ -254,14 +254,14 @@ def test_a_weak_password(explain, caller, alice):
             {"token": reset_token(alice), "new_password": "password"},
         )
     )
-    assert why(page) == "The new password was refused: This password is too common."
+    assert message(page) == "The new password was refused: This password is too common."
 
 
 def test_a_challenge_that_no_longer_counts(explain, caller, alice):
     body = {"session": "abc", "username": "alice", "new_password": "four small green lamps"}
     page = explain(caller.json("/v1/new-password-required", body))
-    assert "the challenge token is none of ours" in why(page)
-    assert page.context["complaint"].person == alice
+    assert "the challenge token is none of ours" in message(page)
+    assert page.context["report"].user == alice
 
 
 def test_a_reset_mail_that_nobody_got(explain, caller):
@@ -272,7 +272,7 @@ def test_a_reset_mail_that_nobody_got(explain, caller):
     assert OutgoingMail.objects.get().fate == "nobody"
     assert (
         "this request was not refused. A password reset was asked for “nobody@example.com”."
-        in why(explain(answer))
+        in message(explain(answer))
     )
 
 
@@ -287,18 +287,18 @@ def key(alice):
 def test_a_key_that_was_ended(explain, caller, key):
     APIKey.objects.filter(pk=key[0].pk).end(EndReason.DELETED)
     page = explain(caller.get("/api/v1/auth/me", key[1]))
-    assert why(page).startswith(f"The API key {key[0].public_id} was refused: it was ended")
+    assert message(page).startswith(f"The API key {key[0].public_id} was refused: it was ended")
 
 
 def test_a_key_that_was_mistyped(explain, caller, key):
-    assert why(explain(caller.get("/api/v1/auth/me", key[1][:-1]))) == (
+    assert message(explain(caller.get("/api/v1/auth/me", key[1][:-1]))) == (
         "The API key was refused because it is mistyped, or cut: its checksum does not fit."
     )
 
 
 def test_a_key_without_the_scope(explain, caller, key):
     page = explain(caller.json("/introspect", {"token": "abc"}, key[1]))
-    assert why(page) == "The request was refused: the API key has no scope introspect."
+    assert message(page) == "The request was refused: the API key has no scope introspect."
 
 
 def test_keys_of_others_and_too_many(explain, caller, alice):
@@ -307,17 +307,18 @@ def test_keys_of_others_and_too_many(explain, caller, alice):
         "/api/v1/auth/keys/key_a1B2c3D4", headers={"Authorization": f"Bearer {token}"}
     )
     assert (
-        why(explain(answer)) == "There is no such API key: no live key of this owner has this id."
+        message(explain(answer))
+        == "There is no such API key: no live key of this owner has this id."
     )
 
 
 def test_credentials_for_admins_only(explain, caller, alice):
     page = explain(caller.get("/api/auth/aws-credentials", tokens(caller)["access_token"]))
     assert (
-        why(page)
+        message(page)
         == "alice was refused a look at the credentials of aws: the role user is not that of an admin."
     )
-    assert told(page) == "“Admin access required” (status 403)"
+    assert client_answer(page) == "“Admin access required” (status 403)"
 
 
 # The page
@@ -339,7 +340,7 @@ def test_what_happened_around_it(explain, caller, alice, bob):
     happened("login", user_id=bob.pk, name="bob", address="192.0.2.1", at=at)
     answer = log_in(caller, password="wrong")
     later = happened("unlocked", user_id=alice.pk, name="alice", at=now() + timedelta(minutes=1))
-    around = explain(answer).context["complaint"].around
+    around = explain(answer).context["report"].around
     assert [event.pk for event in around if event.name != "stan"] == [
         later.pk,
         same_address.pk,
@@ -410,7 +411,7 @@ def test_a_flood_of_refusals_fills_no_table_and_drives_out_only_its_own_kind(
         caller.get("/api/v1/auth/me", "abc")
     assert AuditEvent.objects.count() == events
     assert len([key for kept in CACHED.values() for key in kept if "refusals:" in key]) <= 10
-    assert "none of ours" in why(explain(wanted))
+    assert "none of ours" in message(explain(wanted))
 
 
 def test_a_flood_of_dead_refresh_tokens_fills_no_trail(caller, alice):

@@ -6,7 +6,7 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
-from accounts.audit import messages as audit_messages
+from accounts.audit import event_messages
 from accounts.models import AuditEvent, User
 from apikeys.models import APIKey
 from tests.admin.actions import act, ask
@@ -66,7 +66,7 @@ def test_a_key_of_a_demoted_operator_introspects_no_longer(
     event = AuditEvent.objects.get(kind="key_scope_lost")
     assert (event.user, event.name, event.data) == (stan, key.public_id, {"scope": "introspect"})
     assert told(event) == "introspect is for operators, and nobody granted it"
-    assert audit_messages.sentence(event).startswith(
+    assert event_messages.text(event).startswith(
         f"The API key {key.public_id} of stan lost a scope"
     )
 

@@ -1,4 +1,4 @@
-"""Each event reads as a sentence."""
+"""Each event, reason and refusal has a message: a sentence without gaps."""
 
 import inspect
 
@@ -6,12 +6,12 @@ import pytest
 from django.utils.timezone import now
 
 from accounts import errors
-from accounts.audit import messages as audit_messages
-from accounts.audit import reason_messages
+from accounts.audit import event_kinds, event_messages, reason_messages, reasons, refusal_messages
 from accounts.audit.reasons import Reason
 from accounts.audit.recent_refusals import Refusal
 from accounts.models import AuditEvent, User
 from apikeys import errors as key_errors
+from apikeys.audit_codes import EventKind, KeyReason
 
 Kind = AuditEvent.Kind
 DATA = (
@@ -35,37 +35,46 @@ DATA = (
 ALICE, OLGA = User(pk=1, username="alice"), User(pk=2, username="olga")
 
 
-def told(kind, name="alice", reason="", user=ALICE, actor=None, data=None, note=""):
-    return audit_messages.sentence(
+def message(kind, name="alice", reason="", user=ALICE, actor=None, data=None, note=""):
+    return event_messages.text(
         AuditEvent(
             kind=kind, name=name, reason=reason, user=user, actor=actor, data=data or {}, note=note
         )
     )
 
 
-@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("kind", event_kinds.labels)
 @pytest.mark.parametrize("reason", ["", "other", "wrong_password", "a code of another release"])
 def test_every_kind_of_event_is_a_sentence(kind, reason):
-    sentence = told(kind, reason=reason, actor=OLGA)
+    sentence = message(kind, reason=reason, actor=OLGA)
     assert sentence[0].isupper() or sentence.startswith(("alice", "olga"))
     assert sentence.endswith(".")
     assert not sentence.endswith("..")
     assert "{" not in sentence
-    assert told(kind, name="", user=None, reason=reason).endswith(".")
+    assert message(kind, name="", user=None, reason=reason).endswith(".")
 
 
 def test_the_end_of_a_key_says_by_whom():
-    assert told(Kind.KEY_DELETED, "key_a1B2c3D4") == "The API key key_a1B2c3D4 was ended by alice."
     assert (
-        told(Kind.KEY_DELETED, "key_a1B2c3D4", user=None)
+        message(EventKind.KEY_DELETED, "key_a1B2c3D4")
+        == "The API key key_a1B2c3D4 was ended by alice."
+    )
+    assert (
+        message(EventKind.KEY_DELETED, "key_a1B2c3D4", user=None)
         == "The API key key_a1B2c3D4 was ended by its owner."
     )
 
 
-def test_no_kind_is_left_out_and_none_is_told_twice():
-    assert set(audit_messages.SENTENCES) == set(Kind)
-    sentences = [told(kind, actor=OLGA) for kind in Kind]
-    assert len(set(sentences)) == len(sentences)
+def test_every_kind_has_a_message_of_its_own():
+    assert set(event_messages.MESSAGES) == set(event_kinds.labels)
+    messages = [message(kind, actor=OLGA) for kind in event_kinds.labels]
+    assert len(set(messages)) == len(messages)
+
+
+def test_apps_can_add_kinds_and_codes_but_not_replace_them():
+    for registry, codes in ((event_kinds, EventKind), (reasons, KeyReason)):
+        with pytest.raises(ValueError, match="registered twice"):
+            registry.register(codes)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +111,8 @@ def test_no_kind_is_left_out_and_none_is_told_twice():
                 "reason": "guesses_by_address",
                 "data": {"limit": 100, "seconds": 3600},
             },
-            "Throttled: more than 100 wrong guesses from this address in an hour, the last of them for “alice”.",
+            "Throttled: more than 100 wrong guesses from this address in an hour, the last of them "
+            "for “alice”.",
         ),
         (
             {
@@ -110,7 +120,8 @@ def test_no_kind_is_left_out_and_none_is_told_twice():
                 "reason": "other_contract",
                 "data": {"contract": "bearer"},
             },
-            "alice's refresh token was refused because it was issued by bearer, and is good nowhere else.",
+            "alice's refresh token was refused because it was issued by bearer, and is good nowhere "
+            "else.",
         ),
         (
             {"kind": Kind.DEACTIVATED, "actor": OLGA, "note": "she left"},
@@ -130,11 +141,15 @@ def test_no_kind_is_left_out_and_none_is_told_twice():
             "olga changed the account alice: email, name.",
         ),
         (
-            {"kind": Kind.KEY_CREATED, "name": "key_a1B2c3D4"},
+            {"kind": EventKind.KEY_CREATED, "name": "key_a1B2c3D4"},
             "alice created the API key key_a1B2c3D4.",
         ),
         (
-            {"kind": Kind.CREDENTIALS_VIEWED, "reason": "provider", "data": {"provider": "aws"}},
+            {
+                "kind": EventKind.CREDENTIALS_VIEWED,
+                "reason": "provider",
+                "data": {"provider": "aws"},
+            },
             "alice looked at the masked credentials of aws.",
         ),
         (
@@ -143,8 +158,8 @@ def test_no_kind_is_left_out_and_none_is_told_twice():
         ),
     ],
 )
-def test_what_happened_in_a_sentence(event, sentence):
-    assert told(**event) == sentence
+def test_an_event_in_a_sentence(event, sentence):
+    assert message(**event) == sentence
 
 
 @pytest.mark.parametrize(
@@ -163,14 +178,14 @@ def test_what_happened_in_a_sentence(event, sentence):
         ("a code of another release", {}, "Somebody was throttled: a code of another release."),
     ],
 )
-def test_what_else_is_limited(reason, data, sentence):
-    assert audit_messages.throttled("", reason, data) == sentence
+def test_other_limits_in_a_sentence(reason, data, sentence):
+    assert event_messages.throttled("", reason, data) == sentence
 
 
 def test_every_reason_code_has_a_sentence_and_a_label():
-    """A new code is a member and its text; both are there, and neither has a code or a brace in it."""
-    assert set(reason_messages.TEXTS) == set(Reason)
-    for code in set(Reason) - {Reason.OTHER, Reason.IDENTIFIERS}:
+    """Neither has a code or a brace in it."""
+    assert set(reason_messages.MESSAGES) == set(reasons.labels)
+    for code in set(reasons.labels) - {Reason.OTHER, Reason.IDENTIFIERS}:
         data = {name: [name] if name in ("fields", "rules") else name for name in DATA} | {
             "seconds": 60,
             "count": 2,
@@ -181,16 +196,16 @@ def test_every_reason_code_has_a_sentence_and_a_label():
         assert not {"{", "}", "_", "…"} & set(
             text.replace("ENCRYPTION_KEYS", "").replace("SECRET_KEY_FALLBACKS", "")
         )
-        assert code.label
+        assert reasons.label(code) != ""
 
 
-@pytest.mark.parametrize("code", [*Reason, "a code of another release", ""])
-def test_what_an_erasure_leaves_of_a_code_is_a_sentence(code):
-    for kind in Kind:
-        assert told(kind, name="erased-1f", reason=code, note="erased").endswith(".")
+@pytest.mark.parametrize("code", [*reasons.labels, "a code of another release", ""])
+def test_the_message_of_an_erased_event_is_a_sentence(code):
+    for kind in event_kinds.labels:
+        assert message(kind, name="erased-1f", reason=code, note="erased").endswith(".")
 
 
-@pytest.mark.parametrize("error", audit_messages.REFUSALS)
+@pytest.mark.parametrize("error", refusal_messages.REFUSALS)
 def test_every_refusal_is_a_sentence_without_gaps(error):
     refusal = Refusal(
         "id",
@@ -206,13 +221,13 @@ def test_every_refusal_is_a_sentence_without_gaps(error):
         None,
         {"places": 18},
     )
-    told = audit_messages.of_refusal(refusal)
-    assert "{" not in told.sentence + told.told + told.advice
+    found = refusal_messages.for_refusal(refusal)
+    assert "{" not in found.text + found.answer + found.advice
 
 
 @pytest.mark.parametrize("module", [errors, key_errors])
-def test_every_refusal_of_the_core_is_explained(module):
-    """But for those that no client can meet: they are about a mail, the keyring, or the admin's own pages."""
+def test_every_refusal_of_the_core_has_a_message(module):
+    """Except those that no client can meet: about a mail, the keyring, or the admin's pages."""
     inner = {
         "AuthError",
         "TooManyResets",
@@ -222,14 +237,11 @@ def test_every_refusal_of_the_core_is_explained(module):
         "MissingReason",
     }
     inner |= {"IdentifierTaken", "ChangedMeanwhile"}
-    plain = {
-        "UnsupportedGrantType",
-        "NothingStored",
-        "UnreadableSecret",
-    }  # whose client was told all there is to say
+    # The answers to these have all there is to say.
+    plain = {"UnsupportedGrantType", "NothingStored", "UnreadableSecret"}
     ours = {
         name
         for name, kind in inspect.getmembers(module, inspect.isclass)
         if kind.__module__ == module.__name__
     }
-    assert ours - inner - plain <= set(audit_messages.REFUSALS)
+    assert ours - inner - plain <= set(refusal_messages.REFUSALS)

@@ -6,10 +6,12 @@ from django.db import connection
 from accounts import request_context
 from accounts.audit import audit_log
 from accounts.audit.query import Selection
+from accounts.audit.reasons import Reason
 from accounts.models import AuditEvent
 from accounts.privacy import erasure
 from accounts.privacy import export as person_data
 from accounts.request_context import RequestContext
+from apikeys.audit_codes import EventKind
 from tests.audit_events import happened
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +26,7 @@ def locked(request, alice):
         audit_log.record(
             Kind.THROTTLED,
             name=request.param,
-            reason=audit_log.Reason.GUESSES_BY_NAME,
+            reason=Reason.GUESSES_BY_NAME,
             data={"limit": 10, "seconds": 300},
         )
     happened(Kind.THROTTLED, name="alicent")
@@ -35,7 +37,7 @@ def test_what_was_typed_in_another_case_or_width_is_hers_everywhere(locked, alic
     assert list(AuditEvent.objects.about(alice)) == [locked]
     assert AuditEvent.objects.newest_about(alice, 20) == [locked]
     for typed in (*SPELLINGS, str(alice.uuid)):
-        assert list(Selection(person=typed).events()) == [locked]
+        assert list(Selection(identifier=typed).events()) == [locked]
     assert [
         event["request_id"]
         for event in person_data.export(alice)["events"]
@@ -73,7 +75,7 @@ def test_whoever_takes_the_name_of_another_account_takes_none_of_its_events(alic
 
 
 def test_names_of_keys_keep_their_case(alice):
-    audit_log.record(Kind.KEY_DELETED, user=alice, name="key_a1B2c3D4")
+    audit_log.record(EventKind.KEY_DELETED, user=alice, name="key_a1B2c3D4")
     audit_log.record(Kind.LOGIN_FAILED, name="Nobody ")
     assert list(AuditEvent.objects.order_by("pk").values_list("name", flat=True)) == [
         "key_a1B2c3D4",

@@ -11,8 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
 from accounts import request_context
-from accounts.audit import audit_log, seals, verification
-from accounts.audit import messages as audit_messages
+from accounts.audit import audit_log, event_messages, seals, verification
 from accounts.models import AuditEvent, AuditSeal, ErasedValue, SealKey, User
 from accounts.privacy import erased_events, erasure
 from accounts.request_context import RequestContext
@@ -70,7 +69,7 @@ def test_whoever_finds_a_change_leaves_an_event_of_it(log):
     found("was changed")
     event = AuditEvent.objects.get(kind=Kind.LOG_CHANGED)
     assert event.note.startswith(f"Event {log[0].pk} (login, ")
-    assert "is not as it was sealed: Event" in audit_messages.sentence(event)
+    assert "is not as it was sealed: Event" in event_messages.text(event)
 
 
 def test_what_was_sealed_and_left_alone_is_as_it_was_written(log):

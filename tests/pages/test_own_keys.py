@@ -7,7 +7,7 @@ from django.core import signing
 from django.test import Client
 
 from accounts import passwords
-from accounts.audit import messages as audit_messages
+from accounts.audit import event_messages
 from accounts.models import AuditEvent, User
 from apikeys.end_reasons import EndReason
 from apikeys.models import APIKey
@@ -49,7 +49,7 @@ def test_alice_sees_her_live_keys_and_ends_one(client, made, caller):
 def test_that_she_looked_is_on_record(client, made):
     sign_in(client)
     event = AuditEvent.objects.get(kind="login")
-    assert (event.contract, audit_messages.sentence(event)) == (
+    assert (event.contract, event_messages.text(event)) == (
         "keys",
         "alice signed in to the page of API keys.",
     )

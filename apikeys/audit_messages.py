@@ -1,0 +1,137 @@
+"""Messages of API keys and provider credentials in the audit log and in request reports."""
+
+from accounts.audit import event_kinds, event_messages, reason_messages, reasons, refusal_messages
+from accounts.audit.event_messages import template
+from accounts.audit.reasons import Data
+from accounts.audit.recent_refusals import Refusal
+from accounts.audit.refusal_messages import AnswerToEvent, RefusalMessage, always, reason_of
+from accounts.models import AuditEvent
+from apikeys.audit_codes import NAMING_THINGS, CredentialReason, EventKind, KeyReason
+
+
+def register() -> None:
+    """Make the codes and messages known to the audit log. Called once, when the app starts."""
+    event_kinds.register(EventKind, naming_things=NAMING_THINGS)
+    event_messages.register(EVENTS)
+    for codes in (KeyReason, CredentialReason):
+        reasons.register(codes)
+    reason_messages.register(REASONS)
+    refusal_messages.register(REFUSALS, ANSWERS)
+
+
+# Reasons
+
+
+def _lost(data: Data) -> str:
+    end = ", and ended: it had no other" if data.get("ended") else ""
+    return f"{data.get('scope', 'a scope')} is for operators, and nobody granted it{end}"
+
+
+def _stored(data: Data) -> str:
+    secret = {True: "new secret", False: "same secret"}.get(data.get("new_secret"), "")  # type: ignore[arg-type]
+    return ", ".join(filter(None, (data.get("key_id"), data.get("region"), secret)))
+
+
+REASONS: dict[str, reason_messages.Message] = {
+    KeyReason.SIGNED_IN_TO_KEYS: "signed in to the page of API keys",
+    KeyReason.KEY_MISTYPED: "it is mistyped, or cut",
+    KeyReason.NO_SUCH_KEY: "no live key of this owner has this id",
+    KeyReason.MISSING_SCOPE: "the API key has no scope {scope}",
+    KeyReason.SCOPE_RESERVED: "only operators grant the scope {scope}",
+    KeyReason.SCOPE_GRANTED: "{key}, {scope}",
+    KeyReason.OWNER_NO_OPERATOR: _lost,
+    KeyReason.TOO_MANY_KEYS: "the owner has {limit} live keys",
+    KeyReason.ROTATED_BEFORE: "it was rotated before",
+    KeyReason.SUCCESSOR_OF: "successor of {key}",
+    KeyReason.NEW_NETWORK: "{network}",
+    KeyReason.KEYS_ENDED: reason_messages.count_ended("key"),
+    KeyReason.KEY_ENDED: "{key} ended",
+    CredentialReason.PROVIDER: "{provider}",
+    CredentialReason.ADMIN_REQUIRED: "the role {role} is not that of an admin",
+    CredentialReason.NOTHING_STORED: "nothing is stored",
+    CredentialReason.CREDENTIALS_STORED: _stored,
+}
+
+
+# Events
+
+
+def _credentials_refused(event: AuditEvent) -> str:
+    provider = event.data.get("provider") or "a provider"
+    refused = f"{event.name or 'Somebody'} was refused a look at the credentials of {provider}"
+    return refused + event_messages.reason_of(event)
+
+
+EVENTS: dict[str, event_messages.Message] = {
+    EventKind.KEY_CREATED: template("{owner} created the API key {name}"),
+    EventKind.KEY_ROTATED: template("{owner} rotated an API key; the new one is {name}"),
+    EventKind.KEY_GRANTED: template("{actor} granted an API key of {name} a scope"),
+    EventKind.KEY_SCOPE_LOST: template("The API key {name} of {owner} lost a scope"),
+    EventKind.KEY_DELETED: template("The API key {name} was ended by {owner}"),
+    EventKind.KEY_LEAKED: template(
+        "The API key {name} of {owner} was reported as leaked, and ended"
+    ),
+    EventKind.KEY_USED_FROM_NEW_ADDRESS: template(
+        "The API key {name} of {owner} was used from a network where it was not seen before"
+    ),
+    EventKind.KEYS_ENDED: template("{actor} ended API keys of {name}"),
+    EventKind.CREDENTIALS_VIEWED: template("{name} looked at the masked credentials of {reason}"),
+    EventKind.CREDENTIALS_REFUSED: _credentials_refused,
+    EventKind.CREDENTIALS_CHANGED: template("{actor} stored the credentials of {name}"),
+    EventKind.CREDENTIALS_DELETED: template("{actor} deleted the credentials of {name}"),
+}
+ANSWERS: dict[str, AnswerToEvent] = {
+    EventKind.CREDENTIALS_REFUSED: AnswerToEvent(
+        "That this is for admins, or that nothing is stored."
+    )
+}
+
+
+# Refusals
+
+
+def _invalid_key(refusal: Refusal) -> str:
+    if refusal.name:
+        return (
+            f"The API key {refusal.name} was refused: it was ended, has expired, its owner is "
+            "deactivated, or its secret part is wrong."
+        )
+    return f"The API key was refused because {reason_of(refusal)}: its checksum does not fit."
+
+
+def _missing_scope(refusal: Refusal) -> str:
+    return f"The request was refused: {reason_of(refusal)}."
+
+
+def _key_not_found(refusal: Refusal) -> str:
+    return f"There is no such API key: {reason_of(refusal)}."
+
+
+def _too_many_keys(refusal: Refusal) -> str:
+    return f"No further API key: {reason_of(refusal)}."
+
+
+def _scope_reserved(refusal: Refusal) -> str:
+    return f"No API key was made: {reason_of(refusal)}."
+
+
+def _admin_required(refusal: Refusal) -> str:
+    return f"Only admins may do this: {reason_of(refusal)}."
+
+
+REFUSALS = {
+    "InvalidKey": RefusalMessage(
+        _invalid_key, "Look the key up by its id; its owner can create another, or rotate it."
+    ),
+    "MissingScope": RefusalMessage(_missing_scope, "Its owner makes another key, with this scope."),
+    "KeyNotFound": RefusalMessage(_key_not_found, "Look the key up by its id."),
+    "TooManyKeys": RefusalMessage(_too_many_keys, "The owner deletes a key first."),
+    "ScopeReserved": RefusalMessage(
+        _scope_reserved,
+        "The owner makes a key without this scope, and an operator grants it on the key's page.",
+    ),
+    "AlreadyRotated": RefusalMessage(
+        always("The API key has a successor already."), "The owner rotates the newest key."
+    ),
+    "AdminRequired": RefusalMessage(_admin_required),
+}
