@@ -37,7 +37,7 @@ timeout = 30
 # Longer than proxies keep an idle connection (nginx and AWS: 60 s), so that it is never closed under a request on its way.
 keepalive = 75
 
-# No access log: paths carry reset tokens. The audit trail says who did what.
+# No access log: paths carry reset tokens. The audit log says who did what.
 accesslog = None
 
 # Which proxies are believed, and about what, is TRUSTED_PROXIES' to say: no header changes the scheme or the path here.

@@ -1,4 +1,4 @@
-"""The operators' room itself, and its door. What stands in it is registered by ``admin`` modules."""
+"""The admin site and its login. What stands in it is registered by ``admin`` modules."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -99,7 +99,7 @@ def try_again(refusal: TooManyAttempts) -> str:
     return f"Please try again in {minutes} min."
 
 
-first_page: list[
+dashboard_parts: list[
     Callable[[User], dict[str, Any]]
 ] = []  # what it shows to an operator; those who know register it
 
@@ -116,7 +116,7 @@ class OperatorsSite(admin.AdminSite):
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        shown = [part(request.user) for part in first_page if isinstance(request.user, User)]
+        shown = [part(request.user) for part in dashboard_parts if isinstance(request.user, User)]
         return super().index(
             request,
             {name: value for part in shown for name, value in part.items()} | (extra_context or {}),
@@ -125,7 +125,7 @@ class OperatorsSite(admin.AdminSite):
     def app_index(  # type: ignore[override]  # of the stubs
         self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """An app has no page of its own: its lists are on the first page, below what needs somebody now."""
+        """An app has no page of its own: its lists are on the dashboard, below what needs somebody now."""
         return redirect("admin:index")
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:

@@ -9,6 +9,6 @@ class AuthsvcConfig(AppConfig):
         from authsvc import checks  # noqa: F401 (registers them)
 
 
-class OperatorsRoomConfig(admin.AdminConfig):
+class AdminSiteConfig(admin.AdminConfig):
     default = False  # it is named in the settings, in the place of the one that it extends
     default_site = "accounts.admin_site.OperatorsSite"

@@ -357,7 +357,7 @@ INSTALLED_APPS = [
     "apikeys",
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
-    "authsvc.apps.OperatorsRoomConfig",
+    "authsvc.apps.AdminSiteConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

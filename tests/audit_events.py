@@ -1,4 +1,4 @@
-"""The trail as tests need it: events of other days, and a table that can be emptied between two tests."""
+"""The audit log as tests need it: events of other days, and a table that can be emptied between two tests."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +43,7 @@ def lifted() -> Iterator[None]:
 
 @contextmanager
 def flushable() -> Iterator[None]:
-    """Django's flush, by which tests with transactions of their own leave no row behind, empties the trail too."""
+    """Django's flush, by which tests with transactions of their own leave no row behind, empties the audit log too."""
     with pytest.MonkeyPatch.context() as patch:
         operations = type(
             connection.ops

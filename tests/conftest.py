@@ -30,7 +30,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def an_append_only_trail_that_tests_can_empty():
+def an_append_only_audit_log_that_tests_can_empty():
     with flushable():
         yield
 

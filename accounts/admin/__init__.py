@@ -1,4 +1,4 @@
-"""The operators' room: people, their sessions, and what happened."""
+"""The admin site: people, their sessions, and what happened."""
 
 from accounts import admin_site
 from accounts.admin import (
@@ -26,4 +26,4 @@ __all__ = [
     "users",
 ]
 
-admin_site.first_page.append(dashboard.context)
+admin_site.dashboard_parts.append(dashboard.context)

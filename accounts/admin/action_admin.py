@@ -56,14 +56,14 @@ class Acting(admin.ModelAdmin):  # type: ignore[type-arg]
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """What happened is told by the trail, and not by Django's own log of what was typed into forms."""
+        """What happened is told by the audit log, and not by Django's own log of what was typed into forms."""
         row = self.get_object(request, unquote(object_id))
         if row is None or not self.has_view_permission(request, row):
             raise Http404("no such row")
-        return redirect(events_url(**self.trail_of(row)))
+        return redirect(events_url(**self.event_filters(row)))
 
-    def trail_of(self, row: Any) -> dict[str, Any]:
-        """Which events of the trail are about this row."""
+    def event_filters(self, row: Any) -> dict[str, Any]:
+        """Which events of the audit log are about this row."""
         person = action_registry.on(self.model)[0].person(row)
         return {"user": person.pk} if person else {"request_id": row.request_id}
 

@@ -187,7 +187,7 @@ class Reasoned(Proof):
     reason = forms.CharField(
         max_length=REASON,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
-        help_text="Kept in the audit trail, beside your name.",
+        help_text="Kept in the audit log, beside your name.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

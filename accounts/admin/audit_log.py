@@ -92,7 +92,7 @@ class Moment(forms.DateTimeField):
             raise ValidationError(self.error_messages["invalid"], code="invalid") from error
 
 
-class TrailForm(forms.Form):
+class AuditLogForm(forms.Form):
     """What the list is filtered by."""
 
     person = forms.CharField(
@@ -179,7 +179,7 @@ class TrailForm(forms.Form):
         ]
 
 
-class TrailList(ChangeList):
+class AuditLogList(ChangeList):
     """Filtered by the form above it, and paged by the last event of a page: nothing is counted, and every page costs the same."""
 
     def get_queryset(
@@ -191,7 +191,7 @@ class TrailList(ChangeList):
             False,
             "?",
         )
-        self.form = TrailForm(request.GET)
+        self.form = AuditLogForm(request.GET)
         self.before = request.GET.get("before", "")
         selection = self.form.selection()
         events = selection.events() if selection else AuditEvent.objects.none()
@@ -244,10 +244,10 @@ class AuditEventAdmin(Readable):
     readonly_fields = fields
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return TrailList
+        return AuditLogList
 
     def accepted(self, request: HttpRequest) -> set[str]:
-        return {*TrailForm.base_fields, "before"}
+        return {*AuditLogForm.base_fields, "before"}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
         return super().get_queryset(request).select_related("user", "actor")
@@ -342,7 +342,7 @@ class AuditEventAdmin(Readable):
     def export(self, request: HttpRequest) -> HttpResponseBase:
         """What the filters select, up to this moment, in pieces as it is read: however much it is, it is never in memory at once."""
         self.may_view(request)
-        asked = TrailForm(request.GET)
+        asked = AuditLogForm(request.GET)
         selection = asked.selection()
         if selection is None:
             return redirect(events_url(**asked.given))
@@ -375,7 +375,7 @@ class AuditEventAdmin(Readable):
         return response
 
     def record_export(
-        self, request: HttpRequest, asked: TrailForm, selection: Selection, form: ExportForm
+        self, request: HttpRequest, asked: AuditLogForm, selection: Selection, form: ExportForm
     ) -> None:
         """Put an export on record, before its first line is sent."""
         data = {"filter": urlencode(asked.given) or "all", "format": form.cleaned_data["form"]}

@@ -1,4 +1,4 @@
-"""What the pages of the operators' room share."""
+"""What the pages of the admin site share."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

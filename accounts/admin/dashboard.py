@@ -1,4 +1,4 @@
-"""The first page: what happened in the last 24 hours and 30 days, and what needs somebody now. Each number leads to its rows."""
+"""The dashboard: what happened in the last 24 hours and 30 days, and what needs somebody now. Each number leads to its rows."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -37,7 +37,7 @@ JOBS = (  # label, name of the page, whether for super admins alone
     ("Invite somebody", "admin:accounts_user_add", False),
     ("Understand a request id", "admin:accounts_auditevent_request", False),
     ("Import accounts", "admin:accounts_user_import", False),
-    ("Audit trail", "admin:accounts_auditevent_changelist", False),
+    ("Audit log", "admin:accounts_auditevent_changelist", False),
     ("Mails", "admin:accounts_outgoingmail_changelist", False),
     ("Rotate the signing key", "admin:accounts_signingkey_changelist", True),
 )
@@ -219,7 +219,7 @@ class Notice(NamedTuple):
 
 
 def context(operator: User) -> dict[str, Any]:
-    """All that the first page shows to this operator, in a fixed number of queries."""
+    """All that the dashboard shows to this operator, in a fixed number of queries."""
     past, mail = statistics.look_back(), Mail()
     keys = SigningKeys(past.at) if permissions.is_super_admin(operator) else None
     about_rows = [

@@ -82,7 +82,7 @@ action_registry.register(
         label="Erase",
         will=(
             "{whom} will be erased, for good. Sessions, API keys, mails and resets are deleted, the account is emptied, and its name and "
-            "address are free for anybody. What is in the audit trail stays, without names, addresses and what operators wrote. "
+            "address are free for anybody. What is in the audit log stays, without names, addresses and what operators wrote. "
             "The reason is kept there: do not name the person in it. Backups and files exported earlier keep what they hold."
         ),
         did="Erased. Nothing here names them any more.",
@@ -136,7 +136,7 @@ class DataForm(Proof):
         max_length=150,
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "off", "size": 60}),
-        help_text="Kept in the audit trail, beside your name.",
+        help_text="Kept in the audit log, beside your name.",
     )
 
 
@@ -286,7 +286,7 @@ class Pages:
         query = request.META.get("QUERY_STRING", "")
         if request.method == "POST" and form.is_valid():
             kind = form.cleaned_data["form"]
-            # What was searched for may name somebody, whom the trail would have to forget.
+            # What was searched for may name somebody, whom the audit log would have to forget.
             filters = "&".join(
                 f"{name}={'…' if name == SEARCH_VAR else value}"
                 for name, value in request.GET.items()

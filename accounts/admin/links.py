@@ -15,7 +15,7 @@ def rows_url(model: type[Model], **filters: str | int | None) -> str:
 
 
 def events_url(**filters: str | int | None) -> str:
-    """The trail, filtered: ``events_url(user=alice.pk, kind="login_failed")``."""
+    """The audit log, filtered: ``events_url(user=alice.pk, kind="login_failed")``."""
     return rows_url(AuditEvent, **filters)
 
 

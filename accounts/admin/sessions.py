@@ -44,7 +44,7 @@ class SessionAdmin(Acting, OfPeople, Readable):
             return Q(pk=UUID(typed))
         return None
 
-    def trail_of(self, row: Session) -> dict[str, Any]:
+    def event_filters(self, row: Session) -> dict[str, Any]:
         return {"session": row.pk}
 
     @admin.display(description="state")

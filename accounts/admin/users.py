@@ -177,7 +177,7 @@ class UserAdmin(Acting, lists.People, Whole):
         )
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """The trail knows all that happened to a person; Django's own log, which knows less, is not kept."""
+        """The audit log knows all that happened to a person; Django's own log, which knows less, is not kept."""
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """As above."""

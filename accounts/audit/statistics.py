@@ -1,8 +1,8 @@
 """How much happened, counted by the hour and kept for good; and how many sessions and keys are live.
 
-The clock is the database's, and hours are those of UTC. The trail only grows, so the counts of an hour are final once it is closed:
+The clock is the database's, and hours are those of UTC. The audit log only grows, so the counts of an hour are final once it is closed:
 ``CLOSING`` after its end, since an event bears the time at which its node wrote it and is seen only when that is committed. Whatever is
-seen by then is counted once, however many count; what comes later, from a node whose clock is off by more, is in the trail only. A
+seen by then is counted once, however many count; what comes later, from a node whose clock is off by more, is in the audit log only. A
 mail counts in the hour in which its fate was decided, once more if it was sent again. Neither pruning nor erasing changes a count.
 """
 

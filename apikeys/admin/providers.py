@@ -1,4 +1,4 @@
-"""The credentials of providers in the operators' room, for super admins alone."""
+"""The credentials of providers in the admin site, for super admins alone."""
 
 from typing import Any
 

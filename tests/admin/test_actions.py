@@ -195,17 +195,17 @@ def test_where_no_mail_is_sent_the_page_says_so(as_olga, carol, settings, name):
     assert act(as_olga, name, carol).context["title"] == "Nothing was done."
 
 
-def test_the_history_of_a_row_is_the_trail(as_olga, alice):
+def test_the_history_of_a_row_is_the_audit_log(as_olga, alice):
     log_in()
-    trail = reverse("admin:accounts_auditevent_changelist")
+    audit_log = reverse("admin:accounts_auditevent_changelist")
     session, (key, _) = Session.objects.get(), APIKey.objects.issue(alice.pk)
     assert (
         as_olga.get(reverse("admin:accounts_session_history", args=[session.pk]))["Location"]
-        == f"{trail}?session={session.pk}"
+        == f"{audit_log}?session={session.pk}"
     )
     assert (
         as_olga.get(reverse("admin:apikeys_apikey_history", args=[key.pk]))["Location"]
-        == f"{trail}?user={alice.pk}"
+        == f"{audit_log}?user={alice.pk}"
     )
     assert as_olga.get(reverse("admin:accounts_user_history", args=["x"])).status_code == 404
 

@@ -295,7 +295,7 @@ def test_as_json_lines(as_stan, a_day, bob, olga):
     assert answer["Content-Type"] == "application/jsonl; charset=utf-8"
 
 
-def test_an_export_is_on_the_trail_with_who_and_what(as_stan, stan, a_day, alice):
+def test_an_export_is_in_the_audit_log_with_who_and_what(as_stan, stan, a_day, alice):
     exported(as_stan, kind="login", person="alice")
     event = AuditEvent.objects.get(kind=Kind.EXPORTED)
     assert (event.actor, event.user, event.contract) == (stan, alice, "admin")

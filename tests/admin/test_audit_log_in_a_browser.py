@@ -29,7 +29,7 @@ def test_a_complaint_is_explained_in_one_paste(enter, caller, alice, name, optio
     browser.page.wait_for_selector("#why")
     assert (
         "Throttled: more than 10 wrong guesses for “alice” in 5 minutes. It ends at"
-        in browser.page.inner_text(".trail-sentence")
+        in browser.page.inner_text(".audit-log-sentence")
     )
     browser.look(f"request-report-{name}")
     browser.page.fill("#id_request", "0123456789abcdef")
@@ -47,7 +47,7 @@ def test_events_are_filtered_and_taken_along(enter, caller, alice, name, options
     browser.page.select_option("#id_kind", "login_failed")
     browser.page.select_option("#id_within", "24h")
     with browser.page.expect_navigation():
-        browser.page.click(".trail-filter button")
+        browser.page.click(".audit-log-filter button")
     assert "kind=login_failed" in browser.path
     assert browser.page.locator("#result_list tbody tr").count() == 2
     browser.look(f"audit-log-filtered-{name}")
@@ -67,8 +67,8 @@ def test_events_are_filtered_and_taken_along(enter, caller, alice, name, options
     browser.page.go_back()
     browser.page.fill("#id_address", "10.0.0")
     with browser.page.expect_navigation():
-        browser.page.click(".trail-filter button")
-    assert "Write an address" in browser.page.inner_text(".trail-error")
+        browser.page.click(".audit-log-filter button")
+    assert "Write an address" in browser.page.inner_text(".audit-log-error")
     browser.look(f"audit-log-filter-refused-{name}")
 
 

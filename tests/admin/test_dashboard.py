@@ -1,4 +1,4 @@
-"""Olga the super admin and Stan the admin open the first page: every number is true, and leads to its rows."""
+"""Olga the super admin and Stan the admin open the dashboard: every number is true, and leads to its rows."""
 
 import re
 from datetime import timedelta

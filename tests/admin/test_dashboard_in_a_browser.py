@@ -1,4 +1,4 @@
-"""Olga opens the first page in the morning, at her desk and on her phone."""
+"""Olga opens the dashboard in the morning, at her desk and on her phone."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Who may do what in the operators' room: every model, by everybody, as this table says and in no other way.
+"""Who may do what in the admin site: every model, by everybody, as this table says and in no other way.
 
 Whatever is registered has to be named here, or the first tests fail: a model, an action of its list, a page beside Django's own.
 """

@@ -85,7 +85,7 @@ def test_a_password_that_has_to_be_changed(explain, caller, alice):
 
 
 def test_everybody_who_was_throttled_finds_when_it_ends(explain, caller, alice):
-    """The trail holds one event for each window; who comes later has an id of their own."""
+    """The audit log holds one event for each window; who comes later has an id of their own."""
     answers = [log_in(caller, password="wrong") for _ in range(13)]
     assert [answer.status_code for answer in answers[-3:]] == [429] * 3
     for answer in answers[-3:]:
@@ -414,7 +414,7 @@ def test_a_flood_of_refusals_fills_no_table_and_drives_out_only_its_own_kind(
     assert "none of ours" in message(explain(wanted))
 
 
-def test_a_flood_of_dead_refresh_tokens_fills_no_trail(caller, alice):
+def test_a_flood_of_dead_refresh_tokens_fills_no_audit_log(caller, alice):
     token = tokens(caller)["refresh_token"]
     Session.objects.revoke("logout")
     for _ in range(130):

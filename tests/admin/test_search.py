@@ -139,7 +139,7 @@ def test_a_name_like_a_request_id_is_its_owners_and_the_list_leads_to_the_report
     "path", ["/admin/accounts/", "/admin/apikeys/", "/admin/auth/", "/admin/token_blacklist/"]
 )
 def test_what_would_be_the_page_of_an_app_is_the_first_page(client, path):
-    """Where it showed the first page without its data, all was well while mail failed."""
+    """Where it showed the dashboard without its data, all was well while mail failed."""
     answer = client.get(path)
     assert (answer.status_code, answer.get("Location")) in [(302, "/admin/"), (404, None)]
     assert answer.status_code == 302 or path not in ("/admin/accounts/", "/admin/apikeys/")

@@ -16,7 +16,7 @@ from tests.conftest import PASSWORD
 from tests.reset_mails import token_in
 
 pytestmark = pytest.mark.usefixtures("db")
-LIST, ADD, INDEX, TRAIL = (
+LIST, ADD, INDEX, AUDIT_LOG = (
     reverse(f"admin:{name}")
     for name in (
         "accounts_user_changelist",
@@ -205,9 +205,9 @@ def test_the_old_password_page_leads_to_the_act(as_olga, alice):
     assert "Give a temporary password: alice" in answer.content.decode()
 
 
-def test_the_history_of_a_person_is_the_trail(as_olga, alice):
+def test_the_history_of_a_person_is_the_audit_log(as_olga, alice):
     as_olga.post(page(alice), fields(alice, name="Alice L."))
-    assert as_olga.get(page(alice, "history"))["Location"] == f"{TRAIL}?user={alice.pk}"
+    assert as_olga.get(page(alice, "history"))["Location"] == f"{AUDIT_LOG}?user={alice.pk}"
     assert not LogEntry.objects.exists()
 
 

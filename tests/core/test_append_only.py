@@ -44,7 +44,7 @@ def refused(statement, *parameters):
         transaction.atomic(),
         connection.cursor() as cursor,
     ):
-        cursor.execute(statement.replace("TRAIL", TABLE), parameters)
+        cursor.execute(statement.replace("AUDIT_LOG", TABLE), parameters)
 
 
 @pytest.mark.parametrize(
@@ -75,24 +75,24 @@ def test_no_event_can_be_changed(bob, column, value):
         reason="wrong_password",
     )
     before = AuditEvent.objects.values().get()
-    refused("UPDATE TRAIL SET COLUMN = %s".replace("COLUMN", column), value)
+    refused("UPDATE AUDIT_LOG SET COLUMN = %s".replace("COLUMN", column), value)
     assert AuditEvent.objects.values().get() == before
 
 
 @pytest.mark.parametrize("column", ["user_id", "actor_id"])
 def test_an_event_cannot_be_pinned_on_somebody_else(event, bob, column):
-    refused("UPDATE TRAIL SET COLUMN = %s".replace("COLUMN", column), bob.pk)
+    refused("UPDATE AUDIT_LOG SET COLUMN = %s".replace("COLUMN", column), bob.pk)
 
 
 def test_no_event_can_be_deleted(event):
-    refused("DELETE FROM TRAIL")
+    refused("DELETE FROM AUDIT_LOG")
     with pytest.raises(IntegrityError, match=SENTENCE), transaction.atomic():
         event.delete()
     assert AuditEvent.objects.count() == 1
 
 
 def test_no_event_can_be_written_over(event):
-    row = "INTO TRAIL (id, at, kind, name, contract, request_id, reason, data, note) VALUES (%s, %s, 'login', 'x', '', '', 'x', '{}', '')"
+    row = "INTO AUDIT_LOG (id, at, kind, name, contract, request_id, reason, data, note) VALUES (%s, %s, 'login', 'x', '', '', 'x', '{}', '')"
     ways = {
         "sqlite": "INSERT OR REPLACE " + row,
         "postgresql": f"INSERT {row} ON CONFLICT (id) DO UPDATE SET reason = EXCLUDED.reason",
@@ -102,7 +102,7 @@ def test_no_event_can_be_written_over(event):
 
 @pytest.mark.postgresql
 def test_the_table_cannot_be_emptied():
-    refused("TRUNCATE TRAIL")
+    refused("TRUNCATE AUDIT_LOG")
 
 
 def test_the_product_itself_gets_no_further(event):
@@ -195,7 +195,7 @@ def test_erasing_alice_leaves_bob(alice, bob):
 def test_only_a_stand_in_takes_a_persons_place(alice, event):
     with pytest.raises(ValueError, match="erased-"):
         erased_events.erase(alice, "bob")
-    refused("UPDATE TRAIL SET name = 'bob', user_id = NULL")
+    refused("UPDATE AUDIT_LOG SET name = 'bob', user_id = NULL")
 
 
 def test_an_account_that_events_name_is_erased_and_never_deleted(alice, event):
@@ -203,7 +203,7 @@ def test_an_account_that_events_name_is_erased_and_never_deleted(alice, event):
         alice.delete()
 
 
-DRESSED = "UPDATE TRAIL SET user_id = NULL, actor_id = NULL, address = NULL, name = %s, note = 'erased', data = '{}'"
+DRESSED = "UPDATE AUDIT_LOG SET user_id = NULL, actor_id = NULL, address = NULL, name = %s, note = 'erased', data = '{}'"
 
 
 def test_no_update_dresses_events_up_as_erased(event, alice, bob):
@@ -214,15 +214,15 @@ def test_no_update_dresses_events_up_as_erased(event, alice, bob):
     before = list(AuditEvent.objects.values().order_by("pk"))
     for stand_in in ("erased-2e", "erased-1f"):
         refused(DRESSED + " WHERE name = 'alice'", stand_in)
-    refused("UPDATE TRAIL SET actor_id = NULL, address = NULL WHERE actor_id IS NOT NULL")
-    refused("UPDATE TRAIL SET address = NULL WHERE address IS NOT NULL")
-    refused("UPDATE TRAIL SET note = 'erased' WHERE note <> ''")
+    refused("UPDATE AUDIT_LOG SET actor_id = NULL, address = NULL WHERE actor_id IS NOT NULL")
+    refused("UPDATE AUDIT_LOG SET address = NULL WHERE address IS NOT NULL")
+    refused("UPDATE AUDIT_LOG SET note = 'erased' WHERE note <> ''")
     assert list(AuditEvent.objects.values().order_by("pk")) == before
 
 
 def test_the_stand_in_of_an_erased_person_cannot_be_replaced(event, alice):
     erased_events.erase(alice, "erased-1f")
-    refused("UPDATE TRAIL SET name = 'bob' WHERE kind <> 'erased'")
+    refused("UPDATE AUDIT_LOG SET name = 'bob' WHERE kind <> 'erased'")
 
 
 def test_the_digests_that_an_erasure_keeps_cannot_be_changed(event, alice):
@@ -277,7 +277,7 @@ def test_no_event_of_the_last_ninety_days_can_be_deleted_whatever_is_set(setting
     happened(Kind.LOGIN, name="alice", at=now() - timedelta(days=89))
     call_command("prune")
     assert AuditEvent.objects.count() == 1
-    refused("DELETE FROM TRAIL")
+    refused("DELETE FROM AUDIT_LOG")
 
 
 # The role of the web nodes
@@ -322,9 +322,11 @@ def test_a_web_node_cannot_change_events_by_any_statement(alice, as_web_node):
     forbidden(lambda: AuditEvent.objects.update(reason="another"))
     forbidden(lambda: AuditEvent.objects.all().delete())
     forbidden(lambda: connection.cursor().execute(f"TRUNCATE {TABLE}"))
-    forbidden(lambda: connection.cursor().execute(DRESSED.replace("TRAIL", TABLE), ["erased-1f"]))
+    forbidden(
+        lambda: connection.cursor().execute(DRESSED.replace("AUDIT_LOG", TABLE), ["erased-1f"])
+    )
     refused(
-        "INSERT INTO TRAIL (at, kind, user_id, name, contract, request_id, reason, data, note)"
+        "INSERT INTO AUDIT_LOG (at, kind, user_id, name, contract, request_id, reason, data, note)"
         " VALUES (now(), 'erased', %s, 'erased-1f', '', '', '', '{}', '')",
         alice.pk,
     )

@@ -1,4 +1,4 @@
-"""The trail: what happened, to whom, from where, and the true reason."""
+"""The audit log: what happened, to whom, from where, and the true reason."""
 
 import pytest
 from django.db.models import ProtectedError

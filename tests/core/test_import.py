@@ -321,7 +321,7 @@ def test_every_column_is_taken_over():
     assert (dave.email, dave.is_active, dave.must_change_password) == (None, False, True)
 
 
-def test_the_trail_tells_of_each_account_where_it_came_from(olga):
+def test_the_audit_log_tells_of_each_account_where_it_came_from(olga):
     list(
         import_rows(
             rows(io.BytesIO(PEOPLE.encode()), "csv"),

@@ -431,7 +431,7 @@ def test_a_link_that_had_expired_before_is_still_refused_as_expired(alice, proof
 # What is left behind
 
 
-def test_the_owner_and_the_trail_are_told(alice, proof):
+def test_the_owner_and_the_audit_log_are_told(alice, proof):
     guess()
     by_code(proof)
     mail = OutgoingMail.objects.get()

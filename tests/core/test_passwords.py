@@ -124,7 +124,7 @@ def test_a_change_with_the_wrong_present_password_changes_nothing(alice):
     assert log_in().user == alice
 
 
-def test_the_owner_and_the_trail_are_told_of_a_change(alice):
+def test_the_owner_and_the_audit_log_are_told_of_a_change(alice):
     passwords.change(alice.pk, PASSWORD, NEW)
     mail, event = (
         OutgoingMail.objects.get(),

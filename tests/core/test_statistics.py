@@ -1,4 +1,4 @@
-"""What is counted of the trail, when, and how often: once."""
+"""What is counted of the audit log, when, and how often: once."""
 
 import threading
 from collections import Counter
@@ -101,7 +101,7 @@ def test_many_workers_count_once(busy):
     assert happened(Kind.LOGIN) == (3, 4)
 
 
-def test_what_comes_after_its_hour_was_closed_is_in_the_trail_only(busy, alice):
+def test_what_comes_after_its_hour_was_closed_is_in_the_audit_log_only(busy, alice):
     statistics.tend()
     busy_month.event(Kind.LOGIN, busy[1], user=alice)
     assert happened(Kind.LOGIN) == (3, 4)
@@ -284,7 +284,7 @@ def test_mails_go_out_whatever_is_wrong_with_the_counting(
     busy_month.mail(alice, fate="waiting", at=now()).save()
     call_command("deliver_mail", once=True)
     assert OutgoingMail.objects.get().fate == "sent"
-    assert "nothing was counted for the operators' room (ZeroDivisionError)" in caplog.text
+    assert "nothing was counted for the admin site (ZeroDivisionError)" in caplog.text
 
 
 @pytest.fixture

@@ -259,7 +259,7 @@ def test_a_hash_that_nobody_can_match_opens_nothing(alice, stored):
 
 
 @db
-def test_the_true_reason_is_for_the_trail_only(alice):
+def test_the_true_reason_is_for_the_audit_log_only(alice):
     with pytest.raises(UnknownAccount, match="no_such_account"):
         sessions.open_session(POLICY, "nobody", PASSWORD)
     User.objects.update(is_active=False)

@@ -14,7 +14,9 @@ from accounts.audit import seals, statistics
 from accounts.mail import delivery
 
 logger = logging.getLogger(__name__)
-COUNTING = 60  # seconds between two seals of the audit log, and two looks at what the operators' room counts
+COUNTING = (
+    60  # seconds between two seals of the audit log, and two looks at what the admin site counts
+)
 
 
 class Command(BaseCommand):
@@ -35,7 +37,7 @@ class Command(BaseCommand):
         while not stop.is_set():
             self.deliver(stop)
             if time.monotonic() >= count_at:
-                self.tend(statistics.tend, "nothing was counted for the operators' room")
+                self.tend(statistics.tend, "nothing was counted for the admin site")
                 self.tend(seals.seal, "the audit log was not sealed")
                 count_at = time.monotonic() + COUNTING
             if options["once"]:

@@ -12,7 +12,7 @@ WARNING = """\
 {name} will be erased, for good:
 - sessions, keys, mails and resets are deleted; whoever is signed in as {name} is out at once;
 - the account is emptied, and its name and address are free for anybody;
-- what is in the audit trail stays, without the name, the addresses and what operators wrote.
+- what is in the audit log stays, without the name, the addresses and what operators wrote.
 Backups and files exported earlier keep what they hold."""
 
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--reason",
             required=True,
-            help="for the audit trail: why, in words that do not name the person",
+            help="for the audit log: why, in words that do not name the person",
         )
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         if person is None or person.erased_at:
             raise CommandError("There is no account of this name or address.")
         if not options["reason"].strip():
-            raise CommandError("Say why with --reason: it is kept in the audit trail.")
+            raise CommandError("Say why with --reason: it is kept in the audit log.")
         if not options["yes"] and not self.confirmed(person):
             raise CommandError("Nothing was erased.")
         try:
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"Nothing was erased: {reason_messages.text(refusal.reason, refusal.data)}."
             ) from refusal
-        self.stdout.write(f"Erased. In the audit trail this person is called {stand_in}.")
+        self.stdout.write(f"Erased. In the audit log this person is called {stand_in}.")
 
     def confirmed(self, person: User) -> bool:
         self.stdout.write(WARNING.format(name=person.username))

@@ -15,7 +15,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="a user name or an e-mail address")
         parser.add_argument("file", nargs="?", help="standard output if it is left out")
-        parser.add_argument("--reason", default="", help="for the audit trail: why")
+        parser.add_argument("--reason", default="", help="for the audit log: why")
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = User.objects.find(options["name"])
