@@ -18,9 +18,9 @@ if __name__ == "__main__":
     except ImproperlyConfigured as error:
         sys.exit(f"authsvc cannot start: {error}")
     except (DatabaseError, InterfaceError) as error:
-        from authsvc.database_faults import explained  # it needs settings
+        from authsvc.database_faults import message  # which needs settings
 
-        sentence = None if "--traceback" in sys.argv else explained(error)
-        if not sentence:
+        text = None if "--traceback" in sys.argv else message(error)
+        if not text:
             raise
-        sys.exit(f"{' '.join(sys.argv[:2])}: {sentence}")
+        sys.exit(f"{' '.join(sys.argv[:2])}: {text}")

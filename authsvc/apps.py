@@ -10,5 +10,5 @@ class AuthsvcConfig(AppConfig):
 
 
 class AdminSiteConfig(admin.AdminConfig):
-    default = False  # it is named in the settings, in the place of the one that it extends
+    default = False  # settings name it, in place of the class that it extends
     default_site = "accounts.admin_site.OperatorsSite"

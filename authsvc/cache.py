@@ -1,4 +1,4 @@
-"""Redis where there is one, and each process's own memory while it is gone."""
+"""Cache in Redis that falls back to each process's own memory while Redis is gone."""
 
 import json
 import logging
@@ -11,37 +11,38 @@ from django.core.cache import caches
 from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import RedisError, ResponseError
 
-PAUSE = 5.0  # seconds until a Redis that failed is asked again: meanwhile no request waits for it
-DAY = 86_400
-COUNTABLE = range(-(2**63), 2**63)  # what Redis itself counts in
-UNREADABLE = re.compile(
-    "WRONGTYPE|not an integer|would overflow"
-)  # in Redis's words: about a value, not about the server
+RETRY_SECONDS = 5.0  # until a Redis that failed is asked again: no request waits for it meanwhile
+REPLACED_COUNT_SECONDS = 86_400  # lifetime of a count that takes the place of an unreadable value
+REDIS_INTEGERS = range(-(2**63), 2**63)
+# Redis's own errors about a value, not about the server.
+UNREADABLE = re.compile("WRONGTYPE|not an integer|would overflow")
 
 logger = logging.getLogger(__name__)
 
 
 class Unreadable(ValueError):
-    """Redis holds something else under this key than the number or text that is asked for."""
+    """The value in Redis is not the number or text that is asked for."""
 
 
 class JSONSerializer:
-    """Values as JSON: whoever can write to Redis can change counts, but run no code as with Django's pickles."""
+    """Serializer of values as JSON.
+
+    Unlike with Django's pickles, write access to Redis changes counts but runs no code.
+    """
 
     def dumps(self, value: Any) -> int | str:
-        return (
-            value if type(value) is int else json.dumps(value, allow_nan=False)
-        )  # INCR wants whole numbers raw, and JSON has them so
+        # INCR needs whole numbers as they are, which JSON has too.
+        return value if type(value) is int else json.dumps(value, allow_nan=False)
 
     def loads(self, data: bytes) -> Any:
         return json.loads(data)
 
 
 class ResilientRedisCache(RedisCache):
-    """Counts in Redis, so that all processes share a budget; without Redis each process goes on counting for itself.
+    """Redis cache whose counts are shared by all processes; without Redis, each counts for itself.
 
-    A limit is then as many times looser as there are processes, but never gone, and no login fails for want of a cache.
-    A value that cannot be read, such as a pickle of an earlier version, is missing.
+    A limit is then as many times looser as there are processes, but never gone, and no login fails.
+    A value that cannot be read, such as a pickle of an earlier version, counts as missing.
     """
 
     _silent_until = 0.0
@@ -56,13 +57,18 @@ class ResilientRedisCache(RedisCache):
         return self._ask(super().add, "add", *args, **kwargs)
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
-        """Also the default for a value of another type than the default that is given, or for a number that Redis cannot count to."""
+        """Return the value, or ``default``.
+
+        Also for a value of another type than ``default``, or a number outside REDIS_INTEGERS.
+        """
         try:
             value = self._ask(super().get, "get", key, default, version)
         except (ValueError, RecursionError):  # no JSON
             return default
         readable = default is None or type(value) is type(default)
-        return value if readable and (type(value) is not int or value in COUNTABLE) else default
+        return (
+            value if readable and (type(value) is not int or value in REDIS_INTEGERS) else default
+        )
 
     def set(self, *args: Any, **kwargs: Any) -> Any:
         return self._ask(super().set, "set", *args, **kwargs)
@@ -71,14 +77,14 @@ class ResilientRedisCache(RedisCache):
         try:
             return self._ask(super().incr, "incr", key, delta, version)
         except Unreadable:
-            self.set(key, delta, DAY, version)
+            self.set(key, delta, REPLACED_COUNT_SECONDS, version)
             return delta
 
     def delete(self, *args: Any, **kwargs: Any) -> Any:
         return self._ask(super().delete, "delete", *args, **kwargs)
 
     def ping(self) -> bool:
-        """Whether Redis itself answers."""
+        """Return whether Redis itself answers."""
         try:
             return bool(self._cache.get_client(write=True).ping())
         except RedisError:
@@ -91,7 +97,7 @@ class ResilientRedisCache(RedisCache):
             except RedisError as error:
                 if isinstance(error, ResponseError) and UNREADABLE.search(str(error)):
                     raise Unreadable(verb) from error
-                ResilientRedisCache._silent_until = time.monotonic() + PAUSE
+                ResilientRedisCache._silent_until = time.monotonic() + RETRY_SECONDS
                 logger.warning(
                     "Redis does not answer (%s): this process counts attempts for itself",
                     type(error).__name__,

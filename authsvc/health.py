@@ -1,6 +1,6 @@
-"""Whether the process lives, whether it can do its work, and which keys verify its tokens."""
+"""Health checks for load balancers, and the public keys that verify tokens."""
 
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
@@ -12,13 +12,16 @@ from authsvc.cache import ResilientRedisCache
 
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 as long as the process answers at all. Touches nothing."""
+    """Return 200 as long as the process answers; nothing is queried."""
     return JsonResponse({"status": "ok"})
 
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 if the database answers, else 503. A cache that is gone is said, but turns nobody away: limits go on per process."""
+    """Return 200 if the database answers, else 503.
+
+    A cache that is gone shows in the body alone: limits go on per process.
+    """
     database, cached = _database_answers(), _cache_answers()
     status = "ok" if database and cached else "degraded" if database else "unavailable"
     body = {"status": status, "database": _word(database), "cache": _word(cached)}
@@ -29,13 +32,16 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def jwks(request: HttpRequest) -> JsonResponse:
-    """The public keys as a JSON Web Key Set (RFC 7517), for scripts of any origin."""
+    """Return the public keys as a JSON Web Key Set (RFC 7517), for scripts of any origin."""
     headers = {"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
     return JsonResponse(keyring.jwks(), headers=headers, content_type="application/jwk-set+json")
 
 
 def _database_answers() -> bool:
-    """Asked about sessions, as by every request: while that table is locked, ``SELECT 1`` would be answered and no client."""
+    """Return whether a query on sessions is answered, as every request makes one.
+
+    While that table is locked, ``SELECT 1`` would be answered, and no request.
+    """
     try:
         Session.objects.exists()
     except DatabaseError:
@@ -44,7 +50,8 @@ def _database_answers() -> bool:
 
 
 def _cache_answers() -> bool:
-    return cache.ping() if isinstance(cache._connections["default"], ResilientRedisCache) else True  # type: ignore[attr-defined]
+    backend = caches["default"]
+    return backend.ping() if isinstance(backend, ResilientRedisCache) else True
 
 
 def _word(answers: bool) -> str:

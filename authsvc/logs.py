@@ -1,4 +1,4 @@
-"""What log lines carry, and what they must not."""
+"""Filters and a formatter of log lines."""
 
 import logging
 from typing import Any
@@ -8,6 +8,8 @@ from django.urls import reverse
 
 from accounts import request_context
 from accounts.request_context import printable
+
+MAX_LINE = 4000  # characters of a message, or of a line of a traceback
 
 
 class RequestContextFilter(logging.Filter):
@@ -21,7 +23,7 @@ class RequestContextFilter(logging.Filter):
 
 
 class PagesFilter(logging.Filter):
-    """Drops Django's lines about contract paths, whose viewsets have said what is to say; and no path of a page shows its secret."""
+    """Drops Django's lines about API paths, whose viewsets log, and hides reset tokens in paths."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         request = record.__dict__.pop("request", None)
@@ -30,20 +32,22 @@ class PagesFilter(logging.Filter):
         secret = f"{reverse('reset')}/"
         if request.path.startswith(secret) and isinstance(record.args, tuple):
             record.args = tuple(f"{secret}…" if arg == request.path else arg for arg in record.args)
-        refused = (
-            getattr(record, "status_code", 0) == 503
-        )  # by a page: where no mail is sent, which is no fault
+        # A page answers 503 where no mail is sent, which is no fault.
+        refused = getattr(record, "status_code", 0) == 503
         return not refused and not request.path_info.startswith(settings.API_PREFIXES)
 
 
 class EscapingFormatter(logging.Formatter):
-    """A message on one line whatever a client typed into it; only a traceback has more, each of them indented and escaped."""
+    """Writes a message on one line, with control characters escaped.
+
+    Only a traceback has more lines, indented and escaped.
+    """
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        record.message = printable(record.message, 4000)
+        record.message = printable(record.message, MAX_LINE)
         return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:
         return "\n".join(
-            f"  {printable(line, 4000)}" for line in super().formatException(ei).split("\n")
+            f"  {printable(line, MAX_LINE)}" for line in super().formatException(ei).split("\n")
         )

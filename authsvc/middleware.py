@@ -1,4 +1,4 @@
-"""What surrounds every request, and where those of contracts part from those of browsers."""
+"""Middleware of every request, and the branch between the API and pages for browsers."""
 
 import logging
 import re
@@ -23,7 +23,7 @@ from authsvc.paths import with_one_slash
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-HOP_WITH_PORT = re.compile(r"\[([^]]*)\](?::\d*)?|([^:]*):\d*", re.ASCII)
+HOP = re.compile(r"\[([^]]*)\](?::\d*)?|([^:]*):\d*", re.ASCII)
 
 logger = logging.getLogger(__name__)
 
@@ -53,9 +53,9 @@ class RequestContextMiddleware:
 
 
 def client_address(meta: dict[str, Any]) -> str | None:
-    """The client's address: as many places from the right of X-Forwarded-For as there are proxies of our own.
+    """Return the client's address: the entry of X-Forwarded-For at TRUSTED_PROXIES from the right.
 
-    None where that header has no readable address there: the peer is then the proxy, which stands for all clients.
+    None if there is no readable address: the peer is then the proxy, which stands for all clients.
     """
     if not settings.TRUSTED_PROXIES:
         return meta.get("REMOTE_ADDR") or None  # empty behind a Unix socket
@@ -64,56 +64,53 @@ def client_address(meta: dict[str, Any]) -> str | None:
     try:
         return read_hop(hops[-settings.TRUSTED_PROXIES].strip())
     except (IndexError, ValueError):
-        if (
-            meta.get("PATH_INFO") not in settings.HEALTH_PATHS
-        ):  # which are asked for from inside, past the proxy
+        # Health checks come from inside, past the proxy.
+        if meta.get("PATH_INFO") not in settings.HEALTH_PATHS:
             warn_of_unreadable(header)
         return None
 
 
 def read_hop(hop: str) -> str:
-    """The address in one entry of X-Forwarded-For: bare, or as ``ip:port``, ``[v6]`` or ``[v6]:port``."""
-    found = HOP_WITH_PORT.fullmatch(hop)
+    """Return the address in an entry: ``ip``, ``ip:port``, ``[v6]`` or ``[v6]:port``."""
+    found = HOP.fullmatch(hop)
     return str(ip_address((found[1] or found[2]) if found else hop))
 
 
 def warn_of_unreadable(header: str | None) -> None:
-    """Say so once a minute, of the whole deployment: every request may come with such a header."""
+    """Log a warning, once a minute in the whole deployment: every request may have the header."""
     if not cache.add("middleware:unreadable-x-forwarded-for", 1, timeout=60):
         return
-    what = (
-        "is missing"
-        if header is None
-        else f"has no address where TRUSTED_PROXIES points: {request_context.printable(header, 100)}"
-    )
+    problem = "is missing"
+    if header is not None:
+        shown = request_context.printable(header, 100)
+        problem = f"has no address where TRUSTED_PROXIES points: {shown}"
     logger.warning(
-        "X-Forwarded-For %s. The client's address is unknown, and no limit by address applies to it",
-        what,
+        "X-Forwarded-For %s. The client's address is unknown, "
+        "and no limit by address applies to it",
+        problem,
     )
 
 
 def request_id(meta: dict[str, Any]) -> str:
-    """The proxy's id for this request, where there is a proxy to trust; else a new one."""
+    """Return the proxy's id for this request if there is a trusted proxy; else a new one."""
     given: str = meta.get("HTTP_X_REQUEST_ID", "") if settings.TRUSTED_PROXIES else ""
     return given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
 
-find = lru_cache(maxsize=256)(
-    resolve
-)  # a few paths are asked for all the time, each behind a row of patterns
+resolve_api_path = lru_cache(maxsize=256)(resolve)  # most requests are for a few paths
 
 
-class ProgramMiddleware:
-    """Answers what programs call at once. What browsers need comes nowhere near: no cookie of Django's, so no operator's session."""
+class APIMiddleware:
+    """Answers API requests without the middleware that follows, which is for browsers.
+
+    So no cookie of Django's, and no operator's session, has a meaning for the API.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
         subdomains = "; includeSubDomains" if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS else ""
-        self.strict_transport = (
-            f"max-age={settings.SECURE_HSTS_SECONDS}{subdomains}"
-            if settings.SECURE_HSTS_SECONDS
-            else ""
-        )
+        seconds = settings.SECURE_HSTS_SECONDS
+        self.strict_transport = f"max-age={seconds}{subdomains}" if seconds else ""
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(settings.API_PREFIXES):
@@ -121,30 +118,33 @@ class ProgramMiddleware:
                 return self.upload(request)
             parsers.check_length(request.META.get("CONTENT_LENGTH"))
             return self.get_response(request)
-        request.resolver_match = found = find(request.path_info, settings.ROOT_URLCONF)
+        request.resolver_match = found = resolve_api_path(request.path_info, settings.ROOT_URLCONF)
         response: Any = found.func(request, *found.args, **found.kwargs)
         if isinstance(response, SimpleTemplateResponse):
             response.render()
-        if response.status_code != 204:  # which has none (RFC 9110, 8.6)
+        if response.status_code != 204:  # a response without Content-Length (RFC 9110, 8.6)
             response.headers["Content-Length"] = str(len(response.content))
         response.headers["X-Content-Type-Options"] = "nosniff"
-        if self.strict_transport and request.is_secure():  # and never without (RFC 6797, 7.2)
+        if self.strict_transport and request.is_secure():  # RFC 6797, 7.2
             response.headers["Strict-Transport-Security"] = self.strict_transport
         if request.method == "HEAD":
             response.content = b""
         return cast("HttpResponseBase", response)
 
     def upload(self, request: HttpRequest) -> HttpResponseBase:
-        """The one page that takes a file; what is too large is not read, and its sender told on the same page."""
+        """Answer the one page that takes a file, which also shows that a file is too large."""
         try:
-            parsers.check_length(request.META.get("CONTENT_LENGTH"), settings.LARGEST_UPLOAD)
+            parsers.check_length(request.META.get("CONTENT_LENGTH"), settings.MAX_UPLOAD_BYTES)
         except RequestDataTooBig:
             return HttpResponseRedirect(f"{settings.UPLOAD_PATH}?too_large=yes")
         return self.get_response(request)
 
 
 class LanguageMiddleware(LocaleMiddleware):
-    """Answers people in the language that they read, and forgets it then: the thread's next request may be a program's."""
+    """Answers pages in the browser's language, and deactivates it after the response.
+
+    The thread's next request may be for the API, which has one language.
+    """
 
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase

@@ -1,4 +1,4 @@
-"""Paths as every layer reads them, so that none can be led past what another one checks."""
+"""Request paths, read the same way by every layer, so that no check can be passed by."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.conf import settings
 
 
 def with_one_slash(path: str) -> str:
-    """Return the path with one slash at its beginning: a base URL that ends in a slash gives two."""
+    """Return the path with one slash at its start; a base URL that ends in a slash gives two."""
     return f"/{path.lstrip('/')}" if path.startswith("//") else path
 
 

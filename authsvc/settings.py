@@ -367,7 +367,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "authsvc.middleware.RequestContextMiddleware",
-    "authsvc.middleware.ProgramMiddleware",  # answers what programs call; what follows is for browsers
+    "authsvc.middleware.APIMiddleware",  # answers what programs call; what follows is for browsers
     "authsvc.forwarded_proto.ForwardedProtoMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -512,10 +512,10 @@ if TRUSTED_PROXIES:
 APPEND_SLASH = False
 LOGIN_URL = "admin:login"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
-LARGEST_BODY = 64 * 1024  # bytes: every documented body is far smaller
+MAX_BODY_BYTES = 64 * 1024  # bytes: every documented body is far smaller
 UPLOAD_PATH = "/admin/accounts/user/import/"  # a file of accounts: every other body is small
-LARGEST_UPLOAD = FILE_UPLOAD_MAX_MEMORY_SIZE = (
-    5 * 2**20 + LARGEST_BODY
+MAX_UPLOAD_BYTES = FILE_UPLOAD_MAX_MEMORY_SIZE = (
+    5 * 2**20 + MAX_BODY_BYTES
 )  # all in memory: it may hold passwords, which no disk shall see
 
 

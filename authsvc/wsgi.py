@@ -1,4 +1,4 @@
-"""What gunicorn serves."""
+"""The WSGI application."""
 
 import os
 import sys
@@ -10,20 +10,21 @@ from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, reset_queries
 from django.urls import get_resolver
 
-from authsvc.server.chunked_bodies import WithLength
-from authsvc.server.uploads import SignedInUploads
+from authsvc.server.chunked_bodies import ContentLengthMiddleware
+from authsvc.server.uploads import UploadMiddleware
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "authsvc.settings")
 try:
-    application = SignedInUploads(WithLength(get_wsgi_application()))
-    get_resolver()._populate()  # what Django would load with the first request
+    application = UploadMiddleware(ContentLengthMiddleware(get_wsgi_application()))
+    get_resolver()._populate()  # which Django would do in the first request
 except ImproperlyConfigured as error:
     sys.exit(f"authsvc cannot start: {error}")
 
 from apikeys import usage
 
-# Django tidies up four times in each request, which takes longer than reading its token. Once is enough: when it ends, its connection
-# goes back to the pool. No list of queries is kept here, and neither of the caches has anything to close.
+# Django cleans up four times in each request, which takes longer than verifying its token. Once is
+# enough, when the request ends and its connection goes back to the pool: no list of queries is
+# kept, and neither cache has anything to close.
 request_started.disconnect(reset_queries)
 request_started.disconnect(close_old_connections)
 request_finished.disconnect(close_caches)

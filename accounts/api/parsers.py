@@ -18,7 +18,7 @@ def check_length(stated: str | None, largest: int | None = None) -> None:
     """Refuse a body for what its header says, before it is read."""
     if stated and not (stated.isascii() and stated.isdigit()):
         raise SuspiciousOperation("Malformed Content-Length")
-    if stated and (len(stated) > 10 or int(stated) > (largest or settings.LARGEST_BODY)):
+    if stated and (len(stated) > 10 or int(stated) > (largest or settings.MAX_BODY_BYTES)):
         raise RequestDataTooBig
 
 

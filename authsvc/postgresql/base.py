@@ -1,4 +1,4 @@
-"""Django's PostgreSQL backend on psycopg's pool, where a thread keeps its connection from request to request."""
+"""Django's PostgreSQL backend on psycopg's pool, with a connection per thread, not per request."""
 
 import select
 import time
@@ -9,19 +9,19 @@ from django.db.backends.postgresql import base
 from psycopg import adapters
 from psycopg.pq import Format, TransactionStatus
 
-KEPT = 60.0  # seconds, then it goes back to the pool, which replaces what has become too old
+MAX_HELD_SECONDS = 60.0  # by a thread; then back to the pool, which replaces old connections
 
-_load_timestamp = adapters.get_loader(
-    adapters.types["timestamptz"].oid, Format.TEXT
-)  # gives UTC, as the connection is told to
+# It returns UTC, the time zone of the connection.
+_load_timestamp = adapters.get_loader(adapters.types["timestamptz"].oid, Format.TEXT)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Uses no connection that the server has closed, so the first request after its restart finds a good one.
+    """Keeps a thread's connection between requests, unless the server has closed it.
 
-    Django would take a connection from the pool for each request and bring it back, which takes longer than reading the token; and
-    ``CONN_HEALTH_CHECKS`` would ask the server before each, which costs as much as the one query that most requests make. An idle
-    connection has nothing to read; one that the server has closed has, and the kernel knows.
+    Django would take a connection from the pool and return it in each request, which takes longer
+    than verifying the token; and ``CONN_HEALTH_CHECKS`` would query the server before each, which
+    costs as much as the one query of most requests. An idle connection has nothing to read; a
+    connection that the server has closed has, and the kernel knows.
     """
 
     def get_connection_params(self) -> Any:
@@ -33,36 +33,37 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().connect()
         if self.pool:
             self.health_check_enabled = True
-            self.close_at = time.monotonic() + KEPT
+            self.close_at = time.monotonic() + MAX_HELD_SECONDS
 
     def get_new_connection(self, conn_params: Any) -> Any:
         connection = super().get_new_connection(conn_params)
-        while self.pool and _hung_up(connection):
+        while self.pool and _is_closed_by_server(connection):
             connection.close()
             self.pool.putconn(connection)  # which the pool replaces
             connection = self.pool.getconn()
         return connection
 
     def is_usable(self) -> bool:
-        """Asked before the first statement of a request."""
-        return _at_rest(self.connection) and not _hung_up(self.connection)
+        """Return whether the connection works; Django asks before a request's first statement."""
+        return _is_idle(self.connection) and not _is_closed_by_server(self.connection)
 
     def close_if_health_check_failed(self) -> None:
-        """As for a connection without a pool, which Django leaves to the pool's own check."""
+        """Check as without a pool; with one, Django relies on the pool's own check."""
         BaseDatabaseWrapper.close_if_health_check_failed(self)
 
     def close_if_unusable_or_obsolete(self) -> None:
-        """Asked when a request has ended. The last connection of a pool goes back: other threads may be waiting for one."""
+        """Return the connection when a request has ended, if it is the pool's last.
+
+        Other threads may be waiting for it.
+        """
         super().close_if_unusable_or_obsolete()
-        if (
-            self.connection is not None
-            and self.pool
-            and (_none_left(self.pool) or not _at_rest(self.connection))
-        ):
+        if self.connection is None or not self.pool:
+            return
+        if _is_exhausted(self.pool) or not _is_idle(self.connection):
             self.close()
 
     def create_cursor(self, name: str | None = None) -> Any:
-        """As Django's, without its own loader of timestamps, which is in Python and takes ten times as long."""
+        """Return a cursor without Django's loader of timestamps, in Python, ten times as slow."""
         if name:
             return self.connection.cursor(
                 name, scrollable=False, withhold=self.connection.autocommit
@@ -70,18 +71,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return self.connection.cursor()
 
 
-def _none_left(pool: Any) -> bool:
-    """Whether all connections that the pool may have are out."""
+def _is_exhausted(pool: Any) -> bool:
+    """Return whether all connections that the pool may have are in use."""
     counts = pool.get_stats()
     return bool(counts["pool_available"] == 0 and counts["pool_size"] >= counts["pool_max"])
 
 
-def _at_rest(connection: Any) -> bool:
-    """Whether it is whole, and no transaction was left open."""
+def _is_idle(connection: Any) -> bool:
+    """Return whether the connection is open and in no transaction."""
     return bool(connection.pgconn.transaction_status == TransactionStatus.IDLE)
 
 
-def _hung_up(connection: Any) -> bool:
+def _is_closed_by_server(connection: Any) -> bool:
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
     return bool(poll.poll(0))

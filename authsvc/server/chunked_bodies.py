@@ -1,4 +1,7 @@
-"""Bodies sent in chunks (RFC 9112, 7.1), which WSGI frameworks take for empty: .NET and Spring send them by default."""
+"""Bodies sent in chunks (RFC 9112, 7.1), which WSGI frameworks take for empty.
+
+.NET and Spring send them by default.
+"""
 
 import re
 from collections.abc import Callable, Iterable
@@ -13,31 +16,31 @@ from authsvc.paths import is_upload
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
-SIZE = re.compile(rb"([0-9A-Fa-f]+)[ \t]*(?:;[^\r\n]*)?\r\n")
-LONGEST_SIZE_LINE = 8 * 1024  # as in gunicorn
-MALFORMED = "malformed"  # a length that Django's side refuses in the words of the contract
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]+)[ \t]*(?:;[^\r\n]*)?\r\n")
+MAX_SIZE_LINE_BYTES = 8 * 1024  # as in gunicorn
+MALFORMED = "malformed"  # a Content-Length that is refused as the contract words it
 
 
-class Chunks:
-    """Tells from the bytes that have arrived whether the body is complete. Each byte is looked at once, however often it asks."""
+class ChunkedBody:
+    """Scanner of a chunked body, of which each call sees more bytes; it reads each byte once."""
 
     def __init__(self) -> None:
         self.size = 0  # of the chunks that are whole
         self.too_large = False
-        self._next = 0  # where the next chunk begins
+        self._next = 0  # index of the next chunk
         self._ended = False
 
-    def complete(self, body: bytes, largest: int) -> bool:
-        """Return whether the body is complete, or too large, or malformed: nothing more need arrive."""
+    def is_complete(self, body: bytes, max_bytes: int) -> bool:
+        """Return whether no more bytes are needed: complete, too large, or malformed."""
         while not self._ended:
-            found = SIZE.match(body, self._next)
+            found = CHUNK_SIZE.match(body, self._next)
             if not found:
                 return (
                     body.find(b"\r\n", self._next) >= 0
-                    or len(body) - self._next > LONGEST_SIZE_LINE
+                    or len(body) - self._next > MAX_SIZE_LINE_BYTES
                 )
             length, start = int(found[1], 16), found.end()
-            if self.size + min(length, len(body) - start) > largest:
+            if self.size + min(length, len(body) - start) > max_bytes:
                 self.too_large = True
                 return True
             if length and len(body) < start + length + 2:
@@ -49,11 +52,11 @@ class Chunks:
         return body.startswith(b"\r\n", trailers) or body.find(b"\r\n\r\n", trailers) >= 0
 
 
-class WithLength:
-    """WSGI middleware that reads a chunked body and passes it on with its length, as if it had come with one.
+class ContentLengthMiddleware:
+    """WSGI middleware that reads a chunked body and passes it on with a Content-Length.
 
-    A body that is too large is read no further than that, and keeps a length that is too large; malformed chunks get a
-    length that is none. So the application refuses both as it refuses any other body.
+    A body that is too large is read only up to the limit and gets a length above it; malformed
+    chunks get ``MALFORMED``. So the application refuses both like any other body.
     """
 
     def __init__(self, application: Application) -> None:
@@ -69,9 +72,9 @@ class WithLength:
         return self.application(environ, start_response)
 
     def read(self, environ: dict[str, Any]) -> None:
-        largest = settings.LARGEST_UPLOAD if is_upload(environ) else settings.LARGEST_BODY
+        max_bytes = settings.MAX_UPLOAD_BYTES if is_upload(environ) else settings.MAX_BODY_BYTES
         try:
-            body = environ["wsgi.input"].read(largest + 1)
+            body = environ["wsgi.input"].read(max_bytes + 1)
         except (ParseException, NoMoreData):
             environ["CONTENT_LENGTH"], environ["wsgi.input"] = MALFORMED, BytesIO()
         else:

@@ -1,4 +1,4 @@
-"""One client's connection, as gunicorn's event loop sees it before, between and after requests."""
+"""One client's connection, as gunicorn's event loop handles it around requests."""
 
 import errno
 import select
@@ -9,24 +9,21 @@ from typing import Any
 from gunicorn.workers.gthread import TConn
 
 from accounts import request_context
-from authsvc.server.chunked_bodies import Chunks
+from authsvc.server.chunked_bodies import ChunkedBody
 
-PATIENCE = (
-    10.0  # seconds in which a whole request has to arrive, or a client to take some of an answer
-)
-LONGEST_UPLOAD = 60.0  # seconds in which an operator's file has to arrive, which a thread waits for
-LARGEST = (
-    64 * 1024
-)  # bytes of a head, or of a body: a longer body is refused by its head, and never read
-MOST_PEEKED = 2 * LARGEST
-LARGEST_UNSENT = 1024 * 1024  # bytes of one answer that are kept for a client who reads slowly
+CLIENT_TIMEOUT = 10.0  # seconds for a whole request to arrive, or until a client reads something
+UPLOAD_TIMEOUT = 60.0  # seconds for an operator's file to arrive; a thread waits for it
+# Of a head, or of a body: a longer body is refused by its head, and never read.
+MAX_BUFFERED_BYTES = 64 * 1024
+MAX_PEEKED_BYTES = 2 * MAX_BUFFERED_BYTES
+MAX_UNSENT_BYTES = 1024 * 1024  # of one answer, kept for a client that reads slowly
 
 
 class PatientSocket(socket.socket):
-    """A socket on which no thread waits for a client for long.
+    """A socket on which no thread waits long for a client.
 
-    ``recv`` waits until ``read_until`` and no longer, however often it is called; ``sendall`` keeps
-    what the client does not take at once for the event loop.
+    ``recv`` waits until ``read_until``, however often it is called; ``sendall`` keeps for the event
+    loop what the client does not take at once.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -47,10 +44,8 @@ class PatientSocket(socket.socket):
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         self.unsent += data
         self.flush()
-        while (
-            len(self.unsent) > LARGEST_UNSENT
-        ):  # a streamed export, which only operators can ask for
-            if not _ready(self, select.POLLOUT, PATIENCE):
+        while len(self.unsent) > MAX_UNSENT_BYTES:  # a streamed export, for operators only
+            if not _ready(self, select.POLLOUT, CLIENT_TIMEOUT):
                 raise BrokenPipeError(errno.EPIPE, "the client does not read its answer")
             self.flush()
 
@@ -61,7 +56,7 @@ class PatientSocket(socket.socket):
         return len(data)
 
     def flush(self) -> int:
-        """Send what the client takes at once; return how many bytes those are."""
+        """Send as much as the client takes at once; return the number of bytes."""
         try:
             sent = self.send(self.unsent, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -71,7 +66,7 @@ class PatientSocket(socket.socket):
 
 
 class Connection(TConn):  # type: ignore[misc]
-    """gunicorn's connection, which also knows what has arrived on it and who holds it."""
+    """gunicorn's connection, with the bytes that have arrived and the client's network."""
 
     def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
         super().__init__(cfg, sock if cfg.is_ssl else PatientSocket(sock), client, server)
@@ -79,18 +74,18 @@ class Connection(TConn):  # type: ignore[misc]
         self.active_at = time.monotonic()  # when the client last sent or took something
         self.in_kernel = self.drained = 0
         self.too_long = self.invited = False
-        self.begin_again()
+        self.reset()
 
-    def begin_again(self) -> None:
-        """Forget the request that a thread is given now."""
-        self.length = self.looks = 0
-        self.chunks = Chunks()
+    def reset(self) -> None:
+        """Forget the request that a thread gets now."""
+        self.length = self.wakeups = 0
+        self.chunks = ChunkedBody()
 
     def received(self) -> bytes:
-        """The bytes of the next request so far: gunicorn may have read some of them behind the last one."""
+        """Return the bytes of the next request so far, also those that gunicorn has read ahead."""
         ahead: bytes = self.parser.unreader.buf.getvalue() if self.parser is not None else b""
         try:
-            waiting: bytes = self.sock.recv(MOST_PEEKED, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            waiting: bytes = self.sock.recv(MAX_PEEKED_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except OSError:
             waiting = b""
         received, self.in_kernel = ahead + waiting, len(waiting)
@@ -98,27 +93,27 @@ class Connection(TConn):  # type: ignore[misc]
             self.length, self.active_at = len(received), time.monotonic()
         return received
 
-    def ended(self) -> bool:
-        """Return whether the client has said that it sends no more, or is gone."""
+    def is_ended(self) -> bool:
+        """Return whether the client has closed its side of the connection, or is gone."""
         return _ready(self.sock, select.POLLRDHUP)
 
     def wake_after(self, count: int) -> None:
-        """Let the kernel call the socket readable when it holds ``count`` bytes. On Unix sockets Linux ignores it."""
+        """Make the socket readable from ``count`` bytes on; Linux ignores it for Unix sockets."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
 
-    def stalled(self, seconds: float) -> bool:
+    def is_stalled(self, seconds: float) -> bool:
         return bool(time.monotonic() - self.active_at > seconds)
 
 
 def network(client: Any) -> str:
-    """The network that a peer's address counts as; empty behind a Unix socket."""
+    """Return the network of a peer's address; empty for a Unix socket."""
     return request_context.network(client[0].partition("%")[0]) if isinstance(client, tuple) else ""
 
 
 def _ready(sock: socket.socket, event: int, seconds: float = 0) -> bool:
-    """Return whether this happens, or the connection breaks, within so many seconds.
+    """Return whether ``event`` happens, or the connection breaks, within ``seconds``.
 
-    Unlike select(), poll() knows descriptors above 1,023.
+    It calls poll(), since select() takes no descriptor above 1,023.
     """
     poll = select.poll()
     poll.register(sock, event)

@@ -1,4 +1,7 @@
-"""Refusals of requests that gunicorn cannot read. No contract is known yet: the JSON has the fields of all of them."""
+"""Error responses to requests that gunicorn cannot parse.
+
+No contract is known yet, so the JSON has the fields of all contracts.
+"""
 
 import json
 import logging
@@ -10,7 +13,7 @@ from gunicorn import util
 
 from accounts import request_context
 
-TEXTS = {
+MESSAGES = {
     400: "Malformed request",
     403: "Forbidden",
     414: "The URL is too long",
@@ -23,10 +26,13 @@ TEXTS = {
 logger = logging.getLogger(__name__)
 
 
-def refusal(status: int) -> bytes:
-    """Return a whole answer, and log its id. It repeats nothing of the request, and the connection ends with it."""
+def error_response(status: int) -> bytes:
+    """Return a whole response that closes the connection, and log its request id.
+
+    It repeats nothing of the request.
+    """
     context = request_context.RequestContext(request_id=secrets.token_hex(8))
-    text = TEXTS.get(status, HTTPStatus(status).phrase)
+    text = MESSAGES.get(status, HTTPStatus(status).phrase)
     with request_context.use(context):
         logger.warning("refused unread with %d: %s", status, text)
     body = json.dumps({"detail": text, "error": text, "message": text, "status": status})
@@ -44,5 +50,5 @@ def refusal(status: int) -> bytes:
 
 
 def write_error(sock: Any, status_int: int, reason: str, mesg: str) -> None:
-    """gunicorn's ``util.write_error``, which writes HTML; gunicorn.conf.py puts this in its place."""
-    util.write_nonblock(sock, refusal(status_int))
+    """Replace gunicorn's ``util.write_error``, which writes HTML; gunicorn.conf.py installs it."""
+    util.write_nonblock(sock, error_response(status_int))

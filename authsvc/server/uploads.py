@@ -1,4 +1,4 @@
-"""Large bodies, which only operators may send."""
+"""Uploads of large files, which only operators may send."""
 
 import time
 from collections.abc import Iterable
@@ -13,13 +13,14 @@ from django.http import parse_cookie
 
 from authsvc.paths import is_upload
 from authsvc.server.chunked_bodies import Application
-from authsvc.server.connections import LONGEST_UPLOAD, PatientSocket
+from authsvc.server.connections import UPLOAD_TIMEOUT, PatientSocket
 
 
-class SignedInUploads:
-    """WSGI middleware that reads a file to import only from somebody who is signed in, since a thread waits for it.
+class UploadMiddleware:
+    """WSGI middleware that reads a file to import only from signed-in users: a thread waits for it.
 
-    Others are led to the login, as by GET. Every other body is small, and has arrived before a thread is given the request.
+    Other users get the answer to a GET, which leads to the login. Every other body is small, and
+    has arrived before a thread gets the request.
     """
 
     def __init__(self, application: Application) -> None:
@@ -27,20 +28,20 @@ class SignedInUploads:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if is_upload(environ) and environ["REQUEST_METHOD"] == "POST":
-            if signed_in(environ):
-                wait_longer(environ.get("gunicorn.socket"))
+            if is_signed_in(environ):
+                extend_timeout(environ.get("gunicorn.socket"))
             else:
                 environ |= {"REQUEST_METHOD": "GET", "CONTENT_LENGTH": "0", "wsgi.input": BytesIO()}
         return self.application(environ, start_response)
 
 
-def wait_longer(connection: Any) -> None:
-    """Give a file a minute from now, where the threads' worker listens; sync workers have no such limit."""
+def extend_timeout(connection: Any) -> None:
+    """Allow ``UPLOAD_TIMEOUT`` from now for the body; sync workers have no such limit."""
     if isinstance(connection, PatientSocket):
-        connection.read_until = time.monotonic() + LONGEST_UPLOAD
+        connection.read_until = time.monotonic() + UPLOAD_TIMEOUT
 
 
-def signed_in(environ: dict[str, Any]) -> bool:
+def is_signed_in(environ: dict[str, Any]) -> bool:
     cookies = parse_cookie(environ.get("HTTP_COOKIE", ""))
     store = import_module(settings.SESSION_ENGINE).SessionStore
     try:

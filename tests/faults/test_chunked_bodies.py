@@ -15,7 +15,7 @@ from gunicorn.http.unreader import IterUnreader
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from authsvc.server.chunked_bodies import Chunks
+from authsvc.server.chunked_bodies import ChunkedBody
 from tests.contracts.endpoints import LOGINS, LOGOUTS, READING, REFRESHES, Endpoint, each
 from tests.faults.servers import FORM, Server
 from tests.faults.test_http import SMUGGLED, statuses
@@ -236,8 +236,8 @@ def test_sync_workers_refuse_what_is_too_large_or_malformed(sync):
 @pytest.mark.parametrize("end", [b"0\r\n\r\n", b"0;a=b\r\nX: y\r\n\r\n"])
 def test_a_body_is_complete_with_its_last_byte_and_not_before(body, end):
     sent = in_chunks(body).removesuffix(b"0\r\n\r\n") + end
-    chunks = Chunks()
-    assert [chunks.complete(sent[:length], LARGEST) for length in range(len(sent) + 1)] == [
+    chunks = ChunkedBody()
+    assert [chunks.is_complete(sent[:length], LARGEST) for length in range(len(sent) + 1)] == [
         False
     ] * len(sent) + [True]
     assert (chunks.size, chunks.too_large) == (len(body), False)
@@ -279,8 +279,8 @@ PIECES = [
 @example(HALF * 3)
 def test_no_thread_waits_for_the_rest_of_a_body_that_is_called_complete(sent):
     """gunicorn reads chunks by its own rules: whatever it makes of these bytes, it asks for no more of them."""
-    chunks, arrived = Chunks(), Arrived([sent])
-    if chunks.complete(sent, largest=1200):
+    chunks, arrived = ChunkedBody(), Arrived([sent])
+    if chunks.is_complete(sent, max_bytes=1200):
         body = Body(ChunkedReader(SimpleNamespace(parse_headers=lambda *_, **__: []), arrived))
         with suppress(ParseException):
             assert (len(body.read(1201)) > 1200) is chunks.too_large

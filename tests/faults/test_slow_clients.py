@@ -1,6 +1,5 @@
 """Clients that send slowly, read slowly, or hold many connections: nobody else notices."""
 
-import inspect
 import resource
 import socket
 import time
@@ -10,10 +9,8 @@ from contextlib import ExitStack
 from threading import Event
 
 import pytest
-from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from authsvc.server.connections import PatientSocket
-from authsvc.server.worker import PatientThreadWorker
 from tests.conftest import lacking
 from tests.faults.servers import Server
 
@@ -314,35 +311,3 @@ def test_reading_ends_with_the_request_s_time_however_steadily_the_client_drips(
                 [patient.recv(1) for _ in range(1000)]
         finally:
             ended.set()
-
-
-OVERRIDDEN = {
-    "init_process": ["self"],
-    "accept": ["self", "listener"],
-    "enqueue_req": ["self", "conn"],
-    "handle_request": ["self", "req", "conn"],
-    "_keepalive_after": ["self", "conn", "keepalive"],
-    "finish_request": ["self", "conn", "fs"],
-    "wait_for_and_dispatch_events": ["self", "timeout"],
-    "murder_pending": ["self"],
-}
-NAMES = [
-    "self.keepalived_conns",
-    "self.pending_conns",
-    "self.nr_conns",
-    "self.worker_connections",
-    "self.poller",
-    "self.alive",
-]
-
-
-def test_gunicorn_still_has_what_the_worker_rests_on():
-    """When it has not, nothing else here need be true."""
-    for name, parameters in OVERRIDDEN.items():
-        assert name in vars(PatientThreadWorker)
-        assert list(inspect.signature(vars(ThreadWorker)[name]).parameters) == parameters
-    source = inspect.getsource(ThreadWorker)
-    assert [name for name in NAMES if name not in source] == []
-    assert list(inspect.signature(TConn).parameters) == ["cfg", "sock", "client", "server"]
-    assert "unreader.buf.getvalue()" in source
-    assert "conn.data_ready" in source
