@@ -84,7 +84,7 @@ def tell(person: User, changes: Changes) -> None:
     if settings.EMAILS_ENABLED:
         for address in sorted({old, new} - {""}):
             outbox.put(
-                outbox.Kind.IDENTIFIERS_CHANGED,
+                outbox.Template.IDENTIFIERS_CHANGED,
                 user=person,
                 to=address,
                 replaced=address != new,

@@ -87,7 +87,7 @@ class Proof:
 
 def ask_for_reset(identifier: str) -> None:
     """Have a link and a code mailed to whoever has this name or address. Known or not, it is the same work: one row."""
-    outbox.put(outbox.Kind.RESET, typed=identifier)
+    outbox.put(outbox.Template.RESET, identifier=identifier)
 
 
 @transaction.atomic
@@ -100,7 +100,7 @@ def make_reset(user: User, mail: OutgoingMail | None = None) -> Proof:
     user.refresh_from_db(
         fields=["email"]
     )  # an operator may have changed it since: what is made from now on goes to the new one
-    invited = mail is not None and mail.kind == outbox.Kind.INVITATION
+    invited = mail is not None and mail.template == outbox.Template.INVITATION
     others = (
         user.resets.filter(created_at__gt=now() - timedelta(hours=1))
         .exclude(mail=mail)
@@ -307,7 +307,7 @@ def _tell(user: User, how: Reason, **data: Any) -> None:
     """Record it, and mail it to the owner; ``data`` is for the mail."""
     audit_log.record(Kind.PASSWORD_CHANGED, user=user, reason=how)
     if settings.EMAILS_ENABLED and user.email:
-        outbox.put(outbox.Kind.PASSWORD_CHANGED, user=user, **data)
+        outbox.put(outbox.Template.PASSWORD_CHANGED, user=user, **data)
 
 
 def _outliving(user: User) -> dict[str, Any]:

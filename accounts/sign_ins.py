@@ -29,7 +29,7 @@ def rows(
     seen = {"user_id": user.pk, "network": attempt.network, "first_seen_at": at, "last_seen_at": at}
     added: list[tuple[CompiledInsert, dict[str, Any]]] = [(_insert_network, seen)]
     if not attempt.from_known_network and _is_news(user, attempt.network):
-        added.append((_insert_mail, outbox.row(outbox.Kind.NEW_NETWORK, user=user)))
+        added.append((_insert_mail, outbox.row(outbox.Template.NEW_NETWORK, user=user)))
     return added
 
 

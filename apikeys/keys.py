@@ -82,7 +82,7 @@ def create(
         raise ScopeReserved(KeyReason.SCOPE_RESERVED, data={"scope": str(RESERVED_SCOPE)})
     key, secret = APIKey.objects.issue(owner.id, name, scopes, expires_at=expires_at)
     _record(EventKind.KEY_CREATED, key)
-    _mail_new_key(outbox.Kind.KEY_CREATED, owner, **_for_mail(key))
+    _mail_new_key(outbox.Template.KEY_CREATED, owner, **_for_mail(key))
     return key, secret
 
 
@@ -90,7 +90,7 @@ def create(
 def rotate(owner: Identity, public_id: str, overlap: timedelta) -> tuple[APIKey, str]:
     key, secret = APIKey.objects.rotate(owner.id, public_id, overlap)
     _record(EventKind.KEY_ROTATED, key, reason=KeyReason.SUCCESSOR_OF, data={"key": public_id})
-    _mail_new_key(outbox.Kind.KEY_ROTATED, owner, **_for_mail(key), replaced=public_id)
+    _mail_new_key(outbox.Template.KEY_ROTATED, owner, **_for_mail(key), replaced=public_id)
     return key, secret
 
 
@@ -124,7 +124,7 @@ def revoke_leaked(secret: str) -> None:
     with transaction.atomic():
         if APIKey.objects.filter(pk=key.pk).end(EndReason.LEAKED):
             _record(EventKind.KEY_LEAKED, key)
-            _mail(outbox.Kind.KEY_LEAKED, key.owner, **_for_mail(key))
+            _mail(outbox.Template.KEY_LEAKED, key.owner, **_for_mail(key))
 
 
 def end_all(owner: User, reason: EndReason) -> int:
@@ -181,7 +181,7 @@ def find_owner(public_id: str) -> list[int]:
 def mail_remaining_keys(owner: User) -> None:
     """Mail an owner who has reset the password: the reset ends no key."""
     if context := live_keys_for_mail(owner):
-        _mail(outbox.Kind.KEYS_REMAIN, owner, count=len(context["keys"]), **context)
+        _mail(outbox.Template.KEYS_REMAIN, owner, count=len(context["keys"]), **context)
 
 
 def live_keys_for_mail(owner: User) -> dict[str, Any]:

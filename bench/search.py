@@ -182,10 +182,10 @@ def pages(people: int) -> Iterator[tuple[str, str]]:
         (f"sessions, search for {kind}", f"{LIVE}?q={terms[kind]}")
         for kind in ("one person", "common name", "session id", "nobody")
     )
-    fates, kinds = ("sent", "failed", "nobody", "waiting"), ("reset", "key_leaked")
+    statuses, templates = ("sent", "failed", "nobody", "waiting"), ("reset", "key_leaked")
     yield from (
         (f"mails, {what}", path)
-        for what, path in listed(SENT, fate__exact=fates, kind__exact=kinds)
+        for what, path in listed(SENT, status__exact=statuses, template__exact=templates)
     )
     yield from (
         (f"mails, search for {kind}", f"{SENT}?q={terms[kind]}")

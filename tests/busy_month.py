@@ -12,7 +12,7 @@ from accounts.audit import statistics
 from accounts.db.compiled_statements import CompiledInsert
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 
-Kind, Fate = AuditEvent.Kind, OutgoingMail.Fate
+Kind, Status = AuditEvent.Kind, OutgoingMail.Status
 CONTRACTS = (
     ("bearer", 9),
     ("camel", 6),
@@ -36,7 +36,7 @@ OFTEN: tuple[tuple[str, str, float], ...] = (
     (Kind.RESET_FAILED, "no_such_code", 0.1),
 )
 FULL = "452 4.2.2 Mailbox full"
-FATES = ((Fate.SENT, 1.1), (Fate.NOBODY, 0.3), (Fate.ENOUGH, 0.05), (Fate.FAILED, 0.01))
+STATUSES = ((Status.SENT, 1.1), (Status.NOBODY, 0.3), (Status.ENOUGH, 0.05), (Status.FAILED, 0.01))
 
 
 _insert = CompiledInsert(AuditEvent)
@@ -77,9 +77,9 @@ def fill(person: User, scale: float = 1.0) -> None:
         for kind, reason, often in OFTEN:
             for at in moments(often * 3):
                 event(kind, at, user=person, reason=reason, contract=chance.choice(CONTRACTS)[0])
-        for fate, often in FATES:
+        for status, often in STATUSES:
             mails += [
-                mail(person, fate=fate, at=at, error=FULL if fate == Fate.FAILED else "")
+                mail(person, status=status, at=at, error=FULL if status == Status.FAILED else "")
                 for at in moments(often * 2)
             ]
         hour += timedelta(hours=1)
@@ -93,14 +93,14 @@ def count() -> None:
         at, until = statistics.close_hours()
 
 
-def mail(user: User, *, fate: str, at: datetime, error: str = "", tries: int = 1) -> OutgoingMail:
-    """A mail whose fate was decided then; one that waits is due then."""
-    waits = fate == Fate.WAITING
+def mail(user: User, *, status: str, at: datetime, error: str = "", tries: int = 1) -> OutgoingMail:
+    """A mail whose status was decided then; one that waits is due then."""
+    waits = status == Status.WAITING
     return OutgoingMail(
-        kind=OutgoingMail.Kind.RESET,
-        typed=user.username,
+        template=OutgoingMail.Template.RESET,
+        identifier=user.username,
         user=user,
-        fate=fate,
+        status=status,
         recipient=user.email or "",
         created_at=at,
         next_try_at=at,

@@ -43,7 +43,7 @@ def session(row: Session) -> str:
 
 
 def mail(row: OutgoingMail) -> str:
-    return f"{row.get_kind_display()}, to {row.recipient or row.given_address or row.typed or row.user}"
+    return f"{row.get_template_display()}, to {row.recipient or row.given_address or row.identifier or row.user}"
 
 
 def _no_mail(otherwise: str) -> str:

@@ -31,7 +31,10 @@ class Badge:
 def state(person: User) -> list[Badge]:
     """All that keeps this person from logging in, or that nothing does: with what only the cache and their mails know."""
     badges = access(person)
-    if badges == [NO_PASSWORD] and person.mails.filter(kind=OutgoingMail.Kind.INVITATION).exists():
+    if (
+        badges == [NO_PASSWORD]
+        and person.mails.filter(template=OutgoingMail.Template.INVITATION).exists()
+    ):
         badges = [Badge("Invited, no password yet", "warn")]
     if wait := rate_limits.locked_for(person):
         until = localtime(now() + wait)
@@ -94,11 +97,11 @@ def device(user_agent: str) -> str:
     return mail_messages.device(user_agent) or user_agent[:40] or "unknown"
 
 
-def fate(mail: OutgoingMail) -> Badge:
+def mail_status(mail: OutgoingMail) -> Badge:
     """What became of it."""
     return Badge(
-        mail.get_fate_display(),
-        {OutgoingMail.Fate.SENT: "good", OutgoingMail.Fate.FAILED: "bad"}.get(
-            OutgoingMail.Fate(mail.fate), ""
+        mail.get_status_display(),
+        {OutgoingMail.Status.SENT: "good", OutgoingMail.Status.FAILED: "bad"}.get(
+            OutgoingMail.Status(mail.status), ""
         ),
     )

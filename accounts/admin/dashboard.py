@@ -75,8 +75,10 @@ class Line(NamedTuple):
         if self.rest or self.reason == "":
             return ""
         if self.kinds[0] in MAILS:
-            fates = ",".join(MAILS[kind] for kind in self.kinds)
-            return rows_url(OutgoingMail, fate__exact=fates, closed=f"{_iso(start)}/{_iso(end)}")
+            statuses = ",".join(MAILS[kind] for kind in self.kinds)
+            return rows_url(
+                OutgoingMail, status__exact=statuses, closed=f"{_iso(start)}/{_iso(end)}"
+            )
         reason = Reason.SIGNED_IN_TO_ADMIN if self.contract == "" else self.reason
         return events_url(
             kind=",".join(self.kinds),
@@ -153,10 +155,10 @@ SUBJECTS = (
         ),
     ),
     Subject(
-        "Mails, by fate",
+        "Mails, by status",
         "No mail was due.",
         lines=tuple(
-            Line(str(OutgoingMail.Fate(fate).label), (kind,)) for kind, fate in MAILS.items()
+            Line(str(OutgoingMail.Status(status).label), (kind,)) for kind, status in MAILS.items()
         ),
     ),
 )
@@ -354,11 +356,13 @@ class Mail:
             waiting=Count("pk"), failing=Count("pk", filter=~Q(error="")), oldest=Min("next_try_at")
         )
         self.oldest: datetime | None = sums["oldest"]
-        self.waiting = Number(sums["waiting"], rows_url(OutgoingMail, fate__exact="waiting"))
-        self.failing = Number(sums["failing"], rows_url(OutgoingMail, fate__exact="failing"))
+        self.waiting = Number(sums["waiting"], rows_url(OutgoingMail, status__exact="waiting"))
+        self.failing = Number(sums["failing"], rows_url(OutgoingMail, status__exact="failing"))
         self.refused = list(waiting.exclude(error="").order_by("-next_try_at")[:5])
         self.given_up = list(
-            OutgoingMail.objects.filter(fate=OutgoingMail.Fate.FAILED).order_by("-closed_at")[:5]
+            OutgoingMail.objects.filter(status=OutgoingMail.Status.FAILED).order_by("-closed_at")[
+                :5
+            ]
         )
 
     @property

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
 from accounts.admin.action_admin import ActingPage
-from accounts.admin.badges import Badge, device, fate, when
+from accounts.admin.badges import Badge, device, mail_status, when
 from accounts.admin.base import Readable
 from accounts.admin.filters import OwnerFilter, PeriodFilter
 from accounts.admin.links import request_url
@@ -21,14 +21,14 @@ from accounts.admin.lists import OfPeople, OneOf, ago
 from accounts.identifiers import normalise
 from accounts.models import OutgoingMail
 
-Fate = OutgoingMail.Fate
+Status = OutgoingMail.Status
 
 
 def mail_act(mail: OutgoingMail) -> str:
     """The name of the one act that fits the status of a mail; empty for none. An act needs an account that it is done to."""
     if mail.user_id is None:
         return ""
-    if mail.fate == Fate.FAILED:
+    if mail.status == Status.FAILED:
         return "send_fresh_reset" if mail.is_outdated else "send_again"
     return "send_now" if mail.is_between_tries else ""
 
@@ -43,7 +43,7 @@ def story(mail: OutgoingMail) -> Iterator[SafeString | str]:
 
 def _asked(mail: OutgoingMail) -> SafeString:
     parts = [
-        f"for “{mail.typed}”" if mail.typed else "",
+        f"for “{mail.identifier}”" if mail.identifier else "",
         f"through {mail.contract}" if mail.contract else "",
         f"from {mail.address}" if mail.address else "",
         f"with {device(mail.user_agent)}" if mail.user_agent else "",
@@ -75,12 +75,12 @@ def _outcome(mail: OutgoingMail) -> Iterator[SafeString | str]:
 
 def _closed(mail: OutgoingMail, at: datetime) -> str:
     ends = {
-        Fate.SENT: _sent(mail),
-        Fate.FAILED: "It failed, and is not tried again by itself",
-        Fate.NOBODY: "Nobody got it: no active account with an address has this name, or it was not needed any more",
-        Fate.ENOUGH: "It was not sent, because this account had been sent as many resets as anybody gets in an hour",
+        Status.SENT: _sent(mail),
+        Status.FAILED: "It failed, and is not tried again by itself",
+        Status.NOBODY: "Nobody got it: no active account with an address has this name, or it was not needed any more",
+        Status.ENOUGH: "It was not sent, because this account had been sent as many resets as anybody gets in an hour",
     }
-    return f"{ends[Fate(mail.fate)]} ({_at(at)})."
+    return f"{ends[Status(mail.status)]} ({_at(at)})."
 
 
 def _sent(mail: OutgoingMail) -> str:
@@ -93,18 +93,21 @@ def _at(moment: datetime) -> str:
     return f"{localtime(moment):%-d %B %Y, %H:%M:%S} UTC"
 
 
-class FateFilter(OneOf):
-    title, parameter_name = "fate", "fate__exact"
+class StatusFilter(OneOf):
+    title, parameter_name = "status", "status__exact"
     choices_offered: ClassVar = {
-        **{value: (label, Q(fate=value)) for value, label in OutgoingMail.Fate.choices},
-        "failing": ("Waiting after a failed try", Q(fate=OutgoingMail.Fate.WAITING) & ~Q(error="")),
+        **{value: (label, Q(status=value)) for value, label in OutgoingMail.Status.choices},
+        "failing": (
+            "Waiting after a failed try",
+            Q(status=OutgoingMail.Status.WAITING) & ~Q(error=""),
+        ),
     }
 
 
-class KindFilter(OneOf):
-    title, parameter_name = "kind", "kind__exact"
+class TemplateFilter(OneOf):
+    title, parameter_name = "template", "template__exact"
     choices_offered: ClassVar = {
-        value: (label, Q(kind=value)) for value, label in OutgoingMail.Kind.choices
+        value: (label, Q(template=value)) for value, label in OutgoingMail.Template.choices
     }
 
 
@@ -115,7 +118,7 @@ class ClosedFilter(PeriodFilter):
 @admin.register(OutgoingMail)
 class OutgoingMailAdmin(ActingPage, OfPeople, Readable):
     list_display = (
-        "kind",
+        "template",
         "became",
         "to",
         ago("created_at", "asked for"),
@@ -123,12 +126,12 @@ class OutgoingMailAdmin(ActingPage, OfPeople, Readable):
         "error",
         "next_try",
     )
-    list_filter = (FateFilter, KindFilter, OwnerFilter, ClosedFilter)
+    list_filter = (StatusFilter, TemplateFilter, OwnerFilter, ClosedFilter)
     list_select_related = ("user",)
     ordering = ("-pk",)
     change_form_template = "admin/accounts/outgoingmail/change_form.html"
     fields = (
-        "kind",
+        "template",
         "user",
         "recipient",
         "language",
@@ -142,19 +145,19 @@ class OutgoingMailAdmin(ActingPage, OfPeople, Readable):
 
     def of(self, people: list[int], typed: str) -> Q:
         """Where nobody is found, what was typed at the time may have been this, by somebody who has no account."""
-        return super().of(people, typed) if people else Q(typed=normalise(typed))
+        return super().of(people, typed) if people else Q(identifier=normalise(typed))
 
     @admin.display(description="to")
     def to(self, mail: OutgoingMail) -> str:
-        return mail.recipient or mail.given_address or mail.typed or str(mail.user or "nobody")
+        return mail.recipient or mail.given_address or mail.identifier or str(mail.user or "nobody")
 
     @admin.display(description="next try")
     def next_try(self, mail: OutgoingMail) -> str | None:
         return None if mail.closed_at else when(mail.next_try_at)
 
-    @admin.display(description="fate")
+    @admin.display(description="status")
     def became(self, mail: OutgoingMail) -> Badge:
-        return fate(mail)
+        return mail_status(mail)
 
     @admin.display(description="request")
     def request(self, mail: OutgoingMail) -> SafeString | str:
@@ -167,9 +170,9 @@ class OutgoingMailAdmin(ActingPage, OfPeople, Readable):
     ) -> HttpResponse:
         mail: OutgoingMail = kwargs["obj"]
         context |= {
-            "title": f"{mail.get_kind_display()}, to {self.to(mail)}",
+            "title": f"{mail.get_template_display()}, to {self.to(mail)}",
             "subtitle": None,
-            "status": fate(mail),
+            "status": mail_status(mail),
             "story": list(story(mail)),
         }
         return super().render_change_form(request, context, *args, **kwargs)

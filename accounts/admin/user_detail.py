@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.admin import action_registry, import_export
-from accounts.admin.badges import ROLES, device, fate, state, when
+from accounts.admin.badges import ROLES, device, mail_status, state, when
 from accounts.admin.base import operator
 from accounts.admin.links import events_url, request_url, rows_url
 from accounts.admin.outgoing_mail import mail_act
@@ -93,7 +93,7 @@ def _act(panel: Panel, by: User, person: User, row: Model) -> tuple[str, str] | 
 
 def _mails_of(person: User, most: int) -> Iterable[OutgoingMail]:
     """Also those that wait: until they are sent, only what was typed says whom they are for."""
-    typed = Q(closed_at=None, typed__in=[person.username, *filter(None, [person.email])])
+    typed = Q(closed_at=None, identifier__in=[person.username, *filter(None, [person.email])])
     return OutgoingMail.objects.filter(typed | Q(user=person)).order_by("-created_at")[:most]
 
 
@@ -112,9 +112,9 @@ def _request(event: AuditEvent) -> SafeString | str:
     )
 
 
-def _fate(mail: OutgoingMail) -> SafeString:
+def _mail_status(mail: OutgoingMail) -> SafeString:
     said = format_html(' <span class="said">{}</span>', mail.error) if mail.error else ""
-    return format_html("{}{}", fate(mail), said)
+    return format_html("{}{}", mail_status(mail), said)
 
 
 panels = [
@@ -141,13 +141,13 @@ panels = [
         name="mails",
         title="Mails",
         link="All mails",
-        columns=("Mail", "To", "Asked for", "Fate"),
+        columns=("Mail", "To", "Asked for", "Status"),
         rows=_mails_of,
         cells=lambda mail: (
-            mail.get_kind_display(),
-            mail.recipient or mail.given_address or mail.typed or "its address",
+            mail.get_template_display(),
+            mail.recipient or mail.given_address or mail.identifier or "its address",
             when(mail.created_at),
-            _fate(mail),
+            _mail_status(mail),
         ),
         all=lambda person: rows_url(OutgoingMail, user__id__exact=person.pk),
         none="No mail was sent in the last weeks.",

@@ -3,7 +3,7 @@
 The clock is the database's, and hours are those of UTC. The audit log only grows, so the counts of an hour are final once it is closed:
 ``CLOSING`` after its end, since an event bears the time at which its node wrote it and is seen only when that is committed. Whatever is
 seen by then is counted once, however many count; what comes later, from a node whose clock is off by more, is in the audit log only. A
-mail counts in the hour in which its fate was decided, once more if it was sent again. Neither pruning nor erasing changes a count.
+mail counts in the hour in which its status was decided, once more if it was sent again. Neither pruning nor erasing changes a count.
 """
 
 import logging
@@ -40,9 +40,9 @@ MOST_REASONS, OTHER = (
     "other",
 )  # of one kind in one hour: a reason that somebody can vary must not fill the table
 
-Kind, Fate = AuditEvent.Kind, OutgoingMail.Fate
+Kind, Status = AuditEvent.Kind, OutgoingMail.Status
 EXPLAINED = tuple(kind for kind in audit_log.IMPERSONAL if kind != Kind.LOGIN)  # counted by reason
-MAILS = {f"mail_{fate}": fate for fate in Fate if fate != Fate.WAITING}
+MAILS = {f"mail_{status}": status for status in Status if status != Status.WAITING}
 COUNTED, DUE = (
     "counted",
     "live_due",
@@ -148,14 +148,14 @@ def _happened(start: datetime, end: datetime | None = None) -> Counter[Thing]:
         .order_by("-count", "why")
     )
     mails = (
-        OutgoingMail.objects.filter(_within("closed_at", start, end), fate__in=MAILS.values())
+        OutgoingMail.objects.filter(_within("closed_at", start, end), status__in=MAILS.values())
         .annotate(start=TruncHour("closed_at", tzinfo=UTC))
-        .values_list("start", "fate")
+        .values_list("start", "status")
         .annotate(count=Count("pk"))
         .order_by()
     )
     counts = _capped(events)
-    counts.update({Thing(hour, f"mail_{fate}", "", ""): count for hour, fate, count in mails})
+    counts.update({Thing(hour, f"mail_{status}", "", ""): count for hour, status, count in mails})
     return counts
 
 

@@ -20,7 +20,7 @@ from accounts.mail import messages as mail_messages
 from accounts.mail import smtp_replies
 from accounts.models import OutgoingMail, User
 
-Kind, Fate = OutgoingMail.Kind, OutgoingMail.Fate
+Template, Status = OutgoingMail.Template, OutgoingMail.Status
 
 logger = logging.getLogger(__name__)
 
@@ -41,13 +41,13 @@ def deliver(mail: OutgoingMail) -> None:
     if not still_there(mail):
         return None
     if mail.user is None:
-        return mail.close(Fate.NOBODY)
+        return mail.close(Status.NOBODY)
     try:
         send(mail, mail.user)
     except Error:
         raise
     except TooManyResets:
-        return mail.close(Fate.ENOUGH)
+        return mail.close(Status.ENOUGH)
     except (SMTPException, OSError) as error:
         logger.warning("mail %s was not taken (%s)", mail.pk, type(error).__name__)
         said = discreet(smtp_replies.words(error))
@@ -58,7 +58,7 @@ def deliver(mail: OutgoingMail) -> None:
         said = discreet(f"{type(error).__name__}: {error}")
         logger.error("mail %s could not be written (%s)", mail.pk, said)
         return mail.put_off(said)
-    return mail.close(Fate.SENT)
+    return mail.close(Status.SENT)
 
 
 @transaction.atomic
@@ -73,15 +73,15 @@ def still_there(mail: OutgoingMail) -> bool:
         User.objects.select_for_update(no_key=True).filter(pk=mail.user.pk).first()
     if not OutgoingMail.objects.filter(pk=mail.pk).exists():
         return False
-    if mail.kind == Kind.RESET and mail.tries == 1 and not mail.error:
+    if mail.template == Template.RESET and mail.tries == 1 and not mail.error:
         with request_context.use(mail.request_context()):
-            audit_log.record(audit_log.Kind.RESET_ASKED, user=mail.user, name=mail.typed)
+            audit_log.record(audit_log.Kind.RESET_ASKED, user=mail.user, name=mail.identifier)
     return True
 
 
 def send(mail: OutgoingMail, user: User) -> None:
     with translation.override(user.language or mail.language or settings.LANGUAGE_CODE):
-        if mail.kind not in (Kind.RESET, Kind.INVITATION):
+        if mail.template not in (Template.RESET, Template.INVITATION):
             mail_messages.notice(mail, user).send()
             return
         proof = passwords.make_reset(user, mail)
@@ -96,12 +96,12 @@ def recipient(mail: OutgoingMail) -> User | None:
 
     What was asked for with an address goes there in any case.
     """
-    user = mail.user or User.objects.find(mail.typed)
+    user = mail.user or User.objects.find(mail.identifier)
     if mail.given_address:
         return user
     if user is None or not user.is_active or not user.email:
         return None
-    return None if mail.kind == Kind.INVITATION and user.has_usable_password() else user
+    return None if mail.template == Template.INVITATION and user.has_usable_password() else user
 
 
 def discreet(said: str) -> str:

@@ -24,7 +24,7 @@ def reset(mail: OutgoingMail, user: User, proof: Proof) -> EmailMultiAlternative
     Of an invitation: a link to choose the first one, and until when it holds.
     """
     return _message(
-        mail.kind,
+        mail.template,
         mail,
         user,
         link=public_link("open-link", proof.token),
@@ -36,7 +36,7 @@ def reset(mail: OutgoingMail, user: User, proof: Proof) -> EmailMultiAlternative
 
 def notice(mail: OutgoingMail, user: User) -> EmailMultiAlternatives:
     """Word of what happened to the account, as in ``password_changed``, and what to do if that was somebody else."""
-    return _message(mail.kind, mail, user, link=public_link("forgot"), **mail.data)
+    return _message(mail.template, mail, user, link=public_link("forgot"), **mail.data)
 
 
 def public_link(page: str, *args: str) -> str:
@@ -48,7 +48,9 @@ def _message(
     name: str, mail: OutgoingMail, user: User, /, **context: Any
 ) -> EmailMultiAlternatives:
     # Of what an operator did, their own device and address are nothing that the mail's receiver could recognise.
-    by_operator = mail.contract == request_context.ADMIN and mail.kind != mail.Kind.NEW_NETWORK
+    by_operator = (
+        mail.contract == request_context.ADMIN and mail.template != mail.Template.NEW_NETWORK
+    )
     context |= {
         "user": user,
         "asked_at": mail.created_at,

@@ -12,29 +12,41 @@ from accounts.errors import EmailDisabled
 from accounts.identifiers import normalise
 from accounts.models import OutgoingMail, User
 
-Kind = OutgoingMail.Kind
+Template = OutgoingMail.Template
 
 
 def put(
-    kind: str, *, typed: str = "", user: User | None = None, user_id: int | None = None, **data: Any
+    template: str,
+    *,
+    identifier: str = "",
+    user: User | None = None,
+    user_id: int | None = None,
+    **data: Any,
 ) -> None:
-    """Ask for a mail, to ``user`` (or ``user_id``), or to whoever ``typed`` will turn out to name; ``EmailDisabled`` where none is sent.
+    """Ask for a mail, to ``user`` (or ``user_id``), or to whoever ``identifier`` will turn out to name; ``EmailDisabled`` where none is sent.
 
     ``data`` is for its template, and no place for secrets.
     """
     if not settings.EMAILS_ENABLED:
         raise EmailDisabled
-    OutgoingMail.objects.create(**row(kind, typed=typed, user=user, user_id=user_id, **data))
+    OutgoingMail.objects.create(
+        **row(template, identifier=identifier, user=user, user_id=user_id, **data)
+    )
 
 
 def row(
-    kind: str, *, typed: str = "", user: User | None = None, user_id: int | None = None, **data: Any
+    template: str,
+    *,
+    identifier: str = "",
+    user: User | None = None,
+    user_id: int | None = None,
+    **data: Any,
 ) -> dict[str, Any]:
     """Return the fields of a mail, with what is known of the request under way."""
     context, at = request_context.current(), now()
     return {
-        "kind": kind,
-        "typed": request_context.printable(normalise(typed), 254),
+        "template": template,
+        "identifier": request_context.printable(normalise(identifier), 254),
         "user_id": user.pk if user else user_id,
         "language": _preferred(context.languages),
         "contract": context.contract,

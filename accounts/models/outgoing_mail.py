@@ -14,7 +14,9 @@ from accounts.request_context import RequestContext
 
 
 def _old_reset() -> models.Q:
-    return models.Q(kind=OutgoingMail.Kind.RESET, created_at__lt=now() - settings.RESET_LIFETIME)
+    return models.Q(
+        template=OutgoingMail.Template.RESET, created_at__lt=now() - settings.RESET_LIFETIME
+    )
 
 
 class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
@@ -27,15 +29,17 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
     def next_due(self) -> OutgoingMail | None:
         """Return the mail to send next: people wait for resets, then for invitations; notices come after both.
 
-        The first of each kind is found in the index, and the next mail is one of those.
+        The first of each template is found in the index, and the next mail is one of those.
         """
         due = self.due().values("pk")
         firsts: list[Any] = [
-            models.Subquery(due.filter(kind=kind)[:1]) for kind in OutgoingMail.Kind
+            models.Subquery(due.filter(template=template)[:1]) for template in OutgoingMail.Template
         ]
         awaited = [
-            models.When(kind=kind, then=place)
-            for place, kind in enumerate([OutgoingMail.Kind.RESET, OutgoingMail.Kind.INVITATION])
+            models.When(template=template, then=place)
+            for place, template in enumerate(
+                [OutgoingMail.Template.RESET, OutgoingMail.Template.INVITATION]
+            )
         ]
         precedence = models.Case(*awaited, default=len(awaited))
         return (
@@ -54,17 +58,17 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
 
     def outdated(self) -> OutgoingMailQuerySet:
         """Failed resets so old that their link would have expired: whoever asked for one expects it no more."""
-        return self.filter(_old_reset(), fate=OutgoingMail.Fate.FAILED)
+        return self.filter(_old_reset(), status=OutgoingMail.Status.FAILED)
 
     def repeatable(self) -> OutgoingMailQuerySet:
         """Failed mails that can be sent again as they are."""
-        return self.filter(~_old_reset(), fate=OutgoingMail.Fate.FAILED)
+        return self.filter(~_old_reset(), status=OutgoingMail.Status.FAILED)
 
     def send_again(self) -> int:
         """Put what failed back into the queue, for another day."""
         at = now()
         return self.repeatable().update(
-            fate=OutgoingMail.Fate.WAITING,
+            status=OutgoingMail.Status.WAITING,
             closed_at=None,
             next_try_at=at,
             give_up_at=at + timedelta(days=1),
@@ -79,7 +83,7 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
 class OutgoingMail(models.Model):
     """A mail that was asked for, and what became of it. It holds no secret: these are made when it is sent."""
 
-    class Kind(models.TextChoices):
+    class Template(models.TextChoices):
         RESET = "reset", "Reset link and code"
         INVITATION = "invitation", "Invitation to choose a password"
         PASSWORD_CHANGED = "password_changed", "Word that the password was changed"
@@ -91,18 +95,20 @@ class OutgoingMail(models.Model):
         KEY_CREATED = "key_created", "Word that an API key was made"
         KEY_ROTATED = "key_rotated", "Word that an API key was rotated"
 
-    class Fate(models.TextChoices):
+    class Status(models.TextChoices):
         WAITING = "waiting", "Waiting"
         SENT = "sent", "Sent"
         NOBODY = "nobody", "Nobody to send it to"
         ENOUGH = "enough", "Not sent: enough for this hour"
         FAILED = "failed", "Failed"
 
-    kind = KindField(max_length=20, choices=Kind.choices)
-    typed = models.CharField(
+    # Its columns have the names that they had up to 0.1.0.
+    template = KindField(max_length=20, choices=Template.choices, db_column="kind")
+    identifier = models.CharField(
         max_length=254,
         blank=True,
-        help_text="The name or address that somebody typed; nobody was looked up then.",
+        db_column="typed",
+        help_text="The user name or address that was typed; no user was looked up then.",
     )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -111,7 +117,9 @@ class OutgoingMail(models.Model):
         on_delete=models.CASCADE,
         related_name="mails",
     )
-    fate = models.CharField(max_length=10, choices=Fate.choices, default=Fate.WAITING)
+    status = models.CharField(
+        max_length=10, choices=Status.choices, default=Status.WAITING, db_column="fate"
+    )
     recipient = models.CharField(max_length=254, blank=True)
     language = models.CharField(max_length=10, blank=True)
     contract = models.CharField(max_length=20, blank=True)
@@ -136,18 +144,18 @@ class OutgoingMail(models.Model):
     class Meta:
         indexes: ClassVar = [
             models.Index(
-                fields=["kind", "next_try_at"],
+                fields=["template", "next_try_at"],
                 condition=models.Q(closed_at=None),
                 name="outgoing_mail_due_of_kind",
             ),
-            models.Index(fields=["kind", "id"], name="outgoing_mail_of_kind"),
-            models.Index(fields=["typed"], name="outgoing_mail_typed"),
+            models.Index(fields=["template", "id"], name="outgoing_mail_of_kind"),
+            models.Index(fields=["identifier"], name="outgoing_mail_typed"),
             models.Index(fields=["user", "created_at"]),
-            models.Index(fields=["fate", "closed_at"], name="outgoing_mail_closed"),
+            models.Index(fields=["status", "closed_at"], name="outgoing_mail_closed"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} mail, {self.fate}"
+        return f"{self.template} mail, {self.status}"
 
     def request_context(self) -> RequestContext:
         """Where it was asked for."""
@@ -169,8 +177,11 @@ class OutgoingMail(models.Model):
 
     @property
     def is_outdated(self) -> bool:
-        old = self.kind == self.Kind.RESET and self.created_at < now() - settings.RESET_LIFETIME
-        return old and self.fate == self.Fate.FAILED
+        old = (
+            self.template == self.Template.RESET
+            and self.created_at < now() - settings.RESET_LIFETIME
+        )
+        return old and self.status == self.Status.FAILED
 
     @property
     def given_address(self) -> str:
@@ -188,17 +199,17 @@ class OutgoingMail(models.Model):
         until = now() + length
         return bool(claimed.update(next_try_at=until, claimed_until=until, tries=self.tries))
 
-    def close(self, fate: str) -> None:
-        self.fate, self.closed_at, self.recipient = fate, now(), self.addressee
-        self.error = self.error if fate == self.Fate.FAILED else ""
+    def close(self, status: str) -> None:
+        self.status, self.closed_at, self.recipient = status, now(), self.addressee
+        self.error = self.error if status == self.Status.FAILED else ""
         self.claimed_until = None
         self.save(
-            update_fields=["fate", "closed_at", "claimed_until", "recipient", "error", "user"]
+            update_fields=["status", "closed_at", "claimed_until", "recipient", "error", "user"]
         )
 
     def fail(self, error: str) -> None:
         self.error = error
-        self.close(self.Fate.FAILED)
+        self.close(self.Status.FAILED)
 
     def put_off(self, error: str) -> None:
         """Try again after twice the last pause, from 15 s up to an hour; give up after a day."""
@@ -207,6 +218,6 @@ class OutgoingMail(models.Model):
             timedelta(seconds=15 * 2 ** min(self.tries - 1, 10)), timedelta(hours=1)
         )
         if self.next_try_at > self.give_up_at:
-            return self.close(self.Fate.FAILED)
+            return self.close(self.Status.FAILED)
         self.claimed_until = None
         return self.save(update_fields=["error", "next_try_at", "claimed_until", "user"])

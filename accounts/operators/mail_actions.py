@@ -27,7 +27,7 @@ def _send_new_reset(user: User, mail: str) -> Outcome | None:
     """Mail a new reset in place of an outdated one; none while another reset mail is waiting."""
     mails = OutgoingMail.objects.filter(user=user)
     outdated = mails.outdated().filter(pk=int(mail))
-    if not outdated.exists() or mails.waiting().filter(kind=outbox.Kind.RESET).exists():
+    if not outdated.exists() or mails.waiting().filter(template=outbox.Template.RESET).exists():
         return None
     return mail_reset(user)
 
@@ -38,7 +38,7 @@ def _find(user: User, mail: str) -> OutgoingMailQuerySet:
 
 def _outcome(found: OutgoingMailQuerySet) -> Outcome:
     mail = found.get()
-    return Outcome(Reason.MAIL, {"mail": mail.pk, "kind": mail.kind})
+    return Outcome(Reason.MAIL, {"mail": mail.pk, "kind": mail.template})
 
 
 SEND_AGAIN = Action(

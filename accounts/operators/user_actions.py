@@ -25,7 +25,7 @@ def can_get_mail(user: User) -> bool:
 
 
 def mail_reset(user: User) -> Outcome:
-    outbox.put(outbox.Kind.RESET, typed=user.username, user=user)
+    outbox.put(outbox.Template.RESET, identifier=user.username, user=user)
     return Outcome(Reason.MAILED_TO, {"address": user.email})
 
 
@@ -34,7 +34,7 @@ def temporary_password() -> str:
 
 
 def _invite(user: User) -> Outcome:
-    outbox.put(outbox.Kind.INVITATION, user=user)
+    outbox.put(outbox.Template.INVITATION, user=user)
     return Outcome(Reason.MAILED_TO, {"address": user.email})
 
 
@@ -92,7 +92,7 @@ def _change_role(user: User, role: str) -> Outcome | None:
     user.void_logins()
     role_changed.send(User, user=user)
     if settings.EMAILS_ENABLED and user.email:
-        outbox.put(outbox.Kind.ROLE_CHANGED, user=user, before=before, after=role)
+        outbox.put(outbox.Template.ROLE_CHANGED, user=user, before=before, after=role)
     return Outcome(Reason.ROLE, {"before": before, "after": role})
 
 

@@ -71,7 +71,7 @@ def _typed(*names: str | None) -> Q:
     """Mails that were asked for, or sent, under one of these names."""
     condition = Q()
     for name in filter(None, names):
-        condition |= Q(typed__iexact=name) | Q(recipient__iexact=name)
+        condition |= Q(identifier__iexact=name) | Q(recipient__iexact=name)
     return condition
 
 

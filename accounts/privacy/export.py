@@ -25,9 +25,9 @@ SESSION = (
 NETWORK = ("network", "first_seen_at", "last_seen_at")
 RESET = ("created_at", "expires_at", "used_at")
 MAIL = (
-    "kind",
-    "fate",
-    "typed",
+    "template",
+    "status",
+    "identifier",
     "recipient",
     "language",
     "contract",
@@ -36,7 +36,13 @@ MAIL = (
     "created_at",
     "closed_at",
 )
-NAMES = {"revoked_reason": "revoked_why"}  # keys of the format whose columns have other names now
+# keys of the format whose columns have other names now
+NAMES = {
+    "revoked_reason": "revoked_why",
+    "template": "kind",
+    "status": "fate",
+    "identifier": "typed",
+}
 EVENT = ("at", "kind", "name", "session", "contract", "address", "request_id")
 
 
@@ -44,7 +50,7 @@ def export(person: User, *, actor: User | None = None, reason: str = "") -> dict
     """Everything about this account but its secrets, once it is on record that it was asked for. ``docs/running.md`` tells its shape."""
     audit_log.record(audit_log.Kind.PERSON_EXPORTED, user=person, actor=actor, note=reason)
     names = [name for name in (person.username, person.email) if name]
-    mails = OutgoingMail.objects.filter(Q(user=person) | Q(user=None, typed__in=names))
+    mails = OutgoingMail.objects.filter(Q(user=person) | Q(user=None, identifier__in=names))
     happened = AuditEvent.objects.about(person)
     # Of what they did as an operator, to whom is about others.
     did = AuditEvent.objects.filter(actor=person).exclude(user=person)

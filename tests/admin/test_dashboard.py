@@ -135,7 +135,7 @@ def test_every_number_of_a_chart_leads_to_its_rows(desk, alice, title, heading):
         Kind.LOGIN, now() - HOUR, user=alice, reason="signed_in_to_keys", contract="keys"
     )
     busy_month.event(Kind.RESET_ASKED, now() - HOUR, user=alice, contract="form")
-    busy_month.mail(alice, fate="failed", at=now() - HOUR).save()
+    busy_month.mail(alice, status="failed", at=now() - HOUR).save()
     busy_month.count()
     shown = chart(desk.get(PAGE), title, heading)
     last = next(row for row in shown.newest_first if row.all.count)
@@ -172,9 +172,11 @@ def test_live_sessions_and_keys_lead_to_their_rows(desk, alice):
 
 
 def test_failing_mail_is_shown_with_the_mail_servers_words(desk, alice):
-    busy_month.mail(alice, fate="waiting", at=now() + HOUR, error="421 try <later>", tries=3).save()
-    busy_month.mail(alice, fate="waiting", at=now() + HOUR, tries=0).save()
-    busy_month.mail(alice, fate="failed", at=now() - HOUR, error="550 no such mailbox").save()
+    busy_month.mail(
+        alice, status="waiting", at=now() + HOUR, error="421 try <later>", tries=3
+    ).save()
+    busy_month.mail(alice, status="waiting", at=now() + HOUR, tries=0).save()
+    busy_month.mail(alice, status="failed", at=now() - HOUR, error="550 no such mailbox").save()
     busy_month.event(Kind.RESET_ASKED, now() - HOUR, user=alice)
     seals.seal(None)
     page = desk.get(PAGE)
@@ -191,14 +193,14 @@ def test_failing_mail_is_shown_with_the_mail_servers_words(desk, alice):
 
 
 def test_a_mail_worker_that_does_not_run_is_noticed(desk, alice):
-    busy_month.mail(alice, fate="waiting", at=now() - timedelta(minutes=12), tries=0).save()
+    busy_month.mail(alice, status="waiting", at=now() - timedelta(minutes=12), tries=0).save()
     assert notices(desk.get(PAGE)) == [
         "A mail has been due for 12 minutes. Is the mail worker running (manage.py deliver_mail)?"
     ]
 
 
 def test_a_mail_that_is_due_now_is_no_trouble(desk, alice):
-    busy_month.mail(alice, fate="waiting", at=now() - timedelta(minutes=1), tries=0).save()
+    busy_month.mail(alice, status="waiting", at=now() - timedelta(minutes=1), tries=0).save()
     assert notices(desk.get(PAGE)) == []
 
 
@@ -330,7 +332,7 @@ def test_the_daily_jobs_are_one_click_away(desk):
 @pytest.mark.parametrize("scale", [0.05, 0.2])
 def test_the_page_costs_the_same_whatever_happened(desk, alice, scale, django_assert_num_queries):
     busy_month.fill(alice, scale)
-    busy_month.mail(alice, fate="waiting", at=now() + HOUR, error="421 try later").save()
+    busy_month.mail(alice, status="waiting", at=now() + HOUR, error="421 try later").save()
     busy_month.count()
     statistics.tend()
     desk.get(PAGE)

@@ -20,7 +20,7 @@ def busy(alice):
             busy_month.session(alice, contract)
     busy_month.mail(
         alice,
-        fate="waiting",
+        status="waiting",
         at=now() + timedelta(minutes=3),
         error="421 4.7.0 Try again later",
         tries=3,

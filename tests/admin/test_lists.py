@@ -83,7 +83,7 @@ def by(request, client):
 def rows(caller, alice):
     """One row at least of everything that can be listed."""
     log_in(caller)
-    outbox.put(outbox.Kind.RESET, typed="alice", user=alice)
+    outbox.put(outbox.Template.RESET, identifier="alice", user=alice)
     audit_log.record(audit_log.Kind.LOGIN, user=alice)
     APIKey.objects.issue(alice.pk)
     providers.store(ProviderCredential(provider="nvidia"), "nvapi-of-sixteen-and-more")

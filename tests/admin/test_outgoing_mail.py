@@ -22,14 +22,14 @@ LIST = "/admin/accounts/outgoingmail/"
 @pytest.fixture
 def given_up(alice):
     """A mail that the mail server has refused for a day."""
-    outbox.put(outbox.Kind.RESET, typed="alice")
+    outbox.put(outbox.Template.RESET, identifier="alice")
     mail = OutgoingMail.objects.get()
     mail.user, mail.error, mail.give_up_at = (
         alice,
         "451 try again later",
         now() - timedelta(hours=1),
     )
-    mail.close(OutgoingMail.Fate.FAILED)
+    mail.close(OutgoingMail.Status.FAILED)
     return mail
 
 
@@ -53,7 +53,7 @@ def test_the_list_shows_the_mail_servers_words(desk, given_up):
 
 @pytest.mark.parametrize(
     ("filters", "rows"),
-    [("fate__exact=failed", 1), ("fate__exact=sent", 0), ("kind__exact=reset", 1)],
+    [("status__exact=failed", 1), ("status__exact=sent", 0), ("template__exact=reset", 1)],
 )
 def test_filters(desk, given_up, filters, rows):
     assert desk.get(f"{LIST}?{filters}").context["cl"].result_count == rows
@@ -69,14 +69,14 @@ def test_what_was_given_up_is_sent_again(desk, alice, olga, given_up):
     )
     event = AuditEvent.objects.get(kind="mail_sent_again")
     assert (event.user, event.actor, told(event)) == (alice, olga, f"mail {given_up.pk}, reset")
-    assert (given_up.fate, given_up.closed_at, given_up.tries) == ("waiting", None, 0)
+    assert (given_up.status, given_up.closed_at, given_up.tries) == ("waiting", None, 0)
     assert given_up.give_up_at > now()
 
 
 @pytest.fixture
 def put_off(alice):
     """A mail that the mail server asked to come back with later."""
-    outbox.put(outbox.Kind.RESET, typed="alice", user=alice)
+    outbox.put(outbox.Template.RESET, identifier="alice", user=alice)
     mail = OutgoingMail.objects.get()
     mail.claim(timedelta(minutes=2))
     mail.put_off("451 4.7.1 Greylisted, come back in 5 minutes")
@@ -142,7 +142,7 @@ def test_an_old_reset_is_not_sent_again_and_a_fresh_one_is_offered(
     assert delivery.deliver_due() == 1
     (mail,) = mailoutbox
     assert passwords.find_reset(token_in(mail)).user == alice
-    assert set(OutgoingMail.objects.values_list("fate", "error")) == {
+    assert set(OutgoingMail.objects.values_list("status", "error")) == {
         ("failed", "451 try again later"),
         ("sent", ""),
     }
@@ -158,10 +158,10 @@ def test_two_old_resets_are_one_fresh_mail(desk, alice, given_up):
 
 
 def test_what_was_sent_is_not_sent_again(desk, given_up):
-    given_up.close(OutgoingMail.Fate.SENT)
+    given_up.close(OutgoingMail.Status.SENT)
     assert send_again(desk, given_up).context["title"] == "Nothing was done."
     given_up.refresh_from_db()
-    assert given_up.fate == "sent"
+    assert given_up.status == "sent"
 
 
 def test_stan_sends_no_mail_to_an_operator_again(client, olga, given_up):
@@ -169,7 +169,7 @@ def test_stan_sends_no_mail_to_an_operator_again(client, olga, given_up):
     client.force_login(User.objects.create_user("stan", PASSWORD, is_staff=True))
     assert act(client, "send_again", given_up).status_code == 403
     given_up.refresh_from_db()
-    assert given_up.fate == "failed"
+    assert given_up.status == "failed"
 
 
 def test_rows_are_looked_at_and_nothing_else(desk, given_up):

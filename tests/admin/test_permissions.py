@@ -137,8 +137,8 @@ def session(owner):
 
 
 def given_up_mail(owner):
-    outbox.put(outbox.Kind.RESET, typed=owner.username, user=owner)
-    OutgoingMail.objects.update(fate="failed", closed_at=now())
+    outbox.put(outbox.Template.RESET, identifier=owner.username, user=owner)
+    OutgoingMail.objects.update(status="failed", closed_at=now())
     return OutgoingMail.objects.get()
 
 
@@ -203,7 +203,7 @@ def ready(name, found):
         lock(found.username)
     if name == "send_now":
         OutgoingMail.objects.update(
-            fate="waiting", closed_at=None, next_try_at=now() + timedelta(hours=1)
+            status="waiting", closed_at=None, next_try_at=now() + timedelta(hours=1)
         )
     if name == "send_fresh_reset":
         OutgoingMail.objects.update(created_at=now() - timedelta(days=2))

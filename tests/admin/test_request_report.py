@@ -269,7 +269,7 @@ def test_a_reset_mail_that_nobody_got(explain, caller):
 
     answer = caller.json("/v1/forgot-password", {"username": "nobody@example.com"})
     delivery.deliver_due()
-    assert OutgoingMail.objects.get().fate == "nobody"
+    assert OutgoingMail.objects.get().status == "nobody"
     assert (
         "this request was not refused. A password reset was asked for “nobody@example.com”."
         in message(explain(answer))

@@ -237,7 +237,7 @@ def much(crowd):
     people = list(User.objects.filter(username__startswith="person"))
     for person in people[:60]:
         open_session(person)
-        outbox.put(outbox.Kind.RESET, typed=person.username, user=person)
+        outbox.put(outbox.Template.RESET, identifier=person.username, user=person)
         APIKey.objects.issue(person.pk)
         audit_log.record(audit_log.Kind.LOGIN, user=person)
 
@@ -288,8 +288,8 @@ def test_sessions_that_live_or_of_one_contract(client, alice):
 
 
 def test_mails_are_found_by_their_person_or_else_by_what_was_typed(client, alice):
-    outbox.put(outbox.Kind.PASSWORD_CHANGED, user=alice)
-    outbox.put(outbox.Kind.RESET, typed="Somebody@elsewhere.example")
+    outbox.put(outbox.Template.PASSWORD_CHANGED, user=alice)
+    outbox.put(outbox.Template.RESET, identifier="Somebody@elsewhere.example")
     assert rows(client, MAILS, q="Liddell") == ["password_changed mail, waiting"]
     assert rows(client, MAILS, q="somebody@ELSEWHERE.example") == ["reset mail, waiting"]
     assert rows(client, MAILS, q="else") == []

@@ -43,10 +43,10 @@ def lived(alice, bob, olga):
         "",
         "550 5.1.1 <alice@example.com>: Recipient address rejected: User unknown in virtual mailbox table",
     ):
-        outbox.put(outbox.Kind.RESET, typed="alice", user=alice)
+        outbox.put(outbox.Template.RESET, identifier="alice", user=alice)
         mail = OutgoingMail.objects.latest("pk")
         mail.error = error
-        mail.close(OutgoingMail.Fate.FAILED if error else OutgoingMail.Fate.SENT)
+        mail.close(OutgoingMail.Status.FAILED if error else OutgoingMail.Status.SENT)
     with request_context.use(
         request_context.RequestContext(
             request_id="0123456789abcdef", address="192.0.2.7", contract="form"
@@ -156,8 +156,8 @@ def test_a_card_says_its_state_first_and_labels_the_rest(lived, enter):
     browser.open("/admin/accounts/outgoingmail/?q=alice")
     cards = browser.page.locator("#result_list tbody tr")
     assert [cards.nth(n).locator("td").nth(1).get_attribute("data-label") for n in range(2)] == [
-        "Fate",
-        "Fate",
+        "Status",
+        "Status",
     ]
     assert "Failed" in cards.nth(0).inner_text()
     assert not cards.nth(1).locator("td.field-error").is_visible()

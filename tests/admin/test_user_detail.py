@@ -176,14 +176,14 @@ def test_her_keys_the_live_ones_first(client, alice, bob):
 
 
 def test_her_mails_and_what_became_of_them(client, alice, bob):
-    outbox.put(outbox.Kind.RESET, typed="alice", user=alice)
+    outbox.put(outbox.Template.RESET, identifier="alice", user=alice)
     mail = OutgoingMail.objects.get()
     mail.error = "550 User unknown"
-    mail.close(OutgoingMail.Fate.FAILED)
+    mail.close(OutgoingMail.Status.FAILED)
     outbox.put(
-        outbox.Kind.RESET, typed="Alice@example.com"
+        outbox.Template.RESET, identifier="Alice@example.com"
     )  # of whom the worker has not found out yet who that is
-    outbox.put(outbox.Kind.RESET, typed="bob", user=bob)
+    outbox.put(outbox.Template.RESET, identifier="bob", user=bob)
     assert shown(client, alice)["mails"] == [
         ["Reset link and code", "alice@example.com", "just now", "Waiting"],
         ["Reset link and code", "alice@example.com", "just now", "Failed 550 User unknown"],
@@ -220,7 +220,7 @@ def test_each_panel_leads_to_all_of_her_rows_and_no_others(client, alice, bob):
     for person in (alice, bob):
         open_session(person)
         APIKey.objects.issue(person.pk)
-        outbox.put(outbox.Kind.PASSWORD_CHANGED, user=person)
+        outbox.put(outbox.Template.PASSWORD_CHANGED, user=person)
         audit_log.record(audit_log.Kind.LOGIN, user=person)
     for panel in client.get(path_of(alice)).context["panels"]:
         rows = list(client.get(panel.all).context["cl"].result_list)
@@ -234,7 +234,7 @@ def test_the_page_costs_the_same_however_many_rows_there_are(client, alice, olga
         for n in range(count):
             open_session(alice)
             APIKey.objects.issue(alice.pk, f"key {n}")
-            outbox.put(outbox.Kind.PASSWORD_CHANGED, user=alice)
+            outbox.put(outbox.Template.PASSWORD_CHANGED, user=alice)
             audit_log.record(audit_log.Kind.UNLOCKED, user=alice, actor=olga)
             audit_log.record(audit_log.Kind.THROTTLED, name="alice")
 

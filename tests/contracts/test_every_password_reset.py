@@ -272,7 +272,7 @@ def test_who_must_change_the_password_gets_no_token_from_oauth_either(caller, al
         403,
         {"error": "invalid_grant", "error_description": "Password change required"},
     )
-    assert OutgoingMail.objects.get().typed == "alice"
+    assert OutgoingMail.objects.get().identifier == "alice"
 
 
 @every_door

@@ -372,7 +372,7 @@ def test_whoever_finds_a_key_ends_it_and_its_owner_is_told(caller, make, keys):
         None,
     )
     assert caller.get(ME, key["apiKey"]).status_code == 401
-    mail = OutgoingMail.objects.get(kind="key_leaked")
+    mail = OutgoingMail.objects.get(template="key_leaked")
     assert (str(mail.user), mail.data) == ("alice", {"name": "CI", "key": key["keyId"]})
     assert (
         AuditEvent.objects.filter(
@@ -387,7 +387,8 @@ def test_a_leak_that_is_reported_twice_is_one_mail(caller, make):
     for text in (key["apiKey"], f" {key['apiKey']}\n"):
         assert caller.json(f"{PLAIN}/revoke-leaked/", {"apiKey": text}).status_code == 204
     assert [
-        model.objects.filter(kind="key_leaked").count() for model in (OutgoingMail, AuditEvent)
+        model.objects.filter(**{field: "key_leaked"}).count()
+        for model, field in ((OutgoingMail, "template"), (AuditEvent, "kind"))
     ] == [1, 1]
 
 
@@ -407,7 +408,7 @@ def test_what_is_no_key_of_ours_ends_nothing(caller, make, keys):
         answer = caller.json(f"{keys}/revoke-leaked", {"apiKey": text})
         assert (answer.status_code, answer.json()) == (404, refusal(keys, "API key not found"))
     assert caller.get(ME, key["apiKey"]).status_code == 200
-    assert not OutgoingMail.objects.filter(kind="key_leaked").exists()
+    assert not OutgoingMail.objects.filter(template="key_leaked").exists()
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,7 @@ def test_form_password_recovery_asked_for_in_other_ways(caller, alice, mount):
         assert told(answer) == (405, detail(mount, "Method not allowed"))
     assert not OutgoingMail.objects.exists()
     assert caller.json(place, {"email": "eve@example.com"}).status_code == 200
-    assert OutgoingMail.objects.get().typed == "alice@example.com"
+    assert OutgoingMail.objects.get().identifier == "alice@example.com"
 
 
 # Document 003

@@ -58,8 +58,8 @@ def known(alice, olga, settings):
     sessions.refresh(form.contract.policy, grants[1].refresh)
     with pytest.raises(InvalidCredentials):
         passwords.authenticate(" ALICE@example.com ", "wrong")
-    outbox.put(outbox.Kind.RESET, typed="Alice@Example.com")
-    outbox.put(outbox.Kind.PASSWORD_CHANGED, user=alice)
+    outbox.put(outbox.Template.RESET, identifier="Alice@Example.com")
+    outbox.put(outbox.Template.PASSWORD_CHANGED, user=alice)
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     delivery.deliver_due()
     key, secret = APIKey.objects.issue(alice.pk, "alice's laptop")
@@ -141,9 +141,9 @@ def test_tokens_keys_and_links_are_dead_at_once(known, alice, caller):
 
 @pytest.mark.parametrize("typed", ["alice", "Alice@Example.com", " ＡＬＩＣＥ "])
 def test_a_mail_that_still_waits_is_not_sent_and_names_nobody(alice, bob, mailoutbox, typed):
-    outbox.put(outbox.Kind.RESET, typed=typed)
-    outbox.put(outbox.Kind.PASSWORD_CHANGED, user=alice)
-    outbox.put(outbox.Kind.RESET, typed="bob")
+    outbox.put(outbox.Template.RESET, identifier=typed)
+    outbox.put(outbox.Template.PASSWORD_CHANGED, user=alice)
+    outbox.put(outbox.Template.RESET, identifier="bob")
     erasure.erase(alice)
     heir = User.objects.create_user("alice", "another one, and longer", email="alice@example.com")
     delivery.deliver_due()
@@ -154,7 +154,7 @@ def test_a_mail_that_still_waits_is_not_sent_and_names_nobody(alice, bob, mailou
 
 @pytest.mark.parametrize("before", [{}, {"tries": 1, "error": "451 later"}])
 def test_a_mail_that_a_worker_has_claimed_is_overtaken_by_an_erasure(alice, mailoutbox, before):
-    outbox.put(outbox.Kind.RESET, typed="alice", user=alice)
+    outbox.put(outbox.Template.RESET, identifier="alice", user=alice)
     OutgoingMail.objects.update(**before)
     mail = OutgoingMail.objects.select_related("user").get()
     assert mail.claim(timedelta(minutes=2))

@@ -190,7 +190,7 @@ def test_a_person_is_told_all_that_is_held_about_them_and_no_secret(alice, bob, 
         grant = sessions.open_session(bearer.contract.policy, "alice", PASSWORD)
     sessions.open_session(bearer.contract.policy, "bob", PASSWORD)
     proof = passwords.make_reset(alice)
-    outbox.put(outbox.Kind.RESET, typed="alice@example.com")
+    outbox.put(outbox.Template.RESET, identifier="alice@example.com")
     key, secret = APIKey.objects.issue(alice.pk, "ci")
     held = json.loads(json.dumps(privacy_export.export(alice, actor=olga, reason="she asked")))
     assert held.keys() == {

@@ -500,7 +500,7 @@ def test_a_password_reset_leaves_keys_alone_and_names_them(alice, secret):
     APIKey.objects.filter(pk=APIKey.objects.issue(alice.pk)[0].pk).end(EndReason.DELETED)
     passwords.reset_by_token(passwords.make_reset(alice).token, "eine Zeile, die keiner kennt")
     assert works(secret)
-    remain = OutgoingMail.objects.get(kind="keys_remain")
+    remain = OutgoingMail.objects.get(template="keys_remain")
     live = [
         {"name": "Staging", "key": other.public_id},
         {"name": "CI", "key": mine(secret).public_id},
@@ -514,14 +514,14 @@ def test_a_reset_says_nothing_of_keys_where_there_are_none_or_no_mail(alice, own
     keys.create(owner, "CI", ["profile"], None)
     settings.EMAILS_ENABLED = False
     passwords.reset_by_token(passwords.make_reset(alice).token, "noch eine, die keiner kennt")
-    assert not OutgoingMail.objects.filter(kind="keys_remain").exists()
+    assert not OutgoingMail.objects.filter(template="keys_remain").exists()
 
 
 @stored
 def test_a_change_of_the_password_leaves_keys_alone(alice, secret):
     passwords.change(alice.pk, PASSWORD, "eine Zeile, die keiner kennt")
     assert works(secret)
-    told = OutgoingMail.objects.get(kind="password_changed")
+    told = OutgoingMail.objects.get(template="password_changed")
     assert told.data == {"keys": [{"name": "CI", "key": mine(secret).public_id}]}
 
 
@@ -556,7 +556,7 @@ def test_the_mail_that_keys_remain(alice, owner, secret):
             assert mine(secret).public_id in part
         keys.create(owner, "another", ["profile"], None)
     delivered()
-    assert set(OutgoingMail.objects.values_list("fate", flat=True)) == {"sent"}
+    assert set(OutgoingMail.objects.values_list("status", flat=True)) == {"sent"}
 
 
 @stored
@@ -576,7 +576,7 @@ def test_the_mail_that_a_key_leaked(owner):
         assert "198.51.100.9" in part
         assert "http://testserver/forgot" in part
         assert secret not in part
-    assert set(OutgoingMail.objects.values_list("fate", flat=True)) == {"sent"}
+    assert set(OutgoingMail.objects.values_list("status", flat=True)) == {"sent"}
 
 
 @stored
@@ -624,7 +624,7 @@ def test_a_loop_of_keys_fills_no_mailbox_and_is_all_on_record(alice, owner, lang
     assert [said in plain and said in html for plain, html in parts] == [False] * 19 + [True]
     assert AuditEvent.objects.filter(kind__in=["key_created", "key_rotated"]).count() == 24
     keys.revoke_leaked(keys.create(owner, "CI", ["profile"], None)[1])
-    assert OutgoingMail.objects.filter(kind="key_leaked").exists()
+    assert OutgoingMail.objects.filter(template="key_leaked").exists()
 
 
 @stored
@@ -688,7 +688,9 @@ def test_what_is_on_record_and_in_the_post_has_a_name_that_operators_can_filter(
     usage.write()
     keys.revoke_leaked(secret)
     assert set(kinds()) <= set(event_kinds.labels)
-    assert set(OutgoingMail.objects.values_list("kind", flat=True)) <= set(OutgoingMail.Kind.values)
+    assert set(OutgoingMail.objects.values_list("template", flat=True)) <= set(
+        OutgoingMail.Template.values
+    )
 
 
 @crowded
@@ -713,7 +715,7 @@ def test_a_report_of_a_leak_that_could_not_be_mailed_can_be_repeated(secret):
     with missing("accounts_outgoingmail"), pytest.raises(DatabaseError):
         keys.revoke_leaked(secret)
     keys.revoke_leaked(secret)
-    assert OutgoingMail.objects.filter(kind="key_leaked").count() == 1
+    assert OutgoingMail.objects.filter(template="key_leaked").count() == 1
 
 
 # Fifty at most
@@ -843,7 +845,7 @@ def test_of_six_deletions_at_once_one_succeeds(owner, secret):
 @crowded
 def test_of_six_reports_of_a_leak_at_once_all_succeed_and_one_is_mailed(secret):
     assert at_once(*[lambda: keys.revoke_leaked(secret)] * 6) == [None] * 6
-    assert (OutgoingMail.objects.filter(kind="key_leaked").count(), kinds("key_leaked")) == (
+    assert (OutgoingMail.objects.filter(template="key_leaked").count(), kinds("key_leaked")) == (
         1,
         ["key_leaked"],
     )

@@ -217,7 +217,7 @@ def test_strangers_who_guess_on_keep_nobody_out_where_a_new_password_was_chosen(
         200,
         429,
     ]
-    assert list(OutgoingMail.objects.values_list("kind", flat=True)) == ["password_changed"]
+    assert list(OutgoingMail.objects.values_list("template", flat=True)) == ["password_changed"]
 
 
 @pytest.mark.parametrize("way", [by_link, by_code])

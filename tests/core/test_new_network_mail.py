@@ -23,7 +23,7 @@ def log_in(at, password=PASSWORD, **headers):
 
 
 def told():
-    return OutgoingMail.objects.filter(kind="new_network").count()
+    return OutgoingMail.objects.filter(template="new_network").count()
 
 
 @pytest.fixture

@@ -132,13 +132,13 @@ def lock(name):
 
 
 def failed(user, **fields):
-    outbox.put(outbox.Kind.RESET, typed=user.username, user=user)
-    OutgoingMail.objects.update(fate="failed", closed_at=now(), **fields)
+    outbox.put(outbox.Template.RESET, identifier=user.username, user=user)
+    OutgoingMail.objects.update(status="failed", closed_at=now(), **fields)
     return OutgoingMail.objects.get()
 
 
 def put_off(user):
-    outbox.put(outbox.Kind.RESET, typed=user.username, user=user)
+    outbox.put(outbox.Template.RESET, identifier=user.username, user=user)
     OutgoingMail.objects.get().put_off("451 4.7.1 Later")
     return OutgoingMail.objects.get()
 
@@ -448,7 +448,7 @@ def test_an_invitation_has_no_code(carol):
 
 def test_the_hourly_limit_counts_only_mails_that_users_ask_for(carol, olga, mailoutbox):
     ask_for_reset(7)
-    assert OutgoingMail.objects.filter(fate="enough").count() == 2
+    assert OutgoingMail.objects.filter(status="enough").count() == 2
     actions.carry_out(user_actions.INVITE, operator=olga, user=carol)
     delivery.deliver_due()
     assert mailoutbox[-1].subject == "Your account at authsvc"
@@ -460,7 +460,7 @@ def test_invitations_leave_the_hours_resets_to_her(carol, olga, mailoutbox):
     delivery.deliver_due()
     ask_for_reset()
     assert code_in(mailoutbox[-1], carol)
-    assert not OutgoingMail.objects.filter(fate="enough").exists()
+    assert not OutgoingMail.objects.filter(status="enough").exists()
 
 
 def test_a_new_invitation_voids_the_one_before(carol, olga, mailoutbox):
@@ -480,7 +480,7 @@ def test_no_invitation_goes_to_a_user_who_has_a_password_by_the_time_of_sending(
     mailoutbox.clear()
     delivery.deliver_due()
     assert [mail.subject for mail in mailoutbox] == ["You have chosen your password for authsvc"]
-    assert OutgoingMail.objects.filter(kind="invitation", fate="nobody").count() == 1
+    assert OutgoingMail.objects.filter(template="invitation", status="nobody").count() == 1
 
 
 # Races

@@ -21,7 +21,7 @@ from tests.reset_mails import token_in
 pytestmark = pytest.mark.django_db
 NEW = "eine Zeile, die keiner kennt"
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
-Kind, Fate = OutgoingMail.Kind, OutgoingMail.Fate
+Template, Status = OutgoingMail.Template, OutgoingMail.Status
 LONG_AGO = now() - timedelta(hours=1)
 
 
@@ -30,8 +30,8 @@ def ask(*typed):
         passwords.ask_for_reset(each)
 
 
-def fates():
-    return list(OutgoingMail.objects.order_by("pk").values_list("fate", flat=True))
+def statuses():
+    return list(OutgoingMail.objects.order_by("pk").values_list("status", flat=True))
 
 
 def recipients(mailoutbox):
@@ -64,9 +64,9 @@ def test_asking_is_one_row_and_one_query(alice, django_assert_num_queries, typed
     with django_assert_num_queries(1):
         ask(typed)
     mail = OutgoingMail.objects.get()
-    assert (mail.kind, mail.fate, mail.user, mail.recipient, mail.typed) == (
-        Kind.RESET,
-        Fate.WAITING,
+    assert (mail.template, mail.status, mail.user, mail.recipient, mail.identifier) == (
+        Template.RESET,
+        Status.WAITING,
         None,
         "",
         typed[:254],
@@ -117,8 +117,8 @@ def test_a_reset_goes_to_the_stored_address(alice, bob, mailoutbox, typed):
     assert delivery.deliver_due() == 1
     assert recipients(mailoutbox) == ["alice@example.com"]
     mail = OutgoingMail.objects.get()
-    assert (mail.fate, mail.user, mail.recipient, mail.tries, mail.error) == (
-        Fate.SENT,
+    assert (mail.status, mail.user, mail.recipient, mail.tries, mail.error) == (
+        Status.SENT,
         alice,
         "alice@example.com",
         1,
@@ -173,7 +173,7 @@ def test_who_is_unknown_inactive_or_without_an_address_gets_none(alice, bob, mai
     assert delivery.deliver_due() == 1
     assert mailoutbox == []
     mail = OutgoingMail.objects.get()
-    assert (mail.fate, mail.recipient, mail.typed) == (Fate.NOBODY, "", typed)
+    assert (mail.status, mail.recipient, mail.identifier) == (Status.NOBODY, "", typed)
     assert not PasswordReset.objects.exists()
 
 
@@ -190,7 +190,7 @@ def test_who_is_unknown_inactive_or_without_an_address_gets_none(alice, bob, mai
 def test_a_look_alike_address_gets_nothing(alice, mailoutbox, alike):
     ask(alike)
     delivery.deliver_due()
-    assert (mailoutbox, fates()) == ([], [Fate.NOBODY])
+    assert (mailoutbox, statuses()) == ([], [Status.NOBODY])
 
 
 def test_letters_that_are_the_same_by_their_form_reach_only_the_stored_address(mailoutbox):
@@ -213,8 +213,8 @@ def test_letters_that_are_the_same_by_their_form_reach_only_the_stored_address(m
 def test_more_than_an_address_reaches_nobody(alice, mailoutbox, typed):
     ask(typed)
     delivery.deliver_due()
-    assert (mailoutbox, fates()) == ([], [Fate.NOBODY])
-    assert "\n" not in OutgoingMail.objects.get().typed
+    assert (mailoutbox, statuses()) == ([], [Status.NOBODY])
+    assert "\n" not in OutgoingMail.objects.get().identifier
 
 
 def test_nothing_that_is_shown_in_a_mail_adds_a_header_to_it(alice, mailoutbox):
@@ -240,11 +240,11 @@ def test_at_most_five_an_hour_however_the_account_is_called(alice, bob, mailoutb
     ask("bob")
     delivery.deliver_due()
     assert recipients(mailoutbox) == ["alice@example.com"] * 5 + ["bob@example.com"]
-    assert fates() == [Fate.SENT] * 5 + [Fate.ENOUGH] * 3 + [Fate.SENT]
+    assert statuses() == [Status.SENT] * 5 + [Status.ENOUGH] * 3 + [Status.SENT]
     PasswordReset.objects.filter(user=alice).update(created_at=now() - timedelta(hours=1))
     ask("alice")
     delivery.deliver_due()
-    assert fates()[-1] == Fate.SENT
+    assert statuses()[-1] == Status.SENT
 
 
 def test_the_last_of_five_mails_stays_good(alice, mailoutbox):
@@ -285,7 +285,7 @@ def test_what_was_not_taken_is_tried_again_after_longer_and_longer_pauses(alice,
         assert delivery.deliver_due() == 1
         mail = OutgoingMail.objects.get()
         pauses.append(round((mail.next_try_at - now()).total_seconds()))
-        assert (mail.fate, mail.tries, mail.closed_at) == (Fate.WAITING, tries, None)
+        assert (mail.status, mail.tries, mail.closed_at) == (Status.WAITING, tries, None)
         assert "Connection refused" in mail.error
         assert delivery.deliver_due() == 0
     assert pauses == [15, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
@@ -298,8 +298,8 @@ def test_after_a_day_it_is_given_up_and_an_operator_can_send_it_again(
     OutgoingMail.objects.update(give_up_at=now() + timedelta(seconds=10))
     delivery.deliver_due()
     mail = OutgoingMail.objects.get()
-    assert (mail.fate, mail.recipient, mail.closed_at is None) == (
-        Fate.FAILED,
+    assert (mail.status, mail.recipient, mail.closed_at is None) == (
+        Status.FAILED,
         "alice@example.com",
         False,
     )
@@ -310,7 +310,7 @@ def test_after_a_day_it_is_given_up_and_an_operator_can_send_it_again(
     assert OutgoingMail.objects.all().send_again() == 1
     assert delivery.deliver_due() == 1
     mail.refresh_from_db()
-    assert (mail.fate, mail.error, mail.tries) == (Fate.SENT, "", 1)
+    assert (mail.status, mail.error, mail.tries) == (Status.SENT, "", 1)
     assert passwords.reset_by_token(token_in(mailoutbox[0]), NEW) == alice
 
 
@@ -319,7 +319,13 @@ def test_only_what_was_given_up_is_sent_again(alice, mailoutbox):
     delivery.deliver_due()
     ask("bob")
     assert OutgoingMail.objects.all().send_again() == 0
-    assert fates() == [Fate.SENT, Fate.NOBODY, *[Fate.SENT] * 4, Fate.ENOUGH, Fate.WAITING]
+    assert statuses() == [
+        Status.SENT,
+        Status.NOBODY,
+        *[Status.SENT] * 4,
+        Status.ENOUGH,
+        Status.WAITING,
+    ]
 
 
 def test_sent_again_it_is_tried_for_another_day(alice, nobody_answers):
@@ -329,7 +335,7 @@ def test_sent_again_it_is_tried_for_another_day(alice, nobody_answers):
     OutgoingMail.objects.all().send_again()
     delivery.deliver_due()
     mail = OutgoingMail.objects.get()
-    assert mail.fate == Fate.WAITING
+    assert mail.status == Status.WAITING
     assert timedelta(hours=23) < mail.give_up_at - now() < timedelta(hours=25)
 
 
@@ -357,7 +363,7 @@ def test_a_template_that_fails_tells_nobody_what_it_was_given(
     ask("alice")
     delivery.deliver_due()
     mail, reset = OutgoingMail.objects.get(), PasswordReset.objects.get()
-    assert (mailoutbox, mail.fate, bool(mail.error)) == ([], Fate.WAITING, True)
+    assert (mailoutbox, mail.status, bool(mail.error)) == ([], Status.WAITING, True)
     for word in re.findall(r"[\w-]+", caplog.text + mail.error):
         assert passwords._token_digest(word) != reset.token_digest
         assert passwords._code_digest(alice.uuid, word) != reset.code_digest
@@ -374,7 +380,7 @@ def override(settings, folder, name, text):
 # The order
 
 NOTICE = {
-    "kind": Kind.KEY_CREATED,
+    "template": Template.KEY_CREATED,
     "created_at": LONG_AGO,
     "next_try_at": LONG_AGO,
     "give_up_at": LONG_AGO + timedelta(days=1),
@@ -384,30 +390,36 @@ NOTICE = {
 def test_resets_and_then_invitations_go_before_any_notice(alice, bob, mailoutbox):
     """A loop that makes keys keeps nobody waiting who is locked out."""
     OutgoingMail.objects.bulk_create(OutgoingMail(user=bob, **NOTICE) for _ in range(20))
-    outbox.put(Kind.INVITATION, user=User.objects.create_user("carol", email="carol@example.com"))
+    outbox.put(
+        Template.INVITATION, user=User.objects.create_user("carol", email="carol@example.com")
+    )
     ask("alice")
     after_three = iter([False, False, False, True])
     delivery.deliver_due(stop=lambda: next(after_three))
     assert recipients(mailoutbox) == ["alice@example.com", "carol@example.com", "bob@example.com"]
 
 
-@pytest.mark.parametrize("waiting", [Kind.RESET, Kind.INVITATION, None])
+@pytest.mark.parametrize("waiting", [Template.RESET, Template.INVITATION, None])
 def test_the_next_mail_is_found_in_indexes(alice, waiting):
     """Whatever waits behind it, and whatever has been sent before."""
-    closed = {**NOTICE, "closed_at": now(), "fate": Fate.SENT}
+    closed = {**NOTICE, "closed_at": now(), "status": Status.SENT}
     OutgoingMail.objects.bulk_create(
-        OutgoingMail(user=alice, **{**closed, "kind": kind}) for kind in Kind for _ in range(200)
+        OutgoingMail(user=alice, **{**closed, "template": template})
+        for template in Template
+        for _ in range(200)
     )
     OutgoingMail.objects.bulk_create(OutgoingMail(user=alice, **NOTICE) for _ in range(2000))
     if waiting:
-        OutgoingMail.objects.create(user=alice, **{**NOTICE, "kind": waiting, "next_try_at": now()})
+        OutgoingMail.objects.create(
+            user=alice, **{**NOTICE, "template": waiting, "next_try_at": now()}
+        )
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("ANALYZE accounts_outgoingmail")
         with CaptureQueriesContext(connection) as captured:
             mail = OutgoingMail.objects.next_due()
         assert mail
-        assert (mail.kind, len(captured)) == (waiting or Kind.KEY_CREATED, 1)
+        assert (mail.template, len(captured)) == (waiting or Template.KEY_CREATED, 1)
         cursor.execute(
             f"EXPLAIN {'' if connection.vendor == 'postgresql' else 'QUERY PLAN '}{captured.captured_queries[0]['sql']}"
         )
@@ -417,7 +429,7 @@ def test_the_next_mail_is_found_in_indexes(alice, waiting):
         "Seq Scan on accounts_outgoingmail" in plan,
         "SCAN" in plan,
     ) == (
-        len(Kind),
+        len(Template),
         False,
         False,
     ), plan
@@ -435,7 +447,7 @@ def test_four_workers_at_once_send_each_mail_once(alice, mailoutbox):
     assert sorted(recipients(mailoutbox)) == sorted(
         f"user{number}@example.com" for number in range(12)
     )
-    assert fates() == [Fate.SENT] * 12
+    assert statuses() == [Status.SENT] * 12
     assert set(OutgoingMail.objects.values_list("tries", flat=True)) == {1}
 
 
@@ -509,11 +521,13 @@ def test_one_mails_language_is_not_the_nexts(alice, bob, mailoutbox, says_its_la
 
 
 def test_put_takes_a_name_or_a_user(alice):
-    outbox.put(Kind.PASSWORD_CHANGED, user=alice)
-    outbox.put(Kind.RESET, typed="alice")
-    assert list(OutgoingMail.objects.order_by("pk").values_list("kind", "user", "typed")) == [
-        (Kind.PASSWORD_CHANGED, alice.pk, ""),
-        (Kind.RESET, None, "alice"),
+    outbox.put(Template.PASSWORD_CHANGED, user=alice)
+    outbox.put(Template.RESET, identifier="alice")
+    assert list(
+        OutgoingMail.objects.order_by("pk").values_list("template", "user", "identifier")
+    ) == [
+        (Template.PASSWORD_CHANGED, alice.pk, ""),
+        (Template.RESET, None, "alice"),
     ]
 
 
@@ -538,11 +552,11 @@ def test_a_reset_is_on_record_once_for_a_request_and_not_for_each_try(
         make_due()
         delivery.deliver_due()
     assert OutgoingMail.objects.get().tries == 3
-    OutgoingMail.objects.update(fate=Fate.FAILED, closed_at=now())
+    OutgoingMail.objects.update(status=Status.FAILED, closed_at=now())
     assert OutgoingMail.objects.all().send_again() == 1
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     delivery.deliver_due()
-    assert fates() == [Fate.SENT]
+    assert statuses() == [Status.SENT]
     assert asked_for() == [("alice", "alice", "192.0.2.7", "r-1")]
     ask("alice")
     delivery.deliver_due()

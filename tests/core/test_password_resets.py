@@ -435,7 +435,7 @@ def test_the_owner_and_the_audit_log_are_told(alice, proof):
     guess()
     by_code(proof)
     mail = OutgoingMail.objects.get()
-    assert (mail.kind, mail.user) == (OutgoingMail.Kind.PASSWORD_CHANGED, alice)
+    assert (mail.template, mail.user) == (OutgoingMail.Template.PASSWORD_CHANGED, alice)
     kinds = AuditEvent.objects.filter(user=alice).order_by("pk").values_list("kind", flat=True)
     assert list(kinds) == [AuditEvent.Kind.RESET_FAILED, AuditEvent.Kind.PASSWORD_CHANGED]
 

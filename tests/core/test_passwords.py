@@ -130,7 +130,11 @@ def test_the_owner_and_the_audit_log_are_told_of_a_change(alice):
         OutgoingMail.objects.get(),
         AuditEvent.objects.get(kind=AuditEvent.Kind.PASSWORD_CHANGED),
     )
-    assert (mail.kind, mail.user, mail.typed) == (OutgoingMail.Kind.PASSWORD_CHANGED, alice, "")
+    assert (mail.template, mail.user, mail.identifier) == (
+        OutgoingMail.Template.PASSWORD_CHANGED,
+        alice,
+        "",
+    )
     assert (event.user, event.name) == (alice, "alice")
 
 

@@ -166,16 +166,16 @@ def test_reasons_that_somebody_varies_do_not_fill_the_table():
     assert (len(rows), rows["session_ended"], rows["other"], sum(rows.values())) == (21, 3, 31, 53)
 
 
-def test_mails_are_counted_by_fate_when_it_is_decided(alice):
+def test_mails_are_counted_by_status_when_it_is_decided(alice):
     at = hour_of(now()) - 5 * HOUR
-    for fate, when in (
+    for status, when in (
         ("sent", at),
         ("sent", at),
         ("failed", at - 10 * 24 * HOUR),
         ("sent", now()),
         ("waiting", at),
     ):
-        busy_month.mail(alice, fate=fate, at=when).save()
+        busy_month.mail(alice, status=status, at=when).save()
     busy_month.event(Kind.RESET_ASKED, at - 10 * 24 * HOUR, user=alice)
     assert (happened("mail_sent"), happened("mail_failed"), happened("mail_waiting")) == (
         (3, 3),
@@ -187,7 +187,7 @@ def test_mails_are_counted_by_fate_when_it_is_decided(alice):
 
 def test_counts_stay_when_the_mails_are_pruned(alice):
     busy_month.event(Kind.RESET_ASKED, now() - 20 * 24 * HOUR, user=alice)
-    busy_month.mail(alice, fate="sent", at=now() - 20 * 24 * HOUR).save()
+    busy_month.mail(alice, status="sent", at=now() - 20 * 24 * HOUR).save()
     statistics.tend()
     retention.prune(timedelta(days=10))
     assert not OutgoingMail.objects.exists()
@@ -195,7 +195,7 @@ def test_counts_stay_when_the_mails_are_pruned(alice):
 
 
 def test_counts_stay_when_a_person_is_erased(busy, alice, olga):
-    busy_month.mail(alice, fate="sent", at=busy[1]).save()
+    busy_month.mail(alice, status="sent", at=busy[1]).save()
     before = statistics.look_back()
     erasure.erase(alice)
     after = statistics.look_back()
@@ -281,9 +281,9 @@ def test_mails_go_out_whatever_is_wrong_with_the_counting(
     alice, mailbox_of_files, monkeypatch, caplog
 ):
     monkeypatch.setitem(statistics.LIVE, "live_mistakes", lambda: Counter({"": 1 // 0}))
-    busy_month.mail(alice, fate="waiting", at=now()).save()
+    busy_month.mail(alice, status="waiting", at=now()).save()
     call_command("deliver_mail", once=True)
-    assert OutgoingMail.objects.get().fate == "sent"
+    assert OutgoingMail.objects.get().status == "sent"
     assert "nothing was counted for the admin site (ZeroDivisionError)" in caplog.text
 
 

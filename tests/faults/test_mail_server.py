@@ -27,7 +27,7 @@ from tests.reset_mails import code_in, token_in
 
 pytestmark = pytest.mark.django_db
 NEW = "eine Zeile, die keiner kennt"
-Fate = OutgoingMail.Fate
+Status = OutgoingMail.Status
 crowded = pytest.mark.django_db(transaction=True)
 
 
@@ -74,7 +74,7 @@ def test_a_mail_arrives(alice, office):
         "text/plain",
         "text/html",
     ]
-    assert OutgoingMail.objects.get().fate == Fate.SENT
+    assert OutgoingMail.objects.get().status == Status.SENT
     assert passwords.reset_by_code("alice", code_in(taken.text, alice), NEW) == alice
 
 
@@ -94,7 +94,7 @@ def test_what_is_refused_for_good_fails_at_once_in_the_servers_words(alice, offi
     ask("alice")
     delivery.deliver_due()
     mail = OutgoingMail.objects.get()
-    assert (mail.fate, mail.tries, mail.recipient) == (Fate.FAILED, 1, "alice@example.com")
+    assert (mail.status, mail.tries, mail.recipient) == (Status.FAILED, 1, "alice@example.com")
     assert (mail.error, office.taken) == ("554 5.7.1 No, never", [])
 
 
@@ -103,7 +103,7 @@ def test_a_recipient_that_is_refused_holds_up_no_other(alice, bob, office):
     ask("alice", "bob")
     delivery.deliver_due()
     assert office.delivered == {"bob@example.com": 1}
-    assert OutgoingMail.objects.get(fate=Fate.FAILED).error == "550 5.1.1 No such person here"
+    assert OutgoingMail.objects.get(status=Status.FAILED).error == "550 5.1.1 No such person here"
 
 
 @pytest.mark.parametrize("where", ["sender", "recipient", "data"])
@@ -154,7 +154,7 @@ def test_a_server_that_says_later_gets_it_later(alice, office):
     assert "Disk full" in waiting().error
     try_again()
     mail = OutgoingMail.objects.get()
-    assert (mail.fate, mail.tries, mail.error) == (Fate.SENT, 3, "")
+    assert (mail.status, mail.tries, mail.error) == (Status.SENT, 3, "")
     assert office.delivered == {"alice@example.com": 1}
     assert passwords.reset_by_token(token_in(office.taken[0].text), NEW) == alice
 
@@ -168,7 +168,7 @@ def test_a_server_that_stalls_is_waited_for_only_so_long(alice, office, settings
     assert "timed out" in waiting().error
     office.closed = False
     try_again()
-    assert OutgoingMail.objects.get().fate == Fate.SENT
+    assert OutgoingMail.objects.get().status == Status.SENT
 
 
 def test_a_server_that_hangs_up_after_the_message_gets_it_again(alice, office):
@@ -180,7 +180,7 @@ def test_a_server_that_hangs_up_after_the_message_gets_it_again(alice, office):
     first = token_in(office.taken[0].text)
     assert passwords.find_reset(first).user == alice
     try_again()
-    assert OutgoingMail.objects.get().fate == Fate.SENT
+    assert OutgoingMail.objects.get().status == Status.SENT
     assert office.delivered == {"alice@example.com": 2}
     with pytest.raises(InvalidReset):
         passwords.find_reset(first)
@@ -232,8 +232,8 @@ def test_an_address_that_is_none_fails_visibly_and_holds_up_no_other(alice, bob,
     ask("alice", "bob")
     delivery.deliver_due()
     assert office.delivered["bob@example.com"] == 1
-    mail = OutgoingMail.objects.get(typed="alice")
-    assert (mail.fate, bool(mail.error)) == (Fate.WAITING, True)
+    mail = OutgoingMail.objects.get(identifier="alice")
+    assert (mail.status, bool(mail.error)) == (Status.WAITING, True)
 
 
 def test_an_address_in_another_alphabet(alice, office):
@@ -343,11 +343,13 @@ def kill_while_sending(process: "subprocess.Popen[bytes]", mail: OutgoingMail) -
 def test_a_worker_that_is_killed_at_any_moment_loses_no_mail(office, worker):
     for person in make_people(10):
         ask(person.username)
-        kill_while_sending(worker(MAIL_CLAIM="1h"), OutgoingMail.objects.get(typed=person.username))
+        kill_while_sending(
+            worker(MAIL_CLAIM="1h"), OutgoingMail.objects.get(identifier=person.username)
+        )
     interrupted = OutgoingMail.objects.waiting().count()
     OutgoingMail.objects.waiting().update(next_try_at=now())
     assert worker("--once").wait(30) == 0
-    assert set(OutgoingMail.objects.values_list("fate", flat=True)) == {Fate.SENT}
+    assert set(OutgoingMail.objects.values_list("status", flat=True)) == {Status.SENT}
     assert set(office.delivered) == {f"user{n}@example.com" for n in range(10)}
     assert max(office.delivered.values()) <= 2
     assert sum(office.delivered.values()) <= 10 + interrupted
@@ -362,7 +364,7 @@ def test_another_worker_takes_over_when_the_claim_of_a_dead_one_has_run_out(alic
     dead.kill()
     office.closed = False
     worker()
-    until(lambda: OutgoingMail.objects.filter(fate=Fate.SENT).exists())
+    until(lambda: OutgoingMail.objects.filter(status=Status.SENT).exists())
     assert office.delivered == {"alice@example.com": 2}
     assert OutgoingMail.objects.get().tries == 2
     assert passwords.reset_by_token(token_in(office.taken[1].text), NEW) == alice
@@ -373,7 +375,7 @@ def test_another_worker_takes_over_when_the_claim_of_a_dead_one_has_run_out(alic
 def test_a_worker_that_is_told_to_stop_ends_at_once(alice, office, worker, order):
     process = worker()
     ask("alice")
-    until(lambda: OutgoingMail.objects.filter(fate=Fate.SENT).exists())
+    until(lambda: OutgoingMail.objects.filter(status=Status.SENT).exists())
     process.send_signal(order)
     assert process.wait(3) == 0
 
@@ -387,7 +389,7 @@ def test_a_worker_that_is_told_to_stop_finishes_one_mail_and_leaves_the_rest(off
     until(lambda: len(office.taken) >= 2)
     process.terminate()
     assert process.wait(5) == 0
-    sent = OutgoingMail.objects.filter(fate=Fate.SENT)
+    sent = OutgoingMail.objects.filter(status=Status.SENT)
     assert sent.count() == len(office.taken) < 60
     assert not OutgoingMail.objects.waiting().filter(tries__gt=0).exists()
 
@@ -405,6 +407,6 @@ def test_a_worker_outlives_its_database(alice, office, worker):
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
     office.closed = False
-    until(lambda: OutgoingMail.objects.filter(fate=Fate.SENT).exists())
+    until(lambda: OutgoingMail.objects.filter(status=Status.SENT).exists())
     assert process.poll() is None
     assert office.delivered == {"alice@example.com": 2}

@@ -48,7 +48,7 @@ def test_known_and_unknown_names_look_the_same(client, alice, django_assert_num_
         (302, "/forgot/sent", b"")
     }
     rows = OutgoingMail.objects.filter(user=None).order_by("pk")
-    assert [row.typed for row in rows] == [
+    assert [row.identifier for row in rows] == [
         "alice",
         "alice@example.com",
         "nobody",
@@ -193,7 +193,7 @@ def test_changing_a_password_that_one_knows(client, alice, caller):
     assert (answer.status_code, answer["Location"]) == (302, "/change-password/done")
     assert caller.get("/api/auth/validate", token).status_code == 401
     assert caller.json(LOGIN, {"username": "alice", "password": NEW}).status_code == 200
-    assert OutgoingMail.objects.get().kind == "password_changed"
+    assert OutgoingMail.objects.get().template == "password_changed"
 
 
 def test_wrong_unknown_and_deactivated_look_the_same(client, alice, bob):
