@@ -1,12 +1,14 @@
-"""What other rooms may want to know of, without being known here."""
+"""Signals of accounts: other apps receive them, and accounts does not know which."""
 
 from django.dispatch import Signal
 
-account_deactivated = Signal()  # user
-password_reset = Signal()  # user; sent inside the transaction of the reset
-outlives_password = Signal()  # user; each receiver answers with what a new password does not end, as a dictionary for the owner's mail
-role_changed = Signal()  # user; sent inside the transaction of the change
-account_erased = Signal()  # person; sent inside the transaction of the erasure, while the account can still be told by its names
-person_asked_for = (
-    Signal()
-)  # person; each receiver answers with what it holds about them, as a dictionary for JSON
+# Each names its ``user``. All but ``outlives_password`` and ``user_data_requested`` are sent inside
+# the transaction of what they tell.
+account_deactivated = Signal()
+password_reset = Signal()
+role_changed = Signal()
+account_erased = Signal()  # while the account still has its user name and address
+
+# Receivers return a dictionary.
+outlives_password = Signal()  # for the owner's mail: credentials that a new password does not end
+user_data_requested = Signal()  # for JSON: the data that the receiver's app holds about the user

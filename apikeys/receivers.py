@@ -32,13 +32,13 @@ def withdraw_reserved_scope(sender: Any, user: User, **kwargs: Any) -> None:
 
 
 @receiver(signals.account_erased, dispatch_uid="apikeys.erase_keys")
-def erase_keys(sender: Any, person: User, **kwargs: Any) -> None:
-    keys.erase_owner_keys(person)
+def erase_keys(sender: Any, user: User, **kwargs: Any) -> None:
+    keys.erase_owner_keys(user)
 
 
-@receiver(signals.person_asked_for, dispatch_uid="apikeys.export_keys")
-def export_keys(sender: Any, person: User, **kwargs: Any) -> dict[str, Any]:
-    return {"api_keys": keys.export_owner_data(person)}
+@receiver(signals.user_data_requested, dispatch_uid="apikeys.export_keys")
+def export_keys(sender: Any, user: User, **kwargs: Any) -> dict[str, Any]:
+    return {"api_keys": keys.export_owner_data(user)}
 
 
 audit_messages.register()

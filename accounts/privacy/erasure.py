@@ -45,7 +45,7 @@ def erase(person: User, *, actor: User | None = None, reason: str = "") -> str:
     if current.is_superuser and len(held) == 1:
         raise NotPermitted(reason=Reason.LAST_SUPER_ADMIN)
     stand_in = f"{audit_log.ERASED}{secrets.token_hex(4)}"
-    account_erased.send(User, person=current)
+    account_erased.send(User, user=current)
     erased_events.erase(current, stand_in, actor=actor, note=reason)
     _forget_rows(current)
     rate_limits.unlock(current)

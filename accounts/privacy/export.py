@@ -7,7 +7,7 @@ from django.utils.timezone import now
 
 from accounts.audit import audit_log
 from accounts.models import AuditEvent, OutgoingMail, User
-from accounts.signals import person_asked_for
+from accounts.signals import user_data_requested
 from accounts.transfer.user_export import row
 
 FORM = "authsvc person, version 1"
@@ -62,7 +62,7 @@ def export(person: User, *, actor: User | None = None, reason: str = "") -> dict
         "events": _rows(happened.order_by("at"), EVENT),
         "acts_as_operator": _rows(did.order_by("at"), ("at", "kind", "address", "request_id")),
     }
-    for _, more in person_asked_for.send(User, person=person):
+    for _, more in user_data_requested.send(User, user=person):
         held |= cast("dict[str, Any]", more)
     return {"format": FORM, "exported_at": now().isoformat(), "profile": row(person), **held}
 

@@ -328,7 +328,7 @@ def test_no_trace_of_the_name_is_in_the_cache_in_clear(alice):
 
 def erase(*arguments):
     out = io.StringIO()
-    call_command("erase_person", *arguments, stdout=out)
+    call_command("erase_user", *arguments, stdout=out)
     return out.getvalue()
 
 
@@ -353,7 +353,7 @@ def test_the_command_asks_for_the_name_and_erases(monkeypatch, alice):
 def test_what_the_command_cannot_do_it_says_in_a_sentence(olga):
     for arguments, sentence in [
         (("nobody", "--reason", "x", "--yes"), "no account"),
-        (("olga", "--reason", " ", "--yes"), "Say why"),
+        (("olga", "--reason", " ", "--yes"), "Give a reason"),
         (("olga", "--yes"), "--reason"),
         (("olga", "--reason", "x", "--yes"), "Nothing was erased: the last super admin."),
     ]:

@@ -231,11 +231,11 @@ def test_a_person_is_told_all_that_is_held_about_them_and_no_secret(alice, bob, 
 
 def test_the_command_writes_it_for_its_owner_only(tmp_path, alice):
     path = tmp_path / "alice.json"
-    call_command("export_person", "ALICE@example.com", str(path))
+    call_command("export_user_data", "ALICE@example.com", str(path))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert json.loads(path.read_text())["profile"]["username"] == "alice"
     with pytest.raises(CommandError, match="no account"):
-        call_command("export_person", "nobody")
+        call_command("export_user_data", "nobody")
 
 
 def test_an_operator_is_told_that_they_acted_and_not_on_whom(alice, olga):

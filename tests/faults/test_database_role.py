@@ -66,7 +66,7 @@ def test_everything_works(servers):
     assert web.call("/v1/forgot-password", {"username": other}).status == 200
     web.run("deliver_mail", "--once")
     assert web.call(RESET, {"token": link, "new_password": NEW}).status == 200
-    assert "Erased." in web.run("erase_person", name, "--reason", "asked", "--yes")
+    assert "Erased." in web.run("erase_user", name, "--reason", "asked", "--yes")
     with psycopg.connect(web.database, autocommit=True) as connection:
         assert connection.execute(
             "SELECT count(*) FROM accounts_auditevent WHERE name = %s", [name]

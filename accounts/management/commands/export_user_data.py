@@ -10,25 +10,27 @@ from accounts.transfer.private_files import private
 
 
 class Command(BaseCommand):
-    help = "Write all that is held about one person as JSON, for them: profile, sessions, keys, mails, events. No secret is in it."
+    help = (
+        "Write all data about one user as JSON, for them: profile, sessions, API keys, mails, "
+        "audit events. It holds no secrets."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name", help="a user name or an e-mail address")
+        parser.add_argument("identifier", help="a user name or an e-mail address")
         parser.add_argument("file", nargs="?", help="standard output if it is left out")
-        parser.add_argument("--reason", default="", help="for the audit log: why")
+        parser.add_argument("--reason", default="", help="for the audit log")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        user = User.objects.find(options["name"])
+        user = User.objects.find(options["identifier"])
         if user is None or user.erased_at:
-            raise CommandError("There is no account of this name or address.")
-        held = json.dumps(
-            privacy_export.export(user, reason=options["reason"]), indent=2, ensure_ascii=False
-        )
+            raise CommandError("There is no account of this user name or e-mail address.")
+        data = privacy_export.export(user, reason=options["reason"])
+        written = json.dumps(data, indent=2, ensure_ascii=False)
         if options["file"] is None:
-            self.stdout.write(held)
+            self.stdout.write(written)
             return
         try:
             with private(options["file"]) as file:
-                file.write(held + "\n")
+                file.write(written + "\n")
         except OSError as error:
             raise CommandError(f"{options['file']}: {error.strerror}.") from error
