@@ -47,7 +47,7 @@ EVENT = ("at", "kind", "name", "session", "contract", "address", "request_id")
 
 
 def export(person: User, *, actor: User | None = None, reason: str = "") -> dict[str, Any]:
-    """Everything about this account but its secrets, once it is on record that it was asked for. ``docs/running.md`` tells its shape."""
+    """Everything about this account but its secrets, once it is on record that it was asked for. ``docs/moving-accounts.md`` tells its shape."""
     audit_log.record(audit_log.Kind.PERSON_EXPORTED, user=person, actor=actor, note=reason)
     names = [name for name in (person.username, person.email) if name]
     mails = OutgoingMail.objects.filter(Q(user=person) | Q(user=None, identifier__in=names))

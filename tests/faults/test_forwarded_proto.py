@@ -90,7 +90,7 @@ http {{
 
 @pytest.fixture
 def proxied(running, tmp_path):
-    """A service behind nginx with the server block of docs/running.md, on a port and with a certificate of its own."""
+    """A service behind nginx with the server block of docs/proxy.md, on a port and with a certificate of its own."""
     port = free_port()
     certificate = [
         "-keyout",
@@ -105,7 +105,7 @@ def proxied(running, tmp_path):
         check=True,
         capture_output=True,
     )
-    block = (PROJECT / "docs" / "running.md").read_text().split("```nginx\n")[1].split("```")[0]
+    block = (PROJECT / "docs" / "proxy.md").read_text().split("```nginx\n")[1].split("```")[0]
     with Server(
         running.database, PUBLIC_URL=f"https://auth.example.org:{port}", TRUSTED_PROXIES="1"
     ) as server:
