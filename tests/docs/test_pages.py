@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from django.core.management import get_commands
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -69,3 +70,9 @@ def test_every_page_can_be_reached_from_the_readme():
         links = (link.partition("#")[0] for link in LINK.findall(prose(page)))
         waiting += [(page.parent / link).resolve() for link in links if link and ":" not in link]
     assert [page for page in PAGES if page not in reached] == []
+
+
+@each_document
+def test_every_command_on_a_page_exists(page):
+    named = set(re.findall(r"manage\.py ([a-z_]+)", page.read_text()))
+    assert sorted(named - get_commands().keys() - {"help"}) == []
