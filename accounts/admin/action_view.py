@@ -35,7 +35,7 @@ from accounts.errors import (
 )
 from accounts.models import User
 from accounts.operators import actions, user_actions
-from accounts.pages.forms import Password
+from accounts.pages.forms import PasswordField
 
 SHOWN = 20  # names of a list; the rest is a number
 REASON = 150  # letters: what the act itself notes stands before them
@@ -147,7 +147,7 @@ class Proof(forms.Form):
         super().__init__(*args, **{"label_suffix": "", **kwargs})
         self.request, self.dangerous, self.retry_after = request, dangerous, 0
         if dangerous and not admin_site.password_is_fresh(request):
-            self.fields["password"] = Password(
+            self.fields["password"] = PasswordField(
                 label="Your password",
                 autocomplete="current-password",
                 help_text="Then it is not asked again for five minutes.",

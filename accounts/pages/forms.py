@@ -1,4 +1,4 @@
-"""What people type into the pages."""
+"""Forms and fields of the pages."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.validators import MaximumLengthValidator
 
-AS_TYPED = {"autocapitalize": "none", "autocorrect": "off", "spellcheck": "false"}
+NO_CORRECTION = {"autocapitalize": "none", "autocorrect": "off", "spellcheck": "false"}
 
 
-class Identifier(forms.CharField):
-    widget = forms.TextInput(attrs={"autocomplete": "username", **AS_TYPED})
+class IdentifierField(forms.CharField):
+    widget = forms.TextInput(attrs={"autocomplete": "username", **NO_CORRECTION})
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
@@ -22,11 +22,11 @@ class Identifier(forms.CharField):
         )
 
 
-class Password(forms.CharField):
-    """Taken as it is: no space trimmed, no letter normalised, and no end cut off by the browser."""
+class PasswordField(forms.CharField):
+    """A password exactly as it is typed: not trimmed, normalised, or cut by the browser."""
 
     def __init__(self, *, autocomplete: str, **options: Any) -> None:
-        widget = forms.PasswordInput(attrs={"autocomplete": autocomplete, **AS_TYPED})
+        widget = forms.PasswordInput(attrs={"autocomplete": autocomplete, **NO_CORRECTION})
         super().__init__(
             **{
                 "strip": False,
@@ -41,25 +41,27 @@ class PageForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"label_suffix": "", **kwargs})
 
-    def refuse(self, field: str | None, *sentences: str) -> None:
-        for sentence in sentences:
-            self.add_error(field, sentence)
+    def refuse(self, field: str | None, *messages: str) -> None:
+        for message in messages:
+            self.add_error(field, message)
 
-    def point_out(self) -> None:
-        """Lead to the first field that has to be filled in anew."""
+    def focus_first_error(self) -> None:
+        """Focus the first field with an error, or the first field."""
         wrong = next((name for name in self.fields if name in self.errors), None)
         self.fields[wrong or next(iter(self.fields))].widget.attrs["autofocus"] = True
 
 
-class ForgotForm(PageForm):
-    identifier = Identifier()
+class PasswordResetRequestForm(PageForm):
+    identifier = IdentifierField()
 
 
-class NewPasswordForm(PageForm):
-    """One field is enough for who can look at what they typed; who cannot, without JavaScript, types it twice."""
+class SetPasswordForm(PageForm):
+    """A new password: typed once where JavaScript can show it, and twice without JavaScript."""
 
-    password = Password(label=_("New password"), autocomplete="new-password")
-    again = Password(label=_("The new password again"), autocomplete="new-password", required=False)
+    password = PasswordField(label=_("New password"), autocomplete="new-password")
+    again = PasswordField(
+        label=_("The new password again"), autocomplete="new-password", required=False
+    )
 
     def __init__(self, *args: Any, username: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -73,9 +75,9 @@ class NewPasswordForm(PageForm):
         return self.cleaned_data
 
 
-class ChangePasswordForm(NewPasswordForm):
-    identifier = Identifier()
-    current = Password(label=_("Current password"), autocomplete="current-password")
+class PasswordChangeForm(SetPasswordForm):
+    identifier = IdentifierField()
+    current = PasswordField(label=_("Current password"), autocomplete="current-password")
     field_order = ("identifier", "current", "password", "again")
 
     def __init__(self, *args: Any, username: str = "", **kwargs: Any) -> None:
@@ -85,12 +87,12 @@ class ChangePasswordForm(NewPasswordForm):
             self.fields["identifier"].widget.attrs["readonly"] = True
 
     def clean_identifier(self) -> str:
-        """Who is signed in changes their own password, whatever was sent."""
+        """Return the signed-in user's name, whatever was sent: users change their own password."""
         return self.username or str(self.cleaned_data["identifier"])
 
 
 def rules() -> SafeString:
-    """What a new password has to be like, said before the first try."""
+    """Return the rules for a new password as a list, shown before the first try."""
     return format_html(
         "<ul>{}</ul>",
         format_html_join("", "<li>{}</li>", ((text,) for text in password_validators_help_texts())),

@@ -1,4 +1,4 @@
-"""The pages that people open: ask for a link, choose a new password with it, or change the one they know."""
+"""Pages for users: request a password reset, confirm it by its link, or change the password."""
 
 from typing import Any, TypeVar
 
@@ -26,22 +26,27 @@ from accounts.errors import (
 )
 from accounts.models import PasswordReset
 from accounts.pages import misrouted
-from accounts.pages.forms import ChangePasswordForm, ForgotForm, NewPasswordForm, PageForm
+from accounts.pages.forms import (
+    PageForm,
+    PasswordChangeForm,
+    PasswordResetRequestForm,
+    SetPasswordForm,
+)
 
 Response = TypeVar("Response", bound=HttpResponseBase)
-TOKEN = "authsvc_reset"  # noqa: S105 (the cookie's name)
+RESET_COOKIE = "authsvc_reset"
 
 
 def site(request: HttpRequest) -> dict[str, str]:
-    """What every template may say of this service."""
+    """Return the template context of every page."""
     return {"site_name": settings.SITE_NAME}
 
 
 class Page(View):
-    """Kept by no cache, and named to no other site by a browser."""
+    """A page that no cache stores, and whose address a browser sends to no other site."""
 
     def guard(self) -> None:
-        """Refuse where this page has nothing to offer."""
+        """Raise the refusal of a request for which this page does not exist."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
@@ -56,18 +61,18 @@ class Page(View):
 
 
 class PlainPage(Page, TemplateView):
-    """Words only."""
+    """A page that only shows a template."""
 
 
 class FormPage(Page, FormView):  # type: ignore[type-arg]
-    """A form that does one thing, and says in words what is wrong with what was typed."""
+    """A page with a form; refusals of ``perform`` are shown as errors of the form."""
 
-    def act(self, asked: dict[str, Any]) -> None:
+    def perform(self, data: dict[str, Any]) -> None:
         raise NotImplementedError
 
     def form_valid(self, form: PageForm) -> HttpResponse:
         try:
-            self.act(form.cleaned_data)
+            self.perform(form.cleaned_data)
         except WeakPassword as refusal:
             recent_refusals.remember(refusal, 422, refusal.text)
             form.refuse("password", *refusal.reasons)
@@ -86,7 +91,7 @@ class FormPage(Page, FormView):  # type: ignore[type-arg]
         return self.form_invalid(form)
 
     def form_invalid(self, form: PageForm, status: int = 422) -> HttpResponse:
-        form.point_out()
+        form.focus_first_error()
         return self.render_to_response(self.get_context_data(form=form), status=status)
 
     def refuse_for_now(self, form: PageForm, refusal: TooManyAttempts) -> HttpResponse:
@@ -104,19 +109,18 @@ class FormPage(Page, FormView):  # type: ignore[type-arg]
 
     def refuse_while_busy(self, form: PageForm, refusal: HashingOverloaded) -> HttpResponse:
         recent_refusals.remember(refusal, 503, "to try again in a moment")
-        form.refuse(
-            None,
-            _(
-                "Too many people are signing in just now. Nothing was changed. Please send the form again in a moment."
-            ),
+        message = _(
+            "Too many users are signing in just now. Nothing was changed. "
+            "Please send the form again in a moment."
         )
+        form.refuse(None, message)
         response = self.form_invalid(form, status=503)
         response.headers["Retry-After"] = "1"
         return response
 
 
 def change_required() -> SafeString:
-    """Return the refusal of a right password that has to be replaced, with a link to the page for that."""
+    """Return the error for a right password that must be changed, with a link to that page."""
     return format_html(
         '{} <a href="{}">{}</a>',
         _("Password change required."),
@@ -125,8 +129,8 @@ def change_required() -> SafeString:
     )
 
 
-class Forgot(FormPage):
-    form_class = ForgotForm
+class PasswordResetRequestView(FormPage):
+    form_class = PasswordResetRequestForm
     template_name = "accounts/forgot.html"
     success_url = reverse_lazy("forgot-sent")
 
@@ -134,28 +138,31 @@ class Forgot(FormPage):
         if not settings.EMAILS_ENABLED:
             raise EmailDisabled
 
-    def act(self, asked: dict[str, Any]) -> None:
+    def perform(self, data: dict[str, Any]) -> None:
         rate_limits.asking_for_mail()
-        passwords.ask_for_reset(asked["identifier"])
+        passwords.ask_for_reset(data["identifier"])
 
 
-class OpenLink(Page):
-    """The link in a mail: its token moves from the address bar to a cookie. Nothing is looked up or used up: mail scanners open links."""
+class PasswordResetLinkView(Page):
+    """The link in a mail: its token moves from the address bar to a cookie.
+
+    It queries nothing and uses nothing up, since mail scanners open links.
+    """
 
     def get(self, request: HttpRequest, token: str) -> HttpResponse:
         return remember_token(redirect("reset"), token)
 
 
-class Reset(FormPage):
-    """A new password for who holds the token of a link."""
+class PasswordResetConfirmView(FormPage):
+    """Set a new password with the token of a link."""
 
-    form_class = NewPasswordForm
+    form_class = SetPasswordForm
     template_name = "accounts/reset.html"
     reset: PasswordReset
-    first: bool  # nobody has signed in with the account yet
+    first: bool  # the account has no password yet
 
     def guard(self) -> None:
-        self.token = self.request.COOKIES.get(TOKEN, "")
+        self.token = self.request.COOKIES.get(RESET_COOKIE, "")
         self.reset = passwords.find_reset(self.token)
         self.first = not self.reset.user.has_usable_password()
 
@@ -168,35 +175,38 @@ class Reset(FormPage):
     def get_success_url(self) -> str:
         return reverse("first-password-done" if self.first else "reset-done")
 
-    def act(self, asked: dict[str, Any]) -> None:
-        passwords.reset_by_token(self.token, asked["password"])
+    def perform(self, data: dict[str, Any]) -> None:
+        passwords.reset_by_token(self.token, data["password"])
 
     def form_valid(self, form: PageForm) -> HttpResponse:
         response = super().form_valid(form)
         return forget_token(response) if response.status_code == 302 else response
 
 
-class ChangePassword(FormPage):
-    """A new password for who knows the present one: signed in here or not, and also where it has to be changed."""
+class PasswordChangeView(FormPage):
+    """Change the password with the current one, signed in or not, also when it must be changed."""
 
-    form_class = ChangePasswordForm
+    form_class = PasswordChangeForm
     template_name = "accounts/change_password.html"
     success_url = reverse_lazy("change-password-done")
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return super().get_form_kwargs() | {"username": self.request.user.get_username()}
 
-    def act(self, asked: dict[str, Any]) -> None:
-        with rate_limits.login_attempt(asked["identifier"]):
+    def perform(self, data: dict[str, Any]) -> None:
+        with rate_limits.login_attempt(data["identifier"]):
             user = passwords.change_with_password(
-                asked["identifier"], asked["current"], asked["password"]
+                data["identifier"], data["current"], data["password"]
             )
         if self.request.user == user:
             update_session_auth_hash(self.request, user)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form that was open for too long, a browser that keeps no cookies, or a proxy that changes Host or Origin."""
+    """Answer a form without a valid CSRF token.
+
+    It was open for too long, the browser keeps no cookies, or a proxy changes Host or Origin.
+    """
     misrouted.foreign_origin(request)
     return keep_private(render(request, "accounts/csrf_failure.html", status=403))
 
@@ -210,7 +220,7 @@ def keep_private(response: Response) -> Response:
 def remember_token(response: HttpResponse, token: str) -> HttpResponse:
     lifetime = settings.RESET_LIFETIME if token else 0
     response.set_cookie(
-        TOKEN,
+        RESET_COOKIE,
         token,
         max_age=lifetime,
         path=reverse("reset"),

@@ -16,7 +16,7 @@ from accounts.admin import SuperAdmins, operator
 from accounts.admin.action_view import Reasoned, check_password
 from accounts.admin.base import permitted
 from accounts.operators import privileged
-from accounts.pages.forms import Password
+from accounts.pages.forms import PasswordField
 from apikeys import providers
 from apikeys.errors import UnreadableSecret
 from apikeys.models import ProviderCredential
@@ -35,7 +35,7 @@ class ProviderCredentialForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text="It is never shown again. Empty: the one that is stored stays.",
     )
     reason = Reasoned.base_fields["reason"]
-    password = Password(
+    password = PasswordField(
         label="Your password",
         autocomplete="current-password",
         help_text="Then it is not asked again for five minutes.",

@@ -2,9 +2,9 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts.pages.forms import Identifier, PageForm, Password
+from accounts.pages.forms import IdentifierField, PageForm, PasswordField
 
 
 class SignInForm(PageForm):
-    identifier = Identifier()
-    current = Password(label=_("Password"), autocomplete="current-password")
+    identifier = IdentifierField()
+    current = PasswordField(label=_("Password"), autocomplete="current-password")

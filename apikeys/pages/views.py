@@ -37,10 +37,10 @@ class SignInView(FormPage):
     success_url = reverse_lazy("own-keys")
     owner: User
 
-    def act(self, asked: dict[str, Any]) -> None:
+    def perform(self, data: dict[str, Any]) -> None:
         request_context.current().contract = KEYS
-        with rate_limits.login_attempt(asked["identifier"]) as attempt:
-            self.owner = passwords.authenticate(asked["identifier"], asked["current"], attempt)
+        with rate_limits.login_attempt(data["identifier"]) as attempt:
+            self.owner = passwords.authenticate(data["identifier"], data["current"], attempt)
         if self.owner.must_change_password:
             raise PasswordChangeRequired(self.owner)
         audit_log.record(audit_log.Kind.LOGIN, user=self.owner, reason=KeyReason.SIGNED_IN_TO_KEYS)

@@ -49,7 +49,7 @@ def test_alice_has_forgotten_her_password(visit, mailbox, caller, alice, javascr
     browser.open("/forgot")
     browser.fill(identifier="alice@example.com")
     browser.submit()
-    assert (browser.path, browser.heading) == ("/forgot/sent", "Look into your mail")
+    assert (browser.path, browser.heading) == ("/forgot/sent", "Check your mail")
 
     browser.open(mailbox.link())
     assert (browser.path, browser.heading) == ("/reset", "Choose a new password")

@@ -12,7 +12,7 @@ from accounts import passwords
 from accounts.mail import delivery
 from accounts.mail import messages as mail_messages
 from accounts.models import OutgoingMail
-from accounts.pages.views import TOKEN
+from accounts.pages.views import RESET_COOKIE
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -220,7 +220,7 @@ def test_a_first_password_is_chosen_and_not_changed(
     """There was nothing to change, and nobody was signed in anywhere."""
     alice.set_unusable_password()
     alice.save()
-    client.cookies[TOKEN] = passwords.make_reset(alice).token
+    client.cookies[RESET_COOKIE] = passwords.make_reset(alice).token
     headers = {"Accept-Language": language}
     done = client.post("/reset", {"password": "four small green lamps"}, headers=headers)
     page = client.get(done["Location"], headers=headers).content.decode()
@@ -232,7 +232,7 @@ def test_a_first_password_is_chosen_and_not_changed(
 
 
 def test_a_later_password_is_changed(client, mailoutbox, alice):
-    client.cookies[TOKEN] = passwords.make_reset(alice).token
+    client.cookies[RESET_COOKIE] = passwords.make_reset(alice).token
     assert (
         client.post("/reset", {"password": "four small green lamps"})["Location"] == "/reset/done"
     )
