@@ -60,7 +60,7 @@ def test_a_line_is_logged_with_or_without_a_context(context, logged):
             return RequestContextFilter().filter(record)
 
     assert outside(log)
-    assert (record.request_id, record.contract) == logged
+    assert (vars(record)["request_id"], vars(record)["contract"]) == logged
 
 
 RECORDED = """

@@ -205,7 +205,7 @@ EXPLAINED = """
 import django; django.setup()
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from accounts import search
+from accounts import user_search
 from accounts.models import User
 User.objects.bulk_create(User(username=f"person{n}", email=f"person{n}@example.com", name="Somebody") for n in range(20000))
 User.objects.create_user("haystack", name="With a NEEDLE")
@@ -213,7 +213,7 @@ cursor = connection.cursor()
 cursor.execute("VACUUM ANALYZE accounts_user")
 for typed in ("needle", "wi", "w"):
     with CaptureQueriesContext(connection) as sent:
-        print([user.username for user in search.people(typed)])
+        print([user.username for user in user_search.people(typed)])
     cursor.execute("EXPLAIN " + next(query["sql"] for query in sent if "LIMIT (SELECT" in query["sql"]))
     print("\\n".join(line for line, in cursor.fetchall()))
 """
