@@ -260,7 +260,7 @@ def _change(user: User, proposed: str, keep: UUID | None = None) -> User:
     return user
 
 
-def answer_challenge(user: User, credential_version: str, password: str) -> User:
+def replace_temporary(user: User, credential_version: str, password: str) -> User:
     """The new password of an account that had to choose one; once, as long as nothing has changed since the challenge."""
     if (
         str(user.credential_version) != credential_version

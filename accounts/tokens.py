@@ -19,6 +19,8 @@ from rest_framework_simplejwt.tokens import Token
 from rest_framework_simplejwt.utils import datetime_to_epoch
 
 from accounts import keyring
+from accounts.audit.reasons import Reason
+from accounts.errors import InvalidRefreshToken, InvalidToken
 from accounts.keyring import Key
 
 LEEWAY = timedelta(seconds=60)  # for clocks of other nodes that run ahead; an expiry is exact
@@ -180,6 +182,31 @@ class ChallengeToken(SessionToken):
     token_type = "challenge"  # noqa: S105
 
 
+def read_access_token(raw: str, *, expired: bool = False) -> AccessToken:
+    """Return an access token, also an ``expired`` one if asked; else ``InvalidToken``."""
+    try:
+        return AccessToken.read(raw, expired=expired)
+    except TokenError as error:
+        raise _refused(InvalidToken, error) from error
+
+
+def read_refresh_token(raw: str, *, expired: bool = False) -> RefreshToken:
+    """Return a refresh token, also an ``expired`` one if asked; else ``InvalidRefreshToken``."""
+    try:
+        return RefreshToken.read(raw, expired=expired)
+    except TokenError as error:
+        raise _refused(InvalidRefreshToken, error) from error
+
+
+def _refused(
+    refusal: type[InvalidToken | InvalidRefreshToken], error: TokenError
+) -> InvalidToken | InvalidRefreshToken:
+    """Return the refusal of a token that could not be read, with the reason."""
+    if isinstance(error, ExpiredTokenError):
+        return refusal(Reason.TOKEN_EXPIRED)
+    return refusal(Reason.TOKEN_INVALID, data={"detail": str(error)})
+
+
 __all__ = [
     "AccessToken",
     "ChallengeToken",
@@ -187,4 +214,6 @@ __all__ = [
     "IdToken",
     "RefreshToken",
     "TokenError",
+    "read_access_token",
+    "read_refresh_token",
 ]

@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from accounts.api.authentication import bearer_token
 from accounts.audit.reasons import Reason
 from accounts.errors import InvalidToken
-from accounts.sessions import Identity
+from accounts.identities import Identity
 from apikeys import keys
 from apikeys.audit_codes import KeyReason
 from apikeys.errors import MissingScope

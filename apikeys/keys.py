@@ -14,11 +14,11 @@ from accounts import rate_limits
 from accounts.audit import audit_log
 from accounts.audit.reasons import Data
 from accounts.db.compiled_statements import CompiledQuery
+from accounts.identities import USER_COLUMNS, Identity
 from accounts.mail import outbox
 from accounts.models import User
 from accounts.privacy.export import plain
 from accounts.request_context import printable
-from accounts.sessions import USER_COLUMNS, Identity
 from apikeys import key_format, usage
 from apikeys.audit_codes import EventKind, KeyReason
 from apikeys.end_reasons import EndReason

@@ -14,8 +14,8 @@ from django.db import transaction
 from accounts.audit import audit_log
 from accounts.audit.reasons import Data, Reason
 from accounts.errors import AuthError
+from accounts.identities import Identity
 from accounts.models import User
-from accounts.sessions import Identity
 from accounts.validators import REGION
 from apikeys.audit_codes import CredentialReason, EventKind
 from apikeys.errors import AdminRequired, NothingStored, UnreadableSecret

@@ -3,10 +3,10 @@
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from accounts import sessions
+from accounts import identities
 from accounts.audit.reasons import Reason
 from accounts.errors import InvalidToken
-from accounts.sessions import Identity
+from accounts.identities import Identity
 
 
 def bearer_token(request: Request) -> str | None:
@@ -31,7 +31,7 @@ class SessionTokenAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Identity, str] | None:
         token = bearer_token(request)
-        return (sessions.identify(token, expired=self.expired), token) if token else None
+        return (identities.identify(token, expired=self.expired), token) if token else None
 
 
 class ExpiredTokenAuthentication(SessionTokenAuthentication):

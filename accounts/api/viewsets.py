@@ -20,13 +20,14 @@ from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import ViewSet
 
-from accounts import passwords, rate_limits, request_context, sessions
+from accounts import passwords, rate_limits, refresh, request_context, sessions
 from accounts.api.authentication import ExpiredTokenAuthentication, SessionTokenAuthentication
 from accounts.api.contract import Contract
 from accounts.api.parsers import JSON, JSONParser, check_length
 from accounts.audit import recent_refusals
 from accounts.errors import HashingOverloaded, PasswordChangeRequired, TooManyAttempts
-from accounts.sessions import Grant, Identity
+from accounts.identities import Identity
+from accounts.issued_tokens import IssuedTokens
 
 logger = logging.getLogger(__name__)
 
@@ -193,12 +194,12 @@ class LoginViewSet(OpenViewSet):
         validated = self.read(self.login_request)
         with rate_limits.login_attempt(validated["identifier"]) as attempt:
             try:
-                grant = sessions.open_session(
+                issued = sessions.open_session(
                     self.contract.policy, validated["identifier"], validated["password"], attempt
                 )
             except PasswordChangeRequired as refusal:
                 return self.challenged(refusal)
-        return self.granted(grant)
+        return self.logged_in(issued)
 
     def challenged(self, refusal: PasswordChangeRequired) -> HttpResponse:
         """Refuse tokens until the user has chosen a new password, and mail the reset link.
@@ -209,8 +210,8 @@ class LoginViewSet(OpenViewSet):
             passwords.ask_for_reset(refusal.user.username)
         raise refusal
 
-    def granted(self, grant: Grant) -> HttpResponse:
-        return self.write(self.login_response, grant)
+    def logged_in(self, issued: IssuedTokens) -> HttpResponse:
+        return self.write(self.login_response, issued)
 
 
 class RefreshViewSet(OpenViewSet):
@@ -220,7 +221,8 @@ class RefreshViewSet(OpenViewSet):
     def refresh(self, request: Request) -> HttpResponse:
         validated = self.read(self.refresh_request)
         return self.write(
-            self.refresh_response, sessions.refresh(self.contract.policy, validated["refresh"])
+            self.refresh_response,
+            refresh.refresh_session(self.contract.policy, validated["refresh"]),
         )
 
 

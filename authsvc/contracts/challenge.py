@@ -8,7 +8,7 @@ from django.urls import URLPattern
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from accounts import errors, passwords, rate_limits, sessions
+from accounts import challenges, errors, identities, passwords, rate_limits, refresh, sessions
 from accounts.api import parsers
 from accounts.api.contract import Contract, ErrorResponse
 from accounts.api.viewsets import (
@@ -124,19 +124,19 @@ class Login(LoginViewSet):
     login_request, login_response = LoginRequest, LoginResponse
 
     def challenged(self, refusal: errors.PasswordChangeRequired) -> HttpResponse:
-        return self.write(ChallengeResponse, {"session": sessions.challenge(refusal.user)})
+        return self.write(ChallengeResponse, {"session": challenges.issue(refusal.user)})
 
     def answer(self, request: Request) -> HttpResponse:
         validated = self.read(AnswerRequest)
         with rate_limits.login_attempt(validated["identifier"]) as attempt:
-            grant = sessions.answer_challenge(
+            issued = challenges.answer(
                 self.contract.policy,
                 validated["challenge"],
                 validated["identifier"],
                 validated["password"],
                 attempt,
             )
-        return self.granted(grant)
+        return self.logged_in(issued)
 
 
 class Refresh(RefreshViewSet):
@@ -147,12 +147,12 @@ class Refresh(RefreshViewSet):
         validated = self.read(self.refresh_request)
         rate_limits.count(
             Reason.REFRESHES_OF_TOKEN,
-            sessions.refresh_token_id(validated["refresh"]),
+            refresh.token_id(validated["refresh"]),
             settings.CHALLENGE_REFRESH_RATE,
         )
         return self.write(
             self.refresh_response,
-            sessions.refresh(
+            refresh.refresh_session(
                 self.contract.policy, validated["refresh"], identifier=validated["identifier"]
             ),
         )
@@ -191,7 +191,7 @@ class Forgotten(SucceedingViewSet, ResetViewSet):
 class Change(SucceedingViewSet):
     def change(self, request: Request) -> HttpResponse:
         validated = self.read(ChangeRequest)
-        identity = sessions.identify(validated["access"])
+        identity = identities.identify(validated["access"])
         with rate_limits.login_attempt(identity.username):
             passwords.change(
                 identity.id, validated["previous"], validated["proposed"], keep=identity.session_id

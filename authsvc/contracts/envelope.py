@@ -8,7 +8,7 @@ from django.urls import URLPattern
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
-from accounts import errors, sessions
+from accounts import errors, identities, sessions
 from accounts.api.authentication import SessionTokenAuthentication, bearer_token
 from accounts.api.contract import Contract, ErrorResponse
 from accounts.api.viewsets import IdentityViewSet, LoginViewSet, OpenViewSet
@@ -138,7 +138,7 @@ class Logout(OpenViewSet):
         """With or without a token: whoever has none, or one that opens nothing, is logged out already."""
         try:
             if token := bearer_token(request):
-                sessions.log_out(sessions.identify(token, expired=True))
+                sessions.log_out(identities.identify(token, expired=True))
         except errors.InvalidToken:
             pass
         return self.write(LogoutResponse)

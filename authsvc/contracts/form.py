@@ -10,7 +10,7 @@ from django.urls import URLPattern
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
-from accounts import errors, sessions
+from accounts import errors, refresh, sessions
 from accounts.api import parsers
 from accounts.api.authentication import SessionTokenAuthentication, bearer_token
 from accounts.api.contract import AUTHENTICATION_REQUIRED, Contract, ErrorResponse
@@ -21,6 +21,7 @@ from accounts.api.viewsets import (
     RefreshViewSet,
     ResetViewSet,
 )
+from accounts.issued_tokens import IssuedTokens
 from accounts.policy import Policy
 from apikeys.authentication import KeyAuthentication
 from authsvc.contracts.fields import (
@@ -139,9 +140,9 @@ class LogoutResponse(Serializer):
     message = ConstantField("Logged out successfully.")
 
 
-def keep(request: Request, response: HttpResponse, grant: sessions.Grant) -> HttpResponse:
+def keep(request: Request, response: HttpResponse, issued: IssuedTokens) -> HttpResponse:
     """Leave the refresh token in the cookie that logout reads."""
-    return with_cookie(request, response, grant.refresh, grant.refresh_seconds)
+    return with_cookie(request, response, issued.refresh, issued.refresh_seconds)
 
 
 def with_cookie(request: Request, response: HttpResponse, value: str, seconds: int) -> HttpResponse:
@@ -163,8 +164,8 @@ class Login(LoginViewSet):
     parser_classes = parsers.FORMS
     login_request, login_response = LoginRequest, TokenPairResponse
 
-    def granted(self, grant: sessions.Grant) -> HttpResponse:
-        return keep(self.request, super().granted(grant), grant)
+    def logged_in(self, issued: IssuedTokens) -> HttpResponse:
+        return keep(self.request, super().logged_in(issued), issued)
 
 
 class Token(LoginViewSet):
@@ -183,8 +184,8 @@ class Refresh(RefreshViewSet):
         if holder is None:
             raise exceptions.NotAuthenticated
         validated = self.read(self.refresh_request)
-        grant = sessions.refresh(self.contract.policy, validated["refresh"], holder=holder)
-        return keep(request, self.write(self.refresh_response, grant), grant)
+        issued = refresh.refresh_session(self.contract.policy, validated["refresh"], holder=holder)
+        return keep(request, self.write(self.refresh_response, issued), issued)
 
 
 class Recovery(ResetViewSet):

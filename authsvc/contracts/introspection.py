@@ -7,7 +7,7 @@ from django.urls import URLPattern
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
-from accounts import errors, sessions
+from accounts import errors, identities
 from accounts.api import parsers
 from accounts.api.contract import Contract, ErrorResponse
 from accounts.api.viewsets import ContractViewSet
@@ -64,7 +64,7 @@ class Introspect(ContractViewSet):
 
     def introspect(self, request: Request) -> HttpResponse:
         """Two queries: the key's and the token's."""
-        found = sessions.introspect(self.read(TokenRequest)["token"])
+        found = identities.introspect(self.read(TokenRequest)["token"])
         if found is None:
             return self.write(InactiveResponse)
         identity, token = found

@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from accounts import passwords, sessions
+from accounts import identities, passwords
 from accounts.errors import IdentifierTaken, InvalidReset
 from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, User
@@ -140,11 +140,11 @@ def test_what_stays_as_it_is_is_no_change(as_olga, alice):
 
 
 def test_links_that_went_to_the_address_before_open_nothing_and_sessions_go_on(as_olga, alice):
-    proof, grant = passwords.make_reset(alice), log_in()
+    proof, issued = passwords.make_reset(alice), log_in()
     change(as_olga, alice, email="alice@example.org")
     with pytest.raises(InvalidReset):
         passwords.find_reset(proof.token)
-    assert sessions.identify(grant.access).email == "alice@example.org"
+    assert identities.identify(issued.access).email == "alice@example.org"
     assert passwords.authenticate("alice@example.org", PASSWORD) == alice
 
 

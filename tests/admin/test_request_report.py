@@ -173,13 +173,13 @@ def test_an_access_token_of_a_session_that_ended(explain, caller, alice):
 
 
 def test_an_access_token_that_expired_and_one_that_is_none(explain, caller, alice):
-    grant = sessions.open_session(
+    issued = sessions.open_session(
         replace(bearer.contract.policy, access=timedelta(seconds=-5)),
         "alice",
         PASSWORD,
     )
     assert (
-        message(explain(caller.get("/api/v1/auth/me", grant.access)))
+        message(explain(caller.get("/api/v1/auth/me", issued.access)))
         == "The access token was refused because it had expired."
     )
     assert "none of ours" in message(explain(caller.get("/api/v1/auth/me", "abc")))

@@ -9,7 +9,7 @@ from django.contrib.sessions.models import Session as BrowserSession
 from django.urls import reverse
 from django.utils.timezone import now
 
-from accounts import passwords, sessions
+from accounts import identities, passwords, sessions
 from accounts.errors import InvalidToken
 from accounts.models import AuditEvent, User
 from accounts.operators import actions
@@ -154,7 +154,7 @@ def test_an_upgraded_hash_ends_no_session_here_or_there(client, olga):
     olga.refresh_from_db()
     assert olga.password.startswith("argon2")
     assert signed_in(client)
-    assert sessions.identify(token).username == "olga"
+    assert identities.identify(token).username == "olga"
 
 
 def test_an_upgrade_at_the_sign_in_itself_lets_in(client, olga):
@@ -187,7 +187,7 @@ def test_olga_changes_her_own_password_and_stays(client, olga):
     )
     assert signed_in(client)
     with pytest.raises(InvalidToken):
-        sessions.identify(token)
+        identities.identify(token)
 
 
 def test_the_cookies_here_are_not_for_scripts(client, olga):

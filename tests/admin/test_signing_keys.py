@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils.timezone import now
 
-from accounts import keyring, sessions
+from accounts import identities, keyring, sessions
 from accounts.errors import InvalidToken, MissingReason, NotPermitted
 from accounts.models import AuditEvent, SigningKey, User
 from accounts.operators import privileged
@@ -56,7 +56,7 @@ def test_olga_rotates_and_nobody_is_logged_out(as_olga, olga, alices):
         in answer.content.decode()
     )
     assert (key("current").kid, key("previous").kid) == (following, current)
-    assert sessions.identify(alices.access).username == "alice"
+    assert identities.identify(alices.access).username == "alice"
     event = AuditEvent.objects.get(kind="signing_key_rotated")
     assert (event.actor, event.name, event.note) == (olga, following, "the yearly one")
 
@@ -97,7 +97,7 @@ def test_olga_retires_a_leaked_key_and_its_tokens_with_it(as_olga, olga, alices)
     )  # the password was given just now
     assert f"The key {leaked} is retired" in answer.content.decode()
     with pytest.raises(InvalidToken):
-        sessions.identify(alices.access)
+        identities.identify(alices.access)
     event = AuditEvent.objects.get(kind="signing_key_retired")
     assert (event.actor, event.name, event.note) == (olga, leaked, "found on a laptop")
 

@@ -6,7 +6,7 @@ from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 from django.utils.timezone import now
 
-from accounts import sessions
+from accounts import identities, sessions
 from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 from authsvc.contracts import bearer
@@ -157,10 +157,10 @@ def test_two_accounts_without_an_address(as_olga):
 
 
 def test_olga_edits_an_account_and_its_session_goes_on(as_olga, olga, alice):
-    grant = log_in()
+    issued = log_in()
     answer = as_olga.post(page(alice), fields(alice, name="Alice L.", organization="Wonderland"))
     assert answer.status_code == 302
-    identity = sessions.identify(grant.access)
+    identity = identities.identify(issued.access)
     assert (identity.name, identity.organization) == ("Alice L.", "Wonderland")
     event = AuditEvent.objects.get(kind=AuditEvent.Kind.ACCOUNT_CHANGED)
     assert (event.user, event.actor, told(event)) == (alice, olga, "name, organization")
@@ -272,11 +272,11 @@ def test_stan_touches_no_operator_and_not_himself(as_stan, stan, olga, whom):
 
 
 def test_stan_ends_no_session_of_an_operator(as_stan, olga, alice):
-    grants = [log_in("olga"), log_in()]
+    logins = [log_in("olga"), log_in()]
     act(
         as_stan,
         "end_session",
-        *Session.objects.filter(pk__in=[grant.session_id for grant in grants]),
+        *Session.objects.filter(pk__in=[issued.session_id for issued in logins]),
     )
     assert Session.objects.live().get().user == olga
 

@@ -15,7 +15,7 @@ from django.db import connection
 from django.test import Client
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from accounts import passwords, rate_limits, sessions
+from accounts import identities, issued_tokens, passwords, rate_limits, refresh, sessions
 from accounts.errors import (
     InvalidCredentials,
     InvalidRefreshToken,
@@ -54,8 +54,8 @@ def everything_stored():
 @pytest.fixture
 def known(alice, olga, settings):
     """Alice as the service knows her after a while: also where she misspelt herself, and where an operator acted on her."""
-    grants = log_in(), log_in(policy=form.contract.policy)
-    sessions.refresh(form.contract.policy, grants[1].refresh)
+    logins = log_in(), log_in(policy=form.contract.policy)
+    refresh.refresh_session(form.contract.policy, logins[1].refresh)
     with pytest.raises(InvalidCredentials):
         passwords.authenticate(" ALICE@example.com ", "wrong")
     outbox.put(outbox.Template.RESET, identifier="Alice@Example.com")
@@ -78,7 +78,7 @@ def known(alice, olga, settings):
         user=alice,
         reason="alice wrote her password down",
     )
-    return grants, secret
+    return logins, secret
 
 
 def test_nothing_that_is_stored_names_the_person_any_more(known, alice, bob):
@@ -126,10 +126,10 @@ def test_tokens_keys_and_links_are_dead_at_once(known, alice, caller):
     erasure.erase(alice)
     assert caller.get("/api/v1/auth/me", plain.access).status_code == 401
     with pytest.raises(InvalidToken):
-        sessions.identify(rotating.access)
-    for policy, grant in ((bearer.contract.policy, plain), (form.contract.policy, rotating)):
+        identities.identify(rotating.access)
+    for policy, issued in ((bearer.contract.policy, plain), (form.contract.policy, rotating)):
         with pytest.raises(InvalidRefreshToken):
-            sessions.refresh(policy, grant.refresh)
+            refresh.refresh_session(policy, issued.refresh)
     with pytest.raises(InvalidToken):
         keys.identify(secret)
     with pytest.raises(InvalidReset):
@@ -250,7 +250,7 @@ def test_a_login_at_the_same_moment_leaves_no_session(alice):
         )
         assert {type(answer) for answer in answers} <= {
             str,
-            sessions.Grant,
+            issued_tokens.IssuedTokens,
             InvalidCredentials,
         } | set(InvalidCredentials.__subclasses__())
         assert not person.sessions.exists()
@@ -263,7 +263,7 @@ def test_an_act_or_a_login_that_an_erasure_overtakes_is_on_record_without_the_na
     overtaken, read = passwords.authenticate("alice", PASSWORD), User.objects.get(pk=alice.pk)
     erasure.erase(alice)
     with pytest.raises(InvalidCredentials, match="account_changed"):
-        sessions._open_for(bearer.contract.policy, overtaken)
+        sessions.create_session(bearer.contract.policy, overtaken)
     with pytest.raises(NotPermitted):
         actions.carry_out(user_actions.DEACTIVATE, operator=olga, user=read, reason="asked to")
     with pytest.raises(NotPermitted):

@@ -187,7 +187,7 @@ def test_memory_does_not_grow_with_the_number_of_accounts(monkeypatch):
 
 def test_a_person_is_told_all_that_is_held_about_them_and_no_secret(alice, bob, olga):
     with request_context.use(request_context.RequestContext(address="2001:db8::7:1")):
-        grant = sessions.open_session(bearer.contract.policy, "alice", PASSWORD)
+        issued = sessions.open_session(bearer.contract.policy, "alice", PASSWORD)
     sessions.open_session(bearer.contract.policy, "bob", PASSWORD)
     proof = passwords.make_reset(alice)
     outbox.put(outbox.Template.RESET, identifier="alice@example.com")
@@ -207,7 +207,7 @@ def test_a_person_is_told_all_that_is_held_about_them_and_no_secret(alice, bob, 
     }
     assert held["profile"]["email"] == "alice@example.com"
     assert [each["network"] for each in held["known_networks"]] == ["2001:db8::"]
-    assert [each["id"] for each in held["sessions"]] == [str(grant.session_id)]
+    assert [each["id"] for each in held["sessions"]] == [str(issued.session_id)]
     assert [each["kind"] for each in held["events"]] == ["login", "person_exported"]
     assert [each["typed"] for each in held["mails"]] == ["alice@example.com"]
     assert [(each["id"], each["name"], each["networks"]) for each in held["api_keys"]] == [

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
-from accounts import encryption, keyring, sessions, tokens
+from accounts import encryption, identities, keyring, refresh, sessions, tokens
 from accounts.errors import InvalidToken, UnusableKeyring
 from accounts.models import SigningKey
 from accounts.policy import Policy
@@ -79,20 +79,20 @@ def test_the_published_next_key_signs_after_a_rotation(alice):
 
 
 def test_tokens_from_before_a_rotation_stay_good(alice):
-    grant = log_in()
+    issued = log_in()
     keyring.rotate()
     keyring.rotate()
-    assert sessions.identify(grant.access).username == "alice"
-    assert kid_of(sessions.refresh(POLICY, grant.refresh).access) == keyring.current().kid
+    assert identities.identify(issued.access).username == "alice"
+    assert kid_of(refresh.refresh_session(POLICY, issued.refresh).access) == keyring.current().kid
 
 
 def test_a_retired_key_opens_nothing_any_more(alice):
-    grant = log_in()
+    issued = log_in()
     keyring.rotate()
-    assert keyring.retire(kid_of(grant.access)) is True
+    assert keyring.retire(kid_of(issued.access)) is True
     with pytest.raises(InvalidToken):
-        sessions.identify(grant.access)
-    assert kid_of(grant.access) not in {key["kid"] for key in keyring.jwks()["keys"]}
+        identities.identify(issued.access)
+    assert kid_of(issued.access) not in {key["kid"] for key in keyring.jwks()["keys"]}
 
 
 def look_at(seconds_ago):
@@ -101,17 +101,17 @@ def look_at(seconds_ago):
 
 
 def test_a_key_retired_on_another_node_is_refused_here_at_the_next_look(alice):
-    grant = log_in()
+    issued = log_in()
     keyring.rotate()
     look_at(seconds_ago=keyring.MAX_AGE - 5)
     SigningKey.objects.filter(
         use=Use.PREVIOUS
     ).delete()  # as another node does, which cannot reach this process
-    assert sessions.identify(grant.access).username == "alice"
+    assert identities.identify(issued.access).username == "alice"
     assert keyring._ring
     keyring._ring = replace(keyring._ring, seen_at=time.monotonic() - keyring.MAX_AGE - 1)
     with pytest.raises(InvalidToken):
-        sessions.identify(grant.access)
+        identities.identify(issued.access)
 
 
 def test_a_key_made_on_another_node_is_found_when_a_token_names_it(alice):
@@ -139,11 +139,11 @@ def test_the_claims_of_two_thousand_tokens_are_remembered_and_no_more():
 
 
 def test_pruning_leaves_the_keys_whose_tokens_still_count(alice):
-    grant = log_in()
+    issued = log_in()
     keyring.rotate()
     call_command("prune", keep_days=0, verbosity=0, stdout=StringIO())
     keyring.reload()
-    assert sessions.identify(grant.access).username == "alice"
+    assert identities.identify(issued.access).username == "alice"
     SigningKey.objects.filter(use=Use.PREVIOUS).update(retires_at=now() - timedelta(seconds=1))
     call_command("prune", keep_days=0, verbosity=0, stdout=StringIO())
     assert not SigningKey.objects.filter(use=Use.PREVIOUS).exists()
@@ -151,14 +151,14 @@ def test_pruning_leaves_the_keys_whose_tokens_still_count(alice):
 
 
 def test_the_key_that_signs_cannot_be_retired(alice):
-    grant = log_in()
-    assert keyring.retire(kid_of(grant.access)) is False
+    issued = log_in()
+    assert keyring.retire(kid_of(issued.access)) is False
     assert keyring.retire(SigningKey.objects.get(use=Use.NEXT).kid) is False
-    assert sessions.identify(grant.access).username == "alice"
+    assert identities.identify(issued.access).username == "alice"
 
 
 def test_a_previous_key_counts_until_the_last_token_it_signed_has_expired(alice, settings):
-    grant = log_in()
+    issued = log_in()
     keyring.rotate()
     old = SigningKey.objects.get(use=Use.PREVIOUS)
     assert old.retires_at
@@ -166,7 +166,7 @@ def test_a_previous_key_counts_until_the_last_token_it_signed_has_expired(alice,
     SigningKey.objects.filter(pk=old.pk).update(retires_at=now() - timedelta(seconds=1))
     keyring.reload()
     with pytest.raises(InvalidToken):
-        sessions.identify(grant.access)
+        identities.identify(issued.access)
     keyring.rotate()
     assert not SigningKey.objects.filter(pk=old.pk).exists()
 
@@ -186,7 +186,7 @@ def test_nothing_private_is_published(settings, algorithm):
 def test_a_shared_secret_is_not_published(settings, alice):
     make_anew(settings, "HS256")
     assert keyring.jwks() == {"keys": []}
-    assert sessions.identify(log_in().access).username == "alice"
+    assert identities.identify(log_in().access).username == "alice"
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
@@ -208,12 +208,12 @@ def test_the_same_claims_are_the_same_token(settings, algorithm):
 
 
 def test_tokens_of_another_algorithm_stay_good_when_the_setting_changes(settings, alice):
-    grant = log_in()
+    issued = log_in()
     settings.SIGNING_ALGORITHM = "EdDSA"
     keyring.rotate()
     keyring.rotate()
     assert jwt.get_unverified_header(log_in().access)["alg"] == "EdDSA"
-    assert sessions.identify(grant.access).username == "alice"
+    assert identities.identify(issued.access).username == "alice"
 
 
 def test_private_keys_are_stored_encrypted():
@@ -234,11 +234,11 @@ def test_a_key_of_another_secret_key_is_unusable_and_the_refusal_says_so(setting
 
 
 def test_a_key_of_a_former_secret_key_is_good(settings, alice):
-    grant = log_in()
+    issued = log_in()
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "another secret, of thirty-two letters and more"
     keyring.reload()
-    assert sessions.identify(grant.access).username == "alice"
+    assert identities.identify(issued.access).username == "alice"
 
 
 def test_a_key_moved_to_another_row_is_unusable(settings):
@@ -254,12 +254,12 @@ def test_a_key_moved_to_another_row_is_unusable(settings):
 
 
 def test_encrypted_anew_the_keys_need_the_former_secret_no_longer(settings, alice):
-    grant = log_in()
+    issued = log_in()
     settings.ENCRYPTION_KEYS = ["a new key, of thirty-two letters and more", settings.SECRET_KEY]
     assert keyring.reencrypt() == 2
     settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS[:1]
     keyring.forget()
-    assert sessions.identify(grant.access).username == "alice"
+    assert identities.identify(issued.access).username == "alice"
 
 
 def test_a_retired_key_that_cannot_be_read_is_in_nobodys_way(settings):

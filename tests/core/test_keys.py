@@ -19,7 +19,7 @@ from django.utils.timezone import now
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts import passwords, request_context, sessions
+from accounts import identities, passwords, request_context, sessions
 from accounts.audit import event_kinds
 from accounts.errors import InvalidToken
 from accounts.mail import delivery
@@ -51,7 +51,7 @@ places = st.integers(0, 54)
 @pytest.fixture
 def owner(alice):
     """Alice, as she is known by the token of her session."""
-    return sessions.identify(sessions.open_session(POLICY, "alice", PASSWORD).access)
+    return identities.identify(sessions.open_session(POLICY, "alice", PASSWORD).access)
 
 
 @pytest.fixture
@@ -644,7 +644,7 @@ def test_the_mail_about_a_changed_password_names_the_keys_that_live_on(
 ):
     if temporary:
         passwords.set_temporary(alice, "set by Olga, for once")
-        passwords.answer_challenge(
+        passwords.replace_temporary(
             alice, str(alice.credential_version), "eine Zeile, die keiner kennt"
         )
     else:

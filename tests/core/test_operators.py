@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils.timezone import now
 
-from accounts import passwords, rate_limits, request_context, sessions
+from accounts import issued_tokens, passwords, rate_limits, request_context, sessions
 from accounts.errors import (
     EmailDisabled,
     InvalidCode,
@@ -573,9 +573,9 @@ def test_actions_on_one_user_at_once_are_each_whole_and_recorded(transactional_d
         logins = [partial(log_in, user.username)] * 3
         answers = at_once(*begun, *logins) if number % 2 else at_once(*logins, *begun)[::-1]
         outcomes = [bool(answer) for answer in answers[:3]]
-        opened = [isinstance(answer, sessions.Grant) for answer in answers[3:]]
+        opened = [isinstance(answer, issued_tokens.IssuedTokens) for answer in answers[3:]]
         assert {type(answer) for answer in answers[3:]} <= {
-            sessions.Grant,
+            issued_tokens.IssuedTokens,
             InvalidCredentials,
             PasswordChangeRequired,
         }

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.test import Client
 from django.utils.timezone import now
 
-from accounts import passwords, sessions
+from accounts import identities, issued_tokens, passwords, sessions
 from accounts.errors import (
     InvalidCode,
     InvalidCredentials,
@@ -77,10 +77,10 @@ def refuses(use, proof):
 def test_a_reset_sets_the_password_and_ends_every_session(alice, bob, proof, use):
     hers, his = [log_in(), log_in()], log_in("bob")
     assert use(proof) == alice
-    for grant in hers:
+    for issued in hers:
         with pytest.raises(InvalidToken, match="session_ended"):
-            sessions.identify(grant.access)
-    assert sessions.identify(his.access).id == bob.pk
+            identities.identify(issued.access)
+    assert identities.identify(his.access).id == bob.pk
     with pytest.raises(InvalidCredentials):
         log_in()
     assert log_in(password=NEW).user == alice
@@ -190,7 +190,7 @@ def test_a_weak_password_uses_nothing_up(alice, proof, use):
     for weak in ["short", "password1", "alice1234", "x" * 1025, "", "1234567"]:
         with pytest.raises(WeakPassword):
             use(proof, weak)
-    assert sessions.identify(here.access).id == alice.pk
+    assert identities.identify(here.access).id == alice.pk
     assert PasswordReset.objects.get().wrong_tries == 0
     assert use(proof) == alice
 
@@ -200,7 +200,7 @@ def test_asking_ends_nothing_and_locks_nobody_out(alice, bob):
     for _ in range(20):
         passwords.ask_for_reset("alice")
         delivery.deliver_due()
-    assert sessions.identify(here.access).id == log_in().user.pk == alice.pk
+    assert identities.identify(here.access).id == log_in().user.pk == alice.pk
 
 
 # Codes
@@ -369,7 +369,11 @@ def test_a_login_that_a_reset_overtakes_leaves_no_session(alice):
     for _ in range(3):
         proof = passwords.make_reset(alice)
         answers = at_once(*[log_in] * 5, partial(by_token, proof), *[log_in] * 5)
-        assert {type(answer) for answer in answers} <= {User, sessions.Grant, InvalidCredentials}
+        assert {type(answer) for answer in answers} <= {
+            User,
+            issued_tokens.IssuedTokens,
+            InvalidCredentials,
+        }
         assert not alice.sessions.live().exists()
         User.objects.filter(pk=alice.pk).update(password=alice.password)
 
@@ -379,7 +383,7 @@ def test_a_login_that_was_right_before_the_reset_does_not_finish_after_it(alice,
     overtaken = passwords.authenticate("alice", PASSWORD)
     by_token(proof)
     with pytest.raises(InvalidCredentials, match="account_changed"):
-        sessions._open_for(POLICY, overtaken)
+        sessions.create_session(POLICY, overtaken)
     assert not alice.sessions.exists()
 
 
@@ -410,12 +414,12 @@ def by_mail(alice):
 
 @pytest.mark.parametrize("replace", [by_change, by_operator, by_shell, by_deactivation, by_mail])
 def test_a_replaced_password_ends_sessions_logins_and_resets(alice, proof, replace):
-    grant, overtaken = log_in(), passwords.authenticate("alice", PASSWORD)
+    issued, overtaken = log_in(), passwords.authenticate("alice", PASSWORD)
     replace(User.objects.get(pk=alice.pk))
     with pytest.raises(InvalidToken):
-        sessions.identify(grant.access)
+        identities.identify(issued.access)
     with pytest.raises(InvalidCredentials):
-        sessions._open_for(POLICY, overtaken)
+        sessions.create_session(POLICY, overtaken)
     with pytest.raises(InvalidReset):
         passwords.find_reset(proof.token)
 

@@ -17,7 +17,7 @@ from django.contrib.auth.hashers import (
 )
 from django.utils.timezone import now
 
-from accounts import passwords, sessions
+from accounts import challenges, identities, issued_tokens, passwords, refresh, sessions
 from accounts.errors import InvalidChallenge, InvalidCredentials, WeakPassword
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 from accounts.policy import Policy
@@ -106,8 +106,8 @@ def test_every_broken_rule_is_named(alice):
 def test_a_change_ends_the_other_sessions_and_keeps_the_calling_one(alice, bob):
     here, there, his = log_in(), log_in(), log_in("bob")
     passwords.change(alice.pk, PASSWORD, NEW, keep=here.session_id)
-    assert sessions.identify(here.access).id == alice.pk
-    assert sessions.refresh(POLICY, here.refresh).access
+    assert identities.identify(here.access).id == alice.pk
+    assert refresh.refresh_session(POLICY, here.refresh).access
     assert (live(alice), live(bob)) == ({here.session_id}, {his.session_id})
     assert Session.objects.get(pk=there.session_id).revoked_reason == "changed"
     with pytest.raises(InvalidCredentials):
@@ -165,7 +165,11 @@ def test_a_change_among_logins_leaves_no_session_of_the_old_password(alice):
         answers = at_once(
             *[log_in] * 4, lambda: passwords.change(alice.pk, PASSWORD, NEW), *[log_in] * 4
         )
-        assert {type(answer) for answer in answers} <= {User, sessions.Grant, InvalidCredentials}
+        assert {type(answer) for answer in answers} <= {
+            User,
+            issued_tokens.IssuedTokens,
+            InvalidCredentials,
+        }
         assert not live(alice)
         alice.set_password(PASSWORD)
         alice.save()
@@ -178,18 +182,18 @@ def test_a_change_among_logins_leaves_no_session_of_the_old_password(alice):
 def temporary(alice):
     """Olga has set a password for Alice, who signs in with it: what she holds then."""
     passwords.set_temporary(alice, "set by Olga, for once")
-    return sessions.challenge(passwords.authenticate("alice", "set by Olga, for once"))
+    return challenges.issue(passwords.authenticate("alice", "set by Olga, for once"))
 
 
 def answer(challenge, username="alice", password=NEW):
-    return sessions.answer_challenge(POLICY, challenge, username, password)
+    return challenges.answer(POLICY, challenge, username, password)
 
 
 @pytest.mark.parametrize("username", ["alice", " ALICE ", "Alice@Example.com", "ａｌｉｃｅ"])
 def test_a_challenge_is_answered_with_a_new_password(alice, temporary, username):
-    grant = answer(temporary, username)
-    assert sessions.identify(grant.access).id == alice.pk
-    assert live(alice) == {grant.session_id}
+    issued = answer(temporary, username)
+    assert identities.identify(issued.access).id == alice.pk
+    assert live(alice) == {issued.session_id}
     assert log_in(password=NEW).user == alice
     with pytest.raises(InvalidCredentials):
         log_in(password="set by Olga, for once")
@@ -229,7 +233,7 @@ def test_a_challenge_is_void_once_the_account_has_changed(alice, temporary):
     passwords.set_temporary(User.objects.get(), "set by Olga once more")
     with pytest.raises(InvalidChallenge):
         answer(temporary)
-    again = sessions.challenge(User.objects.get())
+    again = challenges.issue(User.objects.get())
     User.objects.update(is_active=False)
     with pytest.raises(InvalidChallenge):
         answer(again)
@@ -255,9 +259,14 @@ def test_a_weak_answer_or_the_temporary_password_uses_nothing_up(alice, temporar
 def test_of_six_answers_at_once_one_succeeds(alice, temporary):
     wanted = [f"{NEW}, {number}" for number in range(6)]
     answers = at_once(*(partial(answer, temporary, password=new) for new in wanted))
-    assert sorted(type(each).__name__ for each in answers) == ["Grant", *["InvalidChallenge"] * 5]
+    assert sorted(type(each).__name__ for each in answers) == [
+        *["InvalidChallenge"] * 5,
+        "IssuedTokens",
+    ]
     (chosen,) = (
-        new for new, each in zip(wanted, answers, strict=True) if isinstance(each, sessions.Grant)
+        new
+        for new, each in zip(wanted, answers, strict=True)
+        if isinstance(each, issued_tokens.IssuedTokens)
     )
     assert passwords.authenticate("alice", chosen) == alice
     assert len(live(alice)) == 1
@@ -350,7 +359,7 @@ def test_a_new_password_is_not_undone_by_an_upgrade_of_the_old_one(alice):
 
 
 def test_an_upgrade_does_not_touch_the_credential_version(alice):
-    challenge = sessions.challenge(alice)
+    challenge = challenges.issue(alice)
     store(alice, make_password(PASSWORD, hasher="pbkdf2_sha1"))
     log_in()
     alice.refresh_from_db()

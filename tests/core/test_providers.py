@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts import keyring, sessions
+from accounts import identities, keyring, sessions
 from accounts.models import AuditEvent, SigningKey
 from apikeys import providers
 from apikeys.errors import UnreadableSecret
@@ -217,7 +217,7 @@ def test_a_command_that_says_too_little_or_too_much_is_refused(arguments):
 @pytest.mark.django_db
 def test_keys_are_replaced_without_losing_anything(settings, alice):
     settings.ENCRYPTION_KEYS = [OLD, settings.SECRET_KEY]
-    grant = sessions.open_session(envelope.contract.policy, "alice", PASSWORD)
+    issued = sessions.open_session(envelope.contract.policy, "alice", PASSWORD)
     store()
     store("nvidia", NVIDIA_SECRET)
     settings.ENCRYPTION_KEYS = [NEW, *settings.ENCRYPTION_KEYS]
@@ -229,7 +229,7 @@ def test_keys_are_replaced_without_losing_anything(settings, alice):
     settings.ENCRYPTION_KEYS = [NEW]
     keyring.forget()
     assert (secret_of("aws"), secret_of("nvidia")) == (AWS_SECRET, NVIDIA_SECRET)
-    assert sessions.identify(grant.access).username == "alice"
+    assert identities.identify(issued.access).username == "alice"
 
 
 @pytest.mark.django_db

@@ -8,7 +8,7 @@ from django.db.models import F
 from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from accounts import keyring, sessions
+from accounts import identities, keyring, refresh, sessions
 from accounts.audit.reasons import Reason
 from accounts.errors import InvalidRefreshToken, InvalidToken
 from accounts.models import AuditEvent, Session, SigningKey
@@ -29,8 +29,8 @@ def first(alice):
     return sessions.open_session(ROTATING, "alice", PASSWORD)
 
 
-def rotate(grant, **more):
-    return sessions.refresh(ROTATING, grant.refresh, **more)
+def rotate(issued, **more):
+    return refresh.refresh_session(ROTATING, issued.refresh, **more)
 
 
 def long_ago(seconds=11):
@@ -42,7 +42,7 @@ def test_a_refresh_token_is_replaced(first):
     second = rotate(first)
     third = rotate(second)
     assert len({first.refresh, second.refresh, third.refresh}) == 3
-    assert {sessions.identify(grant.access).session_id for grant in (first, second, third)} == {
+    assert {identities.identify(issued.access).session_id for issued in (first, second, third)} == {
         first.session_id
     }
     session = Session.objects.get()
@@ -58,7 +58,7 @@ def test_what_rotation_spent_is_on_simplejwts_blacklist(first):
         RefreshToken.read(first.refresh).jti
     }
     out = set(OutstandingToken.objects.values_list("jti", flat=True))
-    assert out == {RefreshToken.read(grant.refresh).jti for grant in (first, second)}
+    assert out == {RefreshToken.read(issued.refresh).jti for issued in (first, second)}
 
 
 def test_a_spent_token_sent_again_at_once_gets_the_same_successor(first):
@@ -87,11 +87,11 @@ def test_a_spent_token_after_the_grace_ends_the_session(first):
     long_ago()
     with pytest.raises(InvalidRefreshToken, match="token_reused"):
         rotate(first)
-    for grant in (first, second):
+    for issued in (first, second):
         with pytest.raises(InvalidToken, match="session_ended"):
-            sessions.identify(grant.access)
+            identities.identify(issued.access)
         with pytest.raises(InvalidRefreshToken, match="session_ended"):
-            rotate(grant)
+            rotate(issued)
     assert Session.objects.get().revoked_reason == "token_reused"
 
 
@@ -110,7 +110,7 @@ def test_a_reuse_ends_no_other_session(alice, first):
     long_ago()
     with pytest.raises(InvalidRefreshToken):
         rotate(first)
-    assert sessions.identify(other.access).session_id == other.session_id
+    assert identities.identify(other.access).session_id == other.session_id
     assert rotate(other).refresh
 
 
@@ -131,7 +131,7 @@ def test_a_grandparent_is_no_retry(first):
     with pytest.raises(InvalidRefreshToken):
         rotate(first)
     with pytest.raises(InvalidToken):
-        sessions.identify(third.access)
+        identities.identify(third.access)
     assert OutstandingToken.objects.count() == 3
 
 
@@ -139,12 +139,12 @@ def test_another_contracts_door_is_no_way_round(first):
     rotate(first)
     long_ago()
     with pytest.raises(InvalidRefreshToken, match="other_contract"):
-        sessions.refresh(STEADY, first.refresh)
+        refresh.refresh_session(STEADY, first.refresh)
 
 
 def test_another_contracts_door_spends_nothing(first):
     with pytest.raises(InvalidRefreshToken, match="other_contract"):
-        sessions.refresh(STEADY, first.refresh)
+        refresh.refresh_session(STEADY, first.refresh)
     assert rotate(first).refresh != first.refresh
 
 
@@ -231,21 +231,23 @@ def test_a_shorter_maximum_counts_for_sessions_that_are_open(first):
     age(20)
     shorter = replace(ROTATING, session_maximum=timedelta(days=10))
     with pytest.raises(InvalidRefreshToken, match="ended"):
-        sessions.refresh(shorter, first.refresh)
-    longer = sessions.refresh(replace(ROTATING, session_maximum=timedelta(days=30)), first.refresh)
+        refresh.refresh_session(shorter, first.refresh)
+    longer = refresh.refresh_session(
+        replace(ROTATING, session_maximum=timedelta(days=30)), first.refresh
+    )
     assert longer.refresh_expires == Session.objects.get().created_at + timedelta(days=30)
 
 
 def test_without_a_maximum_a_line_ends_when_its_login_said_it_would(alice):
     fixed = replace(ROTATING, session_maximum=None)
     first = sessions.open_session(fixed, "alice", PASSWORD)
-    assert sessions.refresh(fixed, first.refresh).refresh_expires == first.refresh_expires
+    assert refresh.refresh_session(fixed, first.refresh).refresh_expires == first.refresh_expires
 
 
 def test_a_steady_line_is_not_prolonged(alice):
     first = sessions.open_session(STEADY, "alice", PASSWORD)
     age(20)
-    sessions.refresh(STEADY, first.refresh)
+    refresh.refresh_session(STEADY, first.refresh)
     assert Session.objects.get().expires_at == first.refresh_expires - timedelta(days=20)
 
 
@@ -259,22 +261,22 @@ def test_the_last_token_of_a_key_expires_before_the_key_retires(first):
 
 
 def test_a_steady_token_is_never_spent(alice):
-    grant = sessions.open_session(STEADY, "alice", PASSWORD)
-    refreshed = [sessions.refresh(STEADY, grant.refresh) for _ in range(5)]
-    assert {again.refresh for again in refreshed} == {grant.refresh}
-    assert len({sessions.identify(again.access).session_id for again in refreshed}) == 1
+    issued = sessions.open_session(STEADY, "alice", PASSWORD)
+    refreshed = [refresh.refresh_session(STEADY, issued.refresh) for _ in range(5)]
+    assert {again.refresh for again in refreshed} == {issued.refresh}
+    assert len({identities.identify(again.access).session_id for again in refreshed}) == 1
     assert not BlacklistedToken.objects.exists()
 
 
 def test_a_relative_may_refresh(alice):
-    grant = sessions.open_session(STEADY, "alice", PASSWORD)
+    issued = sessions.open_session(STEADY, "alice", PASSWORD)
     relative = Policy(
         name="camel",
         access=timedelta(minutes=5),
         refresh=timedelta(days=1),
         accepts_refresh_from=frozenset({"bearer"}),
     )
-    assert sessions.refresh(relative, grant.refresh).access_seconds == 300
+    assert refresh.refresh_session(relative, issued.refresh).access_seconds == 300
 
 
 def test_a_token_of_before_the_contract_stopped_rotating_is_spent_for_good(first):
@@ -282,5 +284,5 @@ def test_a_token_of_before_the_contract_stopped_rotating_is_spent_for_good(first
     second = rotate(first)
     steady = Policy(name="form", access=timedelta(days=7), refresh=timedelta(days=365))
     with pytest.raises(InvalidRefreshToken):
-        sessions.refresh(steady, first.refresh)
-    assert sessions.refresh(steady, second.refresh).access
+        refresh.refresh_session(steady, first.refresh)
+    assert refresh.refresh_session(steady, second.refresh).access

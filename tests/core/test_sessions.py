@@ -7,7 +7,7 @@ from django.apps import apps
 from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from accounts import passwords, request_context, sessions
+from accounts import challenges, identities, passwords, refresh, request_context, sessions
 from accounts.errors import (
     InvalidCredentials,
     InvalidRefreshToken,
@@ -29,10 +29,10 @@ def log_in(username="alice", policy=POLICY):
     return sessions.open_session(policy, username, PASSWORD)
 
 
-def grow_old(grant, **ago):
+def grow_old(issued, **ago):
     """Let the tokens of a session be past their expiry, which is exact to the second."""
     then = now() - timedelta(**ago)
-    claims = {"sub": str(grant.user.uuid), "sid": str(grant.session_id), "jti": "0" * 32}
+    claims = {"sub": str(issued.user.uuid), "sid": str(issued.session_id), "jti": "0" * 32}
     return AccessToken.issue(at=then - timedelta(hours=1), expires=then, **claims)
 
 
@@ -42,10 +42,10 @@ def test_a_login_is_remembered_with_where_it_came_from(alice):
             address="192.0.2.7", user_agent="Mozilla\r\n\x1b[31m" + "x" * 300, contract="bearer"
         )
     ):
-        grant = log_in()
+        issued = log_in()
     session = Session.objects.get()
     assert (session.pk, session.user, session.contract, session.address) == (
-        grant.session_id,
+        issued.session_id,
         alice,
         "bearer",
         "192.0.2.7",
@@ -58,15 +58,15 @@ def test_a_login_is_remembered_with_where_it_came_from(alice):
 
 
 def test_a_login_gives_tokens_for_as_long_as_its_policy_says(alice):
-    grant = log_in()
-    assert (grant.access_seconds, grant.refresh_seconds) == (3600, 30 * 86_400)
+    issued = log_in()
+    assert (issued.access_seconds, issued.refresh_seconds) == (3600, 30 * 86_400)
     brief = log_in(policy=BRIEF)
     assert (brief.access_seconds, brief.refresh) == (86_400, "")
     assert OutstandingToken.objects.count() == 1
 
 
 def test_an_access_token_says_who_asks(alice):
-    identity = sessions.identify(log_in().access)
+    identity = identities.identify(log_in().access)
     assert (identity.id, identity.uuid, identity.username, identity.email) == (
         alice.pk,
         alice.uuid,
@@ -96,61 +96,61 @@ def test_a_login_that_a_deactivation_overtakes_does_not_finish(alice):
     overtaken = passwords.authenticate("alice", PASSWORD)
     User.objects.get(pk=alice.pk).end_sessions("password_set")
     with pytest.raises(InvalidCredentials, match="account_changed"):
-        sessions._open_for(POLICY, overtaken)
+        sessions.create_session(POLICY, overtaken)
     assert not Session.objects.exists()
 
 
 def test_an_expired_token_opens_nothing_but_may_end_its_session(alice):
-    grant = log_in()
-    expired = grow_old(grant, seconds=1)
+    issued = log_in()
+    expired = grow_old(issued, seconds=1)
     with pytest.raises(InvalidToken):
-        sessions.identify(expired)
-    sessions.log_out(sessions.identify(expired, expired=True))
+        identities.identify(expired)
+    sessions.log_out(identities.identify(expired, expired=True))
     assert not Session.objects.live().exists()
 
 
 def test_an_expired_session_is_over_whatever_its_tokens_say(alice):
-    grant = log_in()
+    issued = log_in()
     Session.objects.update(expires_at=now() - timedelta(seconds=1))
     with pytest.raises(InvalidToken, match="session_ended"):
-        sessions.identify(grant.access)
+        identities.identify(issued.access)
     with pytest.raises(InvalidRefreshToken, match="session_ended"):
-        sessions.refresh(POLICY, grant.refresh)
+        refresh.refresh_session(POLICY, issued.refresh)
 
 
 def test_a_token_never_outlives_its_session(alice):
-    grant = log_in()
+    issued = log_in()
     Session.objects.update(expires_at=now() + timedelta(minutes=10))
-    assert 590 <= sessions.refresh(POLICY, grant.refresh).access_seconds <= 600
+    assert 590 <= refresh.refresh_session(POLICY, issued.refresh).access_seconds <= 600
 
 
 def test_a_logout_ends_its_session_and_no_other(alice):
     here, there = log_in(), log_in()
-    sessions.log_out(sessions.identify(here.access))
+    sessions.log_out(identities.identify(here.access))
     with pytest.raises(InvalidToken, match="session_ended"):
-        sessions.identify(here.access)
+        identities.identify(here.access)
     with pytest.raises(InvalidRefreshToken, match="session_ended"):
-        sessions.refresh(POLICY, here.refresh)
-    assert sessions.identify(there.access).session_id == there.session_id
+        refresh.refresh_session(POLICY, here.refresh)
+    assert identities.identify(there.access).session_id == there.session_id
     ended = Session.objects.get(pk=here.session_id)
     assert (ended.revoked_at is not None, ended.revoked_reason) == (True, "logout")
 
 
 def test_a_logout_with_the_refresh_token_of_another_session_ends_both(alice):
     here, there = log_in(), log_in()
-    sessions.log_out(sessions.identify(here.access), refresh=there.refresh)
+    sessions.log_out(identities.identify(here.access), refresh=there.refresh)
     assert not Session.objects.live().exists()
 
 
 def test_a_logout_with_the_refresh_token_of_somebody_else_ends_only_ones_own(alice, bob):
     hers, his = log_in(), log_in("bob")
-    sessions.log_out(sessions.identify(hers.access), refresh=his.refresh)
+    sessions.log_out(identities.identify(hers.access), refresh=his.refresh)
     assert Session.objects.live().get().user == bob
 
 
 @pytest.mark.parametrize("refresh", ["made up", "", None])
 def test_a_logout_with_no_good_refresh_token_ends_the_session_all_the_same(alice, refresh):
-    sessions.log_out(sessions.identify(log_in().access), refresh=refresh)
+    sessions.log_out(identities.identify(log_in().access), refresh=refresh)
     assert not Session.objects.live().exists()
 
 
@@ -163,10 +163,10 @@ def test_a_revocation_ends_the_session_of_a_refresh_token(alice):
 
 
 def test_a_session_that_ended_keeps_its_first_reason(alice):
-    grant = log_in()
-    sessions.log_out(sessions.identify(grant.access))
+    issued = log_in()
+    sessions.log_out(identities.identify(issued.access))
     ended = Session.objects.get()
-    sessions.revoke(grant.refresh)
+    sessions.revoke(issued.refresh)
     assert alice.end_sessions("ended_by_operator") == 0
     again = Session.objects.get()
     assert (again.revoked_reason, again.revoked_at) == ("logout", ended.revoked_at)
@@ -178,16 +178,16 @@ def test_only_a_refresh_token_revokes_or_refreshes(alice, kind):
     with pytest.raises(InvalidRefreshToken):
         sessions.revoke(token)
     with pytest.raises(InvalidRefreshToken):
-        sessions.refresh(POLICY, token)
+        refresh.refresh_session(POLICY, token)
     assert Session.objects.live().count() == 1
 
 
 @pytest.mark.parametrize("kind", ["refresh", "identity"])
 def test_only_an_access_token_says_who_asks(alice, kind):
     with pytest.raises(InvalidToken):
-        sessions.identify(getattr(log_in(), kind))
+        identities.identify(getattr(log_in(), kind))
     with pytest.raises(InvalidToken):
-        sessions.identify(sessions.challenge(alice))
+        identities.identify(challenges.issue(alice))
 
 
 def test_ending_all_sessions_says_how_many_there_were(alice, bob):
@@ -201,7 +201,7 @@ def test_ending_all_sessions_says_how_many_there_were(alice, bob):
 
 def test_the_refresh_tokens_of_ended_sessions_are_on_simplejwts_blacklist(alice):
     here, there = log_in(), log_in()
-    sessions.log_out(sessions.identify(here.access))
+    sessions.log_out(identities.identify(here.access))
     blacklisted = set(BlacklistedToken.objects.values_list("token__jti", flat=True))
     assert blacklisted == {RefreshToken.read(here.refresh).jti}
     outstanding = OutstandingToken.objects.get(jti=RefreshToken.read(there.refresh).jti)
@@ -210,26 +210,26 @@ def test_the_refresh_tokens_of_ended_sessions_are_on_simplejwts_blacklist(alice)
 
 
 def test_a_token_blacklisted_by_hand_is_refused(alice):
-    grant = log_in()
+    issued = log_in()
     BlacklistedToken.objects.create(token=OutstandingToken.objects.get())
     with pytest.raises(InvalidRefreshToken, match="blacklisted"):
-        sessions.refresh(POLICY, grant.refresh)
+        refresh.refresh_session(POLICY, issued.refresh)
 
 
 def test_no_usable_token_is_stored_anywhere(alice):
-    grant = log_in()
-    sessions.refresh(POLICY, grant.refresh)
+    issued = log_in()
+    refresh.refresh_session(POLICY, issued.refresh)
     stored = "\n".join(
         str(row) for model in apps.get_models() for row in model._default_manager.values_list()
     )
-    assert str(grant.session_id) in stored or repr(grant.session_id) in stored
-    for token in (grant.access, grant.refresh):
+    assert str(issued.session_id) in stored or repr(issued.session_id) in stored
+    for token in (issued.access, issued.refresh):
         assert not any(part in stored for part in token.split("."))
     assert PASSWORD not in stored
 
 
 def test_a_refresh_remembers_when_the_session_was_last_used(alice):
-    grant = log_in()
+    issued = log_in()
     Session.objects.update(last_used_at=now() - timedelta(hours=1))
-    sessions.refresh(POLICY, grant.refresh)
+    refresh.refresh_session(POLICY, issued.refresh)
     assert now() - Session.objects.get().last_used_at < timedelta(minutes=1)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import jwt
 import pytest
 
-from accounts import keyring, sessions
+from accounts import identities, keyring, refresh, sessions
 from accounts.errors import InvalidRefreshToken, InvalidToken
 from accounts.models import User
 from accounts.policy import Policy
@@ -32,19 +32,19 @@ def verified(token: str, **options) -> dict:
 
 
 @pytest.fixture
-def grant(alice):
+def issued(alice):
     return sessions.open_session(POLICY, "alice", PASSWORD)
 
 
-def test_an_access_token_is_verified(grant, alice):
-    assert verified(grant.access)["sub"] == str(alice.uuid)
+def test_an_access_token_is_verified(issued, alice):
+    assert verified(issued.access)["sub"] == str(alice.uuid)
 
 
 @pytest.mark.parametrize("kind", ["refresh", "identity"])
-def test_no_other_token_of_a_session_is(grant, kind):
+def test_no_other_token_of_a_session_is(issued, kind):
     for options in ({}, {"audience": "challenge"}, {"options": {"verify_aud": False}}):
         with pytest.raises(jwt.InvalidTokenError):
-            verified(getattr(grant, kind), **options)
+            verified(getattr(issued, kind), **options)
 
 
 def test_the_string_of_a_challenge_is_not(caller, alice):
@@ -66,33 +66,33 @@ def test_no_refresh_token_of_any_contract_is(caller, alice):
             verified(token)
 
 
-def test_an_id_token_names_its_audience(grant):
-    claims = jwt.decode(grant.identity, options={"verify_signature": False})
+def test_an_id_token_names_its_audience(issued):
+    claims = jwt.decode(issued.identity, options={"verify_signature": False})
     assert (claims["aud"], claims["preferred_username"]) == ("challenge", "alice")
 
 
-def test_no_unpublished_key_makes_an_access_token(grant):
+def test_no_unpublished_key_makes_an_access_token(issued):
     """Whoever learned the secret of refresh tokens still cannot make what services believe in."""
-    claims = jwt.decode(grant.access, options={"verify_signature": False})
+    claims = jwt.decode(issued.access, options={"verify_signature": False})
     with pytest.raises(InvalidToken):
-        sessions.identify(keyring.current().unpublished.sign(claims))
+        identities.identify(keyring.current().unpublished.sign(claims))
 
 
-def test_the_unpublished_key_goes_with_the_published_one(grant, alice):
+def test_the_unpublished_key_goes_with_the_published_one(issued, alice):
     keyring.rotate()
-    assert sessions.refresh(POLICY, grant.refresh).username == "alice"
-    keyring.retire(jwt.get_unverified_header(grant.access)["kid"])
+    assert refresh.refresh_session(POLICY, issued.refresh).username == "alice"
+    keyring.retire(jwt.get_unverified_header(issued.access)["kid"])
     with pytest.raises(InvalidRefreshToken):
-        sessions.refresh(POLICY, grant.refresh)
+        refresh.refresh_session(POLICY, issued.refresh)
 
 
 def test_the_type_of_rfc_9068_stands_in_access_tokens_alone(settings, alice):
     settings.ACCESS_TOKEN_TYP = "at+jwt"
-    grant = sessions.open_session(POLICY, "alice", PASSWORD)
+    issued = sessions.open_session(POLICY, "alice", PASSWORD)
     types = [
         jwt.get_unverified_header(token)["typ"]
-        for token in (grant.access, grant.refresh, grant.identity)
+        for token in (issued.access, issued.refresh, issued.identity)
     ]
     assert types == ["at+jwt", "JWT", "JWT"]
-    assert sessions.identify(grant.access).username == "alice"
-    assert AccessToken.read(grant.access).session_id == grant.session_id
+    assert identities.identify(issued.access).username == "alice"
+    assert AccessToken.read(issued.access).session_id == issued.session_id

@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from accounts import passwords, sessions
+from accounts import identities, passwords, refresh, sessions
 from accounts.errors import InvalidCredentials, InvalidRefreshToken, InvalidToken, UnknownAccount
 from accounts.identifiers import normalise
 from accounts.models import Session, User
@@ -155,27 +155,27 @@ def test_some_names_are_none(name):
 
 @db
 def test_deactivation_ends_every_session_and_reactivation_revives_none(alice):
-    grants = [log_in(), log_in()]
+    logins = [log_in(), log_in()]
     alice.is_active = False
     alice.save()
     alice.is_active = True
     alice.save()
-    for grant in grants:
+    for issued in logins:
         with pytest.raises(InvalidToken, match="session_ended"):
-            sessions.identify(grant.access)
+            identities.identify(issued.access)
         with pytest.raises(InvalidRefreshToken, match="session_ended"):
-            sessions.refresh(POLICY, grant.refresh)
+            refresh.refresh_session(POLICY, issued.refresh)
     assert set(Session.objects.values_list("revoked_reason", flat=True)) == {"account_inactive"}
 
 
 @db
 def test_a_row_that_was_deactivated_by_hand_is_out_too(alice):
-    grant = log_in()
+    issued = log_in()
     User.objects.update(is_active=False)
     with pytest.raises(InvalidToken):
-        sessions.identify(grant.access)
+        identities.identify(issued.access)
     with pytest.raises(InvalidRefreshToken):
-        sessions.refresh(POLICY, grant.refresh)
+        refresh.refresh_session(POLICY, issued.refresh)
     with pytest.raises(InvalidCredentials, match="account_inactive"):
         log_in()
 
@@ -186,8 +186,8 @@ def test_a_password_set_anew_ends_every_session(alice, bob):
     alice.set_password("another good horse")
     alice.save()
     with pytest.raises(InvalidToken, match="session_ended"):
-        sessions.identify(hers.access)
-    assert sessions.identify(his.access).username == "bob"
+        identities.identify(hers.access)
+    assert identities.identify(his.access).username == "bob"
     assert log_in("another good horse").access
 
 
@@ -205,23 +205,23 @@ def test_a_temporary_password_ends_every_session_and_opens_none(alice):
 
 @db
 def test_other_changes_end_nothing(alice):
-    grant = log_in()
+    issued = log_in()
     before = User.objects.get(pk=alice.pk).credential_version
     alice.name, alice.email, alice.is_staff = "Alice", "alice@example.org", True
     alice.save()
-    assert sessions.identify(grant.access).email == "alice@example.org"
+    assert identities.identify(issued.access).email == "alice@example.org"
     assert User.objects.get(pk=alice.pk).credential_version == before
 
 
 @db
 @pytest.mark.parametrize("hasher", ["pbkdf2_sha256", "pbkdf2_sha1", "scrypt"])
 def test_an_imported_hash_is_upgraded_at_login_and_ends_no_session(alice, hasher):
-    grant = log_in()
+    issued = log_in()
     User.objects.update(password=make_password(PASSWORD, hasher=hasher))
     assert log_in().access
     alice.refresh_from_db()
     assert alice.password.startswith("argon2$argon2id$v=19$m=64,t=1,p=1$")
-    assert sessions.identify(grant.access).username == "alice"
+    assert identities.identify(issued.access).username == "alice"
     assert log_in().access
 
 
