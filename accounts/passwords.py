@@ -96,7 +96,7 @@ def make_reset(user: User, mail: OutgoingMail | None = None) -> Proof:
 
     An invitation lasts longer, is nothing that anybody may ask for, and has no code: nobody can use it up by guessing.
     """
-    _hold(user.pk)
+    User.objects.lock(user.pk)
     user.refresh_from_db(
         fields=["email"]
     )  # an operator may have changed it since: what is made from now on goes to the new one
@@ -123,7 +123,7 @@ def make_reset(user: User, mail: OutgoingMail | None = None) -> Proof:
 @transaction.atomic
 def replace_resets(reset: PasswordReset) -> None:
     """The cases of an account before this one are void, now that its mail is on its way; but what anybody asks for ends no invitation."""
-    _hold(reset.user_id)
+    User.objects.lock(reset.user_id)
     earlier = PasswordReset.objects.usable().filter(user_id=reset.user_id, pk__lt=reset.pk)
     (earlier.exclude(code_digest="") if reset.code_digest else earlier).void()
 
@@ -190,7 +190,7 @@ def reset_by_code(identifier: str, code: str, password: str) -> User:
 def _case_of_code(user: User | None, code: str) -> PasswordReset | None:
     """The case of this account that this code opens. A wrong code counts on all of its cases; the work is the same for nobody."""
     pk, uuid = (user.pk, user.uuid) if user else (0, UUID(int=0))
-    _hold(pk)
+    User.objects.lock(pk)
     cases = PasswordReset.objects.open_to_codes().select_related("user").filter(user_id=pk)
     right = [
         _code_digest(uuid, code, secret)
@@ -215,7 +215,7 @@ def _finish(
     user = reset.user
     hashed, first = hash_new(user, password), not user.has_usable_password()
     with transaction.atomic():
-        _hold(user.pk)
+        User.objects.lock(user.pk)
         if not reset.use(by_code=by == Reason.RESET_BY_CODE) or not _replace(user, hashed, by):
             raise refusal(Reason.LINK_USED, name=user.username)
         sign_ins.know_network(user)
@@ -223,11 +223,6 @@ def _finish(
         password_reset.send(User, user=user)
     rate_limits.unlock(user)
     return user
-
-
-def _hold(user_id: int) -> None:
-    """Let nobody else decide about this account's ways back until the transaction ends: whoever holds it locks their rows after it."""
-    User.objects.select_for_update(no_key=True).filter(pk=user_id).values_list("pk").first()
 
 
 # Changes by who knows the password

@@ -67,8 +67,7 @@ def record_with_current_name(kind: str, **details: Unpack[Details]) -> None:
     The account's row is locked, so that no erasure comes between its name and the event.
     """
     user = details.get("user")
-    rows = User.objects.select_for_update(no_key=True)
-    current = rows.filter(pk=user.pk).first() if user else None
+    current = User.objects.lock(user.pk) if user else None
     details["user"] = current or user
     record(kind, **details)
 

@@ -70,7 +70,7 @@ def still_there(mail: OutgoingMail) -> bool:
     The account is locked, so that no erasure comes between. A mail that an operator sends again has an error from before.
     """
     if mail.user:
-        User.objects.select_for_update(no_key=True).filter(pk=mail.user.pk).first()
+        User.objects.lock(mail.user.pk)
     if not OutgoingMail.objects.filter(pk=mail.pk).exists():
         return False
     if mail.template == Template.RESET and mail.tries == 1 and not mail.error:

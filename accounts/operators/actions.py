@@ -159,10 +159,8 @@ def lock_accounts(operator: User, user: User, others: Q = NO_USERS) -> tuple[Use
     Of two super admins who demote each other, one comes second, and no transaction that holds
     some of these locks waits for one that comes before them.
     """
-    concerned = User.objects.select_for_update(no_key=True).filter(
-        Q(pk__in={operator.pk, user.pk}) | others
-    )
-    locked = {account.pk: account for account in concerned.order_by("pk")}
+    concerned = User.objects.locked().filter(Q(pk__in={operator.pk, user.pk}) | others)
+    locked = {account.pk: account for account in concerned}
     if not {operator.pk, user.pk} <= locked.keys():
         raise NotPermitted(reason=Reason.NO_SUCH_ACCOUNT)
     return locked[operator.pk], locked[user.pk]

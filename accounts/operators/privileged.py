@@ -20,8 +20,8 @@ def super_admin(operator: User, action: str, reason: str) -> Iterator[User]:
     if not reason.strip():
         raise MissingReason(action)
     with actions.refusals_recorded(operator), transaction.atomic():
-        locked = User.objects.select_for_update(no_key=True).get(pk=operator.pk)
-        if not permissions.is_super_admin(locked):
+        locked = User.objects.lock(operator.pk)
+        if locked is None or not permissions.is_super_admin(locked):
             raise NotPermitted(action)
         yield locked
 

@@ -43,14 +43,16 @@ def create_with_temporary_password(user: User, *, operator: User) -> str:
 def create(user: User, *, operator: User, password: str | None = None) -> User:
     """Add an account of an ordinary user; a password that is given here is a temporary one."""
     with actions.refusals_recorded(operator, User(username=user.username)), transaction.atomic():
-        operator = User.objects.select_for_update(no_key=True).get(pk=operator.pk)
-        if not permissions.is_operator(operator) or user.is_admin or not user._state.adding:
+        locked = User.objects.lock(operator.pk)
+        if locked is None or not permissions.is_operator(locked):
+            raise NotPermitted("create")
+        if user.is_admin or not user._state.adding:
             raise NotPermitted("create")
         user.set_password(password)
         user.must_change_password = password is not None
         user.save()
         audit_log.record(
-            audit_log.Kind.ACCOUNT_CHANGED, user=user, actor=operator, reason=Reason.CREATED
+            audit_log.Kind.ACCOUNT_CHANGED, user=user, actor=locked, reason=Reason.CREATED
         )
         return user
 

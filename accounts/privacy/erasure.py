@@ -37,8 +37,8 @@ def erase(person: User, *, actor: User | None = None, reason: str = "") -> str:
 
     Afterwards ``person`` is the empty account that is left.
     """
-    supers = User.objects.select_for_update(no_key=True).filter(Q(pk=person.pk) | SUPER_ADMINS)
-    held = {user.pk: user for user in supers.order_by("pk")}
+    supers = User.objects.locked().filter(Q(pk=person.pk) | SUPER_ADMINS)
+    held = {user.pk: user for user in supers}
     current = held.get(person.pk)
     if current is None or current.erased_at:
         raise NotPermitted(reason=Reason.ERASED_ALREADY)

@@ -102,10 +102,8 @@ class APIKeyManager(models.Manager.from_queryset(APIKeyQuerySet)):  # type: igno
 
         Nor is the owner deactivated or given another role.
         """
-        owner: User | None = (
-            User.objects.select_for_update(no_key=True).filter(pk=owner_id, is_active=True).first()
-        )
-        if owner is None:
+        owner = User.objects.lock(owner_id)
+        if owner is None or not owner.is_active:
             raise InvalidToken(Reason.ACCOUNT_INACTIVE)
         return owner
 

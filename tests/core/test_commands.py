@@ -186,7 +186,7 @@ HEX = "printf('%%032x', n)" if connection.vendor == "sqlite" else "lpad(to_hex(n
 
 def multiply(model: type[Model], count: int, **replaced: str) -> None:
     """The only row of a table, so many times more, with these columns made from ``n``."""
-    columns = [field.column for field in model._meta.concrete_fields]
+    columns = [str(field.column) for field in model._meta.concrete_fields]
     values = ", ".join(replaced.get(column, f"one.{column}") for column in columns)
     with connection.cursor() as cursor:
         cursor.execute(

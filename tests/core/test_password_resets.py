@@ -267,7 +267,7 @@ def test_a_right_code_waits_for_the_wrong_ones_before_it(alice, proof):
     PasswordReset.objects.update(wrong_tries=4)
     with ThreadPoolExecutor(1) as other:
         with transaction.atomic():
-            User.objects.select_for_update(no_key=True).get(pk=alice.pk)
+            User.objects.lock(alice.pk)
             answer = other.submit(at_once, partial(by_code, proof))
             while not waiting_for_a_lock():
                 assert not answer.done()
