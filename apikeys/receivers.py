@@ -5,7 +5,7 @@ from typing import Any
 from django.dispatch import receiver
 
 from accounts import signals, user_search
-from accounts.audit import statistics
+from accounts.audit import live_counts
 from accounts.models import User
 from apikeys import audit_messages, keys
 from apikeys.end_reasons import EndReason
@@ -42,5 +42,5 @@ def export_keys(sender: Any, user: User, **kwargs: Any) -> dict[str, Any]:
 
 
 audit_messages.register()
-statistics.LIVE["live_keys"] = keys.count_live
+live_counts.COUNTERS["live_keys"] = keys.count_live
 user_search.finders.append(keys.find_owner)

@@ -89,7 +89,7 @@ def fill(person: User, scale: float = 1.0) -> None:
 def count() -> None:
     """Count all hours that have ended, however long it takes: one look at the charts goes on for a second at most."""
     at, until = statistics.close_hours()
-    while until < (at - statistics.CLOSING).replace(minute=0, second=0, microsecond=0):
+    while until < (at - statistics.CLOSED_AFTER).replace(minute=0, second=0, microsecond=0):
         at, until = statistics.close_hours()
 
 

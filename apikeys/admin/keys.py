@@ -13,7 +13,8 @@ from django.utils.timezone import now
 from accounts.admin import Readable, action_registry, action_texts, companion_actions
 from accounts.admin.action_admin import ActingPage
 from accounts.admin.badges import Badge, when
-from accounts.admin.dashboard import ALARMS, LIVE_COUNTS, LiveCount
+from accounts.admin.dashboard_cards import ExtraLiveCount, extra_live_counts
+from accounts.admin.dashboard_notices import ALARMS
 from accounts.admin.filters import OwnerFilter
 from accounts.admin.links import rows_url
 from accounts.admin.lists import MOST, OfPeople, ago
@@ -105,7 +106,9 @@ class APIKeyAdmin(ActingPage, OfPeople, Readable):
 ALARMS[EventKind.KEY_LEAKED] = (
     "An API key was reported as leaked, and ended: {} in the last 24 hours."
 )
-LIVE_COUNTS.append(LiveCount("live_keys", "API key", lambda: rows_url(APIKey, use="live")))
+extra_live_counts.append(
+    ExtraLiveCount("live_keys", "API key", lambda: rows_url(APIKey, use="live"))
+)
 panels.insert(
     1,
     Panel(

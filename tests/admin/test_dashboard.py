@@ -1,4 +1,4 @@
-"""Olga the super admin and Stan the admin open the dashboard: every number is true, and leads to its rows."""
+"""Olga the super admin and Stan the admin open the dashboard: each number links to its rows."""
 
 import re
 from datetime import timedelta
@@ -8,16 +8,16 @@ import pytest
 from django.utils.timezone import now
 
 from accounts import keyring
-from accounts.admin import dashboard
+from accounts.admin import dashboard, dashboard_charts
 from accounts.audit import seals, statistics
-from accounts.audit.statistics import Kind
-from accounts.models import HourlyCount, SigningKey, User
+from accounts.models import AuditEvent, HourlyCount, SigningKey, User
 from apikeys.audit_codes import EventKind
 from apikeys.models import APIKey
 from tests import busy_month
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
+Kind = AuditEvent.Kind
 PAGE = "/admin/"
 HOUR = timedelta(hours=1)
 
@@ -35,7 +35,7 @@ def stans_desk(client):
 
 
 def text(page):
-    """What is read there, on one line."""
+    """The text of a page, on one line."""
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", page.content.decode())).split())
 
 
@@ -45,13 +45,13 @@ def notices(page):
 
 def chart(page, title, heading="Last 24 hours"):
     pair = next(
-        (hours, days) for subject, hours, days in page.context["subjects"] if subject.title == title
+        (hours, days) for topic, hours, days in page.context["topics"] if topic.title == title
     )
     return next(chart for chart in pair if chart.heading == heading)
 
 
 def rows_behind(client, number):
-    """How many rows the page that a number leads to shows."""
+    """Return how many rows the list has that a number links to."""
     return client.get(number.url).context["cl"].queryset.count()
 
 
@@ -114,11 +114,11 @@ def test_a_month_is_shown_by_the_hour_and_by_the_day(desk, alice):
         ("wrong password", 3),
         ("no such account", 1),
     ]
-    assert sum(row.all.count for row in days.rows) == days.total.count == 4
-    assert hours.rows[-4].hint.endswith(":00: 2 (wrong password 2)")
+    assert sum(interval.total.count for interval in days.intervals) == days.total.count == 4
+    assert hours.intervals[-4].tooltip.endswith(":00: 2 (wrong password 2)")
 
 
-@pytest.mark.parametrize("title", [subject.title for subject in dashboard.SUBJECTS])
+@pytest.mark.parametrize("title", [topic.title for topic in dashboard_charts.TOPICS])
 @pytest.mark.parametrize("heading", ["Last 24 hours", "Last 30 days"])
 def test_every_number_of_a_chart_leads_to_its_rows(desk, alice, title, heading):
     busy_month.fill(alice, scale=0.1)
@@ -138,8 +138,8 @@ def test_every_number_of_a_chart_leads_to_its_rows(desk, alice, title, heading):
     busy_month.mail(alice, status="failed", at=now() - HOUR).save()
     busy_month.count()
     shown = chart(desk.get(PAGE), title, heading)
-    last = next(row for row in shown.newest_first if row.all.count)
-    numbers = [shown.total, *(number for _, number in shown.legend), *last.numbers, last.all]
+    last = next(interval for interval in shown.newest_first if interval.total.count)
+    numbers = [shown.total, *(number for _, number in shown.legend), *last.numbers, last.total]
     assert [rows_behind(desk, number) for number in numbers if number.count] == [
         number.count for number in numbers if number.count
     ]
@@ -162,13 +162,16 @@ def test_live_sessions_and_keys_lead_to_their_rows(desk, alice):
         busy_month.session(alice, contract)
     busy_month.session(alice, "bearer", revoked_at=now())
     APIKey.objects.issue(alice.pk)
-    statistics.tend()
+    statistics.update()
     page = desk.get(PAGE)
     live = page.context["live"]
-    assert [(bar.label, bar.number.count) for bar in live["bars"]] == [("bearer", 2), ("camel", 1)]
-    assert [rows_behind(desk, bar.number) for bar in live["bars"]] == [2, 1]
-    assert (rows_behind(desk, live["sessions"]), rows_behind(desk, live["others"][0][1])) == (3, 1)
-    assert f"3 sessions, 1 API key, counted at {live['at']:%H:%M}." in text(page)
+    assert [(share.contract, share.sessions.count) for share in live.contracts] == [
+        ("bearer", 2),
+        ("camel", 1),
+    ]
+    assert [rows_behind(desk, share.sessions) for share in live.contracts] == [2, 1]
+    assert (rows_behind(desk, live.sessions), rows_behind(desk, live.others[0][1])) == (3, 1)
+    assert f"3 sessions, 1 API key, counted at {live.at:%H:%M}." in text(page)
 
 
 def test_failing_mail_is_shown_with_the_mail_servers_words(desk, alice):
@@ -188,7 +191,7 @@ def test_failing_mail_is_shown_with_the_mail_servers_words(desk, alice):
     assert (rows_behind(desk, mail.waiting), rows_behind(desk, mail.failing)) == (2, 1)
     assert notices(page) == [
         "The mail server has not taken 1 mail so far; they are tried again for a day.",
-        "1 mail given up in the last 24 hours. They can be sent again.",
+        "1 mail failed in the last 24 hours. They can be sent again.",
     ]
 
 
@@ -212,10 +215,10 @@ def test_it_is_noticed_when_nobody_can_log_in(alice, refused, logins, noticed):
         busy_month.event(Kind.LOGIN_FAILED, now(), user=alice, reason="wrong_password")
     for _ in range(logins):
         busy_month.event(Kind.LOGIN, now(), user=alice)
-    told = [notice.text for notice in dashboard.context(alice)["notices"]]
+    texts = [notice.text for notice in dashboard.context(alice)["notices"]]
     since = busy_month.hour_of(now()) - HOUR
-    assert told == (
-        [f"Nobody has logged in since {since:%H:%M}, and 10 logins were refused."]
+    assert texts == (
+        [f"No user has logged in since {since:%H:%M}, and 10 logins were refused."]
         if noticed
         else []
     )
@@ -230,11 +233,13 @@ def test_it_is_noticed_when_nobody_can_log_in(alice, refused, logins, noticed):
         ),
         (
             Kind.REFRESH_REUSED,
-            "A spent refresh token was used again, and its session ended: 1 time in the last 24 hours.",
+            "A spent refresh token was used again, and its session ended: 1 time in the last 24 "
+            "hours.",
         ),
         (
             Kind.LOG_CHANGED,
-            "The audit log is not as it was sealed (manage.py verify_audit_log): found 1 time in the last 24 hours.",
+            "The audit log is not as it was sealed (manage.py verify_audit_log): found 1 time in "
+            "the last 24 hours.",
         ),
         (
             Kind.ACTION_REFUSED,
@@ -242,7 +247,7 @@ def test_it_is_noticed_when_nobody_can_log_in(alice, refused, logins, noticed):
         ),
     ],
 )
-def test_what_smells_of_an_attack_is_noticed_for_a_day(desk, alice, kind, notice):
+def test_a_sign_of_an_attack_is_noticed_for_a_day(desk, alice, kind, notice):
     busy_month.event(kind, now() - 2 * HOUR, user=alice)
     busy_month.event(kind, now() - timedelta(days=3), user=alice)
     seals.seal(None)
@@ -263,15 +268,15 @@ def test_a_quiet_morning(desk):
 
 def test_counts_that_lag_behind_are_announced(desk, alice, monkeypatch):
     busy_month.event(Kind.LOGIN, now() - timedelta(days=9), user=alice)
-    monkeypatch.setattr(statistics, "PATIENCE", timedelta(0))
-    assert "is still being counted: open this page again in a moment." in text(desk.get(PAGE))
+    monkeypatch.setattr(statistics, "MAX_COUNTING_TIME", timedelta(0))
+    assert "are still being counted: open this page again in a moment." in text(desk.get(PAGE))
 
 
 def test_sessions_that_nobody_counts_any_more_are_announced(desk, alice):
-    statistics.tend()
+    statistics.update()
     HourlyCount.objects.filter(kind="live_sessions").update(counted_at=now() - 5 * HOUR)
     assert notices(desk.get(PAGE)) == [
-        "Sessions and keys were last counted 5 hours ago. Is the mail worker running?"
+        "Live sessions were last counted 5 hours ago. Is the mail worker running?"
     ]
 
 
@@ -286,7 +291,7 @@ def test_events_that_nobody_seals_are_announced(desk, alice):
     assert notices(desk.get(PAGE)) == []
     busy_month.event(Kind.LOGIN, now() - timedelta(minutes=12), user=alice)
     assert notices(desk.get(PAGE)) == [], (
-        "what was written lately is sealed within the minute, whatever time it has"
+        "an event that was written lately is sealed within the minute, whatever time it has"
     )
 
 
@@ -316,16 +321,16 @@ def test_who_is_no_operator_sees_nothing(client, alice):
     assert client.get(PAGE).status_code == 302
 
 
-def test_what_was_typed_is_escaped(desk):
+def test_a_reason_of_another_release_is_escaped(desk):
     busy_month.event(Kind.LOGIN_FAILED, now(), reason="<script>alert(1)</script>", contract="form")
     assert "<script>alert" not in desk.get(PAGE).content.decode()
 
 
-def test_the_daily_jobs_are_one_click_away(desk):
+def test_the_shortcuts_lead_to_their_pages(desk):
     page = desk.get(PAGE)
-    assert [label for label, _ in page.context["jobs"]][:2] == ["Find anyone", "Invite somebody"]
-    assert [desk.get(url).status_code for _, url in page.context["jobs"]] == [200] * len(
-        page.context["jobs"]
+    assert [label for label, _ in page.context["shortcuts"]][:2] == ["Find user", "Invite user"]
+    assert [desk.get(url).status_code for _, url in page.context["shortcuts"]] == [200] * len(
+        page.context["shortcuts"]
     )
 
 
@@ -334,7 +339,7 @@ def test_the_page_costs_the_same_whatever_happened(desk, alice, scale, django_as
     busy_month.fill(alice, scale)
     busy_month.mail(alice, status="waiting", at=now() + HOUR, error="421 try later").save()
     busy_month.count()
-    statistics.tend()
+    statistics.update()
     desk.get(PAGE)
     with django_assert_num_queries(14):
         desk.get(PAGE)

@@ -27,7 +27,7 @@ def busy(alice):
     ).save()
     busy_month.event(EventKind.KEY_LEAKED, now() - timedelta(hours=2), user=alice, contract="camel")
     busy_month.count()
-    statistics.tend()
+    statistics.update()
     seals.seal()
 
 
@@ -50,7 +50,7 @@ def test_a_morning_after_a_busy_night(busy, enter, screen, viewport):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_first_morning(enter, scheme):
     browser = enter(viewport=PHONE, color_scheme=scheme)
-    assert "All is well." in browser.page.inner_text(".well")
+    assert "All is well." in browser.page.inner_text(".all-well")
     assert not browser.scrolls_sideways()
     assert browser.barriers() == []
     browser.keep(f"dashboard-empty-{scheme}")
@@ -61,7 +61,7 @@ def test_olga_follows_a_bar_and_a_number_to_their_rows(busy, enter):
     browser.page.locator("figure").first.locator("a.bar[href]").last.click()
     browser.page.wait_for_url("**/auditevent/?**")
     browser.page.go_back()
-    browser.page.get_by_role("link", name="Find anyone").click()
+    browser.page.get_by_role("link", name="Find user").click()
     browser.page.wait_for_url("**/admin/accounts/user/**")
 
 
@@ -72,7 +72,7 @@ def test_bars_say_what_they_are_and_stand_where_they_should(busy, enter):
     assert bars.count() == 30
     assert "bearer" in bars.nth(20).locator("title").inner_html()
     frame = figure.locator("svg.chart").bounding_box()
-    for rect in figure.locator("a.bar rect:not(.reach)").all()[:60]:
+    for rect in figure.locator("a.bar rect:not(.hover-area)").all()[:60]:
         box = rect.bounding_box()
         assert frame["x"] <= box["x"]
         assert frame["y"] <= box["y"]

@@ -48,9 +48,9 @@ def test_a_generated_password_an_unknown_request_and_an_odd_address(
         ".notices"
     )
     browser.look(f"dashboard-first-password-{screen}-{scheme}")
-    browser.page.fill("#find-anyone", "0123456789abcdef")
+    browser.page.fill("#find-user", "0123456789abcdef")
     with browser.page.expect_navigation():
-        browser.page.press("#find-anyone", "Enter")
+        browser.page.press("#find-user", "Enter")
     assert "Nothing is known of this request" in browser.page.inner_text("main")
     browser.look(f"find-request-unknown-{screen}-{scheme}")
     browser.open(f"{LIST}?password__gte=a")

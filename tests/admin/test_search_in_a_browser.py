@@ -83,7 +83,7 @@ SCREENS = [
 
 
 def find(browser, typed):
-    box = browser.page.get_by_role("searchbox", name="Find anyone")
+    box = browser.page.get_by_role("searchbox", name="Find user")
     box.fill(typed)
     with browser.page.expect_navigation():
         box.press("Enter")

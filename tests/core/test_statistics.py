@@ -1,4 +1,4 @@
-"""What is counted of the audit log, when, and how often: once."""
+"""Statistics: each event and mail is counted once, in the hour in which it happened."""
 
 import threading
 from collections import Counter
@@ -10,8 +10,7 @@ from django.db import connection
 from django.db.models import F
 from django.utils.timezone import now
 
-from accounts.audit import audit_log, statistics
-from accounts.audit.statistics import Kind
+from accounts.audit import audit_log, live_counts, statistics
 from accounts.models import AuditEvent, HourlyCount, OutgoingMail
 from accounts.privacy import erasure, retention
 from apikeys.models import APIKey
@@ -19,31 +18,32 @@ from tests import busy_month
 from tests.busy_month import hour_of
 
 pytestmark = pytest.mark.django_db
+Kind = AuditEvent.Kind
 HOUR = timedelta(hours=1)
 
 
 def counted(kind=Kind.LOGIN):
-    """How many of this kind there were, by the hour, as it is kept."""
+    """Return the stored counts of a kind, by the hour."""
     return dict(HourlyCount.objects.filter(kind=kind).values_list("hour", "count"))
 
 
-def happened(kind, **fields):
-    """How many of this kind the last 24 hours and the last 30 days show."""
-    past = statistics.look_back()
+def recent_totals(kind, **fields):
+    """Return how many of a kind the last 24 hours and the last 30 days have."""
+    recent = statistics.recent()
     return tuple(
         sum(
             n
-            for thing, n in counts.items()
-            if thing.kind == kind
-            and all(getattr(thing, name) == value for name, value in fields.items())
+            for key, n in counts.items()
+            if key.kind == kind
+            and all(getattr(key, name) == value for name, value in fields.items())
         )
-        for counts in (past.by_hour, past.by_day)
+        for counts in (recent.by_hour, recent.by_day)
     )
 
 
 def an_hour_later():
-    """What is live is to be counted again."""
-    HourlyCount.objects.filter(kind=statistics.DUE).update(counted_at=now() - HOUR)
+    """Make the next live count due."""
+    HourlyCount.objects.filter(kind=live_counts.DUE).update(counted_at=now() - HOUR)
 
 
 @pytest.fixture
@@ -57,14 +57,14 @@ def busy(alice):
 
 
 def test_hours_are_counted_when_they_are_closed_and_the_present_one_as_it_is(busy):
-    assert happened(Kind.LOGIN) == (3, 4)
+    assert recent_totals(Kind.LOGIN) == (3, 4)
     assert counted() == {busy[0]: 1, busy[1]: 2}
 
 
 def test_a_new_event_is_seen_at_once(busy, alice):
-    statistics.tend()
+    statistics.update()
     audit_log.record(Kind.LOGIN, user=alice)
-    assert happened(Kind.LOGIN) == (4, 5)
+    assert recent_totals(Kind.LOGIN) == (4, 5)
 
 
 def test_an_hour_stays_open_for_ten_minutes_after_its_end(busy):
@@ -74,17 +74,17 @@ def test_an_hour_stays_open_for_ten_minutes_after_its_end(busy):
 
 def test_counting_twice_is_counting_once(busy):
     for _ in range(2):
-        HourlyCount.objects.filter(kind=statistics.COUNTED).delete()
-        statistics.tend()
+        HourlyCount.objects.filter(kind=statistics.CLOSED_UNTIL).delete()
+        statistics.update()
     assert counted() == {busy[0]: 1, busy[1]: 2}
-    assert happened(Kind.LOGIN) == (3, 4)
+    assert recent_totals(Kind.LOGIN) == (3, 4)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_many_workers_count_once(busy):
     def work():
         try:
-            statistics.tend()
+            statistics.update()
         except Exception as error:
             failures.append(error)
         finally:
@@ -98,34 +98,34 @@ def test_many_workers_count_once(busy):
         worker.join()
     assert failures == []
     assert counted() == {busy[0]: 1, busy[1]: 2}
-    assert happened(Kind.LOGIN) == (3, 4)
+    assert recent_totals(Kind.LOGIN) == (3, 4)
 
 
-def test_what_comes_after_its_hour_was_closed_is_in_the_audit_log_only(busy, alice):
-    statistics.tend()
+def test_an_event_of_a_closed_hour_is_in_the_audit_log_only(busy, alice):
+    statistics.update()
     busy_month.event(Kind.LOGIN, busy[1], user=alice)
-    assert happened(Kind.LOGIN) == (3, 4)
+    assert recent_totals(Kind.LOGIN) == (3, 4)
     assert AuditEvent.objects.filter(kind=Kind.LOGIN).count() == 5
 
 
 def test_counting_goes_on_after_a_day_without_a_worker(busy, alice):
-    HourlyCount.objects.create(hour=busy[1], kind=statistics.COUNTED, counted_at=busy[1])
+    HourlyCount.objects.create(hour=busy[1], kind=statistics.CLOSED_UNTIL, counted_at=busy[1])
     HourlyCount.objects.create(
         hour=busy[0], kind=Kind.LOGIN, contract="bearer", count=1, counted_at=busy[1]
     )
-    assert happened(Kind.LOGIN) == (3, 4)
+    assert recent_totals(Kind.LOGIN) == (3, 4)
     assert counted() == {busy[0]: 1, busy[1]: 2}
 
 
 def test_counting_that_lags_behind_says_so(busy, monkeypatch):
-    monkeypatch.setattr(statistics, "PATIENCE", timedelta(0))
-    past = statistics.look_back()
-    assert (past.until, past.by_day.total()) == (busy[0], 0)
+    monkeypatch.setattr(statistics, "MAX_COUNTING_TIME", timedelta(0))
+    recent = statistics.recent()
+    assert (recent.counted_until, recent.by_day.total()) == (busy[0], 0)
 
 
-def test_an_event_older_than_anybody_looks_back_is_not_counted(alice):
+def test_an_event_of_more_than_a_month_ago_is_not_counted(alice):
     busy_month.event(Kind.LOGIN, now() - timedelta(days=40), user=alice)
-    statistics.tend()
+    statistics.update()
     assert counted() == {}
 
 
@@ -138,7 +138,7 @@ def test_refusals_are_counted_by_reason_and_contract(alice):
     ):
         busy_month.event(Kind.LOGIN_FAILED, at, reason=reason, contract=contract)
     busy_month.event(Kind.ACCOUNT_CHANGED, at, reason="what an operator typed")
-    statistics.tend()
+    statistics.update()
     kept = Counter(
         {
             row[:3]: row[3]
@@ -155,18 +155,18 @@ def test_refusals_are_counted_by_reason_and_contract(alice):
     }
 
 
-def test_reasons_that_somebody_varies_do_not_fill_the_table():
+def test_reasons_that_a_client_varies_do_not_fill_the_table():
     at = hour_of(now()) - 5 * HOUR
     for number in range(50):
         busy_month.event(Kind.REFRESH_FAILED, at, reason=f"issued by {number}")
     for _ in range(3):
         busy_month.event(Kind.REFRESH_FAILED, at, reason="session_ended")
-    statistics.tend()
+    statistics.update()
     rows = dict(HourlyCount.objects.filter(kind=Kind.REFRESH_FAILED).values_list("reason", "count"))
     assert (len(rows), rows["session_ended"], rows["other"], sum(rows.values())) == (21, 3, 31, 53)
 
 
-def test_mails_are_counted_by_status_when_it_is_decided(alice):
+def test_mails_are_counted_by_status_when_they_are_closed(alice):
     at = hour_of(now()) - 5 * HOUR
     for status, when in (
         ("sent", at),
@@ -177,7 +177,11 @@ def test_mails_are_counted_by_status_when_it_is_decided(alice):
     ):
         busy_month.mail(alice, status=status, at=when).save()
     busy_month.event(Kind.RESET_ASKED, at - 10 * 24 * HOUR, user=alice)
-    assert (happened("mail_sent"), happened("mail_failed"), happened("mail_waiting")) == (
+    assert (
+        recent_totals("mail_sent"),
+        recent_totals("mail_failed"),
+        recent_totals("mail_waiting"),
+    ) == (
         (3, 3),
         (0, 1),
         (0, 0),
@@ -188,36 +192,41 @@ def test_mails_are_counted_by_status_when_it_is_decided(alice):
 def test_counts_stay_when_the_mails_are_pruned(alice):
     busy_month.event(Kind.RESET_ASKED, now() - 20 * 24 * HOUR, user=alice)
     busy_month.mail(alice, status="sent", at=now() - 20 * 24 * HOUR).save()
-    statistics.tend()
+    statistics.update()
     retention.prune(timedelta(days=10))
     assert not OutgoingMail.objects.exists()
-    assert happened("mail_sent") == (0, 1)
+    assert recent_totals("mail_sent") == (0, 1)
 
 
-def test_counts_stay_when_a_person_is_erased(busy, alice, olga):
+def test_counts_stay_when_a_user_is_erased(busy, alice, olga):
     busy_month.mail(alice, status="sent", at=busy[1]).save()
-    before = statistics.look_back()
+    before = statistics.recent()
     erasure.erase(alice)
-    after = statistics.look_back()
-    own = {thing for thing in (*after.by_hour, *after.by_day) if thing.kind == Kind.ERASED}
+    after = statistics.recent()
+    own = {key for key in (*after.by_hour, *after.by_day) if key.kind == Kind.ERASED}
     assert len(own) == 2, "of this hour and of this day"
-    for thing in own:
-        del after.by_hour[thing], after.by_day[thing]
+    for key in own:
+        del after.by_hour[key], after.by_day[key]
     assert (after.by_hour, after.by_day) == (before.by_hour, before.by_day)
 
 
 def test_days_and_hours_begin_when_those_of_utc_do(busy):
-    past = statistics.look_back()
-    assert (len(past.hours), len(past.days)) == (24, 30)
-    assert past.hours[-1] == hour_of(now())
-    assert past.days[-1] == datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    assert {thing.start for thing in past.by_day} <= set(past.days)
-    assert {thing.start for thing in past.by_hour} <= set(past.hours)
+    recent = statistics.recent()
+    assert (len(recent.hours), len(recent.days)) == (24, 30)
+    assert recent.hours[-1] == hour_of(now())
+    assert recent.days[-1] == datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    assert {key.start for key in recent.by_day} <= set(recent.days)
+    assert {key.start for key in recent.by_hour} <= set(recent.hours)
 
 
 def test_an_empty_service_has_counted_nothing():
-    past = statistics.look_back()
-    assert (past.by_hour, past.by_day, past.live, past.until) == (Counter(), Counter(), {}, None)
+    recent = statistics.recent()
+    assert (recent.by_hour, recent.by_day, recent.live, recent.counted_until) == (
+        Counter(),
+        Counter(),
+        {},
+        None,
+    )
 
 
 def test_live_sessions_are_counted_by_contract_and_keys_together(alice):
@@ -226,8 +235,8 @@ def test_live_sessions_are_counted_by_contract_and_keys_together(alice):
     busy_month.session(alice, "camel", expires_at=now() - HOUR)
     busy_month.session(alice, "camel").delete()
     APIKey.objects.issue(alice.pk)
-    statistics.tend()
-    live = statistics.look_back().live
+    statistics.update()
+    live = statistics.recent().live
     assert (live["live_sessions"].total, live["live_sessions"].by_contract) == (
         3,
         {"bearer": 2, "form": 1},
@@ -236,36 +245,36 @@ def test_live_sessions_are_counted_by_contract_and_keys_together(alice):
     assert now() - live["live_keys"].at < timedelta(minutes=1)
 
 
-def test_what_is_live_is_counted_every_five_minutes_by_one_of_many(alice):
-    assert statistics.count_live()
+def test_live_counts_are_made_every_five_minutes_by_one_of_many(alice):
+    assert live_counts.count_if_due()
     busy_month.session(alice, "bearer")
-    assert not statistics.count_live()
-    assert statistics.look_back().live["live_sessions"].total == 0
+    assert not live_counts.count_if_due()
+    assert statistics.recent().live["live_sessions"].total == 0
     an_hour_later()
-    assert statistics.count_live()
-    assert statistics.look_back().live["live_sessions"].total == 1
+    assert live_counts.count_if_due()
+    assert statistics.recent().live["live_sessions"].total == 1
 
 
 def test_a_contract_whose_last_session_ended_is_counted_no_more(alice):
     busy_month.session(alice, "bearer")
-    statistics.count_live()
+    live_counts.count_if_due()
     alice.end_sessions("ended_by_operator")
     an_hour_later()
-    statistics.count_live()
-    live = statistics.look_back().live["live_sessions"]
+    live_counts.count_if_due()
+    live = statistics.recent().live["live_sessions"]
     assert (live.total, live.by_contract) == (0, {})
 
 
-def test_counting_what_is_live_takes_a_hundredth_of_the_time(alice, monkeypatch):
-    monkeypatch.setattr(statistics, "SHARE", 10**9)
-    statistics.count_live()
-    assert HourlyCount.objects.get(kind=statistics.DUE).counted_at > now() + timedelta(hours=1)
+def test_live_counts_take_a_hundredth_of_the_time(alice, monkeypatch):
+    monkeypatch.setattr(live_counts, "IDLE_FACTOR", 10**9)
+    live_counts.count_if_due()
+    assert HourlyCount.objects.get(kind=live_counts.DUE).counted_at > now() + timedelta(hours=1)
 
 
 def test_without_mail_there_is_no_worker_and_the_page_counts_itself(alice, settings):
     settings.EMAILS_ENABLED = False
     busy_month.session(alice, "bearer")
-    assert statistics.look_back().live["live_sessions"].total == 1
+    assert statistics.recent().live["live_sessions"].total == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -280,7 +289,7 @@ def test_the_mail_worker_counts(busy, alice):
 def test_mails_go_out_whatever_is_wrong_with_the_counting(
     alice, mailbox_of_files, monkeypatch, caplog
 ):
-    monkeypatch.setitem(statistics.LIVE, "live_mistakes", lambda: Counter({"": 1 // 0}))
+    monkeypatch.setitem(live_counts.COUNTERS, "live_mistakes", lambda: Counter({"": 1 // 0}))
     busy_month.mail(alice, status="waiting", at=now()).save()
     call_command("deliver_mail", once=True)
     assert OutgoingMail.objects.get().status == "sent"
@@ -293,15 +302,13 @@ def mailbox_of_files(settings, tmp_path):
 
 
 @pytest.mark.parametrize(("few", "sessions"), [(2, 1), (0, 0)])
-def test_what_is_live_is_counted_every_minute_while_there_is_little(
-    alice, monkeypatch, few, sessions
-):
+def test_live_counts_are_made_every_minute_while_there_is_little(alice, monkeypatch, few, sessions):
     """So that the first logins show soon on a service that has just started."""
-    monkeypatch.setattr(statistics, "FEW", few)
-    statistics.count_live()
+    monkeypatch.setattr(live_counts, "FEW", few)
+    live_counts.count_if_due()
     busy_month.session(alice, "bearer")
-    HourlyCount.objects.filter(kind=statistics.DUE).update(
+    HourlyCount.objects.filter(kind=live_counts.DUE).update(
         counted_at=F("counted_at") - timedelta(minutes=1)
     )
-    statistics.tend()
-    assert statistics.look_back().live["live_sessions"].total == sessions
+    statistics.update()
+    assert statistics.recent().live["live_sessions"].total == sessions

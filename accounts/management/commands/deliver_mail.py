@@ -37,7 +37,7 @@ class Command(BaseCommand):
         while not stop.is_set():
             self.deliver(stop)
             if time.monotonic() >= count_at:
-                self.tend(statistics.tend, "nothing was counted for the admin site")
+                self.tend(statistics.update, "nothing was counted for the admin site")
                 self.tend(seals.seal, "the audit log was not sealed")
                 count_at = time.monotonic() + COUNTING
             if options["once"]:
