@@ -23,7 +23,7 @@ from jwt import PyJWS
 from jwt.algorithms import Algorithm, ECAlgorithm
 from jwt.utils import base64url_encode
 
-from accounts import encryption
+from accounts import encryption, policy
 from accounts.audit import audit_log
 from accounts.audit.reasons import Reason
 from accounts.errors import UnusableKeyring
@@ -170,7 +170,7 @@ def rotate(*, actor: User | None = None, reason: str = "") -> SigningKey:
             row.use: row for row in SigningKey.objects.select_for_update().exclude(use=Use.PREVIOUS)
         }
         rows[Use.CURRENT].use = Use.PREVIOUS
-        rows[Use.CURRENT].retires_at = now() + settings.LONGEST_LIFETIME
+        rows[Use.CURRENT].retires_at = now() + policy.longest_lifetime()
         rows[Use.CURRENT].save()
         rows[Use.NEXT].use = Use.CURRENT
         rows[Use.NEXT].save()

@@ -1,10 +1,9 @@
 """Policy of a contract: how long its tokens live, and whether its refresh tokens rotate."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Self
 
-from django.conf import settings
+YEAR = timedelta(days=365)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +31,37 @@ class Policy:
         end = used + (self.refresh or self.access)
         return min(end, opened + self.session_maximum) if self.session_maximum else end
 
-    def from_settings(self) -> Self:
-        """Return the policy with the lifetimes and the rotation that the environment sets."""
-        return replace(self, **settings.CONTRACT_POLICIES.get(self.name, {}))
+
+_registered: dict[str, Policy] = {}
+_served: set[str] = set()
+
+
+def register(policy: Policy, *, served: bool) -> None:
+    """Make the policy of a contract known to the core; only those that are served give out tokens."""
+    _registered[policy.name] = policy
+    if served:
+        _served.add(policy.name)
+
+
+def registered_names() -> list[str]:
+    """Return the names of all contracts, also of those that are switched off."""
+    return list(_registered)
+
+
+def served_names() -> list[str]:
+    """Return the names of the contracts that this deployment serves."""
+    return [name for name in _registered if name in _served]
+
+
+def longest_lifetime() -> timedelta:
+    """Return the longest lifetime of any one token, a year or more.
+
+    Sessions may live longer: one that rotation prolongs gets new tokens.
+    """
+    lifetimes = (
+        lifetime
+        for policy in _registered.values()
+        for lifetime in (policy.access, policy.refresh)
+        if lifetime
+    )
+    return max(YEAR, *lifetimes)

@@ -7,6 +7,9 @@ class AuthsvcConfig(AppConfig):
 
     def ready(self) -> None:
         from authsvc import checks  # noqa: F401 (registers them)
+        from authsvc.contracts import registry
+
+        registry.load()
 
 
 class AdminSiteConfig(admin.AdminConfig):

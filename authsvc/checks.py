@@ -7,8 +7,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from accounts.db import trigram_indexes
-
-KEEPS_ITS_TOKEN = {"bearer", "camel", "challenge"}
+from authsvc.contracts import registry
+from authsvc.contracts.contract_settings import from_settings
 
 
 @register()
@@ -16,21 +16,13 @@ def rotation_that_locks_out(app_configs: Any, **kwargs: Any) -> Sequence[CheckMe
     """A contract whose documented refresh answer has no refresh token must not rotate it."""
     return [
         Error(
-            f"{name.upper()}_ROTATE_REFRESH_TOKENS would lock out the clients of {name} at their second refresh.",
+            f"{contract.name.upper()}_ROTATE_REFRESH_TOKENS would lock out the clients of "
+            f"{contract.name} at their second refresh.",
             hint="Its documented answer to a refresh has no refresh token, so its clients keep the one they have.",
             id="authsvc.E001",
         )
-        for name, policy in settings.CONTRACT_POLICIES.items()
-        if name in KEEPS_ITS_TOKEN and policy.get("rotates")
-    ]
-
-
-@register(Tags.security, deploy=True)
-def names_that_are_told(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
-    if not settings.REVEAL_UNKNOWN_USERS:
-        return []
-    return [
-        Warning("REVEAL_UNKNOWN_USERS tells anybody which user names exist.", id="authsvc.W001")
+        for contract, _ in registry.registered()
+        if from_settings(contract.policy).rotates and not contract.may_rotate
     ]
 
 

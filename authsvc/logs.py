@@ -3,11 +3,11 @@
 import logging
 from typing import Any
 
-from django.conf import settings
 from django.urls import reverse
 
 from accounts import request_context
 from accounts.request_context import printable
+from authsvc.paths import is_for_programs
 
 MAX_LINE = 4000  # characters of a message, or of a line of a traceback
 
@@ -34,7 +34,7 @@ class PagesFilter(logging.Filter):
             record.args = tuple(f"{secret}…" if arg == request.path else arg for arg in record.args)
         # A page answers 503 where no mail is sent, which is no fault.
         refused = getattr(record, "status_code", 0) == 503
-        return not refused and not request.path_info.startswith(settings.API_PREFIXES)
+        return not refused and not is_for_programs(request.path_info)
 
 
 class EscapingFormatter(logging.Formatter):

@@ -19,7 +19,7 @@ from django.utils import translation
 
 from accounts import request_context
 from accounts.api import parsers
-from authsvc.paths import with_one_slash
+from authsvc.paths import is_for_programs, with_one_slash
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -113,7 +113,7 @@ class APIMiddleware:
         self.strict_transport = f"max-age={seconds}{subdomains}" if seconds else ""
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not request.path_info.startswith(settings.API_PREFIXES):
+        if not is_for_programs(request.path_info):
             if request.path_info == settings.UPLOAD_PATH:
                 return self.upload(request)
             parsers.check_length(request.META.get("CONTENT_LENGTH"))

@@ -1,8 +1,21 @@
 """Request paths, read the same way by every layer, so that no check can be passed by."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
+
+# What programs call; everything else is for browsers. Contracts add theirs when they are loaded.
+_api_prefixes = {"/c/", "/introspect", "/healthz", "/readyz", "/.well-known/"}
+
+
+def add_api_prefixes(prefixes: Iterable[str]) -> None:
+    _api_prefixes.update(prefixes)
+
+
+def is_for_programs(path: str) -> bool:
+    """Return whether a path is one that programs call, as opposed to browsers."""
+    return path.startswith(tuple(_api_prefixes))
 
 
 def with_one_slash(path: str) -> str:

@@ -1,9 +1,7 @@
 """All settings: the environment on top, a default that works on a laptop, a stop where a default would be dangerous."""
 
 import os
-import re
 import secrets
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -15,124 +13,22 @@ import environ
 from csp import constants as csp
 from django.core.exceptions import ImproperlyConfigured
 
-from authsvc import postgresql
+from authsvc import contracts, postgresql
+from authsvc.environment import (
+    address,
+    duration,
+    flag,
+    matching,
+    number,
+    one_of,
+    rate,
+    read,
+    text,
+    words,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.FileAwareEnv()  # NAME_FILE, where it is set, names a file that holds NAME
-
-CONTRACT_NAMES = ("bearer", "camel", "form", "challenge", "envelope")
-API_PREFIXES = (
-    "/api/",
-    "/v1/",
-    "/c/",
-    "/introspect",
-    "/healthz",
-    "/readyz",
-    "/.well-known/",
-)  # what programs call; the rest is for browsers
 HEALTH_PATHS = ("/healthz", "/readyz")
-
-
-def text(name: str, default: str = "") -> str:
-    """The value of NAME, or what the file that NAME_FILE names holds, without the newline that editors put at its end."""
-    try:
-        return str(env.str(name, "")).strip() or default
-    except OSError:
-        raise ImproperlyConfigured(
-            f"{name}_FILE must name a file that this process may read."
-        ) from None
-
-
-def read(name: str, parse: Callable[[str], Any], default: Any, wanted: str) -> Any:
-    """What a variable says, or a stop with a sentence that names it (and not its value, which may be secret)."""
-    try:
-        return parse(given) if (given := text(name)) else default
-    except (ValueError, KeyError, OverflowError):
-        raise ImproperlyConfigured(f"{name} must be {wanted}.") from None
-
-
-def flag(name: str, default: bool | None) -> Any:
-    words = {
-        "true": True,
-        "yes": True,
-        "on": True,
-        "1": True,
-        "false": False,
-        "no": False,
-        "off": False,
-        "0": False,
-    }
-    return read(name, lambda given: words[given.lower()], default, "true or false")
-
-
-def number(name: str, default: int, least: int = 0, most: int = 10**9 - 1) -> Any:
-    wanted = (
-        f"a whole number, {least} or more"
-        if most == 10**9 - 1
-        else f"a whole number from {least} to {most}"
-    )
-    return read(
-        name, lambda given: range(least, most + 1).index(int(given)) + least, default, wanted
-    )
-
-
-def matching(pattern: str) -> Callable[[str], re.Match[str]]:
-    def parse(given: str) -> re.Match[str]:
-        if found := re.fullmatch(pattern, given, re.ASCII):
-            return found
-        raise ValueError(pattern)
-
-    return parse
-
-
-def duration(name: str, default: timedelta | None, least: timedelta = timedelta(0)) -> Any:
-    units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-    def parse(given: str) -> timedelta:
-        count, unit = matching(r"([1-9]\d{0,8})([smhd]?)")(given).groups()
-        length = timedelta(seconds=int(count) * units[unit])
-        if length < least:
-            raise ValueError("too short")
-        return min(length, timedelta(days=3650))
-
-    wanted = "a duration, such as 900, 15m, 24h or 30d"
-    return read(name, parse, default, f"{wanted}, and {least.days}d or more" if least else wanted)
-
-
-def rate(name: str, default: str) -> Any:
-    """How often something may be done, as django-ratelimit writes it."""
-    return read(
-        name,
-        lambda given: matching(r"[1-9]\d*/([1-9]\d*)?[smhd]")(given).group(),
-        default,
-        "a rate, such as 10/5m",
-    )
-
-
-def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
-    return [word.strip() for word in text(name, ",".join(default)).split(",") if word.strip()]
-
-
-def one_of(name: str, choices: tuple[str, ...]) -> Any:
-    """One of some words, the first of them where nothing is said."""
-    return read(
-        name,
-        lambda given: choices[choices.index(given)],
-        choices[0],
-        f"one of {', '.join(choices)}",
-    )
-
-
-def address(name: str, default: str, schemes: tuple[str, ...], wanted: str) -> Any:
-    """A URL of one of these schemes, with a port that is a number, and without a slash at its end."""
-
-    def parse(given: str) -> str:
-        parts = urlsplit(given)
-        if parts.scheme not in schemes or (parts.port is not None and not parts.port):
-            raise ValueError(schemes)
-        return given.rstrip("/")
-
-    return read(name, parse, default, wanted)
 
 
 # Where and what this is
@@ -278,39 +174,7 @@ ACCESS_TOKEN_TYP = one_of("ACCESS_TOKEN_TYP", ("JWT", "at+jwt"))  # at+jwt: RFC 
 
 # Contracts
 
-CONTRACTS = words("CONTRACTS", CONTRACT_NAMES)
-if unknown := sorted(set(CONTRACTS) - set(CONTRACT_NAMES)):
-    raise ImproperlyConfigured(
-        f"CONTRACTS must be names out of {', '.join(CONTRACT_NAMES)}; {', '.join(unknown)} is none of them."
-    )
-
-
-def contract_policy(name: str) -> dict[str, Any]:
-    """What the environment says of a contract's lifetimes and rotation: only what it says."""
-    policy: dict[str, Any] = {"access": duration(f"{name}_ACCESS_LIFETIME", None)}
-    if name != "ENVELOPE":  # the one document without a refresh token
-        policy["refresh"] = duration(f"{name}_REFRESH_LIFETIME", None)
-        policy["rotates"] = flag(f"{name}_ROTATE_REFRESH_TOKENS", None)
-    if name == "FORM":  # the one whose sessions rotation prolongs
-        policy["session_maximum"] = duration("FORM_SESSION_MAXIMUM", None)
-    return {field: value for field, value in policy.items() if value is not None}
-
-
-CONTRACT_POLICIES = {name: contract_policy(name.upper()) for name in CONTRACT_NAMES}
-CHALLENGE_EMPTY_SUCCESS = flag("CHALLENGE_EMPTY_SUCCESS", False)
-CHALLENGE_REFRESH_RATE = rate("CHALLENGE_REFRESH_RATE", "90/24h")
-REVEAL_UNKNOWN_USERS = flag("REVEAL_UNKNOWN_USERS", False)
-LONGEST_LIFETIME = max(  # of any one token: a session that rotation prolongs gets new ones
-    [
-        timedelta(days=365),
-        *(
-            policy[kind]
-            for policy in CONTRACT_POLICIES.values()
-            for kind in ("access", "refresh")
-            if kind in policy
-        ),
-    ]
-)
+CONTRACTS = words("CONTRACTS", contracts.BUILT_IN)
 
 
 # Limits
@@ -504,9 +368,6 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_COOKIES
 SILENCED_SYSTEM_CHECKS = ["security.W021"]  # the preload list is for whoever owns the whole domain
 SECURE_SSL_REDIRECT = SECURE_COOKIES
 SECURE_SSL_HOST = _public.netloc  # and never the Host header
-SECURE_REDIRECT_EXEMPT = [
-    f"^{re.escape(prefix[1:])}" for prefix in API_PREFIXES
-]  # a redirected POST loses its body
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 APPEND_SLASH = False
@@ -536,7 +397,6 @@ CORS_ALLOWED_ORIGINS = read(
     [],
     "origins such as https://app.example.com, separated by commas",
 )
-CORS_URLS_REGEX = r"/(api|v1|c)/"
 CORS_ALLOW_CREDENTIALS = True
 CORS_ALLOW_METHODS = ("GET", "POST", "DELETE", "OPTIONS")
 CORS_ALLOW_HEADERS = (
@@ -550,7 +410,7 @@ CORS_EXPOSE_HEADERS = ("X-Request-ID", "Retry-After")
 CORS_PREFLIGHT_MAX_AGE = 7200  # the longest that Chromium keeps one
 if CORS_ALLOWED_ORIGINS:
     INSTALLED_APPS.append("corsheaders")
-    MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")
+    MIDDLEWARE.insert(1, "authsvc.cors.ContractCorsMiddleware")
 
 
 # Logs: what goes wrong, never what was typed. Paths may hold reset tokens, so Django's lines about refused paths stay out.

@@ -3,24 +3,24 @@
 import sys
 from collections.abc import Callable
 
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.urls import include, path, reverse
+from django.urls import URLPattern, URLResolver, include, path, reverse
 from django.views.generic import RedirectView
 
 from accounts.errors import HashingOverloaded
 from accounts.pages import misrouted
 from accounts.pages.views import keep_private
-from authsvc import contracts, health
+from authsvc import health
 from authsvc.contracts import introspection
+from authsvc.contracts import urls as contracts
+from authsvc.paths import is_for_programs
 
-urlpatterns = [
-    path("", include(contracts.urlpatterns)),
+_others: list[URLResolver | URLPattern] = [
     path("", include(introspection.urls())),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
@@ -36,6 +36,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(url="/admin/")),
 ]
+contracts.check_collisions(_others)
+urlpatterns = [path("", include(contracts.urlpatterns)), *_others]
 
 
 def _answer(status: int, text: str, page: str = "") -> Callable[..., HttpResponse]:
@@ -53,7 +55,7 @@ def _answer(status: int, text: str, page: str = "") -> Callable[..., HttpRespons
 def _reads_html(request: HttpRequest) -> bool:
     """Whether a person is there: a browser asks for HTML, a program for JSON, or for anything."""
     wanted = request.get_preferred_type(["application/json", "text/html"])
-    return wanted == "text/html" and not request.path_info.startswith(settings.API_PREFIXES)
+    return wanted == "text/html" and not is_for_programs(request.path_info)
 
 
 _unreadable, _broken = _answer(400, "Bad request"), _answer(500, "Internal server error")

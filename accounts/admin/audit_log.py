@@ -37,6 +37,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.timezone import now
 
+from accounts import policy
 from accounts.admin import action_registry
 from accounts.admin.base import Readable, operator
 from accounts.admin.downloads import PRIVATE, ExportForm, download, joined
@@ -60,7 +61,13 @@ RANGE_NAMES = {
     "30d": "the last 30 days",
 }
 CURES = ("unlock", "send_reset", "reactivate", "invite")
-CONTRACTS = ("bearer", "camel", "form", "challenge", "envelope", "introspection", "admin", "keys")
+OTHER_ENTRANCES = ("admin", "keys")  # in place of a contract, for requests that none answers
+
+
+def contract_choices() -> list[tuple[str, str]]:
+    """Return the contracts by which events can be filtered, as choices of a form field."""
+    names = (*policy.registered_names(), *OTHER_ENTRANCES)
+    return [("", "any"), *((name, name) for name in names)]
 
 
 class Kinds(forms.MultipleChoiceField):
@@ -101,9 +108,7 @@ class AuditLogForm(forms.Form):
         help_text="User name, e-mail or uuid; also a name that nobody has",
     )
     kind = Kinds(required=False, label="What", choices=event_kinds.choices)
-    contract = forms.ChoiceField(
-        required=False, choices=[("", "any"), *((name, name) for name in CONTRACTS)]
-    )
+    contract = forms.ChoiceField(required=False, choices=contract_choices)
     address = forms.CharField(
         required=False,
         max_length=50,

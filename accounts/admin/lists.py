@@ -5,7 +5,6 @@ from functools import cached_property, reduce
 from operator import or_
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ERROR_FLAG, ORDER_VAR, PAGE_VAR, SEARCH_VAR, ChangeList
@@ -19,7 +18,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
-from accounts import user_search
+from accounts import policy, user_search
 from accounts.admin import badges
 from accounts.admin.links import request_url, rows_url
 from accounts.models import User
@@ -186,12 +185,12 @@ class ContractFilter(admin.SimpleListFilter):
     title, parameter_name = "contract", "contract__exact"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, name) for name in settings.CONTRACTS]
+        return [(name, name) for name in policy.served_names()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return (
             queryset.filter(contract=self.value())
-            if self.value() in settings.CONTRACTS
+            if self.value() in policy.served_names()
             else queryset
         )
 

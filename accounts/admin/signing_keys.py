@@ -16,6 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.timesince import timesince
 from django.utils.timezone import now
 
+from accounts import policy
 from accounts.admin.action_view import Reasoned
 from accounts.admin.base import SuperAdmins, operator, permitted
 from accounts.models import SigningKey
@@ -117,7 +118,7 @@ class SigningKeyAdmin(SuperAdmins):
             )
             return redirect("admin:accounts_signingkey_changelist")
         rows = {key.use: Row(key) for key in SigningKey.objects.exclude(use=Use.PREVIOUS)}
-        retires = now() + settings.LONGEST_LIFETIME
+        retires = now() + policy.longest_lifetime()
         jwks = f"{settings.PUBLIC_URL}/.well-known/jwks.json"
         shown = {
             "current": rows.get(Use.CURRENT),

@@ -51,17 +51,21 @@ COMMON_PHRASES: dict[type[BaseException], ErrorResponse] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
-    """A policy and its wording.
+    """A policy, the place where it is served, and its wording.
 
+    ``mount`` is the path below which its documented paths are, without slashes at its ends.
     ``error_body`` makes the JSON object of every error response; ``phrases`` are the responses that
     the contract's own document words; ``invalid`` is the status of a request whose fields are
-    missing or of the wrong type.
+    missing or of the wrong type. ``may_rotate`` says that the documented response to a refresh has
+    a refresh token: the clients of any other contract keep the one that they have.
     """
 
     policy: Policy
+    mount: str
     error_body: Callable[[ErrorResponse], dict[str, Any]]
     phrases: Mapping[type[BaseException], ErrorResponse] = field(default_factory=dict)
     invalid: int = 400
+    may_rotate: bool = False
 
     @property
     def name(self) -> str:

@@ -18,6 +18,7 @@ from accounts.api.viewsets import (
 )
 from accounts.audit import recent_refusals
 from accounts.policy import Policy
+from authsvc.contracts.contract_settings import from_settings
 from authsvc.contracts.fields import (
     ConstantField,
     OutputField,
@@ -29,15 +30,16 @@ from authsvc.contracts.fields import (
 )
 from authsvc.contracts.routes import route
 
-MOUNT = "api/v1/auth"
-
 contract = Contract(
-    policy=Policy(
-        name="bearer",
-        access=timedelta(hours=1),
-        refresh=timedelta(days=30),
-        accepts_refresh_from=frozenset({"camel"}),
-    ).from_settings(),
+    policy=from_settings(
+        Policy(
+            name="bearer",
+            access=timedelta(hours=1),
+            refresh=timedelta(days=30),
+            accepts_refresh_from=frozenset({"camel"}),
+        )
+    ),
+    mount="api/v1/auth",
     error_body=lambda error: {"detail": error.text},
     phrases={errors.InvalidRefreshToken: ErrorResponse(401, "Invalid refresh token")},
 )

@@ -1,8 +1,9 @@
 """Document 001: camelCase tokens of one hour, errors under ``error``."""
 
 from datetime import timedelta
+from typing import Any
 
-from django.conf import settings
+from django.core.checks import CheckMessage, Tags, Warning, register
 from django.urls import URLPattern
 from rest_framework import serializers
 
@@ -13,6 +14,7 @@ from accounts.policy import Policy
 from apikeys.errors import AlreadyRotated, KeyNotFound, ScopeReserved, TooManyKeys
 from apikeys.scopes import Scope
 from apikeys.viewsets import KeyViewSet, LeakedKeyViewSet
+from authsvc.contracts.contract_settings import Setting, from_settings
 from authsvc.contracts.fields import (
     ConstantField,
     FutureTimeField,
@@ -25,23 +27,28 @@ from authsvc.contracts.fields import (
     TokenField,
 )
 from authsvc.contracts.routes import route
+from authsvc.environment import flag
 
-MOUNT = "api/v1/auth"
+REVEAL_UNKNOWN_USERS = Setting("REVEAL_UNKNOWN_USERS", flag, default=False)
 
-# The document lists this answer; it is given only where the operator has decided that names are no secret.
+# The document lists this response; it is given only where the operator has decided that names are
+# no secret.
 revealed: dict[type[BaseException], ErrorResponse] = (
     {errors.UnknownAccount: ErrorResponse(401, "User not found")}
-    if settings.REVEAL_UNKNOWN_USERS
+    if REVEAL_UNKNOWN_USERS.value
     else {}
 )
 
 contract = Contract(
-    policy=Policy(
-        name="camel",
-        access=timedelta(hours=1),
-        refresh=timedelta(days=30),
-        accepts_refresh_from=frozenset({"bearer"}),
-    ).from_settings(),
+    policy=from_settings(
+        Policy(
+            name="camel",
+            access=timedelta(hours=1),
+            refresh=timedelta(days=30),
+            accepts_refresh_from=frozenset({"bearer"}),
+        )
+    ),
+    mount="api/v1/auth",
     error_body=lambda error: {"error": error.text},
     phrases={
         errors.InvalidToken: AUTHENTICATION_REQUIRED,
@@ -52,6 +59,16 @@ contract = Contract(
         **revealed,
     },
 )
+
+
+@register(Tags.security, deploy=True)
+def unknown_users_are_revealed(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Warn of a deployment that says which user names exist."""
+    if not REVEAL_UNKNOWN_USERS.value:
+        return []
+    return [
+        Warning("REVEAL_UNKNOWN_USERS tells anybody which user names exist.", id="authsvc.W001")
+    ]
 
 
 class LoginRequest(Serializer):

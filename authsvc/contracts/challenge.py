@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from django.conf import settings
 from django.http import HttpResponse
 from django.urls import URLPattern
 from rest_framework import serializers
@@ -21,6 +20,7 @@ from accounts.api.viewsets import (
 )
 from accounts.audit.reasons import Reason
 from accounts.policy import Policy
+from authsvc.contracts.contract_settings import Setting, from_settings
 from authsvc.contracts.fields import (
     ConstantField,
     OutputField,
@@ -30,16 +30,22 @@ from authsvc.contracts.fields import (
     TokenField,
 )
 from authsvc.contracts.routes import route
+from authsvc.environment import flag, rate
 
-MOUNT = "v1"
 BODIES = (*parsers.JSON[:1], *parsers.FORMS)
 
+EMPTY_SUCCESS = Setting("CHALLENGE_EMPTY_SUCCESS", flag, default=False)
+REFRESH_RATE = Setting("CHALLENGE_REFRESH_RATE", rate, default="90/24h")
+
 contract = Contract(
-    policy=Policy(
-        name="challenge",
-        access=timedelta(hours=24),
-        refresh=timedelta(days=90),
-    ).from_settings(),
+    policy=from_settings(
+        Policy(
+            name="challenge",
+            access=timedelta(hours=24),
+            refresh=timedelta(days=90),
+        )
+    ),
+    mount="v1",
     error_body=lambda error: {"message": error.text, "status": error.status},
     phrases={
         errors.InvalidCredentials: ErrorResponse(401, "Incorrect username or password."),
@@ -148,7 +154,7 @@ class Refresh(RefreshViewSet):
         rate_limits.count(
             Reason.REFRESHES_OF_TOKEN,
             refresh.token_id(validated["refresh"]),
-            settings.CHALLENGE_REFRESH_RATE,
+            REFRESH_RATE.value,
         )
         return self.write(
             self.refresh_response,
@@ -163,11 +169,7 @@ class SucceedingViewSet(OpenViewSet):
 
     def succeed(self, serializer: SerializerClass) -> HttpResponse:
         """What the document shows; or, where the operator says so, the empty answer of the public server of this API."""
-        return (
-            json_response(None, 204)
-            if settings.CHALLENGE_EMPTY_SUCCESS
-            else super().succeed(serializer)
-        )
+        return json_response(None, 204) if EMPTY_SUCCESS.value else super().succeed(serializer)
 
 
 class Revoke(SucceedingViewSet):

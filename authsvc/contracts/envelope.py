@@ -17,6 +17,7 @@ from apikeys.authentication import KeyAuthentication
 from apikeys.errors import AdminRequired, NothingStored, UnreadableSecret
 from apikeys.models import ProviderCredential
 from apikeys.viewsets import ProviderCredentialViewSet
+from authsvc.contracts.contract_settings import from_settings
 from authsvc.contracts.fields import (
     ConstantField,
     OutputField,
@@ -27,15 +28,17 @@ from authsvc.contracts.fields import (
 )
 from authsvc.contracts.routes import route
 
-MOUNT = "api/auth"
 Provider = ProviderCredential.Provider
 
 contract = Contract(
-    policy=Policy(
-        name="envelope",
-        access=timedelta(hours=24),
-        refresh=None,
-    ).from_settings(),
+    policy=from_settings(
+        Policy(
+            name="envelope",
+            access=timedelta(hours=24),
+            refresh=None,
+        )
+    ),
+    mount="api/auth",
     error_body=lambda error: {"success": False, "message": error.text},
     phrases={
         errors.InvalidCredentials: ErrorResponse(401, "Invalid username or password"),

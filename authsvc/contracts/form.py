@@ -24,6 +24,7 @@ from accounts.api.viewsets import (
 from accounts.issued_tokens import IssuedTokens
 from accounts.policy import Policy
 from apikeys.authentication import KeyAuthentication
+from authsvc.contracts.contract_settings import from_settings
 from authsvc.contracts.fields import (
     ConstantField,
     OutputField,
@@ -34,17 +35,20 @@ from authsvc.contracts.fields import (
 )
 from authsvc.contracts.routes import route
 
-MOUNT = "api/v1/auth"
 COOKIE = "refresh_token"
 
 contract = Contract(
-    policy=Policy(
-        name="form",
-        access=timedelta(days=7),
-        refresh=timedelta(days=365),
-        rotates=True,
-        session_maximum=timedelta(days=3 * 365),
-    ).from_settings(),
+    policy=from_settings(
+        Policy(
+            name="form",
+            access=timedelta(days=7),
+            refresh=timedelta(days=365),
+            rotates=True,
+            session_maximum=timedelta(days=3 * 365),
+        )
+    ),
+    mount="api/v1/auth",
+    may_rotate=True,
     error_body=lambda error: {"detail": error.text},
 )
 
@@ -147,7 +151,7 @@ def keep(request: Request, response: HttpResponse, issued: IssuedTokens) -> Http
 
 def with_cookie(request: Request, response: HttpResponse, value: str, seconds: int) -> HttpResponse:
     """Its path is the mount through which the request came, with or without a prefix: browsers send it back to no other."""
-    path = f"{request.path.partition(f'/{MOUNT}/')[0]}/{MOUNT}"
+    path = f"{request.path.partition(f'/{contract.mount}/')[0]}/{contract.mount}"
     response.set_cookie(
         COOKIE,
         value,

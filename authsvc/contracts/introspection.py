@@ -25,6 +25,7 @@ contract = Contract(
         access=timedelta(0),  # it gives out no token
         refresh=None,
     ),
+    mount="",
     error_body=oauth_error,
     phrases={errors.InvalidToken: no_key, exceptions.NotAuthenticated: no_key},
 )

@@ -18,7 +18,8 @@ from authsvc.contracts import bearer, camel, form
 from authsvc.contracts.fields import TimestampField
 from authsvc.contracts.routes import route
 
-MOUNT = "api/v1/auth"
+JOINED = (bearer.contract, camel.contract, form.contract)
+MOUNT = bearer.contract.mount
 
 
 def shared(contract: Contract) -> Contract:

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from django.urls import URLPattern
+
 from accounts.api.contract import Contract
-from authsvc import contracts
+from authsvc.contracts import registry
 from tests.conftest import PASSWORD, Caller
 
 DAY = 86_400
@@ -22,13 +24,15 @@ class Door:
         return f"{self.prefix}/{self.name}".strip("/")
 
     @property
-    def module(self) -> Any:
-        return next(module for module in contracts.MODULES if module.contract.name == self.name)
+    def registered(self) -> registry.Registered:
+        return next(each for each in registry.registered() if each.contract.name == self.name)
 
     @property
     def contract(self) -> Contract:
-        found: Contract = self.module.contract
-        return found
+        return self.registered.contract
+
+    def urls(self, contract: Contract) -> list[URLPattern]:
+        return self.registered.urls(contract)
 
     @property
     def shared(self) -> bool:

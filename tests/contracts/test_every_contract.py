@@ -16,8 +16,8 @@ from accounts.api.contract import ErrorResponse
 from accounts.api.viewsets import OpenViewSet
 from accounts.errors import InvalidCredentials
 from accounts.models import Session, SigningKey, User
-from authsvc import contracts
-from authsvc.contracts import bearer, camel
+from authsvc.contracts import bearer, camel, urls
+from authsvc.contracts.contract_settings import from_settings
 from authsvc.contracts.shared_paths import jointly
 from tests.conftest import PASSWORD, Caller
 from tests.contracts.clients import ALONE, DAY, DOORS, REFRESHING, Door
@@ -413,16 +413,11 @@ def test_head_is_a_get(caller, alice, protected):
 
 @each_alone
 def test_lifetimes_come_from_the_environment(caller, alice, settings, monkeypatch, door):
-    from authsvc.settings import contract_policy
-
     monkeypatch.setenv(f"{door.name.upper()}_ACCESS_LIFETIME", "15m")
     monkeypatch.setenv(f"{door.name.upper()}_REFRESH_LIFETIME", "2d")
-    settings.CONTRACT_POLICIES = {door.name: contract_policy(door.name.upper())}
-    module = door.module
-    policy = module.contract.policy.from_settings()
-    own = module.urls(replace(module.contract, policy=policy))
+    contract = replace(door.contract, policy=from_settings(door.contract.policy))
     settings.ROOT_URLCONF = routes(
-        *contracts.mounted(f"c/{door.name}/{module.MOUNT}", own, door.contract)
+        *urls.mounted(f"c/{door.name}/{contract.mount}", door.urls(contract), contract)
     )
     access, refresh = (
         jwt.decode(token, options={"verify_signature": False}) if token else {}
@@ -444,7 +439,7 @@ def only(settings):
     """Serve only these contracts."""
 
     def serve(*names: str) -> None:
-        settings.ROOT_URLCONF = routes(*contracts.urls(frozenset(names)))
+        settings.ROOT_URLCONF = routes(*urls.urls(frozenset(names)))
 
     return serve
 

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
-from accounts import encryption, identities, keyring, refresh, sessions, tokens
+from accounts import encryption, identities, keyring, policy, refresh, sessions, tokens
 from accounts.errors import InvalidToken, UnusableKeyring
 from accounts.models import SigningKey
 from accounts.policy import Policy
@@ -157,12 +157,12 @@ def test_the_key_that_signs_cannot_be_retired(alice):
     assert identities.identify(issued.access).username == "alice"
 
 
-def test_a_previous_key_counts_until_the_last_token_it_signed_has_expired(alice, settings):
+def test_a_previous_key_counts_until_the_last_token_it_signed_has_expired(alice):
     issued = log_in()
     keyring.rotate()
     old = SigningKey.objects.get(use=Use.PREVIOUS)
     assert old.retires_at
-    assert abs(old.retires_at - now() - settings.LONGEST_LIFETIME) < timedelta(minutes=1)
+    assert abs(old.retires_at - now() - policy.longest_lifetime()) < timedelta(minutes=1)
     SigningKey.objects.filter(pk=old.pk).update(retires_at=now() - timedelta(seconds=1))
     keyring.reload()
     with pytest.raises(InvalidToken):

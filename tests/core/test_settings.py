@@ -5,11 +5,14 @@ import re
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from accounts.policy import Policy
+from authsvc.contracts.contract_settings import from_settings
 from tests.faults.servers import free_port
 
 pytestmark = pytest.mark.once
@@ -426,7 +429,6 @@ def test_unknown_names_are_told_only_where_the_operator_wants_it_and_the_documen
     ],
 )
 def test_a_lifetime_may_be_said_in_any_unit_up_to_ten_years(monkeypatch, said, seconds):
-    from authsvc.settings import contract_policy
-
     monkeypatch.setenv("CAMEL_ACCESS_LIFETIME", said)
-    assert contract_policy("CAMEL") == {"access": timedelta(seconds=seconds)}
+    policy = Policy(name="camel", access=timedelta(hours=1), refresh=timedelta(days=30))
+    assert from_settings(policy) == replace(policy, access=timedelta(seconds=seconds))

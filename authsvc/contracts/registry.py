@@ -1,0 +1,127 @@
+"""Registry of contracts: those that come with authsvc, and those that CONTRACTS names beside them.
+
+``load()`` is called when Django starts. Whatever is wrong with a contract stops the start with
+``ImproperlyConfigured`` and one sentence.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import URLPattern
+
+from accounts import policy
+from accounts.api.contract import Contract
+from authsvc import paths
+from authsvc.contracts import BUILT_IN, introspection, shared_paths
+
+MAX_NAME_LENGTH = 20  # as the column ``contract`` of sessions, events and mails has it
+NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+# What stands in place of a contract's name in the audit log, for requests that no contract answers.
+RESERVED_NAMES = {"admin", "keys", introspection.contract.name}
+
+
+class Registered(NamedTuple):
+    """A contract, and the function of its module that returns its paths below its mount."""
+
+    contract: Contract
+    urls: Callable[[Contract], list[URLPattern]]
+
+
+def load() -> None:
+    """Import all contracts, and make them known to the core and to whatever reads paths."""
+    served = served_names()
+    for each in registered():
+        policy.register(each.contract.policy, served=each.contract.name in served)
+    policy.register(introspection.contract.policy, served=False)
+    paths.add_api_prefixes(prefix(each.contract) for each in registered())
+
+
+@cache
+def registered() -> tuple[Registered, ...]:
+    """Return every contract, also those that are switched off."""
+    found = [_find(f"authsvc.contracts.{name}:contract") for name in BUILT_IN]
+    found += [_find(reference) for reference in settings.CONTRACTS if reference not in BUILT_IN]
+    _check([each.contract for each in found])
+    return tuple(found)
+
+
+def served_names() -> frozenset[str]:
+    """Return the names of the contracts that CONTRACTS switches on."""
+    others = {each.contract.name for each in registered()[len(BUILT_IN) :]}
+    return frozenset(settings.CONTRACTS) & set(BUILT_IN) | others
+
+
+def prefix(contract: Contract) -> str:
+    """Return the first part of a contract's paths: below it everything is for programs."""
+    return f"/{contract.mount.partition('/')[0]}/"
+
+
+def _find(reference: str) -> Registered:
+    """Return the contract at ``module:attribute``, and its module's function ``urls``."""
+    name, colon, attribute = reference.partition(":")
+    if not colon:
+        raise ImproperlyConfigured(
+            f"CONTRACTS must be names out of {', '.join(BUILT_IN)}, or the module:attribute of a "
+            f"contract of your own; {reference} is none of them."
+        )
+    module = _import(name, reference)
+    contract, urls = getattr(module, attribute, None), getattr(module, "urls", None)
+    if not isinstance(contract, Contract):
+        raise ImproperlyConfigured(
+            f"CONTRACTS must name contracts; {reference} is no accounts.api.contract.Contract."
+        )
+    if not callable(urls):
+        raise ImproperlyConfigured(
+            f"CONTRACTS must name contracts with paths; {name} has no function urls."
+        )
+    return Registered(contract, urls)
+
+
+def _import(name: str, reference: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ImproperlyConfigured(
+            f"CONTRACTS must name contracts that can be imported; {reference} cannot: {error}."
+        ) from error
+
+
+def _check(contracts: Sequence[Contract]) -> None:
+    """Refuse names and mounts that cannot be told from others."""
+    for contract in contracts:
+        _check_name(contract.name)
+        _check_mount(contract)
+    _check_unique("name", (contract.name for contract in contracts))
+    alone = [contract for contract in contracts if contract not in shared_paths.JOINED]
+    _check_unique("mount", (each.mount for each in (*alone, shared_paths.JOINED[0])))
+
+
+def _check_name(name: str) -> None:
+    if not NAME.fullmatch(name) or len(name) > MAX_NAME_LENGTH or name in RESERVED_NAMES:
+        raise ImproperlyConfigured(
+            f"CONTRACTS must name contracts whose name is of at most {MAX_NAME_LENGTH} small "
+            f"letters, digits and _, and not {', '.join(sorted(RESERVED_NAMES))}; {name!r} is not."
+        )
+
+
+def _check_mount(contract: Contract) -> None:
+    if not contract.mount or contract.mount.strip("/") != contract.mount:
+        raise ImproperlyConfigured(
+            f"CONTRACTS must name contracts with a mount such as auth/v2, without slashes at its "
+            f"ends; {contract.mount!r} of {contract.name} is none."
+        )
+
+
+def _check_unique(what: str, values: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for value in values:
+        if value in seen:
+            raise ImproperlyConfigured(
+                f"CONTRACTS must name contracts that differ; two have the {what} {value}."
+            )
+        seen.add(value)

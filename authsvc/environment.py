@@ -1,0 +1,122 @@
+"""Readers of the environment: each returns a variable's value, or stops the start.
+
+A wrong value raises ``ImproperlyConfigured`` with a sentence that names the variable and never its
+value, which may be secret. ``NAME_FILE``, where it is set, names a file that holds ``NAME``.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+env = environ.FileAwareEnv()
+
+
+def text(name: str, default: str = "") -> str:
+    """Return the value of NAME, or the content of the file that NAME_FILE names, both stripped."""
+    try:
+        return str(env.str(name, "")).strip() or default
+    except OSError:
+        raise ImproperlyConfigured(
+            f"{name}_FILE must name a file that this process may read."
+        ) from None
+
+
+def read(name: str, parse: Callable[[str], Any], default: Any, wanted: str) -> Any:
+    """Return the parsed value of a variable, or ``default`` where it is unset or empty."""
+    try:
+        return parse(given) if (given := text(name)) else default
+    except (ValueError, KeyError, OverflowError):
+        raise ImproperlyConfigured(f"{name} must be {wanted}.") from None
+
+
+def flag(name: str, default: bool | None) -> Any:
+    values = {
+        "true": True,
+        "yes": True,
+        "on": True,
+        "1": True,
+        "false": False,
+        "no": False,
+        "off": False,
+        "0": False,
+    }
+    return read(name, lambda given: values[given.lower()], default, "true or false")
+
+
+def number(name: str, default: int, least: int = 0, most: int = 10**9 - 1) -> Any:
+    wanted = (
+        f"a whole number, {least} or more"
+        if most == 10**9 - 1
+        else f"a whole number from {least} to {most}"
+    )
+    return read(
+        name, lambda given: range(least, most + 1).index(int(given)) + least, default, wanted
+    )
+
+
+def matching(pattern: str) -> Callable[[str], re.Match[str]]:
+    """Return a parser of what matches ``pattern`` as a whole."""
+
+    def parse(given: str) -> re.Match[str]:
+        if found := re.fullmatch(pattern, given, re.ASCII):
+            return found
+        raise ValueError(pattern)
+
+    return parse
+
+
+def duration(name: str, default: timedelta | None, least: timedelta = timedelta(0)) -> Any:
+    """Return a length of time of ``least`` or more, at most ten years."""
+    units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+    def parse(given: str) -> timedelta:
+        count, unit = matching(r"([1-9]\d{0,8})([smhd]?)")(given).groups()
+        length = timedelta(seconds=int(count) * units[unit])
+        if length < least:
+            raise ValueError("too short")
+        return min(length, timedelta(days=3650))
+
+    wanted = "a duration, such as 900, 15m, 24h or 30d"
+    return read(name, parse, default, f"{wanted}, and {least.days}d or more" if least else wanted)
+
+
+def rate(name: str, default: str) -> Any:
+    """Return a rate as django-ratelimit writes it."""
+    return read(
+        name,
+        lambda given: matching(r"[1-9]\d*/([1-9]\d*)?[smhd]")(given).group(),
+        default,
+        "a rate, such as 10/5m",
+    )
+
+
+def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
+    """Return the words that stand between commas."""
+    return [word.strip() for word in text(name, ",".join(default)).split(",") if word.strip()]
+
+
+def one_of(name: str, choices: tuple[str, ...]) -> Any:
+    """Return one of ``choices``, the first of them by default."""
+    return read(
+        name,
+        lambda given: choices[choices.index(given)],
+        choices[0],
+        f"one of {', '.join(choices)}",
+    )
+
+
+def address(name: str, default: str, schemes: tuple[str, ...], wanted: str) -> Any:
+    """Return a URL of one of these schemes, with a numeric port if any, and no slash at its end."""
+
+    def parse(given: str) -> str:
+        parts = urlsplit(given)
+        if parts.scheme not in schemes or (parts.port is not None and not parts.port):
+            raise ValueError(schemes)
+        return given.rstrip("/")
+
+    return read(name, parse, default, wanted)
