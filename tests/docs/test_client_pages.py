@@ -11,6 +11,7 @@ from django.test import override_settings
 
 from accounts.mail import delivery
 from accounts.models import User
+from authsvc.contracts import BUILT_IN, registry
 from tests.conftest import lacking
 from tests.docs.examples import Answer, Shell, differences, examples
 from tests.reset_mails import code_in, token_in
@@ -79,3 +80,11 @@ def test_a_page_that_lies_is_noticed():
         Answer(200, headers, None),
     ):
         assert len(differences(printed, answered)) == 1
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_text_of_a_contract_s_error_responses_is_on_its_page(name):
+    (contract,) = (each.contract for each in registry.registered() if each.contract.name == name)
+    pages = (f"clients/{name}.md", "clients/api-keys.md")
+    text = " ".join("".join((DOCS / page).read_text() for page in pages).split())
+    assert [each for each in contract.phrases.values() if each.text not in text] == []
