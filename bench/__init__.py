@@ -1,1 +1,1 @@
-"""Load and peer comparisons; see README.md. Never run by the tests."""
+"""Load tests and comparisons with peers; see README.md. The tests never run them."""

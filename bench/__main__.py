@@ -1,4 +1,4 @@
-"""`python -m bench`: measures authsvc beside its yardsticks, in one run, and prints the ratios."""
+"""``python -m bench``: measure authsvc beside its yardsticks, in one run; print the ratios."""
 
 import argparse
 import json
@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def measure(asked: argparse.Namespace, names: list[str]) -> report.Results:
-    """Every worker type in turn, all servers of one type up at the same time."""
+    """Measure with every worker type in turn; all servers of one type run at the same time."""
     results = report.Results()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
@@ -77,7 +77,7 @@ def measure(asked: argparse.Namespace, names: list[str]) -> report.Results:
 
 
 def prepare(stack: ExitStack, folder: Path, users: int) -> list[Application]:
-    """The applications, with migrated databases full of users."""
+    """Yield the applications, with migrated databases full of users."""
     tell(f"making {users} users")
     server = stack.enter_context(postgres.server())
     ours = stack.enter_context(postgres.database(server, "authsvc"))
@@ -110,7 +110,7 @@ def prepare(stack: ExitStack, folder: Path, users: int) -> list[Application]:
 
 
 def authsvc_environment(address: str, redis: str, folder: Path) -> dict[str, str]:
-    """Production settings, with limits that a load test does not reach."""
+    """Return production settings, with limits that a load test does not reach."""
     return {
         "DATABASE_URL": address,
         "REDIS_URL": redis,
@@ -121,14 +121,18 @@ def authsvc_environment(address: str, redis: str, folder: Path) -> dict[str, str
         "LOGIN_RATE_PER_NAME": "1000000/1h",
         "LOGIN_RATE_PER_NAME_DAILY": "1000000/1d",
         "LOGIN_RATE_PER_ADDRESS": "1000000/1h",
-        "HASHING_QUEUE": "64",  # so that none of wrk's sixteen connections is refused, even if one process has nearly all of them
+        # None of wrk's sixteen connections is refused, even if one process has nearly all of them.
+        "HASHING_QUEUE": "64",
     }
 
 
 def play(
     stage: Stage, worker: str, names: list[str], asked: argparse.Namespace, results: report.Results
 ) -> None:
-    """A second of each to warm up, tables as after a while, then the rounds, every other one backwards: drift falls on all alike."""
+    """Warm up each server for a second, then run the rounds, every other one in reverse order.
+
+    So drift of the machine affects all servers alike.
+    """
     for name in names:
         WORKLOADS[name](stage, 1)
     for address in {
@@ -195,7 +199,7 @@ def arguments() -> argparse.Namespace:
 
 
 def some_of(names: list[str]) -> Callable[[str], list[str]]:
-    """Reads a comma-separated choice."""
+    """Return a parser of a comma-separated choice."""
 
     def read(text: str) -> list[str]:
         asked = text.split(",")

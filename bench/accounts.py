@@ -1,4 +1,4 @@
-"""Who signs in: many names, one password, one hash of it made beforehand."""
+"""Users of the load tests: many names, one password, and one hash of it made beforehand."""
 
 from bench.peers.hasher import Argon2
 
@@ -7,8 +7,8 @@ ENCODED = Argon2().encode(PASSWORD, "0123456789abcdefghijkl")
 
 
 def username(number: int) -> str:
-    return f"person{number:05}"
+    return f"user{number:05}"
 
 
 def email(number: int) -> str:
-    return f"person{number:05}@example.com"
+    return f"user{number:05}@example.com"

@@ -1,4 +1,7 @@
-"""`python -m bench.bare_hash SECONDS`: what the hash alone can do on two threads; prints verifications and seconds."""
+"""``python -m bench.bare_hash SECONDS``: the hash alone, on two threads.
+
+It prints the number of verifications and the seconds.
+"""
 
 import sys
 import time
@@ -12,7 +15,7 @@ THREADS = 2
 
 
 def verify_until(end: float) -> int:
-    """How many verifications one thread finishes."""
+    """Return the number of verifications that one thread finishes."""
     hasher, encoded = PasswordHasher(), ENCODED.removeprefix("argon2")
     done = 0
     while time.perf_counter() < end:

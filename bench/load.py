@@ -1,4 +1,4 @@
-"""How load is made: wrk for requests, threads for the bare hash; a figure comes back."""
+"""Generators of load: wrk for requests, threads for the bare hash."""
 
 import json
 import subprocess
@@ -14,7 +14,10 @@ CONNECTIONS = 16
 
 @dataclass(frozen=True)
 class Figure:
-    """What one run of a few seconds showed; latencies in milliseconds. Disturbed: something else ran on the machine."""
+    """Result of one run of a few seconds; latencies in milliseconds.
+
+    ``disturbed`` tells that something else ran on the machine.
+    """
 
     rate: float
     p50: float | None = None
@@ -24,7 +27,7 @@ class Figure:
 
 
 def replay(port: int, requests: list[bytes], seconds: int, file: Path) -> Figure:
-    """Sends these requests in turn."""
+    """Send these requests in turn."""
     file.write_bytes(b"".join(request + b"\0" for request in requests))
     return wrk(port, seconds, 1, "replay.lua", [str(file), "1"])
 
@@ -32,7 +35,10 @@ def replay(port: int, requests: list[bytes], seconds: int, file: Path) -> Figure
 def rotate(
     port: int, lines: list[tuple[bytes, str]], key: str, pattern: str, seconds: int, file: Path
 ) -> Figure:
-    """Refreshes each login in turn with the token that its last refresh gave; a line is a request's head and its first token."""
+    """Refresh each login in turn with the token of its last refresh.
+
+    A line holds a request's head and its first token.
+    """
     file.write_bytes(b"".join(head + b"\0" + token.encode() + b"\0" for head, token in lines))
     return wrk(
         port, seconds, CONNECTIONS, "rotate.lua", [str(file), str(CONNECTIONS), key, pattern]
@@ -61,7 +67,7 @@ def wrk(port: int, seconds: int, threads: int, script: str, arguments: list[str]
 
 
 def bare_hash(seconds: int) -> Figure:
-    """The password hash alone, on two threads of a process of its own."""
+    """Measure the password hash alone, on two threads of a process of its own."""
     command = [sys.executable, "-m", "bench.bare_hash", str(seconds)]
     run = subprocess.run(
         command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=seconds + 60

@@ -1,4 +1,4 @@
-"""The database server of a run, and a fresh database for each application."""
+"""The database server of a run, with a new database for each application."""
 
 import os
 import secrets
@@ -17,7 +17,7 @@ from psycopg.sql import SQL, Identifier
 
 @contextmanager
 def server() -> Iterator[str]:
-    """The address of DATABASE_URL's server, or of one of our own that goes with the run."""
+    """Yield the URL of DATABASE_URL's server, or of a server that ends with the run."""
     if address := os.environ.get("DATABASE_URL"):
         yield address
         return
@@ -33,7 +33,7 @@ def server() -> Iterator[str]:
 
 @contextmanager
 def database(address: str, name: str) -> Iterator[str]:
-    """The address of a new database, dropped at the end."""
+    """Yield the URL of a new database, dropped at the end."""
     name = f"bench_{name}_{secrets.token_hex(4)}"
     execute(address, SQL("CREATE DATABASE {}").format(Identifier(name)))
     try:
@@ -43,13 +43,16 @@ def database(address: str, name: str) -> Iterator[str]:
 
 
 def tidy(address: str) -> None:
-    """Leaves the tables as autovacuum would after a while."""
+    """Vacuum and analyze the tables, as autovacuum would after a while."""
     execute(address, SQL("VACUUM (ANALYZE)"))
 
 
 @contextmanager
 def packaged() -> Iterator[str]:
-    """A server of the system's own PostgreSQL, which has extensions that a wheel has not; ``FileNotFoundError`` without."""
+    """Yield the URL of a server of the system's PostgreSQL, which has more extensions than a wheel.
+
+    ``FileNotFoundError`` without one.
+    """
     programs = max(
         Path("/usr/lib/postgresql").glob("*/bin"),
         key=lambda path: int(path.parent.name),

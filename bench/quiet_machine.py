@@ -1,4 +1,4 @@
-"""Whether the machine did anything else during a measurement, which would spoil the figure."""
+"""Detection of other load on the machine, which would spoil a measurement."""
 
 import os
 import time
@@ -17,7 +17,10 @@ LIMIT = 0.05
 
 
 def undisturbed(measure: Callable[[], Figure], patience: int) -> Figure:
-    """A figure taken while nothing else ran, for which it waits and tries again; after ``patience`` seconds, one marked as disturbed."""
+    """Return a result measured while nothing else ran, after as many tries as it takes.
+
+    After ``patience`` seconds, return one that is marked as disturbed.
+    """
     deadline = time.monotonic() + patience
     while True:
         while watched(lambda: time.sleep(0.5))[1] > LIMIT and time.monotonic() < deadline:
@@ -30,7 +33,7 @@ def undisturbed(measure: Callable[[], Figure], patience: int) -> Figure:
 
 
 def watched(act: Callable[[], Result]) -> tuple[Result, float]:
-    """What comes of it, and the share of all cores that went to others meanwhile: what the kernel counted, less what was ours."""
+    """Return the result, and the share of all cores that other processes used meanwhile."""
     busy, total = machine()
     used = ours()
     result = act()
@@ -39,7 +42,7 @@ def watched(act: Callable[[], Result]) -> tuple[Result, float]:
 
 
 def machine() -> tuple[int, int]:
-    """Time spent by processes (or taken by a hypervisor), and all time, of all cores since the start, in ticks (proc(5), /proc/stat)."""
+    """Return busy and total time of all cores since the start, in ticks (proc(5), /proc/stat)."""
     user, nice, system, _idle, _wait, _irq, _softirq, stolen = spent = first_numbers("/proc/stat")[
         :8
     ]
@@ -47,7 +50,7 @@ def machine() -> tuple[int, int]:
 
 
 def ours() -> int:
-    """The ticks of this process, of all below it that live or have ended, and of PostgreSQL, which is not below it."""
+    """Return the ticks of this process, its descendants (also ended ones), and PostgreSQL."""
     ended = os.times().children_user + os.times().children_system
     processes = dict(filter(None, map(process, Path("/proc").glob("[0-9]*/stat"))))
     return round(ended * os.sysconf("SC_CLK_TCK")) + sum(
@@ -65,7 +68,7 @@ def is_ours(pid: int, processes: dict[int, tuple[str, int, int]]) -> bool:
 
 
 def process(stat: Path) -> tuple[int, tuple[str, int, int]] | None:
-    """Its id, and its name, parent and ticks; None if it has just ended."""
+    """Return a process's id, name, parent and ticks; None if it has just ended."""
     with suppress(OSError):
         before, _, after = stat.read_text(errors="replace").rpartition(")")
         fields = after.split()

@@ -1,4 +1,4 @@
-"""What the figures say: tables, ratios, and whether the targets are reached."""
+"""Report of a run: tables, ratios, and whether the targets are reached."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -12,7 +12,7 @@ MEMORY_LIMIT = 250
 
 @dataclass(frozen=True)
 class Comparison:
-    """One of ours beside a yardstick; without a target it only informs."""
+    """A server of ours beside a yardstick; without a target it only informs."""
 
     subject: str
     yardstick: str
@@ -36,7 +36,7 @@ SUBJECTS = list(dict.fromkeys(comparison.subject for comparison in COMPARISONS))
 
 @dataclass
 class Results:
-    """All figures of a run: for each worker type, for each thing measured, one figure a round."""
+    """All figures of a run: by worker type and measurement, one figure per round."""
 
     rounds: dict[str, dict[str, list[Figure]]] = field(default_factory=dict)
     memory: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Results:
         self.rounds.setdefault(worker, {}).setdefault(name, []).append(figure)
 
     def ratio(self, worker: str, comparison: Comparison) -> float | None:
-        """The median of the undisturbed rounds' ratios; None if there is none, or an error made a figure void."""
+        """Return the median ratio of the undisturbed rounds; None without one, or after errors."""
         pairs = list(
             zip(
                 self.rounds[worker][comparison.subject],
@@ -63,7 +63,7 @@ class Results:
         return median(ratios) if ratios else None
 
     def best(self, comparison: Comparison) -> float | None:
-        """The ratio of the better worker type."""
+        """Return the ratio of the better worker type."""
         return max(
             (
                 ratio
@@ -79,7 +79,7 @@ def chosen(subjects: list[str]) -> list[Comparison]:
 
 
 def needed(comparisons: list[Comparison]) -> list[str]:
-    """Everything that must be measured, each subject next to its yardsticks."""
+    """Return everything that must be measured, each subject next to its yardsticks."""
     return list(
         dict.fromkeys(
             name
@@ -90,7 +90,7 @@ def needed(comparisons: list[Comparison]) -> list[str]:
 
 
 def reached(results: Results, comparison: Comparison) -> bool:
-    """Whether the better worker type reaches the target, if there is one."""
+    """Return whether the better worker type reaches the target, if there is one."""
     best = results.best(comparison)
     return best is not None and (comparison.target is None or best >= comparison.target)
 
@@ -100,7 +100,7 @@ def small_enough(results: Results) -> bool:
 
 
 def lines(results: Results, comparisons: list[Comparison]) -> Iterator[str]:
-    """The report, for people."""
+    """Return the report as text."""
     for worker, figures in results.rounds.items():
         yield from figure_table(worker, figures)
     yield from ratio_table(results, comparisons)
@@ -113,12 +113,13 @@ def figure_table(worker: str, figures: dict[str, list[Figure]]) -> Iterator[str]
         errors = sum(figure.errors for figure in rounds)
         disturbed = f"{sum(figure.disturbed for figure in rounds)} of {len(rounds)}"
         void = "  void" if errors else ""
-        yield f"  {name:30}{middle(rounds, 'rate')}{middle(rounds, 'p50')}{middle(rounds, 'p99')}{errors:10}{disturbed:>11}{void}"
+        figures = "".join(middle(rounds, figure) for figure in ("rate", "p50", "p99"))
+        yield f"  {name:30}{figures}{errors:10}{disturbed:>11}{void}"
     yield ""
 
 
 def middle(rounds: list[Figure], of: str) -> str:
-    """The median of the undisturbed rounds, or of all where there are none."""
+    """Return the median of the undisturbed rounds, or of all rounds if all were disturbed."""
     values = [
         value
         for figure in [each for each in rounds if not each.disturbed] or rounds
@@ -134,13 +135,16 @@ def ratio_table(results: Results, comparisons: list[Comparison]) -> Iterator[str
         target = f">= {comparison.target:.2f}" if comparison.target else "-"
         ratios = "".join(said(results.ratio(worker, comparison)) for worker in results.rounds)
         verdict = answer(reached(results, comparison)) if comparison.target else "-"
-        yield f"{comparison.subject:12}{comparison.yardstick:30}{target:>8}{ratios}{said(results.best(comparison))}  {verdict}"
+        best = said(results.best(comparison))
+        names = f"{comparison.subject:12}{comparison.yardstick:30}"
+        yield f"{names}{target:>8}{ratios}{best}  {verdict}"
     yield ""
 
 
 def memory_table(results: Results) -> Iterator[str]:
     names = next(iter(results.memory.values()))
-    yield f"{'both workers after load, MiB PSS':42}{'target':>8}{''.join(f'{worker:>10}' for worker in results.memory)}"
+    workers = "".join(f"{worker:>10}" for worker in results.memory)
+    yield f"{'both workers after load, MiB PSS':42}{'target':>8}{workers}"
     for name in names:
         target, verdict = (
             (f"< {MEMORY_LIMIT}", answer(small_enough(results)))
@@ -160,7 +164,7 @@ def answer(yes: bool) -> str:
 
 
 def as_json(results: Results, comparisons: list[Comparison]) -> dict[str, Any]:
-    """The same for machines, every round included."""
+    """Return the report as JSON, with every round."""
     ratios = [
         asdict(comparison)
         | {worker: results.ratio(worker, comparison) for worker in results.rounds}

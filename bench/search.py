@@ -1,7 +1,8 @@
-"""`python -m bench.search`: how long the lists and the search of the admin keep the database busy, when their tables are large.
+"""``python -m bench.search``: time of the admin's lists and searches on large tables.
 
-On the system's own PostgreSQL, which has pg_trgm, with its default settings. Each page is opened through Django, and the time of all its
-statements is summed up: first on a new connection, where nothing is planned or prepared, and then some more times.
+It runs on the system's own PostgreSQL, which has pg_trgm, with default settings. Each page is
+opened through Django, and the time of all its statements is summed up: first on a new
+connection, where nothing is planned or prepared, and then some more times.
 """
 
 import argparse
@@ -31,7 +32,7 @@ USERS, LIVE, SENT, ISSUED = (
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.search", description=__doc__)
     parser.add_argument(
-        "--people",
+        "--users",
         type=int,
         default=1_000_000,
         help="accounts; three times as many sessions and events, as many mails and keys",
@@ -49,13 +50,13 @@ def main() -> int:
         import django
 
         django.setup()
-        fill(asked.people)
-        kept = report(asked.people, asked.rounds)
-        explain(asked.people)
+        fill(asked.users)
+        kept = report(asked.users, asked.rounds)
+        explain(asked.users)
         return kept
 
 
-def fill(people: int) -> None:
+def fill(users: int) -> None:
     from django.core.management import call_command
     from django.db import connection
 
@@ -66,11 +67,11 @@ def fill(people: int) -> None:
         for index in trigram_indexes.indexes:
             cursor.execute(f"DROP INDEX {index.name}")
         cursor.execute("SET session_replication_role = replica")  # which checks no foreign keys
-        for statement in ROWS.read_text().replace(":people", str(people)).split(";\n")[:-1]:
+        for statement in ROWS.read_text().replace(":users", str(users)).split(";\n")[:-1]:
             cursor.execute(statement)
             print(f"{cursor.rowcount:,} rows of {TABLE.findall(statement)[0]}", file=sys.stderr)
         cursor.execute("RESET session_replication_role")
-        cursor.execute("SELECT setval('accounts_user_id_seq', %s)", [people])
+        cursor.execute("SELECT setval('accounts_user_id_seq', %s)", [users])
         began = time.perf_counter()
         trigram_indexes.make()
         print(
@@ -80,13 +81,14 @@ def fill(people: int) -> None:
         cursor.execute("VACUUM (ANALYZE)")
 
 
-def report(people: int, rounds: int) -> int:
+def report(users: int, rounds: int) -> int:
     client, worst = signed_in(), 0.0
     print(
-        f"{people:,} accounts, {3 * people:,} sessions and events, {people:,} mails and API keys; ms of all statements of a page\n"
+        f"{users:,} users, {3 * users:,} sessions and events, {users:,} mails and API keys; "
+        "ms of all statements of a page\n"
     )
     print(f"{'page':<58}{'cold':>8}{'median':>8}{'worst':>8}{'queries':>9}")
-    for name, path in pages(people):
+    for name, path in pages(users):
         figures = [measure(client, path, cold=number == 0) for number in range(rounds)]
         times = [spent for spent, _ in figures]
         worst = max(worst, median(times))
@@ -98,15 +100,15 @@ def report(people: int, rounds: int) -> int:
     return int(worst > PROMISE)
 
 
-def explain(people: int) -> None:
-    """How PostgreSQL finds part of a name, as it says itself."""
+def explain(users: int) -> None:
+    """Return PostgreSQL's plan for a search for a part of a name."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
     from accounts import user_search
 
     print("\nEXPLAIN ANALYZE of the statement that finds parts of names, up to a thousand and one")
-    for kind, term in sought(people).items():
+    for kind, term in sought(users).items():
         with CaptureQueriesContext(connection) as sent:
             user_search.find(term)
         with connection.cursor() as cursor:
@@ -123,15 +125,15 @@ def explain(people: int) -> None:
         print(f"{kind:<28}{plan[-1].removeprefix('Execution Time: '):>12}  {scans}", flush=True)
 
 
-def sought(people: int) -> dict[str, str]:
-    """What is looked for, by kind."""
+def sought(users: int) -> dict[str, str]:
+    """Return search terms, by kind."""
     from accounts.models import Session, User
 
-    person = User.objects.get(pk=people // 3)
+    user = User.objects.get(pk=users // 3)
     return {
-        "rare part": str(person.pk)[:5] + "@",
-        "one person": person.username,
-        "name and surname": person.name,
+        "rare part": str(user.pk)[:5] + "@",
+        "one user": user.username,
+        "name and surname": user.name,
         "common name": "olga",
         "everybody's domain": "example.com",
         "a customer imported last": "acme",
@@ -140,36 +142,35 @@ def sought(people: int) -> dict[str, str]:
         "two letters, nobody": "qx",
         "one letter": "o",
         "two words": "olga acme",
-        "account's uuid": str(person.uuid),
-        "session id": str(Session.objects.filter(user=person)[:1].values_list("pk", flat=True)[0]),
+        "account's uuid": str(user.uuid),
+        "session id": str(Session.objects.filter(user=user)[:1].values_list("pk", flat=True)[0]),
         "request id": "c4ca4238a0b92382",
         "API key id": "key_c4ca4238",
     }
 
 
-def pages(people: int) -> Iterator[tuple[str, str]]:
-    """What an operator opens: each list as it is, on its last page and through each filter, and the search for each kind of term."""
-    terms = sought(people)
+def pages(users: int) -> Iterator[tuple[str, str]]:
+    """Return the pages: each list, its last page, each of its filters, and each kind of search."""
+    terms = sought(users)
     yield from (
-        (f"people, {what}", path)
+        (f"users, {what}", path)
         for what, path in listed(
             USERS, state=("active", "deactivated", "must_change", "no_password")
         )
     )
     yield from (
-        (f"people, role {role}", f"{USERS}?role={role}")
-        for role in ("user", "admin", "super_admin")
+        (f"users, role {role}", f"{USERS}?role={role}") for role in ("user", "admin", "super_admin")
     )
-    yield from ((f"people, search for {kind}", f"{USERS}?q={term}") for kind, term in terms.items())
+    yield from ((f"users, search for {kind}", f"{USERS}?q={term}") for kind, term in terms.items())
     yield from (
-        (f"people, deactivated, search for {kind}", f"{USERS}?state=deactivated&q={terms[kind]}")
+        (f"users, deactivated, search for {kind}", f"{USERS}?state=deactivated&q={terms[kind]}")
         for kind in ("common name", "nobody")
     )
     yield from (
         (f"the box on every page, {kind}", f"{USERS}find/?q={terms[kind]}")
-        for kind in ("one person", "session id", "request id")
+        for kind in ("one user", "session id", "request id")
     )
-    yield "one person", f"{USERS}{people // 3}/change/"
+    yield "one user", f"{USERS}{users // 3}/change/"
     yield from (
         (f"sessions, {what}", path)
         for what, path in listed(LIVE, state=("live",), contract__exact=("bearer", "envelope"))
@@ -180,7 +181,7 @@ def pages(people: int) -> Iterator[tuple[str, str]]:
     )
     yield from (
         (f"sessions, search for {kind}", f"{LIVE}?q={terms[kind]}")
-        for kind in ("one person", "common name", "session id", "nobody")
+        for kind in ("one user", "common name", "session id", "nobody")
     )
     statuses, templates = ("sent", "failed", "nobody", "waiting"), ("reset", "key_leaked")
     yield from (
@@ -189,7 +190,7 @@ def pages(people: int) -> Iterator[tuple[str, str]]:
     )
     yield from (
         (f"mails, search for {kind}", f"{SENT}?q={terms[kind]}")
-        for kind in ("one person", "common name", "nobody")
+        for kind in ("one user", "common name", "nobody")
     )
     yield from (
         (f"API keys, {what}", path)
@@ -197,7 +198,7 @@ def pages(people: int) -> Iterator[tuple[str, str]]:
     )
     yield from (
         (f"API keys, search for {kind}", f"{ISSUED}?q={terms[kind]}")
-        for kind in ("one person", "API key id", "nobody")
+        for kind in ("one user", "API key id", "nobody")
     )
 
 
@@ -221,7 +222,7 @@ def signed_in() -> Any:
 
 
 def measure(client: Any, path: str, *, cold: bool) -> tuple[float, int]:
-    """Milliseconds of all statements of a page, and how many they are."""
+    """Return the milliseconds of all statements of a page, and their number."""
     from django.db import connection as opened
 
     connection: Any = opened

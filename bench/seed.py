@@ -1,4 +1,7 @@
-"""`python -m bench.seed COUNT`: migrates the application that DJANGO_SETTINGS_MODULE names, and fills it with users."""
+"""``python -m bench.seed COUNT``: migrate an application, and fill it with users.
+
+DJANGO_SETTINGS_MODULE names the application.
+"""
 
 import sys
 
@@ -15,11 +18,12 @@ def main(count: int) -> None:
     call_command("migrate", verbosity=0)
     if get_hasher().must_update(ENCODED):
         raise SystemExit(
-            "This application would hash the bench's password anew at each login: the hashes differ."
+            "This application would hash the bench's password anew at each login: "
+            "the hashes differ."
         )
     User = get_user_model()
-    people = (User(username=username(n), email=email(n), password=ENCODED) for n in range(count))
-    User.objects.bulk_create(people, batch_size=1000)
+    users = (User(username=username(n), email=email(n), password=ENCODED) for n in range(count))
+    User.objects.bulk_create(users, batch_size=1000)
 
 
 if __name__ == "__main__":

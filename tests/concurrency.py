@@ -1,4 +1,4 @@
-"""Several people, or processes, that do something at the same moment; and a process that does not get to the end of it."""
+"""Calls at the same moment, in threads or processes, and a process that is killed."""
 
 import os
 import signal
@@ -17,33 +17,36 @@ from accounts import request_context
 from accounts.request_context import RequestContext
 
 
-def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """What came of each, in order: what it returned, or the exception that it raised. All begin together, each on its own connection."""
-    start = Barrier(len(acts))
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """Begin all calls together, each in a thread with a connection of its own.
 
-    def begin(act: Callable[[], Any]) -> Any:
+    Return the results in order; an exception that a call raised is its result.
+    """
+    start = Barrier(len(calls))
+
+    def begin(call: Callable[[], Any]) -> Any:
         start.wait()
         try:
             with request_context.use(RequestContext()):
-                return act()
+                return call()
         except Exception as error:
             return error
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(len(acts)) as threads:
-        return list(threads.map(begin, acts))
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(begin, calls))
 
 
 def run_elsewhere(*command: str) -> str:
-    """What a Python process of its own prints, on the database of this test. What is in it has to be committed."""
+    """Return the output of a Python process on the test's database, of which it reads commits."""
     return subprocess.run(
         [sys.executable, *command], env=environment(), capture_output=True, text=True, check=True
     ).stdout
 
 
 def run_and_kill(*command: str, once: Callable[[], bool]) -> None:
-    """The same process, killed as soon as something has happened."""
+    """Run such a process, and kill it as soon as ``once`` is true."""
     running = subprocess.Popen(
         [sys.executable, *command], env=environment(), stdout=subprocess.DEVNULL
     )

@@ -1,4 +1,4 @@
-"""What people find in the mails that they get."""
+"""Secrets in reset mails."""
 
 import re
 
@@ -9,13 +9,13 @@ from accounts.models import PasswordReset, User
 
 
 def token_in(message: EmailMessage | str) -> str:
-    """The token of the link, whatever the template puts around it."""
+    """Return the token of the link in a mail."""
     (token,) = set(re.findall(r"/reset/([\w-]{43})", text(message)))
     return str(token)
 
 
 def code_in(message: EmailMessage | str, user: User) -> str:
-    """The one word that is a code of this account."""
+    """Return the word of the mail that is a reset code of this user."""
     digests = set(PasswordReset.objects.filter(user=user).values_list("code_digest", flat=True))
     (code,) = {
         word

@@ -1,4 +1,4 @@
-"""Is it alive, can it work, and which keys verify its tokens?"""
+"""Health checks and public keys."""
 
 import jwt
 import pytest
@@ -13,7 +13,7 @@ def no_database(execute, sql, params, many, context):
 
 
 def test_alive_is_said_without_the_database(caller):
-    """pytest-django lets no query through here: there is no db fixture."""
+    """Without a database fixture, pytest-django refuses every query."""
     answer = caller.get("/healthz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
     assert not answer.cookies

@@ -1,1 +1,1 @@
-"""What authsvc is measured beside."""
+"""Applications with which authsvc is compared."""

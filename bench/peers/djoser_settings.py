@@ -1,4 +1,4 @@
-"""djoser with SimpleJWT, as `startproject` and the two manuals set it up, on PostgreSQL with Django's pool."""
+"""djoser with SimpleJWT, as `startproject` and the two manuals set it up, on PostgreSQL."""
 
 import os
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The least that Django can do: one view that answers {}, and no middleware."""
+"""The smallest Django application: one view that answers {}, and no middleware."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
@@ -10,7 +10,7 @@ MIDDLEWARE: list[str] = []
 
 
 def nothing(request: HttpRequest) -> HttpResponse:
-    """Answers at once."""
+    """Return an empty object."""
     return HttpResponse(b"{}", content_type="application/json")
 
 

@@ -1,4 +1,4 @@
-"""The hash that everybody in the comparison uses."""
+"""The password hash that all applications of the comparison use."""
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 

@@ -1,4 +1,4 @@
-"""The least that a login can be: the empty view, which verifies the password first and knows no account."""
+"""The smallest login: the empty view, which verifies the password first, without an account."""
 
 from argon2 import PasswordHasher
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +14,7 @@ hasher, encoded = PasswordHasher(), ENCODED.removeprefix("argon2")
 
 
 def verify(request: HttpRequest) -> HttpResponse:
-    """Answers when the hash is there."""
+    """Verify the password, and return an empty object."""
     hasher.verify(encoded, PASSWORD)
     return HttpResponse(b"{}", content_type="application/json")
 

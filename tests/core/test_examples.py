@@ -1,4 +1,4 @@
-"""The printed examples run as they are: against a stand-in for the provider, with the secret in the environment."""
+"""The printed examples run against a stand-in for the provider."""
 
 import json
 import os
@@ -38,7 +38,7 @@ class Received(NamedTuple):
 
 
 class StandIn(HTTPServer):
-    """Takes what is sent, and answers like a provider that is content, or one that is not."""
+    """A stand-in for a provider that accepts or refuses requests."""
 
     answer = 200, b'{"said": "hello"}'
 
@@ -86,7 +86,7 @@ def stand_in() -> Iterator[StandIn]:
 
 @pytest.fixture
 def run(tmp_path, stand_in):
-    """Runs an example as somebody would who has pasted it into a file or a shell, in an environment of nothing but the secret."""
+    """Run an example as a user would, with nothing but the secret in the environment."""
 
     def example(
         credentials: MaskedCredential, language: str, **environment: str
@@ -125,7 +125,7 @@ def run(tmp_path, stand_in):
 
 
 def signature(received: Received) -> str:
-    """What botocore's Signature Version 4 makes of the request that arrived."""
+    """Return the Signature Version 4 that botocore makes for the request that arrived."""
     signed = received.headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
     url = f"http://{received.headers['host']}{received.path}"
     request = AWSRequest(

@@ -1,4 +1,4 @@
-"""Alice makes keys for her programs. What is a key, what is left of it at rest, and what becomes of it, also when much happens at once."""
+"""Alice makes keys for her programs: their format, storage, use and end, and their races."""
 
 import logging
 import re
@@ -50,7 +50,7 @@ places = st.integers(0, 54)
 
 @pytest.fixture
 def owner(alice):
-    """Alice, as she is known by the token of her session."""
+    """Return Alice's identity by the token of her session."""
     return identities.identify(sessions.open_session(POLICY, "alice", PASSWORD).access)
 
 
@@ -85,7 +85,7 @@ def kinds(prefix="key_"):
 
 @contextmanager
 def missing(table):
-    """The table is elsewhere for a while: what is written there meanwhile fails."""
+    """Rename the table for a while, so that writing to it fails."""
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE {table} RENAME TO elsewhere")
         try:
@@ -95,7 +95,7 @@ def missing(table):
 
 
 def refused_without_a_query(secret):
-    """A test that has not asked for a database is not let near it: a query would be another error."""
+    """Check that no query is made: pytest-django refuses it in tests without a database."""
     assert key_format.read(secret) is None
     with pytest.raises(InvalidToken, match="mistyped"):
         keys.identify(secret)
@@ -127,7 +127,7 @@ def test_a_key_is_read_as_it_is_written(secret):
 
 
 def test_a_checksum_that_others_can_check():
-    """CRC-32, of which the check value is CBF43926, to the base of 62 in six digits."""
+    """CRC-32, whose check value is CBF43926, in six digits of base 62."""
     assert key_format.checksum("123456789") == "3Jzrme"
     assert key_format.checksum("") == "000000"
 
@@ -229,7 +229,7 @@ def test_a_key_shows_no_secret_of_its_own(secret):
 
 @pytest.fixture
 def statements(transactional_db):
-    """How many statements a request sends, BEGIN and COMMIT aside."""
+    """Return a function that counts the statements of a request, without BEGIN and COMMIT."""
 
     def of(request):
         with CaptureQueriesContext(connection) as captured:
@@ -279,7 +279,7 @@ def test_a_key_that_is_none_is_one_query_and_a_mistyped_one_is_none(caller, stat
 
 
 def test_what_managing_keys_costs(caller, statements, token):
-    """Who asks, and then: lock the owner, count, insert, record, mail; or read; or find and mark the old one; or find, end, record."""
+    """Identify the caller; then lock the owner, count, insert, record and mail, or read, or end."""
     made = caller.json("/api/v1/auth/keys", {}, token).json()
     rotate, delete = (
         f"/api/v1/auth/keys/{made['keyId']}/rotate",
@@ -323,7 +323,7 @@ def test_uses_are_written_by_the_process_and_not_by_the_request(secret):
 
 @stored
 def test_no_thread_writes_where_nothing_is_served(secret):
-    """It would take what a test, or a command, has noted and is about to write."""
+    """It would write the uses that a test, or a command, is about to write."""
     use(secret)
     assert "key-usage" not in {thread.name for thread in threading.enumerate()}
 
@@ -351,7 +351,7 @@ def test_a_second_use_within_a_minute_is_not_even_noted(secret, django_assert_nu
 
 @stored
 def test_a_key_in_use_is_written_again_after_a_minute(secret):
-    """Also where no other key is used, whose writing would let the process forget this one."""
+    """No other key is used meanwhile, whose write would let the process forget this one."""
     APIKey.objects.update(last_used_at=now() - timedelta(seconds=58))
     for pause in (2.1, 0):
         use(secret)
@@ -362,7 +362,7 @@ def test_a_key_in_use_is_written_again_after_a_minute(secret):
 
 @stored
 def test_a_use_of_before_does_not_turn_back_the_clock(secret):
-    """Another process has written a later one."""
+    """Another process has written a later use."""
     use(secret)
     later = now() + timedelta(seconds=20)
     APIKey.objects.update(last_used_at=later)
@@ -405,7 +405,7 @@ def test_the_first_use_from_another_address_is_on_record_and_the_second_is_not(a
 
 @stored
 def test_a_use_from_another_address_has_the_time_of_the_use_and_not_of_its_writing(alice, secret):
-    """It was written after the key's end, and said to have been made then."""
+    """The use is written after the key's end."""
     for address in ("192.0.2.6", "192.0.2.7"):
         use(secret, address)
     keys.delete(alice, mine(secret).public_id)
@@ -458,7 +458,7 @@ def test_a_new_address_that_could_not_be_recorded_is_recorded_later(secret):
 
 @crowded
 def test_who_writes_last_waits_for_who_is_writing(secret):
-    """As a process does that ends while its thread has taken what was noted and not yet put it down."""
+    """A process ends while its thread writes the uses."""
     use(secret)
     with ThreadPoolExecutor(2) as threads:
         with transaction.atomic():
@@ -696,7 +696,7 @@ def test_what_is_on_record_and_in_the_post_has_a_name_that_operators_can_filter(
 @crowded
 @pytest.mark.parametrize("what", ["create", "rotate", "delete", "leaked"])
 def test_what_cannot_be_recorded_does_not_happen(owner, what):
-    """A key that nobody was shown, or a rotation that cannot be tried again, would be worse than none."""
+    """A key without a mail, or a rotation that cannot be repeated, would be worse than none."""
     key, secret = keys.create(owner, "CI", ["profile"], None)
     act = {
         "create": lambda: keys.create(owner, "another", ["profile"], None),
@@ -753,7 +753,7 @@ def in_its_own_connection(act):
 
 @crowded
 def test_of_sixty_made_at_once_fifty_live(owner):
-    """SQLite may have made some of them wait for too long, and then they were not made."""
+    """On SQLite some may wait for too long, and then make no key."""
     answers = at_once(*[lambda: keys.create(owner, "CI", ["profile"], None)] * 60)
     results = Counter(type(answer) for answer in answers)
     if connection.vendor == "sqlite":
@@ -776,7 +776,7 @@ def test_of_ten_made_at_once_beside_forty_five_five_are_made(alice, owner):
 
 
 class Uses:
-    """Somebody who uses a key again and again, and what came of it: when each use began, and whether it was let in."""
+    """A user of a key, who notes when each use began and whether it was accepted."""
 
     def __init__(self, secret):
         self.secret, self.seen, self.ended = secret, [], False
@@ -852,7 +852,7 @@ def test_of_six_reports_of_a_leak_at_once_all_succeed_and_one_is_mailed(secret):
 
 
 def overtaken(act, by):
-    """What comes of an act that has begun, and waits for somebody who then does something else."""
+    """Return the result of a call that has begun, and waits for another one."""
     with ThreadPoolExecutor(1) as thread:
         with transaction.atomic():
             User.objects.select_for_update().get(username="alice")
@@ -866,7 +866,7 @@ def overtaken(act, by):
 @crowded
 @pytest.mark.parametrize("act", ["create", "rotate"])
 def test_a_key_made_while_its_owner_is_deactivated_is_not_revived(alice, owner, secret, act):
-    """Nor do the two wait for each other."""
+    """Neither waits for the other."""
 
     def deactivate():
         alice.is_active = False

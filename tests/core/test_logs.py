@@ -1,4 +1,4 @@
-"""What a served process writes to its standard error, in both formats, when clients type what looks like lines of it."""
+"""Log lines of a served process, in both formats, when clients try to forge lines."""
 
 import json
 import os
@@ -54,7 +54,8 @@ def logged(tmp_path: Path, log_format: str) -> str:
 def test_a_line_of_text_holds_whatever_was_typed_escaped(tmp_path):
     first, second, *traceback = logged(tmp_path, "text").splitlines()
     assert first.endswith(
-        rf" WARNING accounts.sessions [-] alice\r\n{FORGED}\x1b[2J\x9b31m\u2028{FORGED}\x00\x7f is locked"
+        rf" WARNING accounts.sessions [-] alice\r\n{FORGED}"
+        rf"\x1b[2J\x9b31m\u2028{FORGED}\x00\x7f is locked"
     )
     assert rf" ERROR django.request [-] Internal Server Error: /alice\r\n{FORGED}\x1b" in second
     assert traceback[0].endswith(" ERROR accounts.sessions [-] refused")
@@ -75,7 +76,7 @@ def test_a_line_of_json_holds_whatever_was_typed(tmp_path):
 
 @FORMATS
 def test_nothing_is_heard_of_what_django_calls_security(tmp_path, log_format):
-    """Anybody can cause any number of these lines, and the header or path in them."""
+    """Any client can cause such lines, and chooses the header or path in them."""
     assert "django.security" not in logged(tmp_path, log_format)
 
 

@@ -1,4 +1,4 @@
-"""Credentials for upstream services: set by Olga, sealed for their rows, encrypted anew when keys change."""
+"""Credentials for upstream services: stored by Olga, encrypted per row, encrypted anew."""
 
 import sys
 from io import StringIO

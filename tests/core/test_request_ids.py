@@ -1,4 +1,4 @@
-"""The id of a request: a trusted proxy's own, if it is well formed; never one that a stranger chose."""
+"""Request ids: a trusted proxy's own if it is well formed, never one that a stranger chose."""
 
 import re
 
@@ -19,7 +19,7 @@ def sign_in_with(caller, given):
 
 @pytest.mark.parametrize("given", FORGED)
 def test_what_a_stranger_sends_is_no_id(caller, given):
-    """Else they could put their requests under the id of another, whose complaint an operator looks into."""
+    """Otherwise they could hide their requests under the id of another request."""
     answered = sign_in_with(caller, given)
     assert answered != given
     assert OURS.fullmatch(answered)

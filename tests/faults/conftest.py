@@ -1,4 +1,4 @@
-"""The real thing: gunicorn with two workers, on a fresh database of this run's server."""
+"""Fixtures with a real gunicorn of two workers, on a new database of the run's server."""
 
 import os
 import secrets
@@ -24,7 +24,7 @@ collect_ignore = (
 
 @contextmanager
 def database(address: str) -> Iterator[str]:
-    """The address of a new database on the server at ``address``; for SQLite, which has none, a new file."""
+    """Return the URL of a new database on the server of ``address``; for SQLite, of a new file."""
     if not address:
         folder = tempfile.mkdtemp(dir=HERE)
         yield f"sqlite:///{folder}/db.sqlite3"
@@ -53,14 +53,14 @@ def running(address) -> Iterator[Server]:
 
 @pytest.fixture
 def server(running) -> Server:
-    """Both workers there, whatever the test before did to them."""
+    """Return the server with both workers alive, whatever the test before did to them."""
     running.wait()
     return running
 
 
 @pytest.fixture
 def user(server, request) -> str:
-    """An account of the test's own."""
+    """Return the name of an account that only this test uses."""
     name = f"user{abs(hash(request.node.name)) % 10**12}"
     server.run(
         "shell",

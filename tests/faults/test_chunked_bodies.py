@@ -1,4 +1,4 @@
-"""Bodies in chunks, as .NET's PostAsJsonAsync and Spring's RestClient send them: read like any other, with the same limits."""
+"""Chunked bodies, as .NET's PostAsJsonAsync and Spring's RestClient send them."""
 
 import json
 import socket
@@ -47,7 +47,7 @@ def measured(path: str, body: bytes, kind: str = JSON, more: str = "") -> bytes:
 
 
 def answered(received: bytes) -> tuple[list[int], bytes]:
-    """The status and the body, without the headers that differ from request to request."""
+    """Return status and body, without the headers that differ from request to request."""
     return statuses(received), received.partition(b"\r\n\r\n")[2]
 
 
@@ -200,7 +200,7 @@ def test_a_file_that_comes_in_pieces_is_read_to_its_end(server):
 
 @pytest.fixture(scope="module")
 def sync(running):
-    """A gunicorn with sync workers, on the same database."""
+    """Start a gunicorn with sync workers on the same database."""
     with Server(running.database, THREADS="1") as server:
         server.start()
         yield server
@@ -244,7 +244,7 @@ def test_a_body_is_complete_with_its_last_byte_and_not_before(body, end):
 
 
 class Arrived(IterUnreader):  # type: ignore[misc]
-    """What has arrived of a body; whether gunicorn asked for more is noted."""
+    """The part of a body that has arrived; it notes whether gunicorn asks for more."""
 
     waited = False
 
@@ -278,7 +278,7 @@ PIECES = [
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join))
 @example(HALF * 3)
 def test_no_thread_waits_for_the_rest_of_a_body_that_is_called_complete(sent):
-    """gunicorn reads chunks by its own rules: whatever it makes of these bytes, it asks for no more of them."""
+    """However gunicorn reads these bytes, it does not ask for more."""
     chunks, arrived = ChunkedBody(), Arrived([sent])
     if chunks.is_complete(sent, max_bytes=1200):
         body = Body(ChunkedReader(SimpleNamespace(parse_headers=lambda *_, **__: []), arrived))

@@ -1,4 +1,4 @@
-"""Nodes whose clocks are five minutes off: nobody believes in tokens from the future, and times that matter are the database's."""
+"""Nodes whose clocks are five minutes off: times that matter are the database's."""
 
 import shutil
 import subprocess
@@ -20,7 +20,8 @@ CLOCK = r"""
 #include <time.h>
 
 int clock_gettime(clockid_t id, struct timespec *at) {
-    int result = ((int (*)(clockid_t, struct timespec *)) dlsym(RTLD_NEXT, "clock_gettime"))(id, at);
+    int (*real)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, "clock_gettime");
+    int result = real(id, at);
     if (id == CLOCK_REALTIME) at->tv_sec += atoi(getenv("CLOCK_AHEAD"));
     return result;
 }
@@ -36,7 +37,7 @@ int gettimeofday(struct timeval *at, void *zone) {
 
 @pytest.fixture(scope="module")
 def clock(tmp_path_factory) -> Path:
-    """What the loader puts in place of the C library's clock."""
+    """Compile the library that the loader puts in place of the C library's clock."""
     if not shutil.which("cc"):
         lacking("there is no C compiler on this machine")
     folder = tmp_path_factory.mktemp("clock")
@@ -49,7 +50,7 @@ def clock(tmp_path_factory) -> Path:
 
 @contextmanager
 def beside(server: Server, clock: Path, ahead: int) -> Iterator[Server]:
-    """Another node of the same service."""
+    """Start another node of the same service."""
     public = f"http://localhost:{server.port}"
     with Server(
         server.database, PUBLIC_URL=public, LD_PRELOAD=str(clock), CLOCK_AHEAD=str(ahead)
@@ -90,7 +91,7 @@ def test_a_node_that_is_behind_refuses_the_tokens_of_others_and_its_own_are_good
 
 @pytest.mark.postgresql
 def test_ten_seconds_of_grace_are_ten_of_the_databases(server, user, ahead, behind):
-    """On nodes to whom the rotation was five minutes ago, or will be in five minutes."""
+    """For one node, the rotation was five minutes ago; for the other, it is in five minutes."""
     nodes = (ahead, behind, server)
     pairs = [behind.log_in_by_form(user) for _ in nodes]
     for pair, first in zip(pairs, nodes, strict=True):

@@ -1,4 +1,4 @@
-"""The service as a role that owns no table of its database."""
+"""The service with a database role that owns no table."""
 
 import os
 import secrets
@@ -26,17 +26,19 @@ FORBIDDEN = [
     "DELETE FROM accounts_sealkey",
     OLD.replace("(at", "(id, at").replace("(now()", "(9223372036854775807, now()"),
     "INSERT INTO accounts_sealkey (id, sealed, first_lock, created_at) VALUES (0, 'x', '', now())",
-    """INSERT INTO accounts_auditseal (number, after, up_to, last_at, sealed_at, rows, previous, digest, token, next_lock)
+    """INSERT INTO accounts_auditseal
+    (number, after, up_to, last_at, sealed_at, rows, previous, digest, token, next_lock)
         VALUES (9223372036854775806, 0, 1, now(), now(), '', '', '', '', '')""",
     "INSERT INTO accounts_erasedvalue (event_id, field, digest) VALUES (1, 'name', '')",
     "UPDATE django_migrations SET name = 'x'",
-    "CREATE OR REPLACE FUNCTION accounts_forget_events(before timestamptz) RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+    "CREATE OR REPLACE FUNCTION accounts_forget_events(before timestamptz) RETURNS integer "
+    "LANGUAGE sql AS 'SELECT 1'",
 ]
 
 
 @pytest.fixture(scope="module")
 def servers():
-    """One set up by the owner of the tables, and the one that runs."""
+    """Start a server whose database the owner of the tables has set up."""
     role, password = f"web_{secrets.token_hex(4)}", secrets.token_hex(16)
     with database(os.environ["DATABASE_URL"]) as address:
         parts = urlsplit(address)

@@ -1,4 +1,4 @@
-"""nginx as docs/clients/forward-auth.md configures it, in front of a program that says what reached it."""
+"""nginx as docs/clients/forward-auth.md configures it, in front of an application."""
 
 import http.client
 import json
@@ -26,7 +26,7 @@ KINDS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers with what reached it."""
+    """An application that answers with the request that reached it."""
 
     protocol_version = "HTTP/1.1"
 
@@ -47,7 +47,7 @@ class Echo(BaseHTTPRequestHandler):
     do_GET = do_POST
 
     def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def program():
 
 @pytest.fixture
 def nginx(server, program, folder):
-    """The port of an nginx with the block of docs/clients/forward-auth.md, its addresses replaced."""
+    """Start nginx with the configuration of docs/clients/forward-auth.md; return its port."""
     if not (
         command := shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
     ):
@@ -97,7 +97,7 @@ def wait_for(port):
 
 
 def ask(port, method, body=None, token="", **headers):
-    """A client of the program, who also says who it would like to be."""
+    """Send a request that also claims to be another user."""
     given = {"X-Auth-User": "olga", "X-Auth-Role": "super_admin", "X-Auth-Scopes": "all", **headers}
     if token:
         given["Authorization"] = f"Bearer {token}"

@@ -1,4 +1,4 @@
-"""Behind a proxy that speaks https to the world, as PUBLIC_URL says."""
+"""The service behind a proxy that serves https, as PUBLIC_URL says."""
 
 import http.client
 import re
@@ -21,7 +21,7 @@ PAGES, PROGRAMS = (
 
 @pytest.fixture(scope="module")
 def secure(address):
-    """Its own gunicorn, on the database that all share."""
+    """Start a gunicorn of its own on the shared database."""
     with Server(address, PUBLIC_URL="https://auth.example.com", TRUSTED_PROXIES="1") as server:
         server.start()
         yield server
@@ -55,7 +55,11 @@ BROWSER = {"Host": "auth.example.com", "X-Forwarded-For": "198.51.100.7", "Accep
 
 @pytest.mark.parametrize(("proxies", "headers", "named"), [
     ("1", {}, "X-Forwarded-Proto is missing"),
-    ("1", {"X-Forwarded-Proto": "http", "Sec-Fetch-Mode": "navigate"}, "X-Forwarded-Proto is not https"),
+    (
+        "1",
+        {"X-Forwarded-Proto": "http", "Sec-Fetch-Mode": "navigate"},
+        "X-Forwarded-Proto is not https",
+    ),
     ("0", {"X-Forwarded-Proto": "https"}, "TRUSTED_PROXIES is 0"),
     ("0", {}, "TRUSTED_PROXIES is 0"),
 ])  # fmt: skip
@@ -81,7 +85,8 @@ daemon off; pid {folder}/nginx.pid; error_log stderr; worker_processes 1;
 events {{ worker_connections 64; }}
 http {{
     access_log off;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
     {server}
 }}
@@ -90,7 +95,7 @@ http {{
 
 @pytest.fixture
 def proxied(running, tmp_path):
-    """A service behind nginx with the server block of docs/proxy.md, on a port and with a certificate of its own."""
+    """Start nginx with the server block of docs/proxy.md, a port and a certificate of its own."""
     port = free_port()
     certificate = [
         "-keyout",
@@ -162,7 +167,7 @@ def test_the_documented_proxy_shows_pages_and_takes_their_forms(proxied):
 
 
 def wait_for(port: int) -> None:
-    """Until something listens there."""
+    """Wait until something listens on the port."""
     deadline = time.monotonic() + 15
     while True:
         with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), 5):

@@ -1,4 +1,4 @@
-"""Hashes from elsewhere at the highest cost that is taken, and more wrong passwords at once than there are processors."""
+"""Imported hashes of the highest accepted cost, and more logins at once than processors."""
 
 import base64
 import json
@@ -34,13 +34,13 @@ DEAREST = [
 
 
 def spent(pid):
-    """The seconds of a processor that a process has taken."""
+    """Return the seconds of processor time that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def cost(encoded):
-    """The same, for one hash of this kind."""
+    """Return the seconds of processor time for one hash with this algorithm."""
     before = time.process_time()
     blank = read(stored(encoded))
     get_hasher(blank.algorithm).verify("not the password of anybody", blank.blank)
@@ -49,11 +49,11 @@ def cost(encoded):
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory):
-    """A server whose accounts came with eight kinds of hashes, each at its limit, and Alice with one of today's.
+    """Start a server with eight imported users, each with the costliest hash of its algorithm.
 
-    On PostgreSQL it has fewer connections than threads that wait for a hash.
+    Alice has a hash of today's. On PostgreSQL there are fewer connections than threads that wait.
     """
-    file = tmp_path_factory.mktemp("import") / "people.jsonl"
+    file = tmp_path_factory.mktemp("import") / "users.jsonl"
     file.write_text(
         "".join(
             json.dumps({"username": f"p{n}", "password_hash": each}) + "\n"
@@ -69,14 +69,15 @@ def imported(tmp_path_factory):
         server.run(
             "shell",
             "-c",
-            "from accounts.models import User; User.objects.create_user('alice', 'correct horse battery')",
+            "from accounts.models import User; "
+            "User.objects.create_user('alice', 'correct horse battery')",
         )
         server.start()
         yield server
 
 
 def guess(server, name):
-    """A wrong password, as often as it takes until it is looked at; how often it was refused before."""
+    """Send a wrong password until it is checked; return how often it was refused unchecked."""
     refused = 0
     while (
         answer := server.call(
@@ -93,7 +94,7 @@ def guess(server, name):
 def test_twenty_wrong_passwords_for_unknown_names_cost_one_hash_each_and_keep_nobody_waiting(
     imported,
 ):
-    """Both workers have places for five each: some are refused at once, and those who come again get their answer."""
+    """Each worker queues five: some are refused at once, and are answered when they come again."""
     token, refused = imported.log_in("alice")["access"], []
     before, answered = sum(map(spent, imported.workers())), 0
     guesses: list[Callable[[], Any]] = [

@@ -1,4 +1,4 @@
-"""What gunicorn and the service do with requests that no honest client sends."""
+"""Requests that no honest client sends."""
 
 import re
 import socket
@@ -19,7 +19,7 @@ def post(headers: bytes, body: bytes = b"", path: bytes = b"/v1/login") -> bytes
 
 
 def statuses(received: bytes) -> list[int]:
-    """Of every answer on the connection."""
+    """Return the status of every response on the connection."""
     return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", received)]
 
 
@@ -63,7 +63,7 @@ AMBIGUOUS = {
 
 @pytest.mark.parametrize("sent", AMBIGUOUS.values(), ids=AMBIGUOUS)
 def test_what_can_be_read_in_two_ways_is_refused_and_the_connection_closed(server, sent):
-    """Nothing behind it is taken for a second request."""
+    """The bytes after it are not read as a second request."""
     received = server.raw(sent)
     assert len(statuses(received)) <= 1
     assert all(
@@ -146,7 +146,7 @@ def test_strange_paths(server, path):
     ],
 )
 def test_a_path_that_begins_with_two_slashes_is_read_with_one(server, path):
-    """As a base URL that ends in a slash makes it; and never as the name of another host."""
+    """A base URL that ends in a slash causes such paths; they never name another host."""
     one, two = (
         server.raw(
             f"GET {slash}{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
@@ -193,7 +193,7 @@ def test_fifty_clients_that_never_finish_keep_nobody_out(server, user, sent):
 
 
 def test_clients_that_drip_keep_nobody_out(server, user):
-    """One more byte each second, for as long as it takes."""
+    """Send one byte each second until the server closes the connection."""
     with ExitStack() as open_connections:
         slow = [
             open_connections.enter_context(socket.create_connection(("127.0.0.1", server.port)))

@@ -1,4 +1,4 @@
-"""Uses of keys are written soon; and those that a process has noted and not yet written when it is told to stop are not lost."""
+"""Uses of keys are written soon, also by a process that is told to stop."""
 
 import http.client
 import os
@@ -11,7 +11,11 @@ import pytest
 
 from tests.faults.servers import Server, end
 
-USED = "SELECT k.last_used_at, (SELECT count(*) FROM apikeys_knownaddress a WHERE a.key_id = k.id) FROM apikeys_apikey k WHERE k.id = '{}'"
+USED = (
+    "SELECT k.last_used_at, "
+    "(SELECT count(*) FROM apikeys_knownaddress a WHERE a.key_id = k.id) "
+    "FROM apikeys_apikey k WHERE k.id = '{}'"
+)
 
 
 def new_key(server: Server, user: str) -> str:
@@ -21,13 +25,13 @@ def new_key(server: Server, user: str) -> str:
 
 
 def lost(server: Server, key: str) -> list[str]:
-    """What of a use is not in the database."""
+    """Wait until the use is in the database; return what is missing."""
     ((used, addresses),) = server.query(USED.format(key[8:16]))
     return [name for name, there in (("use", used), ("address", addresses == 1)) if not there]
 
 
 def test_the_first_use_shows_soon(server, user):
-    """“Does my key work?” Until now it took up to half a minute: longer than this waits."""
+    """The last use is shown within seconds."""
     key = new_key(server, user)
     assert server.me(key) == 200
     until(lambda: lost(server, key) == [])
@@ -61,7 +65,7 @@ def test_a_use_is_written_by_a_worker_that_alone_is_told_to_stop(server, user):
 
 
 def test_a_use_that_is_being_answered_at_the_end_is_written(server, user, address):
-    """Asked before SIGTERM, answered after it."""
+    """The request came before SIGTERM, its response after."""
     key = new_key(server, user)
     with Server(address) as ending:
         ending.start()
@@ -77,7 +81,7 @@ def test_a_use_that_is_being_answered_at_the_end_is_written(server, user, addres
 
 
 def status(connection: http.client.HTTPConnection) -> int:
-    """Of the answer; 0 if there was none."""
+    """Return the status of the response; 0 without one."""
     try:
         return connection.getresponse().status
     except (OSError, http.client.HTTPException):

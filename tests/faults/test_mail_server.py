@@ -1,4 +1,4 @@
-"""Mail servers that refuse, stall, hang up or are away, and workers that die: no mail is lost, and what fails says why."""
+"""Mail servers that refuse, stall, hang up or are gone, and workers that die: no mail is lost."""
 
 import gc
 import os
@@ -51,7 +51,7 @@ def ask(*typed: str) -> None:
 
 
 def try_again() -> None:
-    """Let the pause until the next try, or a dead worker's claim, be over."""
+    """Make mails due whose next try, or whose claim by a dead worker, lies in the future."""
     OutgoingMail.objects.waiting().update(next_try_at=now())
     delivery.deliver_due()
 
@@ -79,7 +79,7 @@ def test_a_mail_arrives(alice, office):
 
 
 def refused(office: PostOffice, where: str, words: str) -> None:
-    """Let the mail server say this to the sender, the recipient or the message itself."""
+    """Let the mail server give this reply to the sender, the recipient or the message."""
     if where == "sender":
         office.refuses_sender = words
     elif where == "recipient":
@@ -118,7 +118,7 @@ def test_a_recipient_that_is_refused_holds_up_no_other(alice, bob, office):
 def test_what_is_refused_for_now_or_because_of_how_we_came_is_tried_again(
     alice, office, where, words
 ):
-    """A mail cannot help it that its operator forgot to turn TLS on."""
+    """A wrong setting of TLS is temporary: the mail is tried again."""
     refused(office, where, words)
     ask("alice")
     delivery.deliver_due()
@@ -160,7 +160,7 @@ def test_a_server_that_says_later_gets_it_later(alice, office):
 
 
 def test_a_server_that_stalls_is_waited_for_only_so_long(alice, office, settings):
-    """This one does not answer before it is told to, which is after the worker has stopped waiting."""
+    """The server answers only after the worker has stopped waiting."""
     settings.EMAIL_TIMEOUT = 0.3
     office.closed = True
     ask("alice")
@@ -172,7 +172,7 @@ def test_a_server_that_stalls_is_waited_for_only_so_long(alice, office, settings
 
 
 def test_a_server_that_hangs_up_after_the_message_gets_it_again(alice, office):
-    """It may have taken it: both mails arrived, and until the second is there, the first is good."""
+    """The server may have accepted it: both mails arrive, and the first works until the second."""
     office.answers.append(HANGS_UP)
     ask("alice")
     delivery.deliver_due()
@@ -208,7 +208,7 @@ def test_the_code_in_hand_is_good_until_another_one_has_arrived(alice, office):
 
 
 def test_what_a_server_says_of_a_message_tells_nobody_its_secrets(alice, office):
-    """Spam filters quote what they dislike; the outbox is read by operators."""
+    """Spam filters quote the mail; operators read the outbox."""
     office.answers.append(
         lambda text: " ".join(["550 5.7.1 Bad link:", *re.findall(r"[\w-]{43}|\b\w{8}\b", text)])
     )
@@ -227,7 +227,7 @@ def test_what_a_server_says_of_a_message_tells_nobody_its_secrets(alice, office)
     ids=["two at", "no host", "long host"],
 )
 def test_an_address_that_is_none_fails_visibly_and_holds_up_no_other(alice, bob, office, address):
-    """It may have come with an import."""
+    """Such an address may come with an import."""
     User.objects.filter(pk=alice.pk).update(email=address)
     ask("alice", "bob")
     delivery.deliver_due()
@@ -245,7 +245,7 @@ def test_an_address_in_another_alphabet(alice, office):
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # smtplib leaves the connection open
 def test_a_password_in_another_alphabet_for_the_mail_server(alice, office, settings):
-    """smtplib has only ASCII for it: the worker goes on, and the row says why."""
+    """smtplib encodes ASCII only: the worker goes on, and the row has the reason."""
     settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "mailer", "pässwort"
     ask("alice")
     delivery.deliver_due()
@@ -285,7 +285,7 @@ Worker = Callable[..., "subprocess.Popen[bytes]"]
 
 @pytest.fixture
 def worker(office, transactional_db, tmp_path) -> Iterator[Worker]:
-    """Starts `manage.py deliver_mail` on the database of this test."""
+    """Return a function that starts `manage.py deliver_mail` on the database of this test."""
     database = str(connection.settings_dict["NAME"])
     url = os.environ.get("DATABASE_URL", "")
     environment = {
@@ -324,7 +324,7 @@ def until(done: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def make_people(count: int) -> list[User]:
+def make_users(count: int) -> list[User]:
     return [
         User.objects.create_user(f"user{n}", PASSWORD, email=f"user{n}@example.com")
         for n in range(count)
@@ -332,7 +332,7 @@ def make_people(count: int) -> list[User]:
 
 
 def kill_while_sending(process: "subprocess.Popen[bytes]", mail: OutgoingMail) -> None:
-    """At any moment from the claim of the row until shortly after the note of what became of it."""
+    """It dies at any moment between the claim of the row and shortly after the result is stored."""
     until(lambda: not OutgoingMail.objects.filter(pk=mail.pk, tries=0).exists())
     time.sleep(random.uniform(0, 0.15))
     process.kill()
@@ -341,10 +341,10 @@ def kill_while_sending(process: "subprocess.Popen[bytes]", mail: OutgoingMail) -
 
 @crowded
 def test_a_worker_that_is_killed_at_any_moment_loses_no_mail(office, worker):
-    for person in make_people(10):
-        ask(person.username)
+    for user in make_users(10):
+        ask(user.username)
         kill_while_sending(
-            worker(MAIL_CLAIM="1h"), OutgoingMail.objects.get(identifier=person.username)
+            worker(MAIL_CLAIM="1h"), OutgoingMail.objects.get(identifier=user.username)
         )
     interrupted = OutgoingMail.objects.waiting().count()
     OutgoingMail.objects.waiting().update(next_try_at=now())
@@ -382,9 +382,9 @@ def test_a_worker_that_is_told_to_stop_ends_at_once(alice, office, worker, order
 
 @crowded
 def test_a_worker_that_is_told_to_stop_finishes_one_mail_and_leaves_the_rest(office, worker):
-    """Whoever stops a service waits ten seconds, and then kills."""
+    """A supervisor waits ten seconds, and then kills the process."""
     office.pause = 0.2
-    ask(*(person.username for person in make_people(60)))
+    ask(*(user.username for user in make_users(60)))
     process = worker()
     until(lambda: len(office.taken) >= 2)
     process.terminate()
@@ -397,14 +397,15 @@ def test_a_worker_that_is_told_to_stop_finishes_one_mail_and_leaves_the_rest(off
 @crowded
 @pytest.mark.postgresql
 def test_a_worker_outlives_its_database(alice, office, worker):
-    """Its connections are cut while a mail is on its way: it goes on, and sends it again rather than never."""
+    """Its connections end during a delivery: it goes on, and sends the mail again."""
     office.closed = True
     ask("alice")
     process = worker(MAIL_CLAIM="2s")
     until(lambda: len(office.taken) == 1)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
     office.closed = False
     until(lambda: OutgoingMail.objects.filter(status=Status.SENT).exists())

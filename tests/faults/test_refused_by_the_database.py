@@ -1,4 +1,4 @@
-"""Commands that the database refuses end with one sentence and without a traceback."""
+"""Commands that the database refuses: they end with one sentence and without a traceback."""
 
 import os
 import secrets
@@ -16,7 +16,7 @@ from tests.faults.servers import PROJECT, Server
 
 
 def refused(address: str, *command: str) -> str:
-    """Return all that a command says which has to fail: one line, without the password."""
+    """Return the output of a command that must fail: one line, without the password."""
     place = Server(address, WEB_CONCURRENCY="1")
     arguments = [sys.executable, "manage.py", *command]
     done = subprocess.run(
@@ -53,7 +53,7 @@ def test_a_file_that_is_no_database(tmp_path):
 
 @pytest.fixture
 def web():
-    """The address of a role that may log in, and the owner of the tables, who is set up."""
+    """Return the URL of a role that may log in, and the owner of the tables, who has run setup."""
     role = f"web_{secrets.token_hex(4)}"
     with (
         database(os.environ["DATABASE_URL"]) as address,

@@ -21,7 +21,7 @@ SERVE = [sys.executable, "manage.py", "serve"]
 
 @pytest.fixture
 def place() -> Iterator[Server]:
-    """Where to serve: a database of its own, and nothing set up there."""
+    """Return an environment with a new database, where nothing is set up."""
     with database(os.environ.get("DATABASE_URL", "")) as address:
         yield Server(address, WEB_CONCURRENCY="1", PYTHONUNBUFFERED="1")
 
@@ -45,7 +45,7 @@ def serving(place: Server) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def family(pid: int) -> set[int]:
-    """A process and all that descend from it."""
+    """Return a process and all its descendants."""
     return {pid}.union(*(family(child) for child in children(pid)))
 
 
@@ -79,7 +79,7 @@ def test_from_an_empty_folder_to_the_end(place):
 
 
 def test_on_a_terminal_the_first_password_is_printed_there_and_nowhere_else(place):
-    """Through the child that sets up, which writes to the same terminal."""
+    """The child that sets up writes to the same terminal."""
     terminal, its_other_end = pty.openpty()
     process = subprocess.Popen(
         SERVE, cwd=PROJECT, env=place.environment, stdout=its_other_end, stderr=subprocess.DEVNULL
@@ -107,7 +107,7 @@ def test_on_a_terminal_the_first_password_is_printed_there_and_nowhere_else(plac
 
 
 def test_a_child_that_dies_ends_the_others(place):
-    """Whoever supervises it then starts it anew."""
+    """A supervisor then starts it anew."""
     with serving(place) as process:
         started = family(process.pid)
         gunicorn = next(
@@ -146,7 +146,7 @@ def test_sigterm_at_any_moment_leaves_nobody_behind(place, moment):
 
 
 def in_session(sid: int) -> list[int]:
-    """The living processes of a session that we began."""
+    """Return the living processes of a session that the test began."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(FileNotFoundError, ProcessLookupError):

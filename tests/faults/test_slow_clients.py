@@ -1,4 +1,4 @@
-"""Clients that send slowly, read slowly, or hold many connections: nobody else notices."""
+"""Clients that send slowly, read slowly, or hold many connections: others are served."""
 
 import resource
 import socket
@@ -49,7 +49,7 @@ STALLS = {
 
 @pytest.fixture(scope="module")
 def single(address) -> Iterator[Server]:
-    """One process with four threads."""
+    """Start one process with four threads."""
     with Server(address, WEB_CONCURRENCY="1", THREADS="4") as server:
         server.start()
         yield server
@@ -57,7 +57,7 @@ def single(address) -> Iterator[Server]:
 
 @pytest.fixture
 def held() -> Iterator[ExitStack]:
-    """Many open connections, and that this process may open them."""
+    """Open many connections; the process may have so many files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < 2500:
         lacking("1,500 connections want a limit of 2,500 open files")
@@ -81,7 +81,7 @@ def open_to(
 
 
 def idle(server: Server, held: ExitStack, source: str = "127.0.0.1") -> socket.socket:
-    """A connection on which a request was answered, and which is kept for the next."""
+    """Return a connection on which a request was answered, kept for the next."""
     connection = open_to(server, held, HEALTH, source)
     assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
     return connection
@@ -136,7 +136,7 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("sent", UNREADABLE.values(), ids=UNREADABLE)
 def test_a_length_that_is_no_small_number_is_answered_and_the_connection_closed(single, held, sent):
-    """Eight clients keep no thread waiting for a rest that four threads would drain."""
+    """Eight clients do not make four threads wait for the rest of their requests."""
     clients = [open_to(single, held, sent) for _ in range(8)]
     assert healthy(single)
     for client in clients:
@@ -152,7 +152,7 @@ def test_a_length_that_is_no_small_number_is_answered_and_the_connection_closed(
     ids=["plain", "spaces", "a tab", "zeros"],
 )
 def test_a_small_length_is_read_however_it_is_padded(single, stated):
-    """The request behind its body is answered on the same connection."""
+    """The request after the body is answered on the same connection."""
     answers = single.raw(get(b"Content-Length:" + stated) + b"{}" + HEALTH)
     assert answers.count(b"HTTP/1.1 ") == 2
     assert answers.count(b"Connection: keep-alive") == 2
@@ -262,7 +262,7 @@ def test_a_process_that_may_open_no_more_files_goes_on(address, held):
 
 
 def test_requests_that_come_byte_by_byte_over_a_unix_socket(address, held, folder):
-    """Where the kernel cannot be told to wait for more of them."""
+    """On Unix sockets the kernel ignores SO_RCVLOWAT."""
     with Server(address, WEB_CONCURRENCY="1") as server:
         server.environment["GUNICORN_CMD_ARGS"] = (
             f"--bind 127.0.0.1:{server.port} --bind unix:{folder}/socket"
@@ -296,7 +296,7 @@ def drip(client: socket.socket, ended: Event) -> None:
 
 
 def test_reading_ends_with_the_request_s_time_however_steadily_the_client_drips():
-    """Whatever gunicorn or the application would still want to read in a thread."""
+    """Neither gunicorn nor the application reads more of it in a thread."""
     ours, client = socket.socketpair()
     with client, PatientSocket(ours) as patient, ThreadPoolExecutor() as threads:
         ended = Event()

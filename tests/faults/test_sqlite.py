@@ -1,4 +1,4 @@
-"""SQLite has one writer and one disk: what a client sees while somebody else holds its place, or the disk is full, and after."""
+"""SQLite while another process writes, or while the disk is full, and after."""
 
 import resource
 import sqlite3
@@ -11,7 +11,7 @@ from tests.faults.servers import PASSWORD, Server, at_once
 
 
 def test_a_writer_that_does_not_let_go(server, user):
-    """Who only reads goes on; who has to write is told to come back, in time and in shape."""
+    """Reads go on; writes are refused in time, in the contract's shape."""
     pair = server.log_in_by_form(user)
     connection = sqlite3.connect(server.database.removeprefix("sqlite:///"), isolation_level=None)
     try:
@@ -35,7 +35,7 @@ def test_a_writer_that_does_not_let_go(server, user):
 
 
 def test_a_full_disk(server, user):
-    """No file of the workers may grow: who has to write meanwhile is told so in shape, and nothing is lost."""
+    """No file may grow: writes are refused in the contract's shape, and nothing is lost."""
     pair, login = server.log_in_by_form(user), {"username": user, "password": PASSWORD}
     with no_file_grows(server):
         refused = server.call("/v1/login", login)

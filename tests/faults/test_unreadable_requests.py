@@ -1,4 +1,4 @@
-"""What gunicorn cannot read is refused in JSON, by both kinds of workers: a client of a contract parses what it gets."""
+"""Requests that gunicorn cannot read: both kinds of workers refuse them in JSON."""
 
 import json
 import re
@@ -36,7 +36,7 @@ UNREAD = {
 
 @pytest.fixture(scope="module")
 def sync(address):
-    """A gunicorn with sync workers, on the same database."""
+    """Start a gunicorn with sync workers on the same database."""
     with Server(address, THREADS="1") as server:
         server.start()
         yield server
@@ -44,7 +44,7 @@ def sync(address):
 
 @pytest.fixture(params=["running", "sync"])
 def either(request):
-    """A server with threads, and one with sync workers."""
+    """Return a server with threads, and one with sync workers."""
     return request.getfixturevalue(request.param)
 
 
@@ -69,7 +69,7 @@ def test_what_cannot_be_read_is_refused_in_json(either, status, sent):
 
 
 def test_a_head_without_end_is_refused_in_json(server):
-    """By the event loop, since no thread gets it."""
+    """The event loop refuses it, since no thread gets it."""
     headers, body = answered(server.raw(b"GET /v1/login HTTP/1.1\r\nX: " + b"a" * 70_000), 431)
     assert json.loads(body)["status"] == 431
     assert (headers["Connection"], len(headers["X-Request-ID"])) == ("close", 16)

@@ -1,4 +1,4 @@
-"""The release before beside this one on one database, and a database that comes back from a backup."""
+"""Two releases on one database, and a database that is restored from a backup."""
 
 import os
 import sqlite3
@@ -37,10 +37,14 @@ def write(model, **fields):
     return before.get_model(model).objects.create(**fields)
 
 
-user = write("accounts.User", username="{{0}}", email="{{0}}@example.com", password=make_password("{PASSWORD}"))
-session = write("accounts.Session", user=user, contract="bearer", last_used_at=at, expires_at=until, refresh_jti=jti)
-mail = write("accounts.OutgoingMail", kind="reset", typed="{{0}}", created_at=at, next_try_at=until, give_up_at=until)
-write("accounts.PasswordReset", user=user, mail=mail, token_digest=uuid4().hex, code_digest="", expires_at=until)
+user = write("accounts.User", username="{{0}}", email="{{0}}@example.com",
+             password=make_password("{PASSWORD}"))
+session = write("accounts.Session", user=user, contract="bearer", last_used_at=at,
+                expires_at=until, refresh_jti=jti)
+mail = write("accounts.OutgoingMail", kind="reset", typed="{{0}}", created_at=at,
+             next_try_at=until, give_up_at=until)
+write("accounts.PasswordReset", user=user, mail=mail, token_digest=uuid4().hex,
+      code_digest="", expires_at=until)
 write("accounts.AuditEvent", kind="login", user=user, name="{{0}}", session=session.pk)
 write("apikeys.APIKey", id=jti[:8], owner=user, digest="", last_four="", scope="")
 for app, _ in {BEFORE}:
@@ -55,7 +59,7 @@ REFRESH, LOGOUT = "/c/bearer/api/v1/auth/refresh", "/c/camel/api/v1/auth/logout"
 
 @pytest.fixture(scope="module")
 def upgraded() -> Iterator[tuple[Server, dict[str, str]]]:
-    """This release on a database of the one before; and what Alice was given before the upgrade."""
+    """Start this release on a database of the one before; return Alice's older credentials."""
     with database(os.environ.get("DATABASE_URL", "")) as address, Server(address) as server:
         first = "".join(MIGRATE.format(*migration) for migration in BEFORE)
         alice = log_in_before(server, "alice", first=first, then=UPGRADE)
@@ -64,7 +68,7 @@ def upgraded() -> Iterator[tuple[Server, dict[str, str]]]:
 
 
 def log_in_before(server: Server, name: str, *, first: str = "", then: str = "") -> dict[str, str]:
-    """A new account and its session, as the release before writes them; it reads all that is there, too."""
+    """Write a user and a session as the release before does; it also reads all rows."""
     access, refresh = server.run(
         "shell", "-v", "0", "-c", AS_BEFORE.format(name, first, then)
     ).split()
@@ -89,7 +93,7 @@ def test_what_the_release_before_wrote_is_read_and_it_goes_on_writing(upgraded):
 
 @contextmanager
 def backup_of(address: str) -> Iterator[str]:
-    """The address of a copy of the database, which nobody uses at this moment."""
+    """Return the URL of a copy of the database, which nobody uses."""
     with database(os.environ.get("DATABASE_URL", "")) as copy:
         if address.startswith("sqlite"):
             paths = (at.removeprefix("sqlite:///") for at in (address, copy))
@@ -107,7 +111,7 @@ def backup_of(address: str) -> Iterator[str]:
 
 
 def test_a_restored_backup_lets_people_in_and_keeps_ended_what_had_ended_by_then(upgraded):
-    """A logout since is lost with the rest of the day; nothing else that was ended lives again."""
+    """A logout after the backup is lost; nothing that ended before it works again."""
     server, _ = upgraded
     ended, kept, lost = (server.log_in("alice") for _ in range(3))
     assert server.call(LOGOUT, {}, ended["access"]).status == 200

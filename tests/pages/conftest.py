@@ -1,4 +1,4 @@
-"""People with browsers, and the mail that they get: from a real mail server, in the system's Chromium."""
+"""Fixtures of the pages' tests: a mail server, and visitors with the system's Chromium."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ from tests.pages.people import Visitor
 
 
 class Mailbox:
-    """A mail server that takes every mail, and the mails that it took."""
+    """A mail server that accepts every mail and keeps it."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
@@ -27,12 +27,12 @@ class Mailbox:
         return "250 taken"
 
     def receive(self) -> EmailMessage:
-        """The last mail that came, when the worker has sent what was due."""
+        """Return the last mail, after the worker has sent all that is due."""
         delivery.deliver_due()
         return self.mails[-1]
 
     def link(self) -> str:
-        """The link of the last mail, without the origin: a path to open."""
+        """Return the path of the link in the last mail."""
         found = re.search(r"/reset/[\w-]+", text_of(self.receive()))
         assert found
         return found.group()
@@ -76,7 +76,7 @@ def chromium() -> Iterator[Any]:
         "--no-first-run",
     ]
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # While Playwright's loop runs in this thread, Django would take every test for asynchronous code.
+        # While Playwright's loop runs in this thread, Django takes tests for asynchronous code.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *quiet])
         yield browser
@@ -85,7 +85,10 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def visit(chromium, transactional_db, live_server, settings) -> Iterator[Callable[..., Visitor]]:
-    """A person opens a browser: ``visit(locale="de-DE", java_script_enabled=False)``. What no page may do is looked at in the end."""
+    """Return a function that opens a browser: ``visit(locale="de-DE", java_script_enabled=False)``.
+
+    After the test, the pages must have done nothing that is forbidden to them.
+    """
     settings.PUBLIC_URL = live_server.url
     visitors: list[Visitor] = []
 

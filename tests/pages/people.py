@@ -1,4 +1,4 @@
-"""A person in front of a page."""
+"""A user in front of a page."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ DESK = {"width": 1280, "height": 800}
 
 
 class Visitor:
-    """A browser of its own, that notes what no page may do: call somewhere else, or break its own policy."""
+    """A browser of its own, which collects violations: requests to other hosts, or of the CSP."""
 
     def __init__(self, browser: Browser, origin: str, **options: Any) -> None:
         self.origin = origin
@@ -60,7 +60,7 @@ class Visitor:
         return {str(cookie.get("name")): cookie for cookie in self.context.cookies()}
 
     def targets(self) -> list[Any]:
-        """Where everything that can be pressed or filled in lies, but for links within a sentence."""
+        """Return the boxes of all buttons, fields and links, except for links within a sentence."""
         return [
             target.bounding_box()
             for target in self.page.locator("main button, main input, main a").all()
@@ -68,7 +68,7 @@ class Visitor:
         ]
 
     def barriers(self, only: list[str] | None = None) -> list[str]:
-        """What keeps people with disabilities from using this page, as axe sees it, by all its rules or only some."""
+        """Return the violations that axe finds, by all its rules or by ``only`` some."""
         options = {
             "resultTypes": ["violations"],
             "preload": False,
@@ -87,15 +87,16 @@ class Visitor:
         )
 
     def inner_scrolls(self) -> list[str]:
-        """The lists, and all else, that hide a part of themselves behind a scroll of their own."""
+        """Return the elements that hide a part of themselves behind a scroll bar of their own."""
         script = """[...document.querySelectorAll("main *")]
             .filter(found => ["auto", "scroll"].includes(getComputedStyle(found).overflowX))
-            .filter(found => found.scrollWidth > found.clientWidth && !found.matches("input, select, textarea, pre"))
+            .filter(found => found.scrollWidth > found.clientWidth)
+            .filter(found => !found.matches("input, select, textarea, pre"))
             .map(found => `${found.tagName}.${found.className}`)"""
         return list(self.page.evaluate(script))
 
     def look(self, name: str) -> None:
-        """Nobody is kept out of this page, on any screen. A picture of it, where SCREENSHOTS names a folder."""
+        """Check the page's accessibility, and keep a picture of it."""
         assert not self.scrolls_sideways()
         assert self.barriers() == []
         self.keep(name)

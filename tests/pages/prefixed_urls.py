@@ -1,4 +1,4 @@
-"""The pages under another path, as a ROOT_URLCONF of a test."""
+"""A ROOT_URLCONF with the pages under another path."""
 
 from django.urls import include, path
 

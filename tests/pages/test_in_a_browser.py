@@ -1,4 +1,4 @@
-"""The pages in Chromium, through a real mail: what people see, with JavaScript and without it."""
+"""The pages in Chromium, with a real mail, with and without JavaScript."""
 
 import pytest
 
@@ -14,7 +14,7 @@ NEW = "four small green lamps"
 
 @pytest.fixture
 def ask(visit, mailbox, alice):
-    """Alice asks for a link, and opens it from the mail that came."""
+    """Return Alice's browser on the page to which the mailed link leads."""
 
     def ask(**options):
         browser = visit(**options)
@@ -188,7 +188,7 @@ def test_how_hard_a_password_is_to_guess(ask):
     ids=["narrow", "phone", "desk"],
 )
 def test_every_page_is_for_everybody(ask, scheme, size):
-    """axe finds nothing, nothing has to be scrolled sideways, and whatever is pressed is large enough for a thumb."""
+    """axe finds nothing, nothing scrolls sideways, and every target is large enough for a thumb."""
     browser, seen = ask(viewport=size, color_scheme=scheme, locale="de-DE"), []
 
     def look() -> None:
@@ -222,7 +222,7 @@ def test_every_page_is_for_everybody(ask, scheme, size):
 
 
 def test_a_keyboard_is_enough(ask):
-    """And what has the focus can be seen."""
+    """The focused element is visible."""
     browser = ask()
     browser.page.keyboard.press("Tab")
     assert browser.page.evaluate("document.activeElement.id") == "id_password"
@@ -287,7 +287,7 @@ def test_a_temporary_password_leads_from_the_admin_to_a_new_one(visit, olga, cal
 
 
 def test_the_admin_works_under_the_same_policy(sign_in, alice):
-    """Every page of it is opened, and the visitor's fixture finds no complaint of the browser's."""
+    """The visitor's fixture collects the browser's errors on every page."""
     browser = sign_in(viewport=DESK)
     lists = browser.page.locator("#content-main th a").evaluate_all(
         "links => links.map(link => link.getAttribute('href'))"

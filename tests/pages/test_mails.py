@@ -1,4 +1,4 @@
-"""What the mails say, and in which language; that nobody else gets to write them."""
+"""Mails: their text and language, and that no other user can influence them."""
 
 import ast
 import gettext
@@ -22,7 +22,7 @@ CATALOGUES = sorted(Path(settings.BASE_DIR, "accounts", "locale").glob("*/LC_MES
 
 @pytest.fixture
 def ask(client, mailoutbox, alice):
-    """The mail that Alice gets when somebody with this browser asks for a link."""
+    """Return the mail to Alice after a browser with these headers asked for a link."""
 
     def ask(**headers):
         client.post("/forgot", {"identifier": "alice"}, headers={"User-Agent": FIREFOX} | headers)
@@ -125,16 +125,19 @@ def test_who_asks_does_not_get_to_write_the_mail(ask, user_agent):
     [
         (FIREFOX, "Firefox on Linux"),
         (
-            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 "
+            "(KHTML, like Gecko) "
             "Version/17.0 Mobile/15E148 Safari/604.1",
             "Safari on iOS",
         ),
         (
-            "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile Safari/537.36",
+            "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) "
+            "Chrome/126.0.0.0 Mobile Safari/537.36",
             "Chrome on Android",
         ),
         (
-            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36 Edg/126.0.0.0",
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+            "Chrome/126.0.0.0 Safari/537.36 Edg/126.0.0.0",
             "Edge on Windows",
         ),
         ("curl/8.5.0", ""),
@@ -158,7 +161,7 @@ def test_a_mail_calls_nowhere_when_it_is_opened(ask):
 
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
 def test_every_text_is_translated(path):
-    """And what is compiled is what is written."""
+    """The compiled catalogues hold the written translations."""
     written = path.read_text()
     with path.with_suffix(".mo").open("rb") as compiled:
         catalogue = gettext.GNUTranslations(compiled)._catalog  # type: ignore[attr-defined]
@@ -217,7 +220,7 @@ def test_the_address_is_only_ever_the_stored_one(client, mailoutbox, alice):
 def test_a_first_password_is_chosen_and_not_changed(
     client, mailoutbox, alice, language, heading, subject, sentence
 ):
-    """There was nothing to change, and nobody was signed in anywhere."""
+    """The account had no password before, and no session."""
     alice.set_unusable_password()
     alice.save()
     client.cookies[RESET_COOKIE] = passwords.make_reset(alice).token

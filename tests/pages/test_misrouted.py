@@ -30,7 +30,8 @@ def test_a_host_that_is_not_allowed_is_named_in_the_log_once_a_minute(caplog, la
         assert text in answer.content.decode()
     (line,) = [record.getMessage() for record in caplog.records if "Host" in record.getMessage()]
     assert line.startswith(
-        "Host '10.0.0.7:8000' is refused: it is not in ALLOWED_HOSTS, nor the host of PUBLIC_URL, http://testserver."
+        "Host '10.0.0.7:8000' is refused: it is not in ALLOWED_HOSTS, nor the host of PUBLIC_URL, "
+        "http://testserver."
     )
 
 

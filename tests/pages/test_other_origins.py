@@ -1,4 +1,4 @@
-"""Scripts on pages of other origins: what CORS lets them do, in Chromium and by its headers."""
+"""Scripts on pages of other origins: what CORS allows them, in Chromium and by headers."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,16 +18,19 @@ SIGN_IN_AND_OUT = """async ([mount, username, password]) => {
   const body = new URLSearchParams({username, password})
   const login = await fetch(mount + "/login", {method, credentials, body})
   const {refresh_token, access_token} = await login.json()
-  const headers = {Authorization: "Bearer " + (await (await fetch(mount + "/token", {method, body})).json()).access_token}
+  const issued = await (await fetch(mount + "/token", {method, body})).json()
+  const headers = {Authorization: "Bearer " + issued.access_token}
   const out = await fetch(mount + "/logout", {method, credentials, headers})
-  const dead = await fetch(mount + "/me", {headers: {Authorization: "Bearer " + access_token.token, "X-Requested-With": "script"}})
-  return {id: login.headers.get("X-Request-ID"), out: await out.json(), dead: dead.status, says: await dead.json()}
+  const ended = {Authorization: "Bearer " + access_token.token, "X-Requested-With": "script"}
+  const dead = await fetch(mount + "/me", {headers: ended})
+  const id = login.headers.get("X-Request-ID")
+  return {id, out: await out.json(), dead: dead.status, says: await dead.json()}
 }"""
 
 
 @pytest.fixture(scope="module")
 def sites(tmp_path_factory) -> Iterator[dict[str, str]]:
-    """Two web servers on ports of their own, neither of which is the service's: one is allowed."""
+    """Serve pages on two other origins, of which one is allowed."""
     folder = tmp_path_factory.mktemp("sites")
     (folder / "index.html").write_text("<title>A page</title>")
     servers = [
@@ -78,7 +81,12 @@ def ask(service: Server, method: str, path: str, body: str | None = None, **head
 def preflight(service: Server, path: str, origin: str) -> Answer:
     wanted = "authorization,content-type,x-api-key"
     return ask(
-        service, "OPTIONS", path, Origin=origin, Access_Control_Request_Method="POST", Access_Control_Request_Headers=wanted
+        service,
+        "OPTIONS",
+        path,
+        Origin=origin,
+        Access_Control_Request_Method="POST",
+        Access_Control_Request_Headers=wanted,
     )  # fmt: skip
 
 
@@ -92,7 +100,7 @@ def allowed(answer: Answer) -> dict[str, str]:
 
 @pytest.mark.parametrize("mount", ["/api/v1/auth", "/c/form/api/v1/auth"])
 def test_a_script_of_an_allowed_origin_uses_the_cookie_of_form(chromium, service, sites, mount):
-    """The cookie that logout brings ends the session of the login, which its bearer token is not of."""
+    """The cookie at logout ends the session of its login, which is not that of the bearer token."""
     with closing(chromium.new_context()) as context:
         page = context.new_page()
         page.goto(sites["app"])
@@ -182,7 +190,7 @@ def test_no_other_origin_is_reflected(service, sites, origin):
 
 
 def test_refusals_can_be_read_too(service, sites):
-    """Without these headers a browser shows its script a network error, whatever was answered."""
+    """Without these headers, a script sees a network error in place of any response."""
     forgot, login = ("/v1/forgot-password", '{"username": "alice"}'), "/v1/login"
     asked = (
         ask(service, "POST", *forgot, Origin=sites["app"], Content_Type="application/json")

@@ -28,7 +28,7 @@ def shown(client):
 
 @pytest.fixture
 def made(alice, bob):
-    """Two keys of Alice's that live, one that does not, and one of Bob's."""
+    """Return two live keys of Alice's, one ended key of hers, and one of Bob's."""
     keys = {name: APIKey.objects.issue(alice.pk, name)[0] for name in ("CI", "Staging", "ended")}
     APIKey.objects.filter(name="ended").end(EndReason.DELETED)
     return keys | {"his": APIKey.objects.issue(bob.pk, "his")[0]}

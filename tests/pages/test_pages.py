@@ -1,4 +1,4 @@
-"""The pages as a browser's requests find them: statuses, headers, cookies, and what is the same for everybody."""
+"""The pages as requests see them: statuses, headers and cookies."""
 
 import logging
 import re
@@ -23,7 +23,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 
 @pytest.fixture
 def link(alice):
-    """A link to a new password, as a mail to Alice has it."""
+    """Return the path of a reset link, as a mail to Alice has it."""
     return f"/reset/{passwords.make_reset(alice).token}"
 
 
@@ -156,7 +156,7 @@ def test_without_javascript_it_is_typed_twice(client, link):
 
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_links_that_no_longer_work(client, link, alice, method):
-    """Used, replaced, altered, of somebody deactivated, or none at all."""
+    """The link is used, replaced or altered, or its user is deactivated, or there is none."""
     answers = [getattr(client, method)("/reset", {"password": NEW})]
     client.get(f"{link}x")
     answers.append(getattr(client, method)("/reset", {"password": NEW}))
@@ -242,7 +242,7 @@ def test_who_is_signed_in_changes_only_their_own(client, olga, alice):
 
 
 def test_the_admins_own_ways_lead_to_the_pages(client, olga):
-    """There the budget of guesses holds, and the owner gets word."""
+    """The limit of wrong passwords holds there, and the owner gets a mail."""
     client.force_login(olga)
     assert client.get("/admin/password_change/")["Location"] == "/change-password"
     assert Client().get("/admin/password_reset/")["Location"] == "/forgot"
@@ -316,7 +316,7 @@ def test_people_get_pages_and_programs_get_json(client):
 
 
 def test_when_everything_breaks_people_still_get_a_page(client, link, caplog):
-    """And the log does not get the token, in whatever format."""
+    """The log does not show the token, in either format."""
     client.raise_request_exception = False
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
