@@ -6,7 +6,7 @@ from accounts import sessions
 from accounts.models import AuditEvent, User
 from authsvc.contracts import bearer
 from tests.conftest import PASSWORD
-from tests.pages.people import DESK, PHONE
+from tests.pages.visitor import DESK, PHONE
 
 LIST = "/admin/accounts/user/"
 

@@ -6,7 +6,7 @@ from accounts.models import AuditEvent, SigningKey
 from apikeys.models import ProviderCredential
 from tests.audit_events import happened
 from tests.conftest import PASSWORD
-from tests.pages.people import DESK, PHONE
+from tests.pages.visitor import DESK, PHONE
 
 SCREENS = pytest.mark.parametrize(
     ("name", "options"),

@@ -8,7 +8,7 @@ from django.utils.timezone import now
 from accounts.audit import seals, statistics
 from apikeys.audit_codes import EventKind
 from tests import busy_month
-from tests.pages.people import DESK, PHONE
+from tests.pages.visitor import DESK, PHONE
 
 
 @pytest.fixture

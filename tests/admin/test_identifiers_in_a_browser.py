@@ -4,7 +4,7 @@ import pytest
 
 from accounts.models import User
 from tests.conftest import PASSWORD
-from tests.pages.people import DESK, PHONE
+from tests.pages.visitor import DESK, PHONE
 
 LIST = "/admin/accounts/user/"
 

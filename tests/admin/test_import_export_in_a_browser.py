@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import User
 from tests.conftest import PASSWORD
-from tests.pages.people import DESK, PHONE
+from tests.pages.visitor import DESK, PHONE
 
 LIST = "/admin/accounts/user/"
 PEOPLE = "username,email,name,password\nCarol,carol@example.com,Carol Danvers,\nCAROL,,,\nalice,,Alice,\ndave,,,short\n"

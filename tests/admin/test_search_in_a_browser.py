@@ -11,7 +11,7 @@ from accounts.mail import outbox
 from accounts.models import OutgoingMail, Session, User
 from apikeys.end_reasons import EndReason
 from apikeys.models import APIKey
-from tests.pages.people import DESK, NARROW, PHONE
+from tests.pages.visitor import DESK, NARROW, PHONE
 
 AGENTS = (
     "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",

@@ -13,7 +13,7 @@ from aiosmtpd.controller import Controller
 
 from accounts.mail import delivery
 from tests.conftest import lacking
-from tests.pages.people import Visitor
+from tests.pages.visitor import Visitor
 
 
 class Mailbox:
@@ -99,4 +99,4 @@ def visit(chromium, transactional_db, live_server, settings) -> Iterator[Callabl
     yield visit
     for visitor in visitors:
         visitor.leave()
-    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
+    assert [violation for visitor in visitors for violation in visitor.violations] == []

@@ -6,7 +6,7 @@ from accounts import passwords
 from accounts.models import PasswordReset
 from tests.conftest import PASSWORD
 from tests.pages.conftest import text_of
-from tests.pages.people import DESK, NARROW, PHONE
+from tests.pages.visitor import DESK, NARROW, PHONE
 
 LOGIN = "/api/auth/login"
 NEW = "four small green lamps"

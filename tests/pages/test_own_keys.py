@@ -12,7 +12,7 @@ from accounts.models import AuditEvent, User
 from apikeys.end_reasons import EndReason
 from apikeys.models import APIKey
 from tests.conftest import PASSWORD
-from tests.pages.people import DESK, NARROW, PHONE
+from tests.pages.visitor import DESK, NARROW, PHONE
 
 pytestmark = pytest.mark.django_db
 NEW = "four small green lamps"

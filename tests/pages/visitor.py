@@ -17,7 +17,7 @@ class Visitor:
 
     def __init__(self, browser: Browser, origin: str, **options: Any) -> None:
         self.origin = origin
-        self.complaints: list[str] = []
+        self.violations: list[str] = []
         self.context = browser.new_context(
             base_url=origin, **{"locale": "en-GB", "viewport": DESK, **options}
         )
@@ -25,7 +25,7 @@ class Visitor:
         self.page.set_default_timeout(10_000)
         self.page.on("request", self._notice_request)
         self.page.on("console", self._notice_message)
-        self.page.on("pageerror", lambda error: self.complaints.append(f"script failed: {error}"))
+        self.page.on("pageerror", lambda error: self.violations.append(f"script failed: {error}"))
 
     def open(self, path: str) -> Response:
         answer = self.page.goto(path)
@@ -111,8 +111,8 @@ class Visitor:
 
     def _notice_request(self, request: Request) -> None:
         if not request.url.startswith((f"{self.origin}/", "data:")):
-            self.complaints.append(f"called {request.url}")
+            self.violations.append(f"called {request.url}")
 
     def _notice_message(self, message: ConsoleMessage) -> None:
         if "Content Security Policy" in message.text:
-            self.complaints.append(message.text)
+            self.violations.append(message.text)
