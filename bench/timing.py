@@ -167,7 +167,7 @@ def make_users(file: Path) -> None:
     from django.contrib.auth.hashers import make_password
     from django.core.management import call_command
 
-    from accounts import passwords
+    from accounts import password_reset
     from accounts.hashing import uniform_timing
     from accounts.models import User
 
@@ -208,7 +208,7 @@ def make_users(file: Path) -> None:
                 is_active=kind != "inactive",
             )
             if kind == "reset under way":
-                passwords.make_reset(user)
+                password_reset.make(user)
             uniform_timing.forget()
     of_accounts = {share.hash.kind: share.weight for share in uniform_timing.shares()}
     of_names = Counter(

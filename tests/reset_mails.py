@@ -4,7 +4,7 @@ import re
 
 from django.core.mail import EmailMessage
 
-from accounts import passwords
+from accounts import password_reset
 from accounts.models import PasswordReset, User
 
 
@@ -20,7 +20,7 @@ def code_in(message: EmailMessage | str, user: User) -> str:
     (code,) = {
         word
         for word in re.findall(r"\b\w{8}\b", text(message))
-        if passwords._code_digest(user.uuid, word) in digests
+        if password_reset.code_digest(user.uuid, word) in digests
     }
     return str(code)
 

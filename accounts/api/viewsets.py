@@ -20,7 +20,7 @@ from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import ViewSet
 
-from accounts import passwords, rate_limits, refresh, request_context, sessions
+from accounts import password_reset, rate_limits, refresh, request_context, sessions
 from accounts.api.authentication import ExpiredTokenAuthentication, SessionTokenAuthentication
 from accounts.api.contract import Contract
 from accounts.api.parsers import JSON, JSONParser, check_length
@@ -207,7 +207,7 @@ class LoginViewSet(OpenViewSet):
         No mail goes out where mails are switched off.
         """
         if settings.EMAILS_ENABLED:
-            passwords.ask_for_reset(refusal.user.username)
+            password_reset.ask(refusal.user.username)
         raise refusal
 
     def logged_in(self, issued: IssuedTokens) -> HttpResponse:
@@ -239,12 +239,12 @@ class ResetViewSet(OpenViewSet):
 
     def reset(self, request: Request) -> HttpResponse:
         validated = self.read(self.reset_request)
-        passwords.reset_by_token(validated["secret"], validated["password"])
+        password_reset.use_token(validated["secret"], validated["password"])
         return self.succeed(self.reset_response)
 
     def mail_reset(self, identifier: str, serializer: SerializerClass) -> HttpResponse:
         rate_limits.asking_for_mail()
-        passwords.ask_for_reset(identifier)
+        password_reset.ask(identifier)
         return self.succeed(serializer)
 
 

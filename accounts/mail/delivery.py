@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import Error, transaction
 from django.utils import translation
 
-from accounts import passwords, request_context
+from accounts import password_reset, request_context
 from accounts.audit import audit_log
 from accounts.errors import TooManyResets
 from accounts.mail import messages as mail_messages
@@ -84,9 +84,9 @@ def send(mail: OutgoingMail, user: User) -> None:
         if mail.template not in (Template.RESET, Template.INVITATION):
             mail_messages.notice(mail, user).send()
             return
-        proof = passwords.make_reset(user, mail)
-        mail_messages.reset(mail, user, proof).send()
-        passwords.replace_resets(proof.reset)
+        reset_secrets = password_reset.make(user, mail)
+        mail_messages.reset(mail, user, reset_secrets).send()
+        password_reset.void_earlier(reset_secrets.reset)
 
 
 def recipient(mail: OutgoingMail) -> User | None:
@@ -107,7 +107,7 @@ def recipient(mail: OutgoingMail) -> User | None:
 def discreet(said: str) -> str:
     """What a mail server said, for operators to read, without what it may have repeated of the mail: a link's token or a code."""
     return request_context.printable(
-        re.sub(rf"[\w-]{{20,}}|\b[{passwords.CODE_LETTERS}]{{8}}\b", mask, said), 500
+        re.sub(rf"[\w-]{{20,}}|\b[{password_reset.CODE_LETTERS}]{{8}}\b", mask, said), 500
     )
 
 

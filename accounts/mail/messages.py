@@ -11,14 +11,14 @@ from ua_parser import parse
 
 from accounts import request_context
 from accounts.models import OutgoingMail, User
-from accounts.passwords import Proof
+from accounts.password_reset import ResetSecrets
 
 # What a mail may say of a device: whoever asked has written its name, and should not get to write the mail.
 BROWSERS = ("Firefox", "Edge", "Opera", "Samsung Internet", "Chrome", "Safari")
 SYSTEMS = ("Windows", "Android", "iOS", "Mac OS X", "Chrome OS", "Ubuntu", "Linux")
 
 
-def reset(mail: OutgoingMail, user: User, proof: Proof) -> EmailMultiAlternatives:
+def reset(mail: OutgoingMail, user: User, reset_secrets: ResetSecrets) -> EmailMultiAlternatives:
     """A link and a code to choose a new password; who asked, until when it holds, and what to do if that was somebody else.
 
     Of an invitation: a link to choose the first one, and until when it holds.
@@ -27,9 +27,9 @@ def reset(mail: OutgoingMail, user: User, proof: Proof) -> EmailMultiAlternative
         mail.template,
         mail,
         user,
-        link=public_link("open-link", proof.token),
-        code=proof.code,
-        expires_at=proof.reset.expires_at,
+        link=public_link("open-link", reset_secrets.token),
+        code=reset_secrets.code,
+        expires_at=reset_secrets.reset.expires_at,
         lifetime=settings.RESET_LIFETIME,
     )
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.crypto import get_random_string
 
-from accounts import identifier_changes, passwords, rate_limits
+from accounts import identifier_changes, password_reset, passwords, rate_limits
 from accounts.audit.audit_log import Kind
 from accounts.audit.reasons import Reason
 from accounts.mail import outbox
@@ -30,7 +30,7 @@ def mail_reset(user: User) -> Outcome:
 
 
 def temporary_password() -> str:
-    return get_random_string(TEMPORARY_PASSWORD_LENGTH, passwords.CODE_LETTERS)
+    return get_random_string(TEMPORARY_PASSWORD_LENGTH, password_reset.CODE_LETTERS)
 
 
 def _invite(user: User) -> Outcome:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.generic import FormView, TemplateView, View
 
-from accounts import passwords, rate_limits
+from accounts import password_reset, passwords, rate_limits
 from accounts.audit import recent_refusals
 from accounts.errors import (
     EmailDisabled,
@@ -140,7 +140,7 @@ class PasswordResetRequestView(FormPage):
 
     def perform(self, data: dict[str, Any]) -> None:
         rate_limits.asking_for_mail()
-        passwords.ask_for_reset(data["identifier"])
+        password_reset.ask(data["identifier"])
 
 
 class PasswordResetLinkView(Page):
@@ -163,7 +163,7 @@ class PasswordResetConfirmView(FormPage):
 
     def guard(self) -> None:
         self.token = self.request.COOKIES.get(RESET_COOKIE, "")
-        self.reset = passwords.find_reset(self.token)
+        self.reset = password_reset.find(self.token)
         self.first = not self.reset.user.has_usable_password()
 
     def get_form_kwargs(self) -> dict[str, Any]:
@@ -176,7 +176,7 @@ class PasswordResetConfirmView(FormPage):
         return reverse("first-password-done" if self.first else "reset-done")
 
     def perform(self, data: dict[str, Any]) -> None:
-        passwords.reset_by_token(self.token, data["password"])
+        password_reset.use_token(self.token, data["password"])
 
     def form_valid(self, form: PageForm) -> HttpResponse:
         response = super().form_valid(form)

@@ -7,7 +7,7 @@ from django.urls import URLPattern
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from accounts import errors, passwords
+from accounts import errors, password_reset
 from accounts.api.contract import AUTHENTICATION_REQUIRED, Contract, ErrorResponse
 from accounts.api.viewsets import (
     LoginViewSet,
@@ -123,7 +123,7 @@ class Reset(ResetViewSet):
 
     def validate(self, request: Request, token: str) -> HttpResponse:
         try:
-            return self.write(ValidTokenResponse, passwords.find_reset(token))
+            return self.write(ValidTokenResponse, password_reset.find(token))
         except errors.InvalidReset as refusal:
             error = ErrorResponse(400, "Token expired or invalid")
             recent_refusals.remember(refusal, error.status, error.text)

@@ -7,7 +7,16 @@ from django.urls import URLPattern
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from accounts import challenges, errors, identities, passwords, rate_limits, refresh, sessions
+from accounts import (
+    challenges,
+    errors,
+    identities,
+    password_reset,
+    passwords,
+    rate_limits,
+    refresh,
+    sessions,
+)
 from accounts.api import parsers
 from accounts.api.contract import Contract, ErrorResponse
 from accounts.api.viewsets import (
@@ -184,7 +193,7 @@ class Forgotten(SucceedingViewSet, ResetViewSet):
     def confirm(self, request: Request) -> HttpResponse:
         validated = self.read(ConfirmRequest)
         with rate_limits.login_attempt(validated["identifier"]):
-            passwords.reset_by_code(
+            password_reset.use_code(
                 validated["identifier"], validated["code"], validated["password"]
             )
         return self.succeed(ChangedResponse)

@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from accounts import identities, passwords
+from accounts import identities, password_reset, passwords
 from accounts.errors import IdentifierTaken, InvalidReset
 from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, User
@@ -140,10 +140,10 @@ def test_what_stays_as_it_is_is_no_change(as_olga, alice):
 
 
 def test_links_that_went_to_the_address_before_open_nothing_and_sessions_go_on(as_olga, alice):
-    proof, issued = passwords.make_reset(alice), log_in()
+    reset_secrets, issued = password_reset.make(alice), log_in()
     change(as_olga, alice, email="alice@example.org")
     with pytest.raises(InvalidReset):
-        passwords.find_reset(proof.token)
+        password_reset.find(reset_secrets.token)
     assert identities.identify(issued.access).email == "alice@example.org"
     assert passwords.authenticate("alice@example.org", PASSWORD) == alice
 
@@ -152,7 +152,7 @@ def test_a_link_that_is_written_after_the_change_goes_to_the_new_address(as_olga
     """The mail worker had read the account before; only then the operator was faster."""
     read_before = User.objects.get(pk=alice.pk)
     change(as_olga, alice, email="alice@example.org")
-    passwords.make_reset(read_before)
+    password_reset.make(read_before)
     assert read_before.email == "alice@example.org"
 
 

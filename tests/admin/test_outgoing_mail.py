@@ -7,7 +7,7 @@ import pytest
 from django.utils.html import strip_tags
 from django.utils.timezone import now
 
-from accounts import passwords
+from accounts import password_reset
 from accounts.mail import delivery, outbox
 from accounts.models import AuditEvent, OutgoingMail, User
 from tests.admin.actions import act, choose
@@ -141,7 +141,7 @@ def test_an_old_reset_is_not_sent_again_and_a_fresh_one_is_offered(
     act(desk, "send_fresh_reset", given_up, reason="")
     assert delivery.deliver_due() == 1
     (mail,) = mailoutbox
-    assert passwords.find_reset(token_in(mail)).user == alice
+    assert password_reset.find(token_in(mail)).user == alice
     assert set(OutgoingMail.objects.values_list("status", "error")) == {
         ("failed", "451 try again later"),
         ("sent", ""),

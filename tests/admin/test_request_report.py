@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import escape
 from django.utils.timezone import now
 
-from accounts import passwords, sessions
+from accounts import password_reset, passwords, sessions
 from accounts.audit import recent_refusals
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 from apikeys.end_reasons import EndReason
@@ -196,7 +196,7 @@ def test_a_logout_without_a_token(explain, caller):
 
 
 def reset_token(user):
-    return passwords.make_reset(user).token
+    return password_reset.make(user).token
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from django.contrib.sessions.models import Session as BrowserSession
 from django.urls import reverse
 from django.utils.timezone import now
 
-from accounts import identities, passwords, sessions
+from accounts import identities, password_reset, sessions
 from accounts.errors import InvalidToken
 from accounts.models import AuditEvent, User
 from accounts.operators import actions
@@ -295,7 +295,7 @@ def test_an_act_upon_an_operator_ends_the_session_here(client, olga, tina, name)
 
 def test_a_reset_ends_the_session_here(client, olga):
     sign_in(client)
-    passwords.reset_by_token(passwords.make_reset(olga).token, "another good horse")
+    password_reset.use_token(password_reset.make(olga).token, "another good horse")
     assert not signed_in(client)
 
 

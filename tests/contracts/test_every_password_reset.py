@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from accounts import passwords
+from accounts import password_reset, passwords
 from accounts.mail import delivery
 from accounts.models import OutgoingMail, Session, User
 from tests.conftest import PASSWORD, Caller
@@ -143,14 +143,14 @@ def test_extra_fields_of_who_forgot_are_ignored(caller, alice, mailoutbox, forgo
 # Reset
 
 
-def by_token(caller: Caller, proof: Any, **more: Any) -> Any:
+def by_token(caller: Caller, reset_secrets: Any, **more: Any) -> Any:
     return caller.json(
-        "/api/v1/auth/reset-password", {"token": proof.token, "new_password": NEW, **more}
+        "/api/v1/auth/reset-password", {"token": reset_secrets.token, "new_password": NEW, **more}
     )
 
 
-def by_code(caller: Caller, proof: Any, **more: Any) -> Any:
-    body = {"username": "alice", "password": NEW, "confirmation_code": proof.code, **more}
+def by_code(caller: Caller, reset_secrets: Any, **more: Any) -> Any:
+    body = {"username": "alice", "password": NEW, "confirmation_code": reset_secrets.code, **more}
     return caller.json("/v1/forgot-password-confirm", body)
 
 
@@ -161,7 +161,7 @@ each_way = pytest.mark.parametrize("reset", [by_token, by_code])
 @each_way
 def test_a_reset_ends_the_sessions_of_every_contract(caller, alice, door, reset):
     access, refresh = door.tokens(caller)
-    assert reset(caller, passwords.make_reset(alice)).status_code == 200
+    assert reset(caller, password_reset.make(alice)).status_code == 200
     assert (
         caller.get("/api/v1/auth/me", access).status_code
         == caller.get("/api/auth/validate", access).status_code
@@ -189,11 +189,15 @@ def test_a_change_ends_the_sessions_of_every_contract_but_its_own(caller, alice,
 
 @each_way
 def test_a_way_back_that_was_used_is_closed_in_every_contract(caller, alice, reset):
-    proof = passwords.make_reset(alice)
-    assert reset(caller, proof).status_code == 200
-    assert [by_token(caller, proof).status_code, by_code(caller, proof).status_code] == [400, 401]
+    reset_secrets = password_reset.make(alice)
+    assert reset(caller, reset_secrets).status_code == 200
+    assert [
+        by_token(caller, reset_secrets).status_code,
+        by_code(caller, reset_secrets).status_code,
+    ] == [400, 401]
     assert (
-        caller.get(f"/c/bearer/api/v1/auth/validate-reset-token/{proof.token}").status_code == 400
+        caller.get(f"/c/bearer/api/v1/auth/validate-reset-token/{reset_secrets.token}").status_code
+        == 400
     )
 
 
@@ -206,7 +210,7 @@ def test_extra_fields_of_a_reset_are_ignored(caller, alice, bob, reset):
         "is_staff": True,
         "expires_in": 10**9,
     }
-    assert reset(caller, passwords.make_reset(alice), **more).status_code == 200
+    assert reset(caller, password_reset.make(alice), **more).status_code == 200
     alice.refresh_from_db()
     assert (alice.is_admin, alice.check_password(NEW)) == (False, True)
     assert User.objects.get(pk=bob.pk).password == bob.password
@@ -219,7 +223,7 @@ def test_a_locked_name_is_unlocked_by_the_link(caller, alice, door):
         for _ in range(10):
             door.log_in(caller, typed, "wrong")
         assert door.log_in(caller, typed).status_code == 429
-    assert by_token(caller, passwords.make_reset(alice)).status_code == 200
+    assert by_token(caller, password_reset.make(alice)).status_code == 200
     assert {
         door.log_in(caller, typed, NEW).status_code for typed in ("alice", "alice@example.com")
     } == {200}
@@ -227,11 +231,13 @@ def test_a_locked_name_is_unlocked_by_the_link(caller, alice, door):
 
 def test_code_token_and_code_again_go_by_one_budget(caller, alice):
     """Guesses at codes and at passwords are one budget: ten of them, whatever they are guesses at."""
-    proof = passwords.make_reset(alice)
-    wrong = [by_code(caller, proof, confirmation_code="6MadrbRF").status_code for _ in range(5)]
+    reset_secrets = password_reset.make(alice)
+    wrong = [
+        by_code(caller, reset_secrets, confirmation_code="6MadrbRF").status_code for _ in range(5)
+    ]
     wrong += [Door("form").log_in(caller, password="wrong").status_code for _ in range(5)]
     assert wrong == [401] * 10
-    assert by_code(caller, passwords.make_reset(alice)).status_code == 429
+    assert by_code(caller, password_reset.make(alice)).status_code == 429
 
 
 # A password that must be changed

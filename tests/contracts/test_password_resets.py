@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 import pytest
 
-from accounts import passwords
+from accounts import password_reset, passwords
 from accounts.mail import delivery
 from accounts.models import OutgoingMail, PasswordReset, Session, User
 from tests.conftest import PASSWORD
@@ -31,8 +31,8 @@ def detail(mount, text):
 
 
 @pytest.fixture
-def proof(alice):
-    return passwords.make_reset(alice)
+def reset_secrets(alice):
+    return password_reset.make(alice)
 
 
 @pytest.fixture
@@ -77,8 +77,14 @@ def test_bearer_reset_password(caller, alice, deliver, mailoutbox, mount):
 
 
 @bearers
-def test_bearer_reset_password_with_a_token_that_is_none(caller, proof, mount):
-    for token in ("abc123", proof.token[:-1], proof.code, "ｔｏｋｅｎ", "x" * 60_000):
+def test_bearer_reset_password_with_a_token_that_is_none(caller, reset_secrets, mount):
+    for token in (
+        "abc123",
+        reset_secrets.token[:-1],
+        reset_secrets.code,
+        "ｔｏｋｅｎ",
+        "x" * 60_000,
+    ):
         answer = caller.json(f"{mount}/reset-password", {"token": token, "new_password": NEW})
         assert told(answer) == (400, detail(mount, "Invalid or expired reset token"))
 
@@ -93,15 +99,15 @@ WEAK = [
 @bearers
 @pytest.mark.parametrize(("password", "reason"), WEAK)
 def test_bearer_reset_password_with_a_weak_one_leaves_the_token_usable(
-    caller, proof, mount, password, reason
+    caller, reset_secrets, mount, password, reason
 ):
     answer = caller.json(
-        f"{mount}/reset-password", {"token": proof.token, "new_password": password}
+        f"{mount}/reset-password", {"token": reset_secrets.token, "new_password": password}
     )
     assert told(answer) == (400, detail(mount, reason))
     assert (
         caller.json(
-            f"{mount}/reset-password", {"token": proof.token, "new_password": NEW}
+            f"{mount}/reset-password", {"token": reset_secrets.token, "new_password": NEW}
         ).status_code
         == 200
     )
@@ -111,39 +117,44 @@ def test_bearer_reset_password_with_a_weak_one_leaves_the_token_usable(
 @pytest.mark.parametrize(
     "password", ["", "x" * 1025, None, 12345678, ["a", "b"], "nul \0 nul", "\ud800 alone"]
 )
-def test_bearer_reset_password_with_what_is_no_password(caller, proof, mount, password):
+def test_bearer_reset_password_with_what_is_no_password(caller, reset_secrets, mount, password):
     answer = caller.json(
-        f"{mount}/reset-password", {"token": proof.token, "new_password": password}
+        f"{mount}/reset-password", {"token": reset_secrets.token, "new_password": password}
     )
     assert answer.status_code == 400
     assert answer.json()["detail"].startswith("new_password: ")
-    assert PasswordReset.objects.usable().get() == proof.reset
+    assert PasswordReset.objects.usable().get() == reset_secrets.reset
 
 
 @bearers
-def test_bearer_validate_reset_token(caller, proof, mount):
-    expected = {"valid": True, "expires_at": proof.reset.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")}
+def test_bearer_validate_reset_token(caller, reset_secrets, mount):
+    expected = {
+        "valid": True,
+        "expires_at": reset_secrets.reset.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
     for end in ("", "/"):
         answers = [
-            caller.get(f"{mount}/validate-reset-token/{proof.token}{end}") for _ in range(20)
+            caller.get(f"{mount}/validate-reset-token/{reset_secrets.token}{end}")
+            for _ in range(20)
         ]
         assert [told(answer) for answer in answers] == [(200, expected)] * 20
         assert (
-            caller.http.head(f"{mount}/validate-reset-token/{proof.token}{end}").status_code == 200
+            caller.http.head(f"{mount}/validate-reset-token/{reset_secrets.token}{end}").status_code
+            == 200
         )
     assert (
         caller.json(
-            f"{mount}/reset-password", {"token": proof.token, "new_password": NEW}
+            f"{mount}/reset-password", {"token": reset_secrets.token, "new_password": NEW}
         ).status_code
         == 200
     )
-    refused = caller.get(f"{mount}/validate-reset-token/{proof.token}")
+    refused = caller.get(f"{mount}/validate-reset-token/{reset_secrets.token}")
     assert told(refused) == (400, {"valid": False, **detail(mount, "Token expired or invalid")})
 
 
 @bearers
 @pytest.mark.parametrize("token", ["abc123", "%00", "%C3%BC", "%0D%0A", "..", "x" * 3000])
-def test_bearer_validate_reset_token_that_is_none(caller, proof, mount, token):
+def test_bearer_validate_reset_token_that_is_none(caller, reset_secrets, mount, token):
     answer = caller.get(f"{mount}/validate-reset-token/{token}")
     assert told(answer) in [
         (400, {"valid": False, **detail(mount, "Token expired or invalid")}),
@@ -278,13 +289,13 @@ def test_challenge_forgot_password_confirm(caller, alice, deliver, mailoutbox, m
 
 @challenges
 def test_challenge_forgot_password_confirm_with_a_wrong_code_or_name(
-    caller, alice, bob, proof, mount
+    caller, alice, bob, reset_secrets, mount
 ):
     wrong = [
         ("alice", "6MadrbRF"),
-        ("bob", proof.code),
-        ("nobody", proof.code),
-        ("alice", proof.token),
+        ("bob", reset_secrets.code),
+        ("nobody", reset_secrets.code),
+        ("alice", reset_secrets.token),
         ("alice", "сode"),
     ]
     for username, code in wrong:
@@ -300,9 +311,9 @@ def test_challenge_forgot_password_confirm_with_a_wrong_code_or_name(
 @challenges
 @pytest.mark.parametrize(("password", "reason"), WEAK)
 def test_challenge_forgot_password_confirm_with_a_weak_password_leaves_the_code_usable(
-    caller, proof, mount, password, reason
+    caller, reset_secrets, mount, password, reason
 ):
-    body = {"username": "alice", "password": password, "confirmation_code": proof.code}
+    body = {"username": "alice", "password": password, "confirmation_code": reset_secrets.code}
     for _ in range(6):
         assert told(caller.json(f"{mount}/forgot-password-confirm", body)) == (
             422,
@@ -314,8 +325,8 @@ def test_challenge_forgot_password_confirm_with_a_weak_password_leaves_the_code_
     )
 
 
-def test_challenge_after_five_wrong_codes_the_right_one_is_refused(caller, proof):
-    codes = ["6MadrbRF"] * 5 + [proof.code]
+def test_challenge_after_five_wrong_codes_the_right_one_is_refused(caller, reset_secrets):
+    codes = ["6MadrbRF"] * 5 + [reset_secrets.code]
     bodies = [{"username": "alice", "password": NEW, "confirmation_code": code} for code in codes]
     assert [
         caller.json(f"{PLAIN}/forgot-password-confirm", body).status_code for body in bodies
@@ -456,13 +467,15 @@ def test_challenge_each_field_is_required(caller, alice, end, fields):
         )
 
 
-def test_challenge_says_nothing_where_the_operator_wants_it_so(caller, alice, proof, settings):
+def test_challenge_says_nothing_where_the_operator_wants_it_so(
+    caller, alice, reset_secrets, settings
+):
     settings.CHALLENGE_EMPTY_SUCCESS = True
     answers = [
         caller.json(f"{PLAIN}/forgot-password", {"username": "alice"}),
         caller.json(
             f"{PLAIN}/forgot-password-confirm",
-            {"username": "alice", "password": NEW, "confirmation_code": proof.code},
+            {"username": "alice", "password": NEW, "confirmation_code": reset_secrets.code},
         ),
     ]
     access = Door("challenge").log_in(caller, password=NEW).json()["access_token"]

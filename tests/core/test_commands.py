@@ -13,7 +13,7 @@ from django.db.models import Model
 from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from accounts import keyring, passwords
+from accounts import keyring, password_reset, passwords
 from accounts.models import Session, SigningKey, User
 from tests.concurrency import at_once
 from tests.conftest import PASSWORD
@@ -78,8 +78,8 @@ WAYS: dict[str, Any] = {
     "its owner": lambda admin, old: passwords.change_with_password(
         "admin", old, "four small green lamps"
     ),
-    "a reset": lambda admin, old: passwords.reset_by_token(
-        passwords.make_reset(admin).token, "four small green lamps"
+    "a reset": lambda admin, old: password_reset.use_token(
+        password_reset.make(admin).token, "four small green lamps"
     ),
     "an operator": lambda admin, old: passwords.set_temporary(admin, "four small green lamps"),
     "the machine": lambda admin, old: (admin.set_password("four small green lamps"), admin.save()),

@@ -15,7 +15,15 @@ from django.db import connection
 from django.test import Client
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from accounts import identities, issued_tokens, passwords, rate_limits, refresh, sessions
+from accounts import (
+    identities,
+    issued_tokens,
+    password_reset,
+    passwords,
+    rate_limits,
+    refresh,
+    sessions,
+)
 from accounts.errors import (
     InvalidCredentials,
     InvalidRefreshToken,
@@ -122,7 +130,7 @@ def test_what_happened_stays_told_of_a_stand_in(known, alice, olga):
 
 def test_tokens_keys_and_links_are_dead_at_once(known, alice, caller):
     (plain, rotating), secret = known
-    proof = passwords.make_reset(alice)
+    reset_secrets = password_reset.make(alice)
     erasure.erase(alice)
     assert caller.get("/api/v1/auth/me", plain.access).status_code == 401
     with pytest.raises(InvalidToken):
@@ -133,7 +141,7 @@ def test_tokens_keys_and_links_are_dead_at_once(known, alice, caller):
     with pytest.raises(InvalidToken):
         keys.identify(secret)
     with pytest.raises(InvalidReset):
-        passwords.reset_by_token(proof.token, "another one, and longer")
+        password_reset.use_token(reset_secrets.token, "another one, and longer")
     for name in ("alice", "alice@example.com", alice.username):
         with pytest.raises(InvalidCredentials):
             passwords.authenticate(name, PASSWORD)

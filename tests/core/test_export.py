@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
-from accounts import passwords, request_context, sessions
+from accounts import password_reset, request_context, sessions
 from accounts.identifiers import normalise
 from accounts.mail import outbox
 from accounts.models import AuditEvent, User
@@ -189,7 +189,7 @@ def test_a_person_is_told_all_that_is_held_about_them_and_no_secret(alice, bob, 
     with request_context.use(request_context.RequestContext(address="2001:db8::7:1")):
         issued = sessions.open_session(bearer.contract.policy, "alice", PASSWORD)
     sessions.open_session(bearer.contract.policy, "bob", PASSWORD)
-    proof = passwords.make_reset(alice)
+    reset_secrets = password_reset.make(alice)
     outbox.put(outbox.Template.RESET, identifier="alice@example.com")
     key, secret = APIKey.objects.issue(alice.pk, "ci")
     held = json.loads(json.dumps(privacy_export.export(alice, actor=olga, reason="she asked")))
@@ -217,9 +217,9 @@ def test_a_person_is_told_all_that_is_held_about_them_and_no_secret(alice, bob, 
     for hidden in (
         secret,
         key.digest,
-        proof.token,
-        proof.reset.token_digest,
-        proof.reset.code_digest,
+        reset_secrets.token,
+        reset_secrets.reset.token_digest,
+        reset_secrets.reset.code_digest,
         alice.password,
         "bob",
         "olga",

@@ -17,7 +17,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import passwords
+from accounts import password_reset, passwords
 from accounts.errors import InvalidCredentials, MissingReason, NotPermitted
 from accounts.hashing import uniform_timing
 from accounts.hashing.hashers import CURRENT, DamagedHash, read
@@ -511,7 +511,7 @@ def test_an_account_that_is_there_is_left_alone_unless_it_is_to_be_updated(alice
         "there already; differs in email, name",
     )
     assert User.objects.values().get() == before
-    reset = passwords.make_reset(alice).reset
+    reset = password_reset.make(alice).reset
     verdict = take(people, roles=True, update=True)[0]
     assert (str(verdict.verdict), verdict.reason) == ("updated", "email, name")
     after = dict(User.objects.values().get())

@@ -19,7 +19,7 @@ from django.utils.timezone import now
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts import identities, passwords, request_context, sessions
+from accounts import identities, password_reset, passwords, request_context, sessions
 from accounts.audit import event_kinds
 from accounts.errors import InvalidToken
 from accounts.mail import delivery
@@ -498,7 +498,7 @@ def test_a_password_reset_leaves_keys_alone_and_names_them(alice, secret):
     other, _ = APIKey.objects.issue(alice.pk, "Staging")
     APIKey.objects.issue(alice.pk, expires_at=now())
     APIKey.objects.filter(pk=APIKey.objects.issue(alice.pk)[0].pk).end(EndReason.DELETED)
-    passwords.reset_by_token(passwords.make_reset(alice).token, "eine Zeile, die keiner kennt")
+    password_reset.use_token(password_reset.make(alice).token, "eine Zeile, die keiner kennt")
     assert works(secret)
     remain = OutgoingMail.objects.get(template="keys_remain")
     live = [
@@ -510,10 +510,10 @@ def test_a_password_reset_leaves_keys_alone_and_names_them(alice, secret):
 
 @stored
 def test_a_reset_says_nothing_of_keys_where_there_are_none_or_no_mail(alice, owner, settings):
-    passwords.reset_by_token(passwords.make_reset(alice).token, "eine Zeile, die keiner kennt")
+    password_reset.use_token(password_reset.make(alice).token, "eine Zeile, die keiner kennt")
     keys.create(owner, "CI", ["profile"], None)
     settings.EMAILS_ENABLED = False
-    passwords.reset_by_token(passwords.make_reset(alice).token, "noch eine, die keiner kennt")
+    password_reset.use_token(password_reset.make(alice).token, "noch eine, die keiner kennt")
     assert not OutgoingMail.objects.filter(template="keys_remain").exists()
 
 
@@ -538,8 +538,8 @@ def test_the_mail_that_keys_remain(alice, owner, secret):
     for said in ("1 API key: a reset does not\nend it", "2 API keys: a reset does not\nend them"):
         mail.outbox.clear()
         with request_context.use(RequestContext(address="192.0.2.7")):
-            passwords.reset_by_token(
-                passwords.make_reset(alice).token, f"eine Zeile, die {said[0]} mal gilt"
+            password_reset.use_token(
+                password_reset.make(alice).token, f"eine Zeile, die {said[0]} mal gilt"
             )
         (message,) = [message for message in delivered() if "still work" in message.subject]
         assert (message.to, message.subject) == (

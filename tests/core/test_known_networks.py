@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.utils.timezone import now
 
-from accounts import passwords, rate_limits
+from accounts import password_reset, passwords, rate_limits
 from accounts.attempt_budgets import Budget, Place
 from accounts.models import AuditEvent, KnownNetwork, OutgoingMail, Session, User
 from accounts.operators import actions, user_actions
@@ -173,7 +173,7 @@ def test_wrong_codes_of_strangers_keep_nobody_out_either(caller, at_home):
 
 
 def by_link(caller, alice):
-    body = {"token": passwords.make_reset(alice).token, "new_password": NEW}
+    body = {"token": password_reset.make(alice).token, "new_password": NEW}
     return caller.json("/api/v1/auth/reset-password", body).status_code
 
 
@@ -181,13 +181,13 @@ def by_code(caller, alice):
     body = {
         "username": "alice",
         "password": NEW,
-        "confirmation_code": passwords.make_reset(alice).code,
+        "confirmation_code": password_reset.make(alice).code,
     }
     return caller.json("/v1/forgot-password-confirm", body).status_code
 
 
 def by_page(caller, alice):
-    caller.http.cookies["authsvc_reset"] = passwords.make_reset(alice).token
+    caller.http.cookies["authsvc_reset"] = password_reset.make(alice).token
     return caller.http.post("/reset", {"password": NEW, "again": NEW}).status_code
 
 
@@ -225,7 +225,7 @@ def test_a_reset_that_is_refused_makes_no_network_known(caller, alice, way):
     weak = partial(
         caller.json,
         "/api/v1/auth/reset-password",
-        {"token": passwords.make_reset(alice).token, "new_password": "short"},
+        {"token": password_reset.make(alice).token, "new_password": "short"},
     )
     assert weak().status_code == 400
     User.objects.update(is_active=False)
@@ -357,7 +357,7 @@ def test_who_was_guessed_at_slowly_is_unlocked_like_anybody(caller, at_home, set
         assert rate_limits.locked_after(alice) == 12
         assert AuditEvent.objects.filter(kind="throttled").count() == times
         if by == "link":
-            passwords.reset_by_token(passwords.make_reset(alice).token, PASSWORD)
+            password_reset.use_token(password_reset.make(alice).token, PASSWORD)
         else:
             assert actions.carry_out(user_actions.UNLOCK, operator=olga, user=alice)
         assert rate_limits.locked_for(alice) is None
@@ -388,7 +388,7 @@ def test_who_is_unlocked_begins_anew(caller, at_home, olga, by):
     alice = User.objects.get(username="alice")
     assert (locked(alice), status(caller, at=HOME)) == (15, 429)
     if by == "link":
-        passwords.reset_by_token(passwords.make_reset(alice).token, PASSWORD)
+        password_reset.use_token(password_reset.make(alice).token, PASSWORD)
     else:
         actions.carry_out(user_actions.UNLOCK, operator=olga, user=alice)
     assert (locked(alice), status(caller, at=HOME), status(caller, at=ELSEWHERE)) == (

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils.timezone import now
 
-from accounts import issued_tokens, passwords, rate_limits, request_context, sessions
+from accounts import issued_tokens, password_reset, rate_limits, request_context, sessions
 from accounts.errors import (
     EmailDisabled,
     InvalidCode,
@@ -408,7 +408,7 @@ def carol(olga, mailoutbox):
 
 def ask_for_reset(count=1):
     for _ in range(count):
-        passwords.ask_for_reset("carol")
+        password_reset.ask("carol")
     delivery.deliver_due()
 
 
@@ -419,16 +419,16 @@ def test_an_invitation_holds_for_a_week_and_says_until_when(carol, mailoutbox, s
     )
     assert f"{reset.expires_at:%Y}" in mailoutbox[0].body
     assert not AuditEvent.objects.filter(kind="reset_asked").exists()
-    assert passwords.find_reset(token_in(mailoutbox[0])).user == carol
+    assert password_reset.find(token_in(mailoutbox[0])).user == carol
 
 
 def test_an_invitation_is_used_once(carol, mailoutbox):
     token = token_in(mailoutbox[0])
-    passwords.reset_by_token(token, "three blue lamps")
+    password_reset.use_token(token, "three blue lamps")
     carol.refresh_from_db()
     assert (carol.check_password("three blue lamps"), carol.must_change_password) == (True, False)
     with pytest.raises(InvalidReset):
-        passwords.reset_by_token(token, "four green lamps")
+        password_reset.use_token(token, "four green lamps")
 
 
 def test_what_strangers_do_ends_no_invitation(carol, mailoutbox):
@@ -436,14 +436,14 @@ def test_what_strangers_do_ends_no_invitation(carol, mailoutbox):
     ask_for_reset(7)
     for _ in range(6):
         with pytest.raises(InvalidCode):
-            passwords.reset_by_code("carol", "abcdefgh", "three blue lamps")
-    assert passwords.find_reset(token_in(mailoutbox[0])).user == carol
+            password_reset.use_code("carol", "abcdefgh", "three blue lamps")
+    assert password_reset.find(token_in(mailoutbox[0])).user == carol
 
 
 def test_an_invitation_has_no_code(carol):
     for code in ("", "abcdefgh"):
         with pytest.raises(InvalidCode):
-            passwords.reset_by_code("carol", code, "three blue lamps")
+            password_reset.use_code("carol", code, "three blue lamps")
 
 
 def test_the_hourly_limit_counts_only_mails_that_users_ask_for(carol, olga, mailoutbox):
@@ -468,15 +468,15 @@ def test_a_new_invitation_voids_the_one_before(carol, olga, mailoutbox):
     delivery.deliver_due()
     first, second = mailoutbox
     with pytest.raises(InvalidReset):
-        passwords.find_reset(token_in(first))
-    assert passwords.find_reset(token_in(second)).user == carol
+        password_reset.find(token_in(first))
+    assert password_reset.find(token_in(second)).user == carol
 
 
 def test_no_invitation_goes_to_a_user_who_has_a_password_by_the_time_of_sending(
     carol, olga, mailoutbox
 ):
     actions.carry_out(user_actions.INVITE, operator=olga, user=carol)
-    passwords.reset_by_token(token_in(mailoutbox[0]), "three blue lamps")
+    password_reset.use_token(token_in(mailoutbox[0]), "three blue lamps")
     mailoutbox.clear()
     delivery.deliver_due()
     assert [mail.subject for mail in mailoutbox] == ["You have chosen your password for authsvc"]

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from accounts import passwords, request_context
+from accounts import password_reset, passwords, request_context
 from accounts.errors import EmailDisabled, InvalidReset
 from accounts.mail import delivery, outbox
 from accounts.models import AuditEvent, OutgoingMail, PasswordReset, User
@@ -27,7 +27,7 @@ LONG_AGO = now() - timedelta(hours=1)
 
 def ask(*typed):
     for each in typed:
-        passwords.ask_for_reset(each)
+        password_reset.ask(each)
 
 
 def statuses():
@@ -124,7 +124,7 @@ def test_a_reset_goes_to_the_stored_address(alice, bob, mailoutbox, typed):
         1,
         "",
     )
-    assert passwords.find_reset(token_in(mailoutbox[0])).user == alice
+    assert password_reset.find(token_in(mailoutbox[0])).user == alice
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_at_most_five_an_hour_however_the_account_is_called(alice, bob, mailoutb
 def test_the_last_of_five_mails_stays_good(alice, mailoutbox):
     ask(*["alice"] * 9)
     delivery.deliver_due()
-    assert passwords.reset_by_token(token_in(mailoutbox[-1]), NEW) == alice
+    assert password_reset.use_token(token_in(mailoutbox[-1]), NEW) == alice
 
 
 def test_word_of_a_change_is_not_counted(alice, mailoutbox):
@@ -268,10 +268,10 @@ def test_a_second_mail_replaces_the_first(alice, bob, mailoutbox):
     delivery.deliver_due()
     first, his, second = (token_in(message) for message in mailoutbox)
     assert PasswordReset.objects.usable().count() == 2
-    assert passwords.find_reset(his).user == bob
+    assert password_reset.find(his).user == bob
     with pytest.raises(InvalidReset):
-        passwords.reset_by_token(first, NEW)
-    assert passwords.reset_by_token(second, NEW) == alice
+        password_reset.use_token(first, NEW)
+    assert password_reset.use_token(second, NEW) == alice
 
 
 # What becomes of the rest
@@ -311,7 +311,7 @@ def test_after_a_day_it_is_given_up_and_an_operator_can_send_it_again(
     assert delivery.deliver_due() == 1
     mail.refresh_from_db()
     assert (mail.status, mail.error, mail.tries) == (Status.SENT, "", 1)
-    assert passwords.reset_by_token(token_in(mailoutbox[0]), NEW) == alice
+    assert password_reset.use_token(token_in(mailoutbox[0]), NEW) == alice
 
 
 def test_only_what_was_given_up_is_sent_again(alice, mailoutbox):
@@ -365,8 +365,8 @@ def test_a_template_that_fails_tells_nobody_what_it_was_given(
     mail, reset = OutgoingMail.objects.get(), PasswordReset.objects.get()
     assert (mailoutbox, mail.status, bool(mail.error)) == ([], Status.WAITING, True)
     for word in re.findall(r"[\w-]+", caplog.text + mail.error):
-        assert passwords._token_digest(word) != reset.token_digest
-        assert passwords._code_digest(alice.uuid, word) != reset.code_digest
+        assert password_reset.token_digest(word) != reset.token_digest
+        assert password_reset.code_digest(alice.uuid, word) != reset.code_digest
 
 
 def override(settings, folder, name, text):

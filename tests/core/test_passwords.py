@@ -17,7 +17,15 @@ from django.contrib.auth.hashers import (
 )
 from django.utils.timezone import now
 
-from accounts import challenges, identities, issued_tokens, passwords, refresh, sessions
+from accounts import (
+    challenges,
+    identities,
+    issued_tokens,
+    password_reset,
+    passwords,
+    refresh,
+    sessions,
+)
 from accounts.errors import InvalidChallenge, InvalidCredentials, WeakPassword
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 from accounts.policy import Policy
@@ -327,7 +335,7 @@ def store(user, encoded):
 @pytest.mark.parametrize("kind", OLD)
 def test_an_old_hash_opens_once_more_and_is_made_anew(alice, kind):
     """And ends no session and no reset: the password is still the same."""
-    here, proof = log_in(), passwords.make_reset(alice)
+    here, reset_secrets = log_in(), password_reset.make(alice)
     store(alice, OLD[kind]())
     with pytest.raises(InvalidCredentials):
         log_in(password="wrong")
@@ -335,7 +343,7 @@ def test_an_old_hash_opens_once_more_and_is_made_anew(alice, kind):
     alice.refresh_from_db()
     assert alice.password.startswith("argon2$argon2id$v=19$m=64,t=1,p=1$")
     assert live(alice) == {here.session_id, there.session_id}
-    assert passwords.find_reset(proof.token) == proof.reset
+    assert password_reset.find(reset_secrets.token) == reset_secrets.reset
     assert log_in().user == alice
 
 

@@ -17,7 +17,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import passwords
+from accounts import password_reset, passwords
 from accounts.errors import HashingOverloaded, InvalidCredentials
 from accounts.hashing import uniform_timing
 from accounts.hashing.hashers import CURRENT, read
@@ -445,10 +445,10 @@ def test_what_fits_no_queue_spends_no_guess_and_is_no_event(caller, alice):
 
 
 def test_a_code_that_fits_no_queue_is_not_used_up(caller, alice):
-    proof = passwords.make_reset(alice)
+    reset_secrets = password_reset.make(alice)
     asked = {
         "username": "alice",
-        "confirmation_code": proof.code,
+        "confirmation_code": reset_secrets.code,
         "password": "four small green lamps",
     }
     with full_queue():

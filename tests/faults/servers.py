@@ -44,11 +44,11 @@ KEPT = (
 )  # of the environment of this run
 
 MAKE_PEOPLE = """
-from accounts import passwords
+from accounts import password_reset
 from accounts.models import User
 for number in range({}):
     user = User.objects.create_user(f"{}{{number}}", {!r}, email=f"{}{{number}}@example.com")
-    print(user.username, passwords.make_reset(user).token)
+    print(user.username, password_reset.make(user).token)
 """
 
 

@@ -15,7 +15,7 @@ import pytest
 from django.db import connection
 from django.utils.timezone import now
 
-from accounts import passwords
+from accounts import password_reset
 from accounts.errors import InvalidReset
 from accounts.mail import delivery
 from accounts.models import OutgoingMail, PasswordReset, User
@@ -47,7 +47,7 @@ def office(settings) -> Iterator[PostOffice]:
 
 def ask(*typed: str) -> None:
     for each in typed:
-        passwords.ask_for_reset(each)
+        password_reset.ask(each)
 
 
 def try_again() -> None:
@@ -75,7 +75,7 @@ def test_a_mail_arrives(alice, office):
         "text/html",
     ]
     assert OutgoingMail.objects.get().status == Status.SENT
-    assert passwords.reset_by_code("alice", code_in(taken.text, alice), NEW) == alice
+    assert password_reset.use_code("alice", code_in(taken.text, alice), NEW) == alice
 
 
 def refused(office: PostOffice, where: str, words: str) -> None:
@@ -156,7 +156,7 @@ def test_a_server_that_says_later_gets_it_later(alice, office):
     mail = OutgoingMail.objects.get()
     assert (mail.status, mail.tries, mail.error) == (Status.SENT, 3, "")
     assert office.delivered == {"alice@example.com": 1}
-    assert passwords.reset_by_token(token_in(office.taken[0].text), NEW) == alice
+    assert password_reset.use_token(token_in(office.taken[0].text), NEW) == alice
 
 
 def test_a_server_that_stalls_is_waited_for_only_so_long(alice, office, settings):
@@ -178,13 +178,13 @@ def test_a_server_that_hangs_up_after_the_message_gets_it_again(alice, office):
     delivery.deliver_due()
     assert waiting().error
     first = token_in(office.taken[0].text)
-    assert passwords.find_reset(first).user == alice
+    assert password_reset.find(first).user == alice
     try_again()
     assert OutgoingMail.objects.get().status == Status.SENT
     assert office.delivered == {"alice@example.com": 2}
     with pytest.raises(InvalidReset):
-        passwords.find_reset(first)
-    assert passwords.reset_by_token(token_in(office.taken[1].text), NEW) == alice
+        password_reset.find(first)
+    assert password_reset.use_token(token_in(office.taken[1].text), NEW) == alice
 
 
 def test_a_server_that_is_not_there_gets_it_when_it_is(alice, office):
@@ -204,7 +204,7 @@ def test_the_code_in_hand_is_good_until_another_one_has_arrived(alice, office):
     office.answers.append("451 4.7.1 Later")
     ask("alice")
     delivery.deliver_due()
-    assert passwords.reset_by_code("alice", code, NEW) == alice
+    assert password_reset.use_code("alice", code, NEW) == alice
 
 
 def test_what_a_server_says_of_a_message_tells_nobody_its_secrets(alice, office):
@@ -217,8 +217,8 @@ def test_what_a_server_says_of_a_message_tells_nobody_its_secrets(alice, office)
     error, reset = OutgoingMail.objects.get().error, PasswordReset.objects.get()
     assert error.startswith("550 5.7.1 Bad link: ")
     for word in re.findall(r"[\w-]+", error):
-        assert passwords._token_digest(word) != reset.token_digest
-        assert passwords._code_digest(alice.uuid, word) != reset.code_digest
+        assert password_reset.token_digest(word) != reset.token_digest
+        assert password_reset.code_digest(alice.uuid, word) != reset.code_digest
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_of_two_mails_that_are_sent_at_the_same_moment_one_is_good(alice, office
     assert at_once(delivery.deliver_due, delivery.deliver_due) == [1, 1]
     tokens = [token_in(taken.text) for taken in office.taken]
     good = PasswordReset.objects.usable().filter(
-        token_digest__in=map(passwords._token_digest, tokens)
+        token_digest__in=map(password_reset.token_digest, tokens)
     )
     assert good.count() == 1
 
@@ -367,7 +367,7 @@ def test_another_worker_takes_over_when_the_claim_of_a_dead_one_has_run_out(alic
     until(lambda: OutgoingMail.objects.filter(status=Status.SENT).exists())
     assert office.delivered == {"alice@example.com": 2}
     assert OutgoingMail.objects.get().tries == 2
-    assert passwords.reset_by_token(token_in(office.taken[1].text), NEW) == alice
+    assert password_reset.use_token(token_in(office.taken[1].text), NEW) == alice
 
 
 @crowded

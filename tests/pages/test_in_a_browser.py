@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts import passwords
+from accounts import password_reset, passwords
 from accounts.models import PasswordReset
 from tests.conftest import PASSWORD
 from tests.pages.conftest import text_of
@@ -118,7 +118,7 @@ def test_in_other_languages(visit, mailbox, alice, locale, headings, subject, re
 
 
 def test_mail_scanners_open_the_link_before_alice_does(visit, mailbox, alice):
-    passwords.ask_for_reset("alice")
+    password_reset.ask("alice")
     link, browser = mailbox.link(), visit()
     before = list(PasswordReset.objects.values())
     for _ in range(20):
@@ -308,7 +308,7 @@ def test_the_admin_works_under_the_same_policy(sign_in, alice):
 
 
 def test_the_mail_is_readable_where_it_is_shown(visit, mailbox, alice):
-    passwords.ask_for_reset("alice")
+    password_reset.ask("alice")
     html = text_of(mailbox.receive(), "html")
     for options in ({"viewport": NARROW}, {"viewport": DESK, "color_scheme": "dark"}):
         browser = visit(**options)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from accounts import passwords
+from accounts import password_reset
 from accounts.mail import delivery
 from accounts.mail import messages as mail_messages
 from accounts.models import OutgoingMail
@@ -223,7 +223,7 @@ def test_a_first_password_is_chosen_and_not_changed(
     """The account had no password before, and no session."""
     alice.set_unusable_password()
     alice.save()
-    client.cookies[RESET_COOKIE] = passwords.make_reset(alice).token
+    client.cookies[RESET_COOKIE] = password_reset.make(alice).token
     headers = {"Accept-Language": language}
     done = client.post("/reset", {"password": "four small green lamps"}, headers=headers)
     page = client.get(done["Location"], headers=headers).content.decode()
@@ -235,7 +235,7 @@ def test_a_first_password_is_chosen_and_not_changed(
 
 
 def test_a_later_password_is_changed(client, mailoutbox, alice):
-    client.cookies[RESET_COOKIE] = passwords.make_reset(alice).token
+    client.cookies[RESET_COOKIE] = password_reset.make(alice).token
     assert (
         client.post("/reset", {"password": "four small green lamps"})["Location"] == "/reset/done"
     )

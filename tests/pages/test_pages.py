@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.test import Client
 
-from accounts import passwords
+from accounts import password_reset, passwords
 from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, PasswordReset
 from tests.conftest import PASSWORD
@@ -24,7 +24,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 @pytest.fixture
 def link(alice):
     """Return the path of a reset link, as a mail to Alice has it."""
-    return f"/reset/{passwords.make_reset(alice).token}"
+    return f"/reset/{password_reset.make(alice).token}"
 
 
 def change(client, identifier="alice", current=PASSWORD, password=NEW):
@@ -333,7 +333,7 @@ def test_mails_and_the_log_follow_the_pages_to_another_path(
     client, alice, settings, mailoutbox, caplog
 ):
     settings.ROOT_URLCONF = "tests.pages.prefixed_urls"
-    passwords.ask_for_reset("alice")
+    password_reset.ask("alice")
     delivery.deliver_due()
     (link,) = re.findall(r"http://testserver(/people/reset/\S+)", mailoutbox[0].body)
     client.raise_request_exception = False
@@ -376,7 +376,7 @@ def test_a_visitors_language_stays_on_the_visitors_page(client, caller, alice):
     )
     refused = caller.json(
         "/c/bearer/api/v1/auth/reset-password",
-        {"token": passwords.make_reset(alice).token, "new_password": "12345678"},
+        {"token": password_reset.make(alice).token, "new_password": "12345678"},
         **{"Accept-Language": "de"},
     )
     assert refused.json() == {"detail": "This password is too common."}
