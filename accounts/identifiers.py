@@ -22,7 +22,14 @@ def is_address(identifier: str) -> bool:
 
 KEPT = "reserved"  # code of the refusal of a new name that is fine for those who have it
 STAND_IN = "erased-"  # how the name begins that stands in for an erased person's
-RESERVED = {STAND_IN: "an erased person", "key_": "an API key"}
+RESERVED = {
+    STAND_IN: "an erased user"
+}  # beginnings of names that other things in the audit log have
+
+
+def reserve(beginning: str, named: str) -> None:
+    """Refuse new user names that begin like ``named``, something else that the audit log names."""
+    RESERVED[beginning] = named
 
 
 def validate_username(value: str) -> None:

@@ -23,7 +23,6 @@ from accounts.request_context import network
 
 ON_RECORD = "100/5m"
 MAILS_OF_NETWORKS = "3/7d"
-MAILS_OF_KEYS = "20/1d"
 
 
 @dataclass(frozen=True)
@@ -198,12 +197,12 @@ def may_tell_of_network(user: User, network: str) -> bool:
     ]
 
 
-def mails_of_keys_left(owner: UUID) -> int | None:
-    """Count a mail about a new key against the account with this ``uuid``.
+def mails_left(subject: str, owner: UUID, rate: str) -> int | None:
+    """Count a mail about ``subject`` against the account with this ``uuid``.
 
-    Return how many more ``MAILS_OF_KEYS`` allows, or None if this one is too many.
+    Return how many more ``rate`` allows, or None if this one is too many.
     """
-    usage = _usage("mails of keys", f"account:{owner}", MAILS_OF_KEYS, increment=True)
+    usage = _usage(f"mails of {subject}", f"account:{owner}", rate, increment=True)
     return None if usage["should_limit"] else int(usage["limit"] - usage["count"])
 
 

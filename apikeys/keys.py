@@ -23,11 +23,13 @@ from apikeys import key_format, usage
 from apikeys.audit_codes import EventKind, KeyReason
 from apikeys.end_reasons import EndReason
 from apikeys.errors import InvalidKey, KeyNotFound, ScopeReserved
+from apikeys.mail_templates import KeyTemplate
 from apikeys.models import APIKey
 from apikeys.scopes import RESERVED_SCOPE, effective_scopes
 
 Owner = Identity | User
 MAX_NAME_IN_MAIL = 100  # characters of a key's name
+MAILS_OF_NEW_KEYS = "20/1d"  # to one owner
 EXPORTED_FIELDS = (
     "name",
     "scope",
@@ -38,6 +40,7 @@ EXPORTED_FIELDS = (
     "ended_at",
     "ended_reason",
 )
+EXPORTED_NAMES = {"ended_reason": "ended_why"}  # of fields that are called otherwise in the export
 
 _find_live_key = CompiledQuery(
     build=lambda key_id: (
@@ -82,7 +85,7 @@ def create(
         raise ScopeReserved(KeyReason.SCOPE_RESERVED, data={"scope": str(RESERVED_SCOPE)})
     key, secret = APIKey.objects.issue(owner.id, name, scopes, expires_at=expires_at)
     _record(EventKind.KEY_CREATED, key)
-    _mail_new_key(outbox.Template.KEY_CREATED, owner, **_for_mail(key))
+    _mail_new_key(KeyTemplate.KEY_CREATED, owner, **_for_mail(key))
     return key, secret
 
 
@@ -90,7 +93,7 @@ def create(
 def rotate(owner: Identity, public_id: str, overlap: timedelta) -> tuple[APIKey, str]:
     key, secret = APIKey.objects.rotate(owner.id, public_id, overlap)
     _record(EventKind.KEY_ROTATED, key, reason=KeyReason.SUCCESSOR_OF, data={"key": public_id})
-    _mail_new_key(outbox.Template.KEY_ROTATED, owner, **_for_mail(key), replaced=public_id)
+    _mail_new_key(KeyTemplate.KEY_ROTATED, owner, **_for_mail(key), replaced=public_id)
     return key, secret
 
 
@@ -124,7 +127,7 @@ def revoke_leaked(secret: str) -> None:
     with transaction.atomic():
         if APIKey.objects.filter(pk=key.pk).end(EndReason.LEAKED):
             _record(EventKind.KEY_LEAKED, key)
-            _mail(outbox.Template.KEY_LEAKED, key.owner, **_for_mail(key))
+            _mail(KeyTemplate.KEY_LEAKED, key.owner, **_for_mail(key))
 
 
 def end_all(owner: User, reason: EndReason) -> int:
@@ -163,7 +166,9 @@ def export_owner_data(owner: User) -> list[dict[str, Any]]:
     return [
         {
             "id": key.public_id,
-            **plain({field: getattr(key, field) for field in EXPORTED_FIELDS}),
+            **plain(
+                {EXPORTED_NAMES.get(field, field): getattr(key, field) for field in EXPORTED_FIELDS}
+            ),
             "networks": [
                 plain(address) for address in key.addresses.values("network", "first_seen_at")
             ],
@@ -181,7 +186,7 @@ def find_owner(public_id: str) -> list[int]:
 def mail_remaining_keys(owner: User) -> None:
     """Mail an owner who has reset the password: the reset ends no key."""
     if context := live_keys_for_mail(owner):
-        _mail(outbox.Template.KEYS_REMAIN, owner, count=len(context["keys"]), **context)
+        _mail(KeyTemplate.KEYS_REMAIN, owner, count=len(context["keys"]), **context)
 
 
 def live_keys_for_mail(owner: User) -> dict[str, Any]:
@@ -198,7 +203,10 @@ def _for_mail(key: APIKey) -> dict[str, str]:
 
 def _mail_new_key(template: str, owner: Owner, **data: Any) -> None:
     """Mail the owner of a new key, so many times a day; the last mail says that it is the last."""
-    if not _has_mail(owner) or (left := rate_limits.mails_of_keys_left(owner.uuid)) is None:
+    if (
+        not _has_mail(owner)
+        or (left := rate_limits.mails_left("keys", owner.uuid, MAILS_OF_NEW_KEYS)) is None
+    ):
         return
     _mail(template, owner, **data, **({} if left else {"last": True}))
 

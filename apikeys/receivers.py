@@ -4,11 +4,13 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from accounts import signals, user_search
+from accounts import identifiers, signals, user_search
 from accounts.audit import live_counts
+from accounts.mail import templates as mail_templates
 from accounts.models import User
 from apikeys import audit_messages, keys
 from apikeys.end_reasons import EndReason
+from apikeys.mail_templates import KEYS_AFTER_CHANGE, KeyTemplate
 
 
 @receiver(signals.account_deactivated, dispatch_uid="apikeys.end_keys")
@@ -42,5 +44,8 @@ def export_keys(sender: Any, user: User, **kwargs: Any) -> dict[str, Any]:
 
 
 audit_messages.register()
+mail_templates.register(KeyTemplate)
+mail_templates.add_section(mail_templates.Template.PASSWORD_CHANGED, KEYS_AFTER_CHANGE)
+identifiers.reserve("key_", "an API key")
 live_counts.COUNTERS["live_keys"] = keys.count_live
 user_search.finders.append(keys.find_owner)

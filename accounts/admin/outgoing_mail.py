@@ -19,6 +19,7 @@ from accounts.admin.filters import OwnerFilter, PeriodFilter
 from accounts.admin.links import request_url
 from accounts.admin.lists import OfPeople, OneOf, ago
 from accounts.identifiers import normalise
+from accounts.mail import templates
 from accounts.models import OutgoingMail
 
 Status = OutgoingMail.Status
@@ -107,7 +108,7 @@ class StatusFilter(OneOf):
 class TemplateFilter(OneOf):
     title, parameter_name = "template", "template__exact"
     choices_offered: ClassVar = {
-        value: (label, Q(template=value)) for value, label in OutgoingMail.Template.choices
+        code: (label, Q(template=code)) for code, label in templates.choices()
     }
 
 

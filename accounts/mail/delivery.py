@@ -18,9 +18,10 @@ from accounts.audit import audit_log
 from accounts.errors import TooManyResets
 from accounts.mail import messages as mail_messages
 from accounts.mail import smtp_replies
+from accounts.mail.templates import Template
 from accounts.models import OutgoingMail, User
 
-Template, Status = OutgoingMail.Template, OutgoingMail.Status
+Status = OutgoingMail.Status
 
 logger = logging.getLogger(__name__)
 

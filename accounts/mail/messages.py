@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from ua_parser import parse
 
 from accounts import request_context
+from accounts.mail import templates
 from accounts.models import OutgoingMail, User
 from accounts.password_reset import ResetSecrets
 
@@ -58,6 +59,7 @@ def _message(
         "device": "" if by_operator else device(mail.user_agent),
         "service": settings.PUBLIC_URL,
         "site_name": settings.SITE_NAME,
+        "sections": templates.sections(name),
     }
     subject = " ".join(render_to_string(f"emails/{name}_subject.txt", context).split())
     message = EmailMultiAlternatives(

@@ -10,9 +10,8 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 from accounts import request_context
 from accounts.errors import EmailDisabled
 from accounts.identifiers import normalise
+from accounts.mail.templates import Template as Template
 from accounts.models import OutgoingMail, User
-
-Template = OutgoingMail.Template
 
 
 def put(

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.timezone import now
 
+from accounts.mail import templates
 from accounts.models.fields import KindField
 from accounts.request_context import RequestContext
 
@@ -33,7 +34,7 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
         """
         due = self.due().values("pk")
         firsts: list[Any] = [
-            models.Subquery(due.filter(template=template)[:1]) for template in OutgoingMail.Template
+            models.Subquery(due.filter(template=template)[:1]) for template in templates.labels
         ]
         awaited = [
             models.When(template=template, then=place)
@@ -83,17 +84,7 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
 class OutgoingMail(models.Model):
     """A mail that was asked for, and what became of it. It holds no secret: these are made when it is sent."""
 
-    class Template(models.TextChoices):
-        RESET = "reset", "Reset link and code"
-        INVITATION = "invitation", "Invitation to choose a password"
-        PASSWORD_CHANGED = "password_changed", "Word that the password was changed"
-        NEW_NETWORK = "new_network", "Word of a sign-in from a new network"
-        KEYS_REMAIN = "keys_remain", "Word that API keys outlived a reset"
-        KEY_LEAKED = "key_leaked", "Word that an API key was reported as leaked"
-        IDENTIFIERS_CHANGED = "identifiers_changed", "Word that user name or e-mail changed"
-        ROLE_CHANGED = "role_changed", "Word that the role changed"
-        KEY_CREATED = "key_created", "Word that an API key was made"
-        KEY_ROTATED = "key_rotated", "Word that an API key was rotated"
+    Template = templates.Template
 
     class Status(models.TextChoices):
         WAITING = "waiting", "Waiting"
@@ -103,7 +94,7 @@ class OutgoingMail(models.Model):
         FAILED = "failed", "Failed"
 
     # Its columns have the names that they had up to 0.1.0.
-    template = KindField(max_length=20, choices=Template.choices, db_column="kind")
+    template = KindField(max_length=20, choices=templates.choices, db_column="kind")
     identifier = models.CharField(
         max_length=254,
         blank=True,

@@ -90,7 +90,7 @@ def test_it_takes_the_password_and_a_reason(as_olga, alice, sent, wrong):
         (
             {"username": "ＥＲＡＳＥＤ-1f2e3d4c"},
             "username",
-            "in the audit log it would be taken for an erased person",
+            "in the audit log it would be taken for an erased user",
         ),
         (
             {"username": "key_a1b2c3d4"},

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from accounts import identities, password_reset, passwords, request_context, sessions
 from accounts.audit import event_kinds
 from accounts.errors import InvalidToken
-from accounts.mail import delivery
+from accounts.mail import delivery, templates
 from accounts.models import AuditEvent, OutgoingMail, User
 from accounts.policy import Policy
 from accounts.request_context import RequestContext
@@ -688,9 +688,7 @@ def test_what_is_on_record_and_in_the_post_has_a_name_that_operators_can_filter(
     usage.write()
     keys.revoke_leaked(secret)
     assert set(kinds()) <= set(event_kinds.labels)
-    assert set(OutgoingMail.objects.values_list("template", flat=True)) <= set(
-        OutgoingMail.Template.values
-    )
+    assert set(OutgoingMail.objects.values_list("template", flat=True)) <= set(templates.labels)
 
 
 @crowded

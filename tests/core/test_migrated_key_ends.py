@@ -58,5 +58,5 @@ def test_an_ended_key_has_a_code_for_its_owners_data_and_a_sentence_for_operator
     key, _ = APIKey.objects.issue(alice.pk)
     APIKey.objects.filter(pk=key.pk).end(EndReason.LEAKED)
     key.refresh_from_db()
-    assert export_owner_data(alice)[0]["ended_reason"] == "leaked"
+    assert export_owner_data(alice)[0]["ended_why"] == "leaked"
     assert state(key).text == "Ended: reported as leaked"

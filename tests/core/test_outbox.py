@@ -11,9 +11,10 @@ from django.utils.timezone import now
 
 from accounts import password_reset, passwords, request_context
 from accounts.errors import EmailDisabled, InvalidReset
-from accounts.mail import delivery, outbox
+from accounts.mail import delivery, outbox, templates
 from accounts.models import AuditEvent, OutgoingMail, PasswordReset, User
 from accounts.request_context import RequestContext
+from apikeys.mail_templates import KeyTemplate
 from tests.concurrency import at_once
 from tests.conftest import PASSWORD
 from tests.reset_mails import token_in
@@ -377,10 +378,16 @@ def override(settings, folder, name, text):
     settings.TEMPLATES = [{**ours, "DIRS": [folder, *ours["DIRS"]]}]
 
 
+def test_no_app_takes_the_template_of_another():
+    with pytest.raises(ValueError, match="registered twice: key_created"):
+        templates.register(KeyTemplate)
+    assert {*Template.values, *KeyTemplate.values} == {*templates.labels}
+
+
 # The order
 
 NOTICE = {
-    "template": Template.KEY_CREATED,
+    "template": KeyTemplate.KEY_CREATED,
     "created_at": LONG_AGO,
     "next_try_at": LONG_AGO,
     "give_up_at": LONG_AGO + timedelta(days=1),
@@ -405,7 +412,7 @@ def test_the_next_mail_is_found_in_indexes(alice, waiting):
     closed = {**NOTICE, "closed_at": now(), "status": Status.SENT}
     OutgoingMail.objects.bulk_create(
         OutgoingMail(user=alice, **{**closed, "template": template})
-        for template in Template
+        for template in templates.labels
         for _ in range(200)
     )
     OutgoingMail.objects.bulk_create(OutgoingMail(user=alice, **NOTICE) for _ in range(2000))
@@ -419,7 +426,7 @@ def test_the_next_mail_is_found_in_indexes(alice, waiting):
         with CaptureQueriesContext(connection) as captured:
             mail = OutgoingMail.objects.next_due()
         assert mail
-        assert (mail.template, len(captured)) == (waiting or Template.KEY_CREATED, 1)
+        assert (mail.template, len(captured)) == (waiting or KeyTemplate.KEY_CREATED, 1)
         cursor.execute(
             f"EXPLAIN {'' if connection.vendor == 'postgresql' else 'QUERY PLAN '}{captured.captured_queries[0]['sql']}"
         )
@@ -429,7 +436,7 @@ def test_the_next_mail_is_found_in_indexes(alice, waiting):
         "Seq Scan on accounts_outgoingmail" in plan,
         "SCAN" in plan,
     ) == (
-        len(Template),
+        len(templates.labels),
         False,
         False,
     ), plan

@@ -10,7 +10,7 @@ from accounts.privacy import erasure
 
 WARNING = """\
 {name} will be erased, for good:
-- sessions, API keys, mails and password resets are deleted; {name} is signed out at once;
+- sessions, credentials, mails and password resets are deleted; {name} is signed out at once;
 - the account is emptied, and its user name and e-mail address are free for others;
 - the audit log keeps its events, without the name, the addresses and what operators wrote.
 Backups and files exported earlier keep what they hold."""

@@ -11,8 +11,8 @@ from accounts.transfer.private_files import private
 
 class Command(BaseCommand):
     help = (
-        "Write all data about one user as JSON, for them: profile, sessions, API keys, mails, "
-        "audit events. It holds no secrets."
+        "Write all data about one user as JSON, for them: profile, sessions, mails, audit events "
+        "and what other apps hold. It has no secrets."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
