@@ -17,7 +17,7 @@ from accounts.db.compiled_statements import CompiledQuery
 from accounts.identities import USER_COLUMNS, Identity
 from accounts.mail import outbox
 from accounts.models import User
-from accounts.privacy.export import plain
+from accounts.privacy.user_data import json_values
 from accounts.request_context import printable
 from apikeys import key_format, usage
 from apikeys.audit_codes import EventKind, KeyReason
@@ -166,11 +166,11 @@ def export_owner_data(owner: User) -> list[dict[str, Any]]:
     return [
         {
             "id": key.public_id,
-            **plain(
+            **json_values(
                 {EXPORTED_NAMES.get(field, field): getattr(key, field) for field in EXPORTED_FIELDS}
             ),
             "networks": [
-                plain(address) for address in key.addresses.values("network", "first_seen_at")
+                json_values(address) for address in key.addresses.values("network", "first_seen_at")
             ],
         }
         for key in keys

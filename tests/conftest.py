@@ -10,7 +10,7 @@ from django.db import connection, connections
 from django.test import Client
 
 from accounts import keyring, request_context
-from accounts.audit import seals
+from accounts.audit import seal_digests
 from accounts.db import app_role
 from accounts.hashing import uniform_timing
 from accounts.models import User
@@ -104,7 +104,7 @@ def olga(db) -> User:
 @pytest.fixture
 def as_web_node(transactional_db):
     """This connection goes on as the role that ``manage.py setup`` makes."""
-    seals.key()
+    seal_digests.key()
     app_role.make("authsvc_web", "whatever it is")
     app_role.grant("authsvc_web")
     with connection.cursor() as cursor:

@@ -31,7 +31,7 @@ from accounts.audit import audit_log
 from accounts.audit.reasons import Reason
 from accounts.models import PendingImport, User
 from accounts.operators import permissions, user_actions
-from accounts.privacy import export as person_data
+from accounts.privacy import user_data
 from accounts.request_context import printable
 from accounts.transfer import file_reader
 from accounts.transfer.csv_writer import csv_line
@@ -319,7 +319,7 @@ class Pages:
             raise self.refused(request, "export of one person", person)
         form = DataForm(*sent(request), request=request)
         if request.method == "POST" and form.is_valid():
-            held = person_data.export(
+            held = user_data.export(
                 person, actor=operator(request), reason=form.cleaned_data["reason"]
             )
             return download(

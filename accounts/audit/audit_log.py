@@ -37,8 +37,8 @@ class Details(TypedDict, total=False):
     """The details of an event, as far as they are known.
 
     ``name`` is the identifier that was typed, and the account's if it is left out. ``reason`` is a
-    code, ``data`` its details, and ``note`` the reason that an operator wrote. ``at`` is the time of
-    an event that is recorded later.
+    code, ``data`` its details, and ``note`` the reason that an operator wrote. ``at`` is the time
+    of an event that is recorded later.
     """
 
     at: datetime

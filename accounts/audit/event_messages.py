@@ -174,7 +174,7 @@ MESSAGES: dict[str, Message] = {
     Kind.ACTION_REFUSED: template("{actor} tried what their role does not give them"),
     Kind.IMPORTED: template("The account {name} was imported"),
     Kind.EXPORTED: _exported,
-    Kind.PERSON_EXPORTED: template("{actor} exported the data of {name}"),
+    Kind.USER_DATA_EXPORTED: template("{actor} exported the data of {name}"),
     Kind.ERASED: template("{actor} erased a user, who is {name} from now on"),
     Kind.MAIL_SENT_AGAIN: template("{actor} had a mail to {name} sent again"),
     Kind.SIGNING_KEY_ROTATED: template(

@@ -1,4 +1,4 @@
-"""Queries of the audit log: the events of a selection, newest first, in batches if there are many."""
+"""Queries of the audit log: the events of a selection, newest first, also in batches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BATCH = 1000  # events that are held in memory at once
 class InNetwork(Lookup):
     """``address__in_network="10.0.0.0/8"``.
 
-    On PostgreSQL it is a range of the column's index, on SQLite the function ``address_in_network``.
+    It is a range of the column's index on PostgreSQL, and ``address_in_network`` on SQLite.
     """
 
     lookup_name = "in_network"
@@ -45,9 +45,9 @@ def address_in_network(address: str | None, network: str) -> bool:
 class Selection:
     """Conditions on events, all of which have to hold.
 
-    ``identifier`` is a user name, an address or a uuid: it selects the events about that user, those
-    of their actions as an operator, and those of no account in which it was typed. ``user`` and
-    ``actor`` are primary keys; ``address`` may also be a network.
+    ``identifier`` is a user name, an address or a uuid: it selects the events about that user,
+    those of their actions as an operator, and those of no account in which it was typed. ``user``
+    and ``actor`` are primary keys; ``address`` may also be a network.
     """
 
     identifier: str = ""

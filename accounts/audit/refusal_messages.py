@@ -79,8 +79,8 @@ def reason_of(refusal: Refusal, otherwise: str = "no more is known") -> str:
 
 UNLOCK = (
     "Unlocking the account renews its budgets at once; so does a reset mail that is used. "
-    "Otherwise it ends by itself. From a network where the account has signed in lately, it does so "
-    "all the while."
+    "Otherwise it ends by itself. From a network where the account has signed in lately, it does "
+    "so all the while."
 )
 SHARED_ADDRESS = (
     "It ends by itself. If many users share the address, such as behind a proxy, look at "
@@ -120,8 +120,8 @@ ANSWERS: dict[str, AnswerToEvent] = {
     Kind.REFRESH_REUSED: AnswerToEvent(
         "Only that the refresh token is invalid or expired.",
         "Somebody else may hold a copy of the token, or the client sent an old one. Its session is "
-        "ended: the user logs in again. If they know of no second device, end all sessions and send "
-        "a reset mail.",
+        "ended: the user logs in again. If they know of no second device, end all sessions and "
+        "send a reset mail.",
     ),
     Kind.RESET_FAILED: AnswerToEvent(
         "Only that the link or the code is invalid or expired.", NEW_MAIL

@@ -1,175 +1,73 @@
-"""The audit log sealed: every minute a row that no later change of the events before it agrees with.
+"""Seals of the audit log: every minute a row with which no later change of older events agrees.
 
-A seal holds a keyed digest of each event since the seal before, and is chained to that one by a digest of its own
-(HMAC with SHA-256). The key is random and stored encrypted, like the signing keys: whoever has the database, and not
-``ENCRYPTION_KEYS`` or ``SECRET_KEY``, cannot make a seal, and replacing those keys leaves every seal good.
+A seal holds a keyed digest of each event since the seal before, and is chained to that one by a
+digest of its own (HMAC with SHA-256). The key is random and stored encrypted, like the signing
+keys: with the database, but without ``ENCRYPTION_KEYS`` or ``SECRET_KEY``, nobody can make a seal.
+Replacing those keys leaves every seal valid.
 
-The columns that may name somebody have digests of their own. An erasure keeps these of the values that it replaces, so
-that the event agrees with its seal afterwards; they tell nobody without the key what the values were.
+The columns that may name a user have digests of their own. An erasure keeps these of the values
+that it replaces, so that the event agrees with its seal afterwards. Without the key they do not
+tell what the values were.
 """
 
-import hashlib
-import hmac
-import json
-import secrets
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import takewhile
 from struct import Struct
-from typing import Any, NamedTuple
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Subquery
 from django.db.models.functions import Coalesce
 from django.utils.timezone import now
 
-from accounts import encryption
-from accounts.audit.reasons import Reason
-from accounts.errors import UnusableSealKey
-from accounts.models import AuditEvent, AuditSeal, ErasedValue, SealKey
+from accounts.audit import seal_digests
+from accounts.audit.seal_digests import FIXED, PERSONAL, StoredEvent
+from accounts.models import AuditEvent, AuditSeal, ErasedValue
 
-FIXED = ("at", "kind", "session", "contract", "request_id", "reason")
-PERSONAL = ("user_id", "actor_id", "name", "address", "data", "note")  # what an erasure may replace
-MOST = 1000  # events of one seal
-PATIENCE = timedelta(
-    seconds=1
-)  # for which one call goes on sealing, and waits for transactions under way
-KEPT = timedelta(days=90)  # the database refuses to delete an event earlier
-NOTHING = b"\0" * 32  # what the first seal is chained to
-CONTEXT = "key of the seals of the audit log"
+MAX_EVENTS = 1000  # of one seal
+# One call goes on sealing, or waits for other transactions, so long.
+MAX_SEALING_TIME = timedelta(seconds=1)
+MIN_RETENTION = timedelta(days=90)  # the database refuses to delete an event earlier
+NO_SEAL = b"\0" * 32  # the first seal is chained to this
 ENTRY = Struct(">q16s")  # of an event in a seal: its id and its digest
-
-
-class Row(NamedTuple):
-    """An event as it is stored now."""
-
-    id: int
-    at: datetime
-    values: dict[str, Any]
-
-
-# Digests
-
-
-def key() -> bytes:
-    """Return the key of the seals, made now if there is none. ``UnusableSealKey`` if it cannot be decrypted.
-
-    On PostgreSQL ``manage.py setup`` makes it: the role of the web nodes may not.
-    """
-    stored = SealKey.objects.filter(pk=1).first()
-    if stored is None:
-        secret = secrets.token_bytes(32)
-        made = SealKey(
-            pk=1, sealed=encryption.encrypt(secret, CONTEXT), first_lock=_lock(secret, 1)
-        )
-        SealKey.objects.bulk_create(
-            [made], ignore_conflicts=True
-        )  # of two who make one at once, one is first
-        stored = SealKey.objects.get(pk=1)
-    return _open(stored)
-
-
-def _open(stored: SealKey) -> bytes:
-    try:
-        return encryption.decrypt(stored.sealed, CONTEXT)
-    except encryption.InvalidToken:
-        raise UnusableSealKey(
-            Reason.UNREADABLE, data={"what": "the key of the audit log's seals"}
-        ) from None
-
-
-def reencrypt() -> int:
-    """Encrypt the key of the seals under the first encryption key; how many."""
-    for stored in SealKey.objects.select_for_update():
-        stored.sealed = encryption.encrypt(_open(stored), CONTEXT)
-        stored.save(update_fields=["sealed"])
-    return SealKey.objects.count()
-
-
-def digest_of_value(secret: bytes, event_id: int, field: str, value: Any) -> bytes:
-    return hmac.digest(secret, _canonical([event_id, field, value]), "sha256")
-
-
-def digest_of_event(secret: bytes, row: Row, erased: dict[str, bytes]) -> bytes:
-    """Return the digest of an event; ``erased`` has those of the values that an erasure replaced."""
-    fixed = _canonical([row.id, *(row.values[field] for field in FIXED)])
-    digests = []
-    for field in PERSONAL:
-        value = row.values[field]
-        kept = erased.get(field) if is_erased(field, value) else None
-        digests.append(kept or digest_of_value(secret, row.id, field, value))
-    return hmac.digest(secret, b"".join(digests) + fixed, "sha256")[:16]
-
-
-def digest_of_seal(secret: bytes, seal: AuditSeal) -> bytes:
-    said = [seal.number, seal.after, seal.up_to, seal.last_at, seal.previous_at, seal.sealed_at]
-    binary = (seal.token, seal.next_lock, seal.previous, seal.rows)
-    return hmac.digest(
-        secret, _canonical(said) + b"".join(bytes(each) for each in binary), "sha256"
-    )
-
-
-def token(secret: bytes, number: int) -> bytes:
-    """Return the token of the seal with this number, which PostgreSQL asks of whoever adds it.
-
-    The database has the token's SHA-256 from the seal before, so that the right to add rows is not enough.
-    """
-    return hmac.digest(secret, _canonical(["token", number]), "sha256")
-
-
-def _lock(secret: bytes, number: int) -> bytes:
-    return hashlib.sha256(token(secret, number)).digest()
-
-
-def is_erased(field: str, value: Any) -> bool:
-    """Return whether a value is one that an erasure leaves."""
-    if field == "name":
-        return bool(value.startswith("erased-"))
-    return value in ({"data": {}, "note": "erased"}.get(field), None)
-
-
-def _canonical(values: Any) -> bytes:
-    return json.dumps(values, default=_plain, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _plain(value: Any) -> str:
-    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
 
 
 # Reading
 
 
 def behind(at: datetime) -> timedelta | None:
-    """Return for how long nothing has been sealed although there are events to seal; None if there are none."""
+    """Return how long the oldest unsealed event has waited; None if all events are sealed."""
     last = AuditSeal.objects.order_by("-number")
     after, sealed_at = Subquery(last.values("up_to")[:1]), Subquery(last.values("sealed_at")[:1])
-    waiting = (
+    unsealed = (
         AuditEvent.objects.filter(pk__gt=Coalesce(after, 0))
         .order_by("pk")
         .values_list("at", sealed_at)[:100]
     )
-    if not waiting:
+    if not unsealed:
         return None
-    since: datetime = min(happened for happened, _ in waiting)
-    lately: datetime = waiting[0][1] or since
-    return at - max(since, lately)
+    since: datetime = min(at for at, _ in unsealed)
+    last_seal: datetime = unsealed[0][1] or since
+    return at - max(since, last_seal)
 
 
-def rows_between(after: int, up_to: int | None = None, most: int | None = None) -> list[Row]:
+def rows_between(
+    after: int, up_to: int | None = None, most: int | None = None
+) -> list[StoredEvent]:
     """Return the events after one and up to another, in the order of their ids."""
     found = AuditEvent.objects.filter(
         pk__gt=after, **({"pk__lte": up_to} if up_to is not None else {})
     )
     names = ("id", *FIXED, *PERSONAL)
     return [
-        Row(values[0], values[1], dict(zip(names, values, strict=True)))
+        StoredEvent(values[0], values[1], dict(zip(names, values, strict=True)))
         for values in found.order_by("pk").values_list(*names)[:most]
     ]
 
 
-def erased_values(rows: Iterable[Row]) -> dict[int, dict[str, bytes]]:
+def erased_values(rows: Iterable[StoredEvent]) -> dict[int, dict[str, bytes]]:
     """Return the digests that erasures have kept of these events."""
     found: dict[int, dict[str, bytes]] = defaultdict(dict)
     ids = [row.id for row in rows]
@@ -183,16 +81,17 @@ def erased_values(rows: Iterable[Row]) -> dict[int, dict[str, bytes]]:
 # Sealing
 
 
-def seal(patience: timedelta | None = PATIENCE) -> int:
-    """Seal the events that nothing can come before any more; how many. Any number of workers may call it at once.
+def seal(max_time: timedelta | None = MAX_SEALING_TIME) -> int:
+    """Seal the events before which no other can come any more; return their number.
 
-    It ends after ``patience``, if that is given; the next call goes on.
+    Any number of workers may call it at once. It ends after ``max_time``, if that is given; the
+    next call goes on.
     """
-    deadline = time.monotonic() + patience.total_seconds() if patience else float("inf")
+    deadline = time.monotonic() + max_time.total_seconds() if max_time else float("inf")
     up_to, sealed = settled(min(deadline, time.monotonic() + 10)), 0
     if up_to is None:
         return 0
-    secret = key()
+    secret = seal_digests.key()
     while count := _seal_next(secret, up_to):
         sealed += count
         if time.monotonic() >= deadline:
@@ -201,10 +100,11 @@ def seal(patience: timedelta | None = PATIENCE) -> int:
 
 
 def settled(deadline: float) -> int | None:
-    """Return the newest event if all that have lower ids are committed or undone; None if that takes longer.
+    """Return the newest event when all with lower ids are committed or undone.
 
-    On PostgreSQL an id is taken before its row is committed, by a transaction that holds a lock on the table since
-    before it took the id and until after its row is seen: when those that hold one now have ended, no lower id is out.
+    None if that takes longer than until ``deadline``. On PostgreSQL an id is taken before its row
+    is committed, by a transaction that holds a lock on the table since before it took the id and
+    until after its row is seen: when those that hold one now have ended, no lower id is missing.
     SQLite has one writer at a time.
     """
     newest = AuditEvent.objects.order_by("-pk").values_list("pk", flat=True).first()
@@ -220,21 +120,26 @@ def settled(deadline: float) -> int | None:
 
 
 def _writers() -> set[str]:
-    """Return the transactions that may have added an event which nobody else sees yet."""
+    """Return the transactions that may have added an event which no other sees yet."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT virtualtransaction FROM pg_locks WHERE relation = %s::regclass AND granted AND pid <> pg_backend_pid()"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-            " AND mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')",
+            "SELECT virtualtransaction FROM pg_locks WHERE relation = %s::regclass AND granted"
+            " AND pid <> pg_backend_pid() AND database ="
+            " (SELECT oid FROM pg_database WHERE datname = current_database())"
+            " AND mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock',"
+            " 'AccessExclusiveLock')",
             [AuditEvent._meta.db_table],
         )
         return {found for (found,) in cursor.fetchall()}
 
 
 def _seal_next(secret: bytes, up_to: int) -> int:
-    """Seal the next events, of one day, up to ``MOST``; how many. Of several workers one adds the row, and the others none."""
+    """Seal the next events, of one day, up to ``MAX_EVENTS``; return their number.
+
+    Of several workers one adds the row, and the others return 0.
+    """
     last = AuditSeal.objects.order_by("-number").defer("rows").first()
-    found = rows_between(last.up_to if last else 0, up_to, MOST)
+    found = rows_between(last.up_to if last else 0, up_to, MAX_EVENTS)
     rows = list(takewhile(lambda row: row.at.date() == found[0].at.date(), found))
     if not rows:
         return 0
@@ -248,7 +153,7 @@ def _seal_next(secret: bytes, up_to: int) -> int:
     return len(rows)
 
 
-def _made(secret: bytes, last: AuditSeal | None, rows: list[Row]) -> AuditSeal:
+def _made(secret: bytes, last: AuditSeal | None, rows: list[StoredEvent]) -> AuditSeal:
     erased = erased_values(rows)
     number = last.number + 1 if last else 1
     made = AuditSeal(
@@ -259,29 +164,37 @@ def _made(secret: bytes, last: AuditSeal | None, rows: list[Row]) -> AuditSeal:
         previous_at=last.last_at if last else None,
         sealed_at=now(),
         rows=b"".join(
-            ENTRY.pack(row.id, digest_of_event(secret, row, erased[row.id])) for row in rows
+            ENTRY.pack(row.id, seal_digests.digest_of_event(secret, row, erased[row.id]))
+            for row in rows
         ),
-        previous=bytes(last.digest) if last else NOTHING,
-        token=token(secret, number),
-        next_lock=_lock(secret, number + 1),
+        previous=bytes(last.digest) if last else NO_SEAL,
+        token=seal_digests.token(secret, number),
+        next_lock=seal_digests.lock(secret, number + 1),
     )
-    made.digest = digest_of_seal(secret, made)
+    made.digest = seal_digests.digest_of_seal(secret, made)
     return made
 
 
-# Forgetting
+# Retention
 
 
-def forget(before: datetime) -> Iterator[int]:
-    """Delete the oldest seals of which every event happened before then, and these events; yield how many of each."""
+def delete_before(before: datetime) -> Iterator[int]:
+    """Delete the oldest seals with all events from before then, and these events.
+
+    Yield the number of events of each seal.
+    """
     seal(None)
-    before = min(before, now() - KEPT)
-    while (count := _forget_oldest(before)) is not None:
+    before = min(before, now() - MIN_RETENTION)
+    while (count := _delete_oldest(before)) is not None:
         yield count
 
 
-def _forget_oldest(before: datetime) -> int | None:
-    """On PostgreSQL a function does it, with the rights of the tables' owner. The newest seal stays: the next is chained to it."""
+def _delete_oldest(before: datetime) -> int | None:
+    """Delete one seal with its events; None if there is none to delete.
+
+    On PostgreSQL a function does it, with the rights of the tables' owner. The newest seal stays:
+    the next is chained to it.
+    """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT accounts_forget_events(%s)", [before])

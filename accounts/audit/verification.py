@@ -1,4 +1,4 @@
-"""The audit log compared with its seals: the first event that was changed, removed or put in since it was sealed."""
+"""Verification of the audit log: its events compared with their seals."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -8,62 +8,64 @@ from typing import Any
 from django.conf import settings
 from django.utils.timezone import now
 
-from accounts.audit import seals
+from accounts.audit import seal_digests, seals
 from accounts.models import AuditEvent, AuditSeal, SealKey
 
 Seals = Iterable[AuditSeal]
 
 
 class Tampered(Exception):
-    """The first disagreement of the log with its seals, as a sentence."""
+    """An event that was changed, removed or put in since it was sealed, as a sentence."""
 
 
 @dataclass
-class Verdict:
-    """The events that agree with their seals, up to the last seal. Those since are not sealed yet."""
+class Verification:
+    """The events that agree with their seals, up to the last seal; later ones are not sealed."""
 
     events: int = 0
-    first: int | None = None  # the last event that was deleted before
+    first: int | None = None  # the last event that retention has deleted
     last: AuditSeal | None = None
     unsealed: int = 0
     unsealed_since: datetime | None = None
 
 
-def verify(progress: Callable[[Seals], Seals] = iter, noted: str = "") -> Verdict:
-    """Compare every event with its seal, a seal at a time. ``Tampered`` at the first that disagrees.
+def verify(progress: Callable[[Seals], Seals] = iter, noted: str = "") -> Verification:
+    """Compare every event with its seal, a seal at a time; ``Tampered`` at the first difference.
 
-    ``noted`` is a seal as an earlier verification printed it, ``number:digest``, which has to be there still.
+    ``noted`` is a seal as an earlier verification printed it, ``number:digest``, which still has to
+    be there.
     ``UnusableSealKey`` if the key of the seals cannot be decrypted.
     """
-    verdict = Verdict()
+    result = Verification()
     if AuditSeal.objects.exists() and not SealKey.objects.exists():
         raise Tampered("The key of the seals was removed: nothing can be compared any more.")
-    secret, stand_ins = seals.key(), _stand_ins()
+    secret, stand_ins = seal_digests.key(), _stand_ins()
     for seal in progress(_seals()):
-        _check_seal(secret, seal, verdict.last)
-        verdict.events += _check_events(secret, seal, verdict.last, stand_ins)
-        verdict.first = seal.after if verdict.first is None else verdict.first
-        verdict.last = seal
+        _check_seal(secret, seal, result.last)
+        result.events += _check_events(secret, seal, result.last, stand_ins)
+        result.first = seal.after if result.first is None else result.first
+        result.last = seal
         noted = "" if noted == name(seal) else noted
     if noted:
         raise Tampered(
-            f"The seal {noted[:80]} is not there, or not any more: the log was cut off behind an earlier one, or made anew."
+            f"The seal {noted[:80]} is not there, or not any more: the log was cut off behind an "
+            "earlier one, or made anew."
         )
-    since = AuditEvent.objects.filter(pk__gt=verdict.last.up_to if verdict.last else 0)
-    verdict.unsealed, verdict.unsealed_since = (
+    since = AuditEvent.objects.filter(pk__gt=result.last.up_to if result.last else 0)
+    result.unsealed, result.unsealed_since = (
         since.count(),
         since.order_by("pk").values_list("at", flat=True).first(),
     )
-    return verdict
+    return result
 
 
 def name(seal: AuditSeal) -> str:
-    """Return the seal as somebody may note it elsewhere: its number, and the beginning of its digest."""
+    """Return the seal in a short form to be noted elsewhere: number and beginning of the digest."""
     return f"{seal.number}:{bytes(seal.digest).hex()[:32]}"
 
 
 def _seals() -> Iterator[AuditSeal]:
-    """All seals, a few at a time: each has the digests of up to a thousand events."""
+    """Yield all seals, read a few at a time: each has the digests of up to a thousand events."""
     last = 0
     while page := list(AuditSeal.objects.filter(number__gt=last).order_by("number")[:20]):
         yield from page
@@ -87,14 +89,15 @@ def _check_seal(secret: bytes, seal: AuditSeal, before: AuditSeal | None) -> Non
         bytes(before.digest),
         before.up_to,
     )
-    if not chained or bytes(seal.digest) != seals.digest_of_seal(secret, seal):
+    if not chained or bytes(seal.digest) != seal_digests.digest_of_seal(secret, seal):
         raise Tampered(
-            f"Seal {seal.number} was changed, or was not made by this service: events {seal.after + 1} to {seal.up_to}."
+            f"Seal {seal.number} was changed, or was not made by this service: events "
+            f"{seal.after + 1} to {seal.up_to}."
         )
 
 
 def _check_beginning(seal: AuditSeal) -> None:
-    """Raise ``Tampered`` if events before the first seal were removed otherwise than by ``AUDIT_RETENTION``."""
+    """``Tampered`` if events before the first seal were removed, but not by ``AUDIT_RETENTION``."""
     if seal.number == 1 or (
         seal.previous_at
         and settings.AUDIT_RETENTION
@@ -114,7 +117,7 @@ def _check_beginning(seal: AuditSeal) -> None:
 def _check_events(
     secret: bytes, seal: AuditSeal, before: AuditSeal | None, stand_ins: set[str]
 ) -> int:
-    """Compare the events of one seal, in the order of their ids; how many there are."""
+    """Compare the events of one seal, in the order of their ids; return their number."""
     sealed = dict(seals.ENTRY.iter_unpack(bytes(seal.rows)))
     rows = {
         row.id: row for row in seals.rows_between(seal.after if before else -(2**63), seal.up_to)
@@ -129,32 +132,37 @@ def _check_events(
     erased = seals.erased_values(list(rows.values()))
     for event_id in sorted(sealed.keys() | rows.keys()):
         if event_id not in sealed:
-            raise Tampered(_told(event_id, rows[event_id], "was put in", seal))
+            raise Tampered(_tampering(event_id, rows[event_id], "was put in", seal))
         if event_id not in rows:
             if not AuditSeal.objects.filter(pk=seal.pk).exists():
                 return 0  # retention has deleted both meanwhile
-            raise Tampered(_told(event_id, None, "was removed", seal))
-        if seals.digest_of_event(secret, rows[event_id], erased[event_id]) != sealed[event_id]:
-            raise Tampered(_told(event_id, rows[event_id], "was changed", seal))
+            raise Tampered(_tampering(event_id, None, "was removed", seal))
+        if (
+            seal_digests.digest_of_event(secret, rows[event_id], erased[event_id])
+            != sealed[event_id]
+        ):
+            raise Tampered(_tampering(event_id, rows[event_id], "was changed", seal))
         if "name" in erased[event_id] and not _is_stand_in(
             rows[event_id].values["name"], stand_ins
         ):
             raise Tampered(
-                _told(event_id, rows[event_id], "was erased without an event of the erasure", seal)
+                _tampering(
+                    event_id, rows[event_id], "was erased without an event of the erasure", seal
+                )
             )
     return len(rows)
 
 
 def _is_stand_in(name: str, known: set[str]) -> bool:
-    if not seals.is_erased("name", name) or name in known:
+    if not seal_digests.is_erased("name", name) or name in known:
         return True  # not erased when this row was read, or with an event of the erasure
     return AuditEvent.objects.filter(kind=AuditEvent.Kind.ERASED, name=name).exists()
 
 
-def _told(event_id: int, row: Any, what: str, seal: AuditSeal) -> str:
-    which = (
+def _tampering(event_id: int, row: Any, change: str, seal: AuditSeal) -> str:
+    event = (
         f"Event {event_id} ({row.values['kind']}, {row.at:%Y-%m-%d %H:%M:%S} UTC)"
         if row
         else f"Event {event_id}"
     )
-    return f"{which} {what} after it was sealed at {seal.sealed_at:%Y-%m-%d %H:%M:%S} UTC."
+    return f"{event} {change} after it was sealed at {seal.sealed_at:%Y-%m-%d %H:%M:%S} UTC."

@@ -1,8 +1,9 @@
-"""A person erased from the audit log, under an event of the erasure.
+"""Erasure of a user from the audit log, under an event of the erasure.
 
-What happened, when and in which request stays told. The database lets an event lose its person only if an event of the
-kind ``erased`` names the same account and the same stand-in. On PostgreSQL a function adds that event and makes the
-change, with the rights of the tables' owner: the web nodes have no right to change an event.
+The kind, time and request of each event stay. The database lets an event lose its user only if an
+event of the kind ``erased`` names the same account and the same stand-in. On PostgreSQL a function
+adds that event and makes the change, with the rights of the tables' owner: the web nodes have no
+right to change an event.
 """
 
 import json
@@ -11,7 +12,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Case, F, JSONField, Q, Value, When
 
-from accounts.audit import audit_log, seals
+from accounts.audit import audit_log, seal_digests
 from accounts.models import AuditEvent, ErasedValue, User
 from accounts.models.audit_event import about, stored_identifier
 
@@ -19,11 +20,12 @@ BATCH = 5000  # events that are held in memory at once
 
 
 def erase(user: User, stand_in: str, *, actor: User | None = None, note: str = "") -> int:
-    """Put ``stand_in`` in the place of a person, in all that happened to them, that they did, or that was typed so.
+    """Put ``stand_in`` in the place of a user in all events about them, by them, or of no account
+    in which their identifiers were typed.
 
-    Call it in a transaction that holds the account's row locked, before the account loses its names. ``actor`` and
-    ``note`` are those of the event of the erasure, of which there is one for each ``BATCH``. Return the number of the
-    other events that were changed.
+    Call it in a transaction that holds the account's row locked, before the account loses its
+    names. ``actor`` and ``note`` are those of the event of the erasure, of which there is one for
+    each ``BATCH``. Return the number of the other events that were changed.
     """
     if not stand_in.startswith(audit_log.ERASED):
         raise ValueError(f"a stand-in begins with {audit_log.ERASED}")
@@ -37,19 +39,19 @@ def erase(user: User, stand_in: str, *, actor: User | None = None, note: str = "
 
 
 def _to_erase(user: User) -> Any:
-    """Events that name the person still, each once."""
+    """Return the events that still name the user, each once."""
     own = Q(kind=audit_log.Kind.ERASED, user=user)
     return AuditEvent.objects.filter((about(user) & ~own) | Q(actor=user)).order_by("pk")
 
 
 def _replaced(user: User, events: list[AuditEvent]) -> list[ErasedValue]:
-    """The digests of all values that these events are about to lose."""
-    secret = seals.key()
+    """Return the digests of all values that these events are about to lose."""
+    secret = seal_digests.key()
     return [
         ErasedValue(
             event_id=event.pk,
             field=field,
-            digest=seals.digest_of_value(secret, event.pk, field, getattr(event, field)),
+            digest=seal_digests.digest_of_value(secret, event.pk, field, getattr(event, field)),
         )
         for event in events
         for field in _lost(user, event)
@@ -58,15 +60,15 @@ def _replaced(user: User, events: list[AuditEvent]) -> list[ErasedValue]:
 
 
 def _lost(user: User, event: AuditEvent) -> list[str]:
-    """The columns that an erasure replaces in one event."""
+    """Return the columns that an erasure replaces in one event."""
     names = {stored_identifier(name) for name in (user.username, user.email) if name}
-    did = event.actor_id == user.pk
-    told = event.user_id == user.pk if event.user_id else event.name in names
-    told = told and not (event.kind == audit_log.Kind.ERASED and event.user_id)
-    lost = ["actor_id"] if did else []
-    lost += ["address"] if did or (told and event.actor_id is None) else []
-    lost += ["user_id", "name", "note"] if told else []
-    return lost + (["data"] if told and event.kind not in audit_log.IMPERSONAL else [])
+    by_user = event.actor_id == user.pk
+    about_user = event.user_id == user.pk if event.user_id else event.name in names
+    about_user = about_user and not (event.kind == audit_log.Kind.ERASED and event.user_id)
+    lost = ["actor_id"] if by_user else []
+    lost += ["address"] if by_user or (about_user and event.actor_id is None) else []
+    lost += ["user_id", "name", "note"] if about_user else []
+    return lost + (["data"] if about_user and event.kind not in audit_log.IMPERSONAL else [])
 
 
 def _change_by_function(
@@ -85,7 +87,7 @@ def _change_by_function(
 
 
 def _change(own: dict[str, Any], events: list[AuditEvent], replaced: list[ErasedValue]) -> int:
-    """Do on SQLite what the function does on PostgreSQL; return the number of these events."""
+    """Make the change of PostgreSQL's function on SQLite; return the number of these events."""
     audit_log.insert(**own)
     user = User.objects.get(pk=own["user_id"])
     kept = set(

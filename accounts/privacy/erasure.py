@@ -1,7 +1,8 @@
-"""Forgetting one person: what happened stays told, of somebody whom nothing names.
+"""Erasure of one user: the audit log keeps the events, under a stand-in for the user's name.
 
-The account's row stays, empty and for nobody to use: a login, a mail or a key that is under way at this moment finds that the account is
-not what it was, and stops. Its names are free; whoever takes them inherits nothing.
+The account's row stays, empty and unusable: a login, a mail or a key that is under way at this
+moment finds the account changed, and stops. Its identifiers are free; a new account with one of
+them inherits nothing.
 """
 
 import secrets
@@ -26,67 +27,69 @@ from accounts.models import OutgoingMail, PendingImport, User
 from accounts.privacy import erased_events
 from accounts.signals import account_erased
 
-SUPER_ADMINS = Q(is_superuser=True, is_staff=True, is_active=True)  # of whom one has to stay
+SUPER_ADMINS = Q(is_superuser=True, is_staff=True, is_active=True)  # of these one has to stay
 
 
 @transaction.atomic
-def erase(person: User, *, actor: User | None = None, reason: str = "") -> str:
-    """Forget this person, and give back the name that stands in for theirs. ``NotPermitted`` for the last super admin, or a second time.
+def erase(user: User, *, actor: User | None = None, reason: str = "") -> str:
+    """Erase this user; return the stand-in for their name.
 
-    That it happened is on record under that name, with the operator and their reason.
-
-    Afterwards ``person`` is the empty account that is left.
+    ``NotPermitted`` for the last super admin, and for a user who is erased already. The erasure is
+    recorded under the stand-in, with the operator and their reason. Afterwards ``user`` is the
+    empty account.
     """
-    supers = User.objects.locked().filter(Q(pk=person.pk) | SUPER_ADMINS)
-    held = {user.pk: user for user in supers}
-    current = held.get(person.pk)
+    locked = User.objects.locked().filter(Q(pk=user.pk) | SUPER_ADMINS)
+    users = {each.pk: each for each in locked}
+    current = users.get(user.pk)
     if current is None or current.erased_at:
         raise NotPermitted(reason=Reason.ERASED_ALREADY)
-    if current.is_superuser and len(held) == 1:
+    if current.is_superuser and len(users) == 1:
         raise NotPermitted(reason=Reason.LAST_SUPER_ADMIN)
     stand_in = f"{audit_log.ERASED}{secrets.token_hex(4)}"
     account_erased.send(User, user=current)
     erased_events.erase(current, stand_in, actor=actor, note=reason)
-    _forget_rows(current)
+    _delete_rows(current)
     rate_limits.unlock(current)
     _empty(current, stand_in)
-    person.refresh_from_db()
+    user.refresh_from_db()
     return stand_in
 
 
-def _forget_rows(person: User) -> None:
-    person.sessions.all().delete()
-    person.known_networks.all().delete()
-    person.resets.all().delete()
-    OutgoingMail.objects.filter(Q(user=person) | _typed(person.username, person.email)).delete()
-    OutstandingToken.objects.filter(user=person).update(user=None)
-    PendingImport.objects.filter(operator=person).delete()
+def _delete_rows(user: User) -> None:
+    user.sessions.all().delete()
+    user.known_networks.all().delete()
+    user.resets.all().delete()
+    OutgoingMail.objects.filter(Q(user=user) | _mails_to(user.username, user.email)).delete()
+    OutstandingToken.objects.filter(user=user).update(user=None)
+    PendingImport.objects.filter(operator=user).delete()
     LogEntry.objects.filter(
-        content_type=ContentType.objects.get_for_model(User), object_id=str(person.pk)
+        content_type=ContentType.objects.get_for_model(User), object_id=str(user.pk)
     ).delete()
-    BrowserSession.objects.filter(pk__in=list(_browser_sessions(person))).delete()
+    BrowserSession.objects.filter(pk__in=list(_browser_sessions(user))).delete()
 
 
-def _typed(*names: str | None) -> Q:
-    """Mails that were asked for, or sent, under one of these names."""
+def _mails_to(*identifiers: str | None) -> Q:
+    """Return the condition of mails that were requested with, or sent to, one of these."""
     condition = Q()
-    for name in filter(None, names):
-        condition |= Q(identifier__iexact=name) | Q(recipient__iexact=name)
+    for each in filter(None, identifiers):
+        condition |= Q(identifier__iexact=each) | Q(recipient__iexact=each)
     return condition
 
 
-def _browser_sessions(person: User) -> Iterable[str]:
-    """Sessions of the admin: Django's rows tell whose they are only when they are opened."""
+def _browser_sessions(user: User) -> Iterable[str]:
+    """Yield the keys of the user's sessions of the admin.
+
+    Django's rows have no user beside their encrypted data, so each is decrypted.
+    """
     for session in BrowserSession.objects.filter(expire_date__gt=now()).iterator():
-        if browser_sessions.opened(session.pk, session.session_data).get(SESSION_KEY) == str(
-            person.pk
-        ):
+        data = browser_sessions.opened(session.pk, session.session_data)
+        if data.get(SESSION_KEY) == str(user.pk):
             yield session.session_key
 
 
-def _empty(person: User, stand_in: str) -> None:
+def _empty(user: User, stand_in: str) -> None:
     at = now()
-    User.objects.filter(pk=person.pk).update(
+    User.objects.filter(pk=user.pk).update(
         uuid=uuid4(),  # the old one is in tokens that others may keep
         username=stand_in,
         email=None,

@@ -1,4 +1,4 @@
-"""What may be forgotten, and when: rows that decide nothing any more."""
+"""Retention: deletion of rows that decide nothing any more."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -23,8 +23,11 @@ from accounts.models import (
 BATCH = 1000  # rows of one transaction, so that no login waits long for a lock
 
 
-def forgettable(keep: timedelta) -> list[QuerySet[Model]]:
-    """Rows that ended before ``keep`` ago, for operators to look at until then; and at once those that nobody looks at."""
+def deletable(keep: timedelta) -> list[QuerySet[Model]]:
+    """Return the rows to delete.
+
+    Those that operators look at stay for ``keep`` after their end; others are deleted at once.
+    """
     at = now()
     before = at - keep
     return [
@@ -42,11 +45,11 @@ def forgettable(keep: timedelta) -> list[QuerySet[Model]]:
 def prune(
     keep: timedelta, progress: Callable[[Iterator[int]], Iterator[int]] = iter
 ) -> dict[str, int]:
-    """Delete what is forgettable, in batches; how many rows of each model went."""
-    counts = {rows.model._meta.label: sum(progress(_delete(rows))) for rows in forgettable(keep)}
+    """Delete what is deletable, in batches; return the number of rows by model."""
+    counts = {rows.model._meta.label: sum(progress(_delete(rows))) for rows in deletable(keep)}
     if settings.AUDIT_RETENTION is not None:
         counts[AuditEvent._meta.label] = sum(
-            progress(seals.forget(now() - settings.AUDIT_RETENTION))
+            progress(seals.delete_before(now() - settings.AUDIT_RETENTION))
         )
     return counts
 

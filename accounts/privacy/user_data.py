@@ -1,4 +1,4 @@
-"""All that is held about one person, to be handed to them."""
+"""Export of all data that the service holds about one user, to be handed to them."""
 
 from typing import Any, cast
 
@@ -10,7 +10,7 @@ from accounts.models import AuditEvent, OutgoingMail, User
 from accounts.signals import user_data_requested
 from accounts.transfer.user_export import row
 
-FORM = "authsvc person, version 1"
+FORMAT = "authsvc person, version 1"
 SESSION = (
     "id",
     "contract",
@@ -36,51 +36,55 @@ MAIL = (
     "created_at",
     "closed_at",
 )
-# keys of the format whose columns have other names now
+EVENT = ("at", "kind", "name", "session", "contract", "address", "request_id")
+OPERATOR_EVENT = ("at", "kind", "address", "request_id")
+# Names in the format of columns that have other names now.
 NAMES = {
     "revoked_reason": "revoked_why",
     "template": "kind",
     "status": "fate",
     "identifier": "typed",
 }
-EVENT = ("at", "kind", "name", "session", "contract", "address", "request_id")
 
 
-def export(person: User, *, actor: User | None = None, reason: str = "") -> dict[str, Any]:
-    """Everything about this account but its secrets, once it is on record that it was asked for. ``docs/moving-accounts.md`` tells its shape."""
-    audit_log.record(audit_log.Kind.PERSON_EXPORTED, user=person, actor=actor, note=reason)
-    names = [name for name in (person.username, person.email) if name]
-    mails = OutgoingMail.objects.filter(Q(user=person) | Q(user=None, identifier__in=names))
-    happened = AuditEvent.objects.about(person)
-    # Of what they did as an operator, to whom is about others.
-    did = AuditEvent.objects.filter(actor=person).exclude(user=person)
-    held: dict[str, Any] = {
-        "known_networks": _rows(person.known_networks.order_by("first_seen_at"), NETWORK),
-        "sessions": _rows(person.sessions.order_by("created_at"), SESSION),
-        "password_resets": _rows(person.resets.order_by("created_at"), RESET),
+def export(user: User, *, actor: User | None = None, reason: str = "") -> dict[str, Any]:
+    """Record the export and return everything about this account except its secrets.
+
+    The format is described in ``docs/moving-accounts.md``.
+    """
+    audit_log.record(audit_log.Kind.USER_DATA_EXPORTED, user=user, actor=actor, note=reason)
+    identifiers = [each for each in (user.username, user.email) if each]
+    mails = OutgoingMail.objects.filter(Q(user=user) | Q(user=None, identifier__in=identifiers))
+    events = AuditEvent.objects.about(user)
+    # The users that an operator's actions were about are others, and are left out.
+    actions = AuditEvent.objects.filter(actor=user).exclude(user=user)
+    data: dict[str, Any] = {
+        "known_networks": _rows(user.known_networks.order_by("first_seen_at"), NETWORK),
+        "sessions": _rows(user.sessions.order_by("created_at"), SESSION),
+        "password_resets": _rows(user.resets.order_by("created_at"), RESET),
         "mails": _rows(mails.order_by("created_at"), MAIL),
-        "events": _rows(happened.order_by("at"), EVENT),
-        "acts_as_operator": _rows(did.order_by("at"), ("at", "kind", "address", "request_id")),
+        "events": _rows(events.order_by("at"), EVENT),
+        "acts_as_operator": _rows(actions.order_by("at"), OPERATOR_EVENT),
     }
-    for _, more in user_data_requested.send(User, user=person):
-        held |= cast("dict[str, Any]", more)
-    return {"format": FORM, "exported_at": now().isoformat(), "profile": row(person), **held}
+    for _, more in user_data_requested.send(User, user=user):
+        data |= cast("dict[str, Any]", more)
+    return {"format": FORMAT, "exported_at": now().isoformat(), "profile": row(user), **data}
 
 
 def _rows(found: Any, fields: tuple[str, ...]) -> list[dict[str, Any]]:
     return [
-        {NAMES.get(name, name): value for name, value in plain(each).items()}
+        {NAMES.get(name, name): value for name, value in json_values(each).items()}
         for each in found.values(*fields).iterator()
     ]
 
 
-def plain(values: dict[str, Any]) -> dict[str, Any]:
-    """Values as JSON has them."""
+def json_values(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values as JSON has them: times as ISO 8601, and ids as text."""
     return {
-        name: value if value is None or isinstance(value, (str, bool, int)) else _written(value)
+        name: value if value is None or isinstance(value, (str, bool, int)) else _text(value)
         for name, value in values.items()
     }
 
 
-def _written(value: Any) -> str:
+def _text(value: Any) -> str:
     return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)

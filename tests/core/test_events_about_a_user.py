@@ -8,8 +8,7 @@ from accounts.audit import audit_log
 from accounts.audit.query import Selection
 from accounts.audit.reasons import Reason
 from accounts.models import AuditEvent
-from accounts.privacy import erasure
-from accounts.privacy import export as person_data
+from accounts.privacy import erasure, user_data
 from accounts.request_context import RequestContext
 from apikeys.audit_codes import EventKind
 from tests.audit_events import happened
@@ -40,7 +39,7 @@ def test_what_was_typed_in_another_case_or_width_is_hers_everywhere(locked, alic
         assert list(Selection(identifier=typed).events()) == [locked]
     assert [
         event["request_id"]
-        for event in person_data.export(alice)["events"]
+        for event in user_data.export(alice)["events"]
         if event["kind"] == "throttled"
     ] == ["r1"]
     client.force_login(olga)

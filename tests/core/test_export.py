@@ -14,7 +14,7 @@ from accounts import password_reset, request_context, sessions
 from accounts.identifiers import normalise
 from accounts.mail import outbox
 from accounts.models import AuditEvent, User
-from accounts.privacy import export as privacy_export
+from accounts.privacy import user_data
 from accounts.transfer import user_export
 from accounts.transfer.file_reader import COLUMNS, rows
 from accounts.transfer.user_import import Options, import_rows
@@ -192,7 +192,7 @@ def test_a_person_is_told_all_that_is_held_about_them_and_no_secret(alice, bob, 
     reset_secrets = password_reset.make(alice)
     outbox.put(outbox.Template.RESET, identifier="alice@example.com")
     key, secret = APIKey.objects.issue(alice.pk, "ci")
-    held = json.loads(json.dumps(privacy_export.export(alice, actor=olga, reason="she asked")))
+    held = json.loads(json.dumps(user_data.export(alice, actor=olga, reason="she asked")))
     assert held.keys() == {
         "format",
         "exported_at",
@@ -242,7 +242,7 @@ def test_an_operator_is_told_that_they_acted_and_not_on_whom(alice, olga):
     AuditEvent.objects.create(
         kind="deactivated", user=alice, actor=olga, name="alice", note="she left"
     )
-    held = privacy_export.export(olga)
+    held = user_data.export(olga)
     assert [each["kind"] for each in held["acts_as_operator"]] == ["deactivated"]
     assert "alice" not in json.dumps(held)
 

@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
 from accounts import request_context
-from accounts.audit import audit_log, event_messages, seals, verification
+from accounts.audit import audit_log, event_messages, seal_digests, seals, verification
 from accounts.models import AuditEvent, AuditSeal, ErasedValue, SealKey, User
 from accounts.privacy import erased_events, erasure
 from accounts.request_context import RequestContext
@@ -166,7 +166,7 @@ def test_a_seal_stands_behind_the_one_that_it_was_made_behind_and_no_other(log, 
     later = AuditSeal.objects.get(number=2)
     tamper("DELETE FROM SEALS")
     tamper("UPDATE LOG SET name = 'bob' WHERE id = %s", log[0].pk)
-    assert seals._seal_next(seals.key(), log[1].pk) == 2
+    assert seals._seal_next(seal_digests.key(), log[1].pk) == 2
     if chained:
         later.previous = AuditSeal.objects.get().digest
     with lifted():
@@ -265,12 +265,12 @@ def test_the_digests_that_an_erasure_keeps_tell_nobody_who_it_was(log, alice):
     erasure.erase(alice, reason="she asked")
     kept = {bytes(value.digest) for value in ErasedValue.objects.filter(event_id=log[0].pk)}
     assert kept == {
-        seals.digest_of_value(seals.key(), log[0].pk, field, value)
+        seal_digests.digest_of_value(seal_digests.key(), log[0].pk, field, value)
         for field, value in _personal(log[0])
     }
     assert kept.isdisjoint(
         {
-            seals.digest_of_value(b"\0" * 32, log[0].pk, field, value)
+            seal_digests.digest_of_value(b"\0" * 32, log[0].pk, field, value)
             for field, value in _personal(log[0])
         }
     )
@@ -367,7 +367,7 @@ def test_a_row_that_is_committed_late_is_in_the_seal(alice):
 
 
 def test_seals_are_small_and_end_with_the_day(monkeypatch):
-    monkeypatch.setattr(seals, "MOST", 3)
+    monkeypatch.setattr(seals, "MAX_EVENTS", 3)
     for hours in (49, 48, 24, 24, 24, 24, 24, 24):
         happened(Kind.LOGIN, name="alice", at=now().replace(hour=1) - timedelta(hours=hours))
     assert seals.seal(None) == 8
@@ -382,7 +382,7 @@ def test_seals_are_small_and_end_with_the_day(monkeypatch):
 def test_the_database_takes_no_seal_but_the_next(log, wrong):
     happened(Kind.LOGIN, name="later")
     last = AuditSeal.objects.get(number=2)
-    made = seals._made(seals.key(), last, seals.rows_between(last.up_to))
+    made = seals._made(seal_digests.key(), last, seals.rows_between(last.up_to))
     for field, value in wrong.items():
         setattr(made, field, value)
     with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import User
-from accounts.privacy import export as privacy_export
+from accounts.privacy import user_data
 from accounts.transfer.private_files import private
 
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         user = User.objects.find(options["identifier"])
         if user is None or user.erased_at:
             raise CommandError("There is no account of this user name or e-mail address.")
-        data = privacy_export.export(user, reason=options["reason"])
+        data = user_data.export(user, reason=options["reason"])
         written = json.dumps(data, indent=2, ensure_ascii=False)
         if options["file"] is None:
             self.stdout.write(written)

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError, connection, transaction
 
 from accounts import first_password, keyring
-from accounts.audit import seals
+from accounts.audit import seal_digests
 from accounts.db import app_role
 from accounts.errors import UnusableKeyring, UnusableSealKey
 from accounts.models import User
@@ -37,7 +37,7 @@ class Command(BaseCommand):
     def make_key_of_seals(self) -> None:
         """Make it as the owner of the tables: the role of the web nodes may not."""
         try:
-            seals.key()
+            seal_digests.key()
         except UnusableSealKey as error:
             raise CommandError(f"{error}.") from error
 

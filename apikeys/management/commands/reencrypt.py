@@ -4,7 +4,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from accounts import keyring
-from accounts.audit import seals
+from accounts.audit import seal_digests
 from accounts.errors import AuthError
 from apikeys import providers
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
         try:
             with transaction.atomic():
                 signing_keys, secrets = keyring.reencrypt(), providers.reencrypt()
-                seal_keys = seals.reencrypt()
+                seal_keys = seal_digests.reencrypt()
         except AuthError as error:
             raise CommandError(f"Nothing was changed: {error}.") from None
         self.stdout.write(
