@@ -1,15 +1,15 @@
-"""The admin site and its login. What stands in it is registered by ``admin`` modules."""
+"""The admin site: its login, its session and its dashboard.
+
+What it shows is registered by `admin` packages of the apps.
+"""
 
 from collections.abc import Callable
-from datetime import timedelta
 from functools import wraps
-from time import time
+from http import HTTPStatus
 from typing import Any
 
-from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
-from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -18,25 +18,25 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from accounts import passwords, rate_limits, request_context, sign_ins
-from accounts.audit import audit_log, reason_messages
+from accounts import admin_session, rate_limits, request_context, sign_ins
+from accounts.audit import audit_log
 from accounts.audit.reasons import Reason
 from accounts.errors import HashingOverloaded, InvalidCredentials, TooManyAttempts
 from accounts.models import User
 from accounts.operators import permissions
 
-REMEMBERED = timedelta(minutes=5)  # for how long the password is not asked again
 OVERLOADED = "overloaded"  # the code of a form's error
-REFUSED = "Wrong user name or password, or the account may not work here. Capital letters count in the password only."
-ENTERED, SEEN, PASSWORD_GIVEN = (
-    "entered_at",
-    "seen_at",
-    "password_given_at",
-)  # keys of the browser's session
+REFUSED = (
+    "Wrong user name or password, or the account may not work here. "
+    "Capital letters count in the password only."
+)
+
+# Functions that return the context of a part of the dashboard for an operator.
+dashboard_parts: list[Callable[[User], dict[str, Any]]] = []
 
 
 class LoginForm(AdminAuthenticationForm):
-    """The admin's way in: the same budget of guesses as every other."""
+    """The login of the admin site, limited like every other login."""
 
     error_messages = AdminAuthenticationForm.error_messages | {"invalid_login": REFUSED}
 
@@ -53,7 +53,8 @@ class LoginForm(AdminAuthenticationForm):
                 return cleaned
         except TooManyAttempts as refusal:
             raise ValidationError(
-                f"Too many login attempts. {try_again(refusal)}", code="throttled"
+                f"Too many login attempts. Please try again in {refusal.minutes} min.",
+                code="throttled",
             ) from refusal
         except HashingOverloaded as refusal:
             raise ValidationError(
@@ -72,39 +73,32 @@ class LoginForm(AdminAuthenticationForm):
             raise
 
     def confirm_login_allowed(self, user: Any) -> None:
-        """Whoever gave the right password and is not let in all the same is on record like a wrong one."""
+        """Refuse a right password of a user who is no operator; record it like a wrong one."""
         if not permissions.is_operator(user):
-            reason = (
-                Reason.NOT_AN_OPERATOR if not user.is_staff else Reason.PASSWORD_CHANGE_REQUIRED
-            )
             audit_log.record(
                 audit_log.Kind.LOGIN_FAILED,
                 user=user,
                 name=self.cleaned_data["username"],
-                reason=reason,
+                reason=(
+                    Reason.PASSWORD_CHANGE_REQUIRED if user.is_staff else Reason.NOT_AN_OPERATOR
+                ),
             )
         super().confirm_login_allowed(user)
         if user.must_change_password:
-            change = format_html(
-                '<a href="{}">{}</a>', reverse("change-password"), _("Choose a new one.")
-            )
-            raise ValidationError(
-                format_html("{} {}", _("Password change required."), change),
-                code="password_change_required",
-            )
+            raise password_change_required()
 
 
-def try_again(refusal: TooManyAttempts) -> str:
-    minutes = -(-refusal.seconds // 60)
-    return f"Please try again in {minutes} min."
+def password_change_required() -> ValidationError:
+    link = format_html('<a href="{}">{}</a>', reverse("change-password"), _("Choose a new one."))
+    return ValidationError(
+        format_html("{} {}", _("Password change required."), link),
+        code="password_change_required",
+    )
 
 
-dashboard_parts: list[
-    Callable[[User], dict[str, Any]]
-] = []  # what it shows to an operator; those who know register it
+class AuthsvcAdminSite(admin.AdminSite):
+    """Django's admin site with a dashboard, a short session and logins that are limited."""
 
-
-class OperatorsSite(admin.AdminSite):
     site_header = site_title = "authsvc"
     site_url = None  # no "View site": there is no other page to lead to
     index_title = "Accounts and sessions"
@@ -116,16 +110,17 @@ class OperatorsSite(admin.AdminSite):
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        shown = [part(request.user) for part in dashboard_parts if isinstance(request.user, User)]
-        return super().index(
-            request,
-            {name: value for part in shown for name, value in part.items()} | (extra_context or {}),
-        )
+        """The dashboard."""
+        context: dict[str, Any] = {}
+        if isinstance(request.user, User):
+            for part in dashboard_parts:
+                context |= part(request.user)
+        return super().index(request, context | (extra_context or {}))
 
     def app_index(  # type: ignore[override]  # of the stubs
         self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """An app has no page of its own: its lists are on the dashboard, below what needs somebody now."""
+        """Redirect to the dashboard, which shows the lists of all apps."""
         return redirect("admin:index")
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
@@ -138,69 +133,23 @@ class OperatorsSite(admin.AdminSite):
         guarded = super().admin_view(view, cacheable)
 
         @wraps(guarded)
-        def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        def within_session(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             request_context.current().contract = request_context.ADMIN
-            keep_session(request)
+            admin_session.keep_alive(request)
             return guarded(request, *args, **kwargs)
 
-        return entered
+        return within_session
 
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         request_context.current().contract = request_context.ADMIN
-        keep_session(request)
+        admin_session.keep_alive(request)
         response = super().login(request, extra_context)
-        if request.method == "POST" and response.status_code == 302:
-            request.session[ENTERED] = request.session[SEEN] = int(time())
-            remember_password(request)
+        if request.method == "POST" and response.status_code == HTTPStatus.FOUND:
+            admin_session.start(request)
         form = (getattr(response, "context_data", None) or {}).get("form")
         if form and form.has_error(NON_FIELD_ERRORS, OVERLOADED):
-            response.status_code, response.headers["Retry-After"] = 503, "1"
+            response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+            response.headers["Retry-After"] = "1"
         return response
-
-
-def keep_session(request: HttpRequest) -> None:
-    """Let a session of the admin go on until it has idled, or lasted, for too long. Its row is written once a minute at most."""
-    if not request.user.is_authenticated:
-        return
-    at, session = int(time()), request.session
-    if at - session.setdefault(ENTERED, at) >= settings.ADMIN_SESSION.total_seconds():
-        return end_session(request, Reason.ADMIN_TOO_LONG)
-    if at - session.setdefault(SEEN, at) >= settings.ADMIN_IDLE.total_seconds():
-        return end_session(request, Reason.ADMIN_IDLE)
-    if at - session[SEEN] >= min(60.0, settings.ADMIN_IDLE.total_seconds() / 10):
-        session[SEEN] = at
-    return None
-
-
-def end_session(request: HttpRequest, reason: Reason) -> None:
-    if isinstance(request.user, User):
-        audit_log.record(audit_log.Kind.LOGOUT, user=request.user, reason=reason)
-        messages.info(
-            request,
-            f"You were {reason_messages.text(reason, {})}. Please sign in again.",
-            fail_silently=True,
-        )
-    request.session.flush()
-    request.user = AnonymousUser()
-
-
-# The password, asked again before what is dangerous
-
-
-def remember_password(request: HttpRequest) -> None:
-    request.session[PASSWORD_GIVEN] = int(time())
-
-
-def password_is_fresh(request: HttpRequest) -> bool:
-    """Whether it was given in this very session, a few minutes ago at most."""
-    return bool(0 <= time() - request.session.get(PASSWORD_GIVEN, 0) < REMEMBERED.total_seconds())
-
-
-def ask_password_again(request: HttpRequest, typed: str) -> None:
-    """Remember that it was given. A wrong one counts, and is on record, as at every door: ``InvalidCredentials``, ``TooManyAttempts``."""
-    username = request.user.get_username()
-    with rate_limits.login_attempt(username):
-        passwords.authenticate(username, typed)
-    remember_password(request)

@@ -105,6 +105,11 @@ class TooManyAttempts(AuthError):
         """The wait in whole seconds, and never 0: a client that takes ``Retry-After: 0`` at its word comes back at once."""
         return max(1, ceil(self.retry_after.total_seconds()))
 
+    @property
+    def minutes(self) -> int:
+        """The wait in minutes, rounded up."""
+        return ceil(self.seconds / 60)
+
 
 class AttemptsUnderWay(TooManyAttempts):
     """As many attempts are being checked as may still be wrong. Nothing is locked: whoever asks again in a second may get in."""

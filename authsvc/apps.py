@@ -14,4 +14,4 @@ class AuthsvcConfig(AppConfig):
 
 class AdminSiteConfig(admin.AdminConfig):
     default = False  # settings name it, in place of the class that it extends
-    default_site = "accounts.admin_site.OperatorsSite"
+    default_site = "accounts.admin_site.AuthsvcAdminSite"

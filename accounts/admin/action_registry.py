@@ -1,4 +1,4 @@
-"""What operators do, in words: the registry of acts, and what of it a person's page offers."""
+"""Actions as the admin site shows them: their registry, and buttons that lead to them."""
 
 from __future__ import annotations
 
@@ -15,75 +15,94 @@ from django.urls import reverse
 from accounts.models import User
 from accounts.operators import actions
 
-MOST = 1000  # what one page acts on
+MAX_ROWS_OF_AN_ACTION = 1000
+Text = str | Callable[[], str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Offer:
-    """An act of the core in words, and the rows that it is offered on: accounts, or what belongs to them.
+class AdminAction:
+    """An action of the core as the admin site offers it on rows: users, or what belongs to them.
 
-    ``will`` says what will happen, ``did`` what did, with ``{whom}`` in both; ``idle`` why there is nothing to do. Of rows that are no
-    accounts ``owner`` is the field that leads to one, ``key`` the name under which the act is told of the row, and ``alive`` finds those
-    that there is something to do to. ``choices`` are fields of the page that asks, and ``initial`` what they hold for a single row.
+    `before`, `after` and `nothing_to_do` are sentences for its pages; `{rows}` in them stands for
+    the rows, named by `describe`, or by `describe_briefly` where there is one.
+    For rows that are not users, `owner` is the field that leads to one, `argument` the argument of
+    the core's action that gets the row's id, and `applicable` filters rows to act on.
+    `fields` makes fields of the confirmation, `initial` their values for a single row.
     """
 
-    act: actions.Action
+    action: actions.Action
     label: str
-    will: str | Callable[[], str]
-    did: str
-    idle: str | Callable[[], str] = "There is nothing to do"
+    before: Text
+    after: str
+    nothing_to_do: Text = "There is nothing to do"
     model: type[Model] = User
     owner: str = ""
-    key: str = ""
-    alive: Callable[[Any], QuerySet[Any]] | None = None
-    named: Callable[[Any], str] = str
-    brief: Callable[[Any], str] | None = None
-    choices: Callable[[], dict[str, forms.Field]] = dict
+    argument: str = ""
+    applicable: Callable[[Any], QuerySet[Any]] | None = None
+    describe: Callable[[Any], str] = str
+    describe_briefly: Callable[[Any], str] | None = None
+    fields: Callable[[], dict[str, forms.Field]] = dict
     initial: Callable[[Any], dict[str, str]] = lambda row: {}
-    most: int = MOST
+    max_rows: int = MAX_ROWS_OF_AN_ACTION
 
     @property
     def name(self) -> str:
-        return self.act.name
+        return self.action.name
 
-    def says(self, words: str | Callable[[], str], rows: Sequence[Any] = ()) -> str:
-        return (words if isinstance(words, str) else words()).format(
-            whom=self.whom(rows, self.brief or self.named)
-        )
-
-    def person(self, row: Any) -> User:
+    def user_of(self, row: Any) -> User:
         found: User = getattr(row, self.owner) if self.owner else row
         return found
 
-    def whom(self, rows: Sequence[Any], named: Callable[[Any], str] | None = None) -> str:
-        """One by name, many by number."""
+    def text(self, text: Text, rows: Sequence[Any] = ()) -> str:
+        """Return one of the sentences, about `rows`."""
+        named = self.named(rows, self.describe_briefly or self.describe)
+        return (text if isinstance(text, str) else text()).format(rows=named)
+
+    def title(self, rows: Sequence[Any]) -> str:
+        return f"{self.label}: {self.named(rows, self.describe)}"
+
+    def named(self, rows: Sequence[Any], describe: Callable[[Any], str]) -> str:
+        """Return the name of a single row, or the number of many."""
         if len(rows) == 1:
-            return (named or self.named)(rows[0])
+            return describe(rows[0])
         return f"{len(rows):,} {self.model._meta.verbose_name_plural}"
 
+    @property
+    def url(self) -> str:
+        meta = self.model._meta
+        return reverse(f"admin:{meta.app_label}_{meta.model_name}_action", args=[self.name])
 
-_offers: dict[tuple[type[Model], str], Offer] = {}
+    @property
+    def too_many(self) -> str:
+        """A sentence for operators who chose more than `max_rows` rows."""
+        meta = self.model._meta
+        rows = meta.verbose_name if self.max_rows == 1 else meta.verbose_name_plural
+        return (
+            f"“{self.label}” goes for at most {self.max_rows:,} {rows} at once. "
+            "Nothing was done. Narrow the list down first."
+        )
 
 
-def register(*offers: Offer) -> None:
-    """Put acts on offer, in this order."""
-    _offers.update({(offer.model, offer.name): offer for offer in offers})
+_registry: dict[tuple[type[Model], str], AdminAction] = {}
 
 
-def on(model: type[Model]) -> list[Offer]:
-    return [offer for offer in _offers.values() if offer.model is model]
+def register(*admin_actions: AdminAction) -> None:
+    """Offer these actions, in this order."""
+    _registry.update({(each.model, each.name): each for each in admin_actions})
 
 
-def find(model: type[Model], name: str) -> Offer:
-    return _offers[model, name]
+def for_model(model: type[Model]) -> list[AdminAction]:
+    return [each for each in _registry.values() if each.model is model]
 
 
-# On the pages of others
+def find(model: type[Model], name: str) -> AdminAction:
+    """Return one action. Raises `KeyError`."""
+    return _registry[model, name]
 
 
 @dataclass(frozen=True)
 class Button:
-    """An act that this operator may do to this person now, and where it begins."""
+    """A link that looks like a button, to a page that acts on a row."""
 
     name: str
     label: str
@@ -91,63 +110,52 @@ class Button:
     dangerous: bool
 
 
-def offered(operator: User, person: User) -> list[Button]:
-    """What this operator may do to this person, as far as there is anything to do: from the harmless to what super admins decide."""
+def buttons_for_user(operator: User, user: User) -> list[Button]:
+    """Return the actions that fit a user and that the operator may do, dangerous ones last."""
+    ordered = sorted(
+        for_model(User), key=lambda each: (each.action.dangerous, each.action.for_super_admins)
+    )
     return [
-        Button(offer.name, offer.label, link(offer.name, person), offer.act.dangerous)
-        for offer in sorted(
-            on(User), key=lambda offer: (offer.act.dangerous, offer.act.for_super_admins)
-        )
-        if actions.may_carry_out(operator, offer.act, person) and actions.applies(offer.act, person)
+        _button(each, user)
+        for each in ordered
+        if actions.may_carry_out(operator, each.action, user) and actions.applies(each.action, user)
     ]
 
 
-def offered_on(operator: User, row: Model, back: str) -> list[Button]:
-    """Return the actions that fit a row of a person and that this operator may do.
+def buttons_for_row(operator: User, row: Model, back: str) -> list[Button]:
+    """Return the actions that fit a row of a user and that the operator may do.
 
-    Each leads to ``back`` afterwards.
+    Each leads to `back` afterwards.
     """
-    person = next(iter(on(type(row)))).person(row)
     rows = type(row)._default_manager.filter(pk=row.pk)
     return [
-        Button(offer.name, offer.label, link(offer.name, row, back), offer.act.dangerous)
-        for offer in on(type(row))
-        if person
-        and actions.may_carry_out(operator, offer.act, person)
-        and (offer.alive is None or offer.alive(rows).exists())
+        _button(each, row, back)
+        for each in for_model(type(row))
+        if (user := each.user_of(row))
+        and actions.may_carry_out(operator, each.action, user)
+        and (each.applicable is None or each.applicable(rows).exists())
     ]
+
+
+def _button(action: AdminAction, row: Model, back: str = "") -> Button:
+    url = link(action.name, row, back)
+    return Button(action.name, action.label, url, action.action.dangerous)
 
 
 def link(name: str, row: Model, back: str = "") -> str:
-    """Return the address of an action on a row, as in ``link("end_session", session)``.
+    """Return the address of an action on a row, as in `link("end_session", session)`.
 
-    With ``back``, the action leads there afterwards.
+    With `back`, the action leads there afterwards.
     """
-    asked = {"ids": row.pk} | ({"next": back} if back else {})
-    return f"{address(_offers[type(row), name])}?{urlencode(asked)}"
-
-
-def address(offer: Offer) -> str:
-    meta = offer.model._meta
-    return reverse(f"admin:{meta.app_label}_{meta.model_name}_act", args=[offer.name])
-
-
-def too_many(offer: Offer) -> str:
-    meta = offer.model._meta
-    rows = meta.verbose_name if offer.most == 1 else meta.verbose_name_plural
-    return f"“{offer.label}” goes for at most {offer.most:,} {rows} at once. Nothing was done. Narrow the list down first."
+    query = {"ids": row.pk} | ({"next": back} if back else {})
+    return f"{find(type(row), name).url}?{urlencode(query)}"
 
 
 def is_id(text: str, model: type[Model]) -> bool:
+    """Return whether `text` has the form of a primary key of `model`."""
     key = model._meta.pk
     if isinstance(key, UUIDField):
-        return bool(
-            re.fullmatch(
-                r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}", text.lower(), re.ASCII
-            )
-        )
-    return bool(
-        re.fullmatch(
-            r"[0-9]{1,18}" if isinstance(key, IntegerField) else r"[\w-]{1,64}", text, re.ASCII
-        )
-    )
+        uuid = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}"
+        return bool(re.fullmatch(uuid, text.lower(), re.ASCII))
+    pattern = r"[0-9]{1,18}" if isinstance(key, IntegerField) else r"[\w-]{1,64}"
+    return bool(re.fullmatch(pattern, text, re.ASCII))

@@ -12,7 +12,7 @@ from django.utils.timezone import localtime
 
 from accounts import identifier_changes
 from accounts.admin import action_registry
-from accounts.admin.action_registry import Offer
+from accounts.admin.action_registry import AdminAction
 from accounts.identifiers import KEPT
 from accounts.models import ROLES, OutgoingMail, OutgoingMailQuerySet, Session, User
 from accounts.operators import mail_actions, user_actions
@@ -27,23 +27,23 @@ def spoken(length: timedelta) -> str:
     return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
-def person(user: User) -> str:
+def describe_user(user: User) -> str:
     known = ", ".join(filter(None, (user.name, user.email)))
     return f"{user} ({known})" if known else str(user)
 
 
-def session(row: Session) -> str:
+def describe_session(session: Session) -> str:
     parts = [
-        f"the {row.contract} session of {row.user}",
-        f"from {row.address}" if row.address else "",
+        f"the {session.contract} session of {session.user}",
+        f"from {session.address}" if session.address else "",
     ]
     return " ".join(
-        filter(None, (*parts, f"last used {localtime(row.last_used_at):%Y-%m-%d %H:%M} UTC"))
+        filter(None, (*parts, f"last used {localtime(session.last_used_at):%Y-%m-%d %H:%M} UTC"))
     )
 
 
-def mail(row: OutgoingMail) -> str:
-    return f"{row.get_template_display()}, to {row.recipient or row.given_address or row.identifier or row.user}"
+def describe_mail(mail: OutgoingMail) -> str:
+    return f"{mail.get_template_display()}, to {mail.recipient or mail.given_address or mail.identifier or mail.user}"
 
 
 def _no_mail(otherwise: str) -> str:
@@ -124,139 +124,154 @@ def _live(sessions: Any) -> QuerySet[Any]:
     return found
 
 
-on_people = partial(Offer, named=person, brief=str)  # acts on accounts, told of by name
-on_mails = partial(Offer, model=OutgoingMail, owner="user", key="mail", named=mail)
+user_action = partial(AdminAction, describe=describe_user, describe_briefly=str)
+mail_action = partial(
+    AdminAction, model=OutgoingMail, owner="user", argument="mail", describe=describe_mail
+)
 
 action_registry.register(
-    on_people(
-        act=user_actions.INVITE,
+    user_action(
+        action=user_actions.INVITE,
         label="Invite again",
-        will=lambda: (
-            "A mail with a link to choose a first password goes to {whom}. The link works once, for "
+        before=lambda: (
+            "A mail with a link to choose a first password goes to {rows}. The link works once, for "
             f"{spoken(settings.INVITATION_LIFETIME)}; links of earlier invitations stop working when it is sent."
         ),
-        did="An invitation is on its way to {whom}.",
-        idle=lambda: _no_mail("Has a password already, or no address, or is deactivated"),
+        after="An invitation is on its way to {rows}.",
+        nothing_to_do=lambda: _no_mail("Has a password already, or no address, or is deactivated"),
     ),
-    on_people(
-        act=user_actions.SEND_RESET,
+    user_action(
+        action=user_actions.SEND_RESET,
         label="Send a reset mail",
-        will=lambda: (
-            "A mail with a link and a code to choose a new password goes to {whom}. They work once, for "
+        before=lambda: (
+            "A mail with a link and a code to choose a new password goes to {rows}. They work once, for "
             f"{spoken(settings.RESET_LIFETIME)}. Until one is used, nothing changes."
         ),
-        did="A reset mail is on its way to {whom}.",
-        idle=lambda: _no_mail("Has no address, or is deactivated"),
+        after="A reset mail is on its way to {rows}.",
+        nothing_to_do=lambda: _no_mail("Has no address, or is deactivated"),
     ),
-    on_people(
-        act=user_actions.UNLOCK,
+    user_action(
+        action=user_actions.UNLOCK,
         label="Unlock",
-        will="{whom} can log in again at once, with all tries to guess wrong.",
-        did="Unlocked {whom}.",
-        idle="Is not locked",
+        before="{rows} can log in again at once, with all tries to guess wrong.",
+        after="Unlocked {rows}.",
+        nothing_to_do="Is not locked",
     ),
-    on_people(
-        act=user_actions.FORCE_CHANGE,
+    user_action(
+        action=user_actions.FORCE_CHANGE,
         label="Force a new password",
-        will="Every session of {whom} ends. The present password still opens the way to choose another one, and nothing else.",
-        did="A new password is demanded of {whom}, and every session has ended.",
-        idle="Has to choose a new one already, or has none",
+        before="Every session of {rows} ends. The present password still opens the way to choose another one, and nothing else.",
+        after="A new password is demanded of {rows}, and every session has ended.",
+        nothing_to_do="Has to choose a new one already, or has none",
     ),
-    on_people(
-        act=user_actions.END_SESSIONS,
+    user_action(
+        action=user_actions.END_SESSIONS,
         label="End all sessions",
-        will="{whom} will be signed out everywhere, also here, and can sign in again with the same password. API keys go on working.",
-        did="Ended every session of {whom}.",
-        idle="Is not signed in anywhere",
+        before="{rows} will be signed out everywhere, also here, and can sign in again with the same password. API keys go on working.",
+        after="Ended every session of {rows}.",
+        nothing_to_do="Is not signed in anywhere",
     ),
-    on_people(
-        act=user_actions.GIVE_TEMPORARY_PASSWORD,
+    user_action(
+        action=user_actions.GIVE_TEMPORARY_PASSWORD,
         label="Give a temporary password",
-        will=(
-            "The present password of {whom} stops working and every session ends. A temporary one is made, and shown to you once: "
+        before=(
+            "The present password of {rows} stops working and every session ends. A temporary one is made, and shown to you once: "
             "it has to be replaced at the first login. Locks and links from earlier mails are gone too."
         ),
-        did="Made a temporary password for {whom}.",
-        idle="Is deactivated",
-        most=100,  # each is hashed, which takes its time
+        after="Made a temporary password for {rows}.",
+        nothing_to_do="Is deactivated",
+        max_rows=100,  # each is hashed, which takes its time
     ),
-    on_people(
-        act=user_actions.CHANGE_IDENTIFIERS,
+    user_action(
+        action=user_actions.CHANGE_IDENTIFIERS,
         label="Change user name or e-mail",
-        will=lambda: (
-            "From now on, {whom} signs in with the user name and address below. The password, sessions and API keys stay as they are; "
+        before=lambda: (
+            "From now on, {rows} signs in with the user name and address below. The password, sessions and API keys stay as they are; "
             f"links and codes from earlier mails stop working. {_both_are_told()}"
         ),
-        did="Changed the user name or e-mail address of {whom}.",
-        idle="Is known by this name and address already",
-        choices=_identifiers,
+        after="Changed the user name or e-mail address of {rows}.",
+        nothing_to_do="Is known by this name and address already",
+        fields=_identifiers,
         initial=_present,
-        most=1,
+        max_rows=1,
     ),
-    on_people(
-        act=user_actions.CHANGE_ROLE,
+    user_action(
+        action=user_actions.CHANGE_ROLE,
         label="Change the role",
-        will="What {whom} may do in this admin changes at once. Whoever is signed in to it has to sign in again.",
-        did="Changed the role of {whom}.",
-        idle="Has this role already",
-        choices=_role,
+        before="What {rows} may do in this admin changes at once. Whoever is signed in to it has to sign in again.",
+        after="Changed the role of {rows}.",
+        nothing_to_do="Has this role already",
+        fields=_role,
     ),
-    on_people(
-        act=user_actions.DEACTIVATE,
+    user_action(
+        action=user_actions.DEACTIVATE,
         label="Deactivate",
-        will=(
-            "{whom} will be shut out: every session and every API key ends at once, and no login works. "
+        before=(
+            "{rows} will be shut out: every session and every API key ends at once, and no login works. "
             "Reactivating brings none of them back."
         ),
-        did="Deactivated {whom}.",
-        idle="Is deactivated already",
+        after="Deactivated {rows}.",
+        nothing_to_do="Is deactivated already",
     ),
-    on_people(
-        act=user_actions.REACTIVATE,
+    user_action(
+        action=user_actions.REACTIVATE,
         label="Reactivate",
-        will="{whom} can log in again with the password from before. Sessions and API keys that ended stay ended.",
-        did="Reactivated {whom}.",
-        idle="Is active",
+        before="{rows} can log in again with the password from before. Sessions and API keys that ended stay ended.",
+        after="Reactivated {rows}.",
+        nothing_to_do="Is active",
     ),
-    Offer(
-        act=user_actions.END_SESSION,
+    user_action(
+        action=user_actions.ERASE,
+        label="Erase",
+        before=(
+            "{rows} will be erased, for good. Sessions, API keys, mails and resets are deleted, "
+            "the account is emptied, and its name and address are free for anybody. What is in "
+            "the audit log stays, without names, addresses and what operators wrote. The reason "
+            "is kept there: do not name the user in it. Backups and files exported earlier keep "
+            "what they hold."
+        ),
+        after="Erased. Nothing here names them any more.",
+        max_rows=20,
+    ),
+    AdminAction(
+        action=user_actions.END_SESSION,
         label="End session",
-        will="What is signed in there is signed out at once: {whom}.",
-        did="Ended {whom}.",
-        idle="Has ended or expired already",
+        before="What is signed in there is signed out at once: {rows}.",
+        after="Ended {rows}.",
+        nothing_to_do="Has ended or expired already",
         model=Session,
         owner="user",
-        key="session",
-        alive=_live,
-        named=session,
+        argument="session",
+        applicable=_live,
+        describe=describe_session,
     ),
-    on_mails(
-        act=mail_actions.SEND_NOW,
+    mail_action(
+        action=mail_actions.SEND_NOW,
         label="Send now",
-        will="The mail server is asked now instead of at the next try: {whom}. If it refuses again, the later tries go on.",
-        did="Is tried now: {whom}.",
-        idle="Does not wait for a next try: it is being sent, or is closed",
-        alive=OutgoingMailQuerySet.between_tries,
+        before="The mail server is asked now instead of at the next try: {rows}. If it refuses again, the later tries go on.",
+        after="Is tried now: {rows}.",
+        nothing_to_do="Does not wait for a next try: it is being sent, or is closed",
+        applicable=OutgoingMailQuerySet.between_tries,
     ),
-    on_mails(
-        act=mail_actions.SEND_AGAIN,
+    mail_action(
+        action=mail_actions.SEND_AGAIN,
         label="Send again",
-        will="The mail server is asked again, for one more day: {whom}. Links and codes are made anew.",
-        did="Will be sent again: {whom}.",
-        idle="Did not fail, or is a reset that was asked for too long ago: send a fresh one",
-        alive=OutgoingMailQuerySet.repeatable,
+        before="The mail server is asked again, for one more day: {rows}. Links and codes are made anew.",
+        after="Will be sent again: {rows}.",
+        nothing_to_do="Did not fail, or is a reset that was asked for too long ago: send a fresh one",
+        applicable=OutgoingMailQuerySet.repeatable,
     ),
-    on_mails(
-        act=mail_actions.SEND_NEW_RESET,
+    mail_action(
+        action=mail_actions.SEND_NEW_RESET,
         label="Send a fresh reset mail",
-        will=lambda: (
-            "The request behind this mail is too old to be answered: {whom}. A new reset mail is sent in its place, with a link and a code "
+        before=lambda: (
+            "The request behind this mail is too old to be answered: {rows}. A new reset mail is sent in its place, with a link and a code "
             f"that work once, for {spoken(settings.RESET_LIFETIME)}."
         ),
-        did="A reset mail is on its way in place of: {whom}.",
-        idle=lambda: _no_mail(
+        after="A reset mail is on its way in place of: {rows}.",
+        nothing_to_do=lambda: _no_mail(
             "Is no reset mail that failed long ago, or another one is on its way"
         ),
-        alive=OutgoingMailQuerySet.outdated,
+        applicable=OutgoingMailQuerySet.outdated,
     ),
 )

@@ -1,465 +1,248 @@
-"""The page of an act: it says what will happen and to whom, asks for a reason and the password, does it, and says what did happen."""
+"""The page of an action: it says what will happen, asks for confirmation, acts, and reports."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
-from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.crypto import get_random_string
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.generic import View
 
-from accounts import admin_site
-from accounts.admin import action_registry, companion_actions
-from accounts.admin.action_registry import Offer
-from accounts.admin.base import operator
-from accounts.admin.companion_actions import Companion, Consequence
+from accounts.admin import action_registry, additional_actions
+from accounts.admin.action_execution import Result, run
+from accounts.admin.action_form import ActionForm
+from accounts.admin.action_registry import AdminAction
+from accounts.admin.action_selection import InvalidSelection, NamedRows, Selection, select
+from accounts.admin.additional_actions import AdditionalAction
 from accounts.admin.links import rows_url
-from accounts.errors import (
-    ChangedMeanwhile,
-    IdentifierTaken,
-    InvalidCredentials,
-    NotPermitted,
-    TooManyAttempts,
-)
+from accounts.admin.reauthentication import ReauthenticatedFormView
+from accounts.errors import ChangedMeanwhile, IdentifierTaken
 from accounts.models import User
-from accounts.operators import actions, user_actions
-from accounts.pages.forms import PasswordField
+from accounts.operators import user_actions
 
-SHOWN = 20  # names of a list; the rest is a number
-REASON = 150  # letters: what the act itself notes stands before them
-
-
-class Unreadable(ValueError):
-    """Ids that this page cannot go on with, in a sentence."""
+SUBMISSION_REMEMBERED_FOR = 3600  # seconds
+MAX_SUBMISSION_ID_LENGTH = 64  # characters
 
 
-def read_ids(text: str, offer: Offer) -> list[str]:
-    """Ids with commas between, each once and as it is written in the database."""
-    given = list(
-        dict.fromkeys(filter(None, (part.strip() for part in text.split(",", offer.most + 1))))
-    )
-    if not given:
-        raise Unreadable("Nobody and nothing was chosen. Go back and tick at least one row.")
-    if len(given) > offer.most:
-        raise Unreadable(action_registry.too_many(offer))
-    if not all(action_registry.is_id(part, offer.model) for part in given):
-        raise Unreadable(
-            "The address of this page is damaged: it holds something that is no id. Nothing was done."
-        )
-    return given
+class ActionView(ReauthenticatedFormView):
+    """The page of one action on chosen rows of a model.
 
+    GET and the form of a list show the confirmation; only the POST of the confirmation acts.
+    """
 
-@dataclass
-class Plan:
-    """The rows that were chosen: those to act on, those with nothing to do, those of people whom this operator may not touch."""
-
-    fitting: list[Any]
-    idle: list[Any]
-    forbidden: list[Any]
-    unknown: int = 0
-
-    @classmethod
-    def of(cls, offer: Offer, by: User, ids: Sequence[str]) -> Plan:
-        rows = offer.model._default_manager.filter(pk__in=ids).order_by("pk")
-        if offer.owner:
-            rows = rows.select_related(offer.owner)
-        found = list(rows)
-        owners = {person.pk for row in found if (person := offer.person(row))}
-        verdict = actions.eligibility(
-            offer.act, operator=by, users=User.objects.filter(pk__in=owners)
-        )
-        fitting, forbidden = (
-            {person.pk for person in people} for people in (verdict.eligible, verdict.forbidden)
-        )
-        alive = (
-            set(offer.alive(rows.order_by()).values_list("pk", flat=True))
-            if offer.alive
-            else {row.pk for row in found}
-        )
-        plan = cls([], [], [], unknown=len(set(map(plain, ids))) - len(found))
-        for row in found:
-            owner = offer.person(row)
-            if owner and owner.pk in forbidden:
-                plan.forbidden.append(row)
-            elif owner and owner.pk in fitting and row.pk in alive:
-                plan.fitting.append(row)
-            else:
-                plan.idle.append(row)
-        return plan
-
-
-def plain(text: str) -> Any:
-    return (
-        int(text)
-        if text.isdecimal()
-        else text.replace("-", "").lower()
-        if len(text) >= 32
-        else text
-    )
-
-
-@dataclass(frozen=True)
-class Names:
-    """Rows by name, the first of them, under a heading."""
-
-    heading: str
-    rows: Sequence[Any]
-    offer: Offer | Companion | Consequence
-
-    @property
-    def shown(self) -> list[str]:
-        return [self.offer.named(row) for row in self.rows[:SHOWN]]
-
-    @property
-    def more(self) -> int:
-        return max(0, len(self.rows) - SHOWN)
-
-
-@dataclass
-class Report:
-    """What did happen."""
-
-    done: list[Any] = field(default_factory=list)
-    idle: list[Any] = field(default_factory=list)
-    forbidden: list[Any] = field(default_factory=list)
-    failed: list[Any] = field(default_factory=list)
-    secrets: list[tuple[str, str]] = field(default_factory=list, repr=False)
-
-
-class Proof(forms.Form):
-    """Before something dangerous: the operator's password, unless it was given a moment ago in this browser."""
-
-    def __init__(
-        self, *args: Any, request: HttpRequest, dangerous: bool = True, **kwargs: Any
-    ) -> None:
-        super().__init__(*args, **{"label_suffix": "", **kwargs})
-        self.request, self.dangerous, self.retry_after = request, dangerous, 0
-        if dangerous and not admin_site.password_is_fresh(request):
-            self.fields["password"] = PasswordField(
-                label="Your password",
-                autocomplete="current-password",
-                help_text="Then it is not asked again for five minutes.",
-            )
-
-    def clean(self) -> dict[str, Any]:
-        """The password is looked at last, when all else is right: a form that has to be sent again anyhow costs no guess."""
-        if "password" in self.fields and not self.errors:
-            self.retry_after = check_password(self)
-        return self.cleaned_data
-
-    @property
-    def status(self) -> int:
-        if self.retry_after:
-            return HTTPStatus.TOO_MANY_REQUESTS
-        return HTTPStatus.UNPROCESSABLE_ENTITY if self.errors else HTTPStatus.OK
-
-
-def check_password(form: Any) -> int:
-    """Say in a form that knows its request what is wrong with the operator's password; for how many seconds none is looked at."""
-    try:
-        admin_site.ask_password_again(form.request, form.cleaned_data["password"])
-    except InvalidCredentials:
-        form.add_error("password", "This is not your password. Nothing was done.")
-    except TooManyAttempts as refusal:
-        form.add_error(
-            "password",
-            f"Too many wrong passwords. Nothing was done. {admin_site.try_again(refusal)}",
-        )
-        return refusal.seconds
-    return 0
-
-
-class Reasoned(Proof):
-    """Also why; of what is not dangerous only if there is something to say."""
-
-    reason = forms.CharField(
-        max_length=REASON,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-        help_text="Kept in the audit log, beside your name.",
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["reason"].required = self.dangerous
-        self.fields["reason"].label = "Reason" if self.dangerous else "Reason (optional)"
-
-
-class ConfirmForm(Reasoned):
-    """Also whatever else the act wants to know, and a box for each companion: a dangerous one, ticked, makes the whole dangerous."""
-
-    def __init__(
-        self, data: Any = None, *, offer: Offer, companions: Iterable[Companion] = (), **kwargs: Any
-    ) -> None:
-        self.companions = list(companions)
-        dangerous = offer.act.dangerous or any(
-            each.act.dangerous for each in self.companions if data and each.name in data
-        )
-        super().__init__(data, dangerous=dangerous, **kwargs)
-        self.fields = {
-            **offer.choices(),
-            **{each.name: each.field() for each in self.companions},
-            **self.fields,
-        }
-
-    @property
-    def ticked(self) -> list[Companion]:
-        return [each for each in self.companions if self.cleaned_data[each.name]]
-
-
-class ActPage(View):
-    """GET and the list's own form ask; only the POST of the page itself acts. Like all of the admin it is kept by no cache."""
-
-    model_admin: admin.ModelAdmin[Any] = None  # type: ignore[assignment]
-    offer: Offer
-    http_method_names = ["get", "head", "post"]
+    form_class = ActionForm
+    template_name = "admin/actions/confirm.html"
+    ids: str | None = None  # with commas between; by default from the address or the form
+    back: str | None = None  # the page to return to; by default from the address or the form
+    admin_action: AdminAction
+    submitted = False
 
     @classmethod
     def begin(
         cls, model_admin: admin.ModelAdmin[Any], request: HttpRequest, name: str, ids: Sequence[str]
-    ) -> HttpResponse:
-        """Ask about rows that were chosen in the list, and lead back to it afterwards."""
-        page = cls(model_admin=model_admin)
-        page.setup(request, name=name)
-        return page.ask(",".join(ids), back=request.get_full_path())
+    ) -> HttpResponseBase:
+        """Return the confirmation for rows chosen in a list, which it returns to afterwards."""
+        view = cls(model_admin=model_admin, ids=",".join(ids), back=request.get_full_path())
+        view.setup(request, name=name)
+        return view.confirm()
 
     @classmethod
-    def show_once(
-        cls, model_admin: admin.ModelAdmin[Any], request: HttpRequest, person: User, secret: str
+    def show_secret(
+        cls, model_admin: admin.ModelAdmin[Any], request: HttpRequest, user: User, secret: str
     ) -> HttpResponse:
-        """The temporary password of an account that was made just now."""
-        page = cls(model_admin=model_admin)
-        page.setup(request, name=user_actions.GIVE_TEMPORARY_PASSWORD.name)
-        return page.render(
-            "done",
-            HTTPStatus.OK,
-            title=f"Added {person}",
-            secrets=[(str(person), secret)],
-            back=page.home([person]),
-        )
+        """Return the page with the temporary password of a user who was just created."""
+        view = cls(model_admin=model_admin, ids="", back="")
+        view.setup(request, name=user_actions.GIVE_TEMPORARY_PASSWORD.name)
+        secrets = [(str(user), secret)]
+        return view.render("done", title=f"Added {user}", secrets=secrets, back=view.home([user]))
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().setup(request, *args, **kwargs)
-        self.operator = operator(request)
+        sent = request.POST if request.method == "POST" else request.GET
+        if self.ids is None:
+            self.ids = sent.get("ids", "")
+        if self.back is None:
+            back = request.POST.get("next") or request.GET.get("next", "")
+            self.back = back if url_has_allowed_host_and_scheme(back, None) else ""
         try:
-            self.offer = action_registry.find(self.model_admin.model, kwargs["name"])
+            self.admin_action = action_registry.find(self.model_admin.model, kwargs["name"])
         except KeyError as error:
-            raise Http404("no such act") from error
+            raise Http404("no such action") from error
 
-    def get(self, request: HttpRequest, name: str) -> HttpResponse:
-        return self.ask(request.GET.get("ids", ""), back=self.back())
+    def check_permission(self) -> None:
+        """Permit every operator: the selection says which rows they may act on."""
 
-    def post(self, request: HttpRequest, name: str) -> HttpResponse:
-        asked = request.POST.get("ids", "")
-        plan = self.plan(asked)
-        if isinstance(plan, HttpResponse):
-            return plan
-        if not plan.fitting and plan.forbidden:
-            return self.report(self.carry_out(plan))
-        form = ConfirmForm(
-            request.POST,
-            request=request,
-            offer=self.offer,
-            companions=companion_actions.find(self.offer, plan.fitting),
+    @cached_property
+    def selection(self) -> Selection:
+        return select(self.admin_action, self.operator, self.ids or "")
+
+    @cached_property
+    def additional(self) -> dict[AdditionalAction, Sequence[Any]]:
+        return additional_actions.additional_actions_for(self.admin_action, self.selection.eligible)
+
+    # Confirmation
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self.confirm()
+
+    def confirm(self) -> HttpResponse:
+        try:
+            return self.render_to_response(self.get_context_data())
+        except InvalidSelection as refusal:
+            return self.refuse(str(refusal), refusal.status)
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        kwargs = super().get_form_kwargs()
+        if not self.submitted:
+            kwargs.pop("data", None)  # of the form of a list
+            kwargs.pop("files", None)
+        return {**kwargs, "action": self.admin_action, "additional": self.additional}
+
+    def get_initial(self) -> dict[str, Any]:
+        rows = self.selection.eligible
+        return dict(self.admin_action.initial(rows[0])) if len(rows) == 1 else {}
+
+    def get_title(self) -> str:
+        return self.admin_action.title(self.selection.rows)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        action, selection = self.admin_action, self.selection
+        effects = self.additional | additional_actions.side_effects_for(action, selection.eligible)
+        return super().get_context_data(
+            **self.page_context(),
+            eligible=NamedRows("For", selection.eligible, action.describe),
+            effects=[
+                NamedRows(each.heading, rows, each.describe) for each, rows in effects.items()
+            ],
+            skipped=self.skipped(selection),
+            unknown=selection.unknown,
+            before=action.text(action.before, selection.eligible),
+            ids=",".join(str(row.pk) for row in selection.eligible),
+            once=get_random_string(22),
+            back=self.back or self.home(selection.rows),
+            next=self.back,
+            **kwargs,
         )
-        if plan.fitting and not form.is_valid():
-            return self.ask(asked, form, self.back())
-        if not self.once():
+
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        selection = self.selection
+        if not selection.eligible:
+            nothing = HTTPStatus.OK if selection.nothing_to_do else HTTPStatus.FORBIDDEN
+            kwargs = {"status": nothing, **kwargs}
+        return super().render_to_response(context, **kwargs)
+
+    # Action
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        self.submitted = True
+        try:
+            selection = self.selection
+        except InvalidSelection as refusal:
+            return self.refuse(str(refusal), refusal.status)
+        if selection.forbidden and not selection.eligible:
+            return self.report(self.run())
+        form = self.get_form()
+        if selection.eligible and not form.is_valid():
+            return self.form_invalid(form)
+        if not self.is_first_submission():
             return self.refuse(
                 "This was sent twice. It was done the first time, and nothing was done now.",
                 HTTPStatus.CONFLICT,
             )
-        reason, choices, also = "", {}, []
-        if plan.fitting:
-            also = form.ticked
-            reason, choices = (
-                form.cleaned_data["reason"],
-                {name: form.cleaned_data[name] for name in self.offer.choices()},
-            )
+        return self.form_valid(form) if selection.eligible else self.report(self.run())
+
+    def carry_out(self, form: ActionForm) -> HttpResponseBase:
+        reason, arguments = form.cleaned_data["reason"], form.arguments
         try:
-            return self.report(self.carry_out(plan, reason, also, **choices), also)
+            return self.report(self.run(reason, form.ticked, **arguments), form.ticked)
         except IdentifierTaken as refusal:
             form.add_error(refusal.field, "Another account has this one. Nothing was done.")
-            return self.ask(asked, form, self.back())
+            return self.form_invalid(form)
         except ValidationError as refusal:
             form.add_error(None, refusal)
-            return self.ask(asked, form, self.back())
+            return self.form_invalid(form)
         except ChangedMeanwhile:
             return self.refuse(
                 "Somebody else changed this account since this page was opened. Nothing was done.",
                 HTTPStatus.CONFLICT,
             )
 
-    def plan(self, ids: str) -> Plan | HttpResponse:
-        try:
-            plan = Plan.of(self.offer, self.operator, read_ids(ids, self.offer))
-        except Unreadable as error:
-            return self.refuse(str(error))
-        if plan.fitting or plan.idle or plan.forbidden:
-            return plan
-        return self.refuse(
-            "What was chosen is not there, or not any more. Nothing was done.", HTTPStatus.NOT_FOUND
+    def is_first_submission(self) -> bool:
+        """Note that the form was sent: a second click must not replace what was shown once."""
+        given = self.request.POST.get("once", "")[:MAX_SUBMISSION_ID_LENGTH]
+        key = f"action:{self.operator.pk}:{given.encode().hex()}"
+        return not given or cache.add(key, True, timeout=SUBMISSION_REMEMBERED_FOR)
+
+    def run(self, *args: Any, **arguments: Any) -> Result:
+        return run(self.admin_action, self.operator, self.selection, *args, **arguments)
+
+    # Result
+
+    def report(self, result: Result, additional: Sequence[AdditionalAction] = ()) -> HttpResponse:
+        """Redirect with a message after success with a single row; else show a page."""
+        action, title = self.admin_action, "Nothing was done."
+        if result.done:
+            after = action.text(action.after, result.done)
+            title = " ".join([after, *(each.done for each in additional)])
+        if len(result.rows) == 1 and result.done and not result.secrets:
+            messages.success(self.request, title)
+            return redirect(self.back or self.home(result.rows))
+        busy = NamedRows("The database was busy: try again", result.failed, action.describe)
+        return self.render(
+            "done",
+            result.status,
+            title=title,
+            done=NamedRows("Done", result.done, action.describe),
+            secrets=result.secrets,
+            skipped=[*self.skipped(result), *([busy] if result.failed else [])],
+            back=self.back or self.home(result.rows),
         )
 
-    # Asking
+    def skipped(self, found: Selection | Result) -> list[NamedRows]:
+        """Return the rows that the action skips, by the reason for that."""
+        action, groups = self.admin_action, dict[str, list[Any]]()
+        if found.nothing_to_do:
+            groups[action.text(action.nothing_to_do)] = found.nothing_to_do
+        for row in found.forbidden:
+            groups.setdefault(self.objection(action.user_of(row)), []).append(row)
+        return [NamedRows(heading, rows, action.describe) for heading, rows in groups.items()]
 
-    def ask(self, ids: str, form: ConfirmForm | None = None, back: str = "") -> HttpResponse:
-        plan = self.plan(ids)
-        if isinstance(plan, HttpResponse):
-            return plan
-        initial = self.offer.initial(plan.fitting[0]) if len(plan.fitting) == 1 else {}
-        also = companion_actions.find(self.offer, plan.fitting)
-        form = form or ConfirmForm(
-            request=self.request, offer=self.offer, companions=also, initial=initial
-        )
-        status = form.status if plan.fitting else HTTPStatus.OK
-        if plan.forbidden and not plan.fitting and not plan.idle:
-            status = HTTPStatus.FORBIDDEN
-        response = self.render(
-            "confirm",
-            status,
-            title=f"{self.offer.label}: {self.offer.whom(plan.fitting or plan.idle or plan.forbidden, self.offer.named)}",
-            form=form,
-            fitting=Names("For", plan.fitting, self.offer),
-            also=[
-                Names(each.heading, rows, each)
-                for each, rows in (
-                    also | companion_actions.foreseen(self.offer, plan.fitting)
-                ).items()
-            ],
-            left=self.left(plan),
-            unknown=plan.unknown,
-            will=self.offer.says(self.offer.will, plan.fitting),
-            ids=",".join(str(row.pk) for row in plan.fitting),
-            once=get_random_string(22),
-            back=back or self.home(plan.fitting or plan.idle or plan.forbidden),
-            next=back,
-        )
-        if form.retry_after:
-            response.headers["Retry-After"] = str(form.retry_after)
-        return response
+    def objection(self, user: User) -> str:
+        if user == self.operator:
+            return "No operator does this to themselves"
+        return "Erased" if user.erased_at else "Only super admins decide about this"
+
+    def home(self, rows: Sequence[Any]) -> str:
+        """Return the page of the one user that the rows belong to, or else the list."""
+        users = {user.pk for row in rows if (user := self.admin_action.user_of(row))}
+        if len(users) == 1:
+            return reverse("admin:accounts_user_change", args=[*users])
+        return rows_url(self.admin_action.model)
 
     def refuse(self, sentence: str, status: int = HTTPStatus.BAD_REQUEST) -> HttpResponse:
         return self.render(
             "refused",
             status,
-            title=self.offer.label,
+            title=self.admin_action.label,
             sentence=sentence,
-            back=self.back() or self.changelist(),
+            back=self.back or rows_url(self.admin_action.model),
         )
 
-    # Doing
-
-    def once(self) -> bool:
-        """Whether this form is sent for the first time: what was shown once is not overwritten by a second click."""
-        given = self.request.POST.get("once", "")[:64]
-        return not given or cache.add(
-            f"acts:{self.operator.pk}:{given.encode().hex()}", True, timeout=3600
-        )
-
-    def carry_out(
-        self, plan: Plan, reason: str = "", also: Sequence[Companion] = (), **choices: str
-    ) -> Report:
-        """Each for itself: one that fails keeps no other. Whom the operator may not touch is tried too, and so is on record.
-
-        Companions come first, so that whoever was not got to can be sent once more.
-        """
-        report = Report(idle=list(plan.idle))
-        for row in (*plan.fitting, *plan.forbidden):
-            told = choices | ({self.offer.key: str(row.pk)} if self.offer.key else {})
-            try:
-                for companion in also if row in plan.fitting else ():
-                    actions.carry_out(
-                        companion.act, operator=self.operator, user=row, reason=reason
-                    )
-                outcome = actions.carry_out(
-                    self.offer.act,
-                    operator=self.operator,
-                    user=self.offer.person(row),
-                    reason=reason,
-                    **told,
-                )
-            except NotPermitted:
-                report.forbidden.append(row)
-            except OperationalError:
-                report.failed.append(row)
-            else:
-                (report.done if outcome else report.idle).append(row)
-                if outcome and outcome.secret:
-                    report.secrets.append((self.offer.named(row), outcome.secret))
-        return report
-
-    def report(self, report: Report, also: Sequence[Companion] = ()) -> HttpResponse:
-        """One account that all went well with: back to where the operator came from, with a sentence. Anything else: a page."""
-        did = self.offer.says(self.offer.did, report.done) if report.done else "Nothing was done."
-        did = " ".join([did, *(companion.did for companion in also)]) if report.done else did
-        rows = [*report.done, *report.idle, *report.forbidden, *report.failed]
-        if len(rows) == 1 and report.done and not report.secrets:
-            messages.success(self.request, did)
-            return redirect(self.back() or self.home(rows))
-        refused = bool(report.forbidden) and not report.done and not report.idle
-        status = HTTPStatus.FORBIDDEN if refused else HTTPStatus.OK
-        left = [
-            *self.left(report),
-            Names("The database was busy: try again", report.failed, self.offer),
-        ]
-        return self.render(
-            "done",
-            status,
-            title=did,
-            done=Names("Done", report.done, self.offer),
-            secrets=report.secrets,
-            left=[names for names in left if names.rows],
-            back=self.back() or self.home(rows),
-        )
-
-    def left(self, found: Plan | Report) -> list[Names]:
-        """Who is left alone, and why."""
-        parts = {self.offer.says(self.offer.idle): found.idle} if found.idle else {}
-        for row in found.forbidden:
-            parts.setdefault(self.objection(self.offer.person(row)), []).append(row)
-        return [Names(heading, rows, self.offer) for heading, rows in parts.items()]
-
-    def objection(self, person: User) -> str:
-        if person == self.operator:
-            return "Nobody does this to themselves"
-        return "Erased" if person.erased_at else "Only super admins decide about this"
-
-    # Where to go from here
-
-    def home(self, rows: Sequence[Any]) -> str:
-        """The page of the one person that this was about; else the list."""
-        people = {person.pk for row in rows if (person := self.offer.person(row))}
-        return (
-            reverse("admin:accounts_user_change", args=[*people])
-            if len(people) == 1
-            else self.changelist()
-        )
-
-    def changelist(self) -> str:
-        return rows_url(self.offer.model)
-
-    def back(self) -> str:
-        given = self.request.POST.get("next") or self.request.GET.get("next", "")
-        return given if url_has_allowed_host_and_scheme(given, None) else ""
-
-    def render(self, name: str, status: int, **context: Any) -> HttpResponse:
+    def render(self, name: str, status: int = HTTPStatus.OK, **context: Any) -> HttpResponse:
         context |= self.model_admin.admin_site.each_context(self.request)
-        context |= {
-            "offer": self.offer,
-            "opts": self.offer.model._meta,
-            "changelist": self.changelist(),
-            "act_url": action_registry.address(self.offer),
-        }
+        context |= {**self.page_context(), "opts": self.model_admin.opts}
+        context["changelist"] = rows_url(self.admin_action.model)
         return TemplateResponse(self.request, f"admin/actions/{name}.html", context, status=status)
+
+    def page_context(self) -> dict[str, Any]:
+        return {"admin_action": self.admin_action, "page": self.admin_action.label}

@@ -28,9 +28,7 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -39,13 +37,12 @@ from django.utils.timezone import now
 
 from accounts import policy
 from accounts.admin import action_registry
+from accounts.admin.audit_log_export import AuditLogExportView
 from accounts.admin.base import Readable, operator
-from accounts.admin.downloads import PRIVATE, ExportForm, download, joined
 from accounts.admin.links import events_url, request_url
-from accounts.audit import audit_log, event_kinds, event_messages, recent_refusals, request_report
-from accounts.audit.export import FORMATS
-from accounts.audit.query import Selection, find_user, in_batches, older_than, validate_address
-from accounts.audit.reasons import Reason, label
+from accounts.audit import event_kinds, event_messages, recent_refusals, request_report
+from accounts.audit.query import Selection, older_than, validate_address
+from accounts.audit.reasons import label
 from accounts.models import AuditEvent, User
 
 RANGES = {
@@ -259,9 +256,10 @@ class AuditEventAdmin(Readable):
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
+        export = AuditLogExportView.as_view(model_admin=self, filter_form=AuditLogForm)
         return [
             path("request/", wrap(self.explain), name="accounts_auditevent_request"),
-            path("export/", wrap(self.export), name="accounts_auditevent_export"),
+            path("export/", wrap(export), name="accounts_auditevent_export"),
             *super().get_urls(),
         ]
 
@@ -341,62 +339,10 @@ class AuditEventAdmin(Readable):
         """What may help whoever complains, as far as it applies and this operator may do it."""
         if report.user is None or not report.message.advice:
             return []
-        offered = {button.name: button for button in action_registry.offered(by, report.user)}
-        return [offered[name] for name in CURES if name in offered]
-
-    def export(self, request: HttpRequest) -> HttpResponseBase:
-        """What the filters select, up to this moment, in pieces as it is read: however much it is, it is never in memory at once."""
-        self.may_view(request)
-        asked = AuditLogForm(request.GET)
-        selection = asked.selection()
-        if selection is None:
-            return redirect(events_url(**asked.given))
-        form = ExportForm(request.POST if request.method == "POST" else None, request=request)
-        if request.method == "POST" and form.is_valid():
-            at, kind = now(), form.cleaned_data["form"]
-            self.record_export(request, asked, selection, form)
-            events = in_batches(selection.events().filter(at__lte=at))
-            return download(
-                StreamingHttpResponse(joined(FORMATS[kind](events))),
-                f"events-{at:%Y%m%dT%H%M%SZ}.{kind}",
-            )
-        context = self.admin_site.each_context(request) | {
-            "title": "Export the audit log",
-            "offer": {"label": "Export"},
-            "opts": self.opts,
-            "changelist": events_url(),
-            "asked": asked,
-            "form": form,
+        offered = {
+            button.name: button for button in action_registry.buttons_for_user(by, report.user)
         }
-        response = TemplateResponse(
-            request,
-            "admin/accounts/auditevent/export.html",
-            context,
-            status=form.status,
-            headers=PRIVATE,
-        )
-        if form.retry_after:
-            response.headers["Retry-After"] = str(form.retry_after)
-        return response
-
-    def record_export(
-        self, request: HttpRequest, asked: AuditLogForm, selection: Selection, form: ExportForm
-    ) -> None:
-        """Put an export on record, before its first line is sent."""
-        data = {"filter": urlencode(asked.given) or "all", "format": form.cleaned_data["form"]}
-        person = (
-            find_user(selection.identifier) if selection.identifier else None
-        )  # whose erasure then reaches this record too
-        by, note = operator(request), form.cleaned_data["reason"]
-        audit_log.record(
-            audit_log.Kind.EXPORTED,
-            user=person,
-            actor=by,
-            name="events",
-            reason=Reason.EXPORT,
-            data=data,
-            note=note,
-        )
+        return [offered[name] for name in CURES if name in offered]
 
     def may_view(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):

@@ -1,4 +1,4 @@
-"""What the pages of the admin site share."""
+"""Permissions that pages of the admin site share."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +9,8 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from accounts.admin.lists import Quick
+from accounts.audit import audit_log
+from accounts.audit.reasons import Reason
 from accounts.errors import NotPermitted
 from accounts.models import User
 from accounts.operators import permissions
@@ -20,15 +22,26 @@ def operator(request: HttpRequest) -> User:
 
 @contextmanager
 def permitted() -> Iterator[None]:
-    """What the core does not let this operator do is a 403."""
+    """Turn a `NotPermitted` of the core into a 403."""
     try:
         yield
     except NotPermitted as refusal:
         raise PermissionDenied from refusal
 
 
+def record_refusal(request: HttpRequest, action: str, user: User | None = None) -> None:
+    """Write the audit event of an operator who tried what their role does not allow."""
+    audit_log.record(
+        audit_log.Kind.ACTION_REFUSED,
+        user=user,
+        actor=operator(request),
+        reason=Reason.NOT_PERMITTED,
+        data={"act": action},
+    )
+
+
 class Readable(Quick):
-    """Rows that are looked at here, and made elsewhere."""
+    """Rows that operators can only look at."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -47,7 +60,7 @@ class Readable(Quick):
 
 
 class SuperAdmins(Readable):
-    """Rows for super admins alone."""
+    """Rows that only super admins can look at."""
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return permissions.is_super_admin(operator(request))

@@ -1,24 +1,25 @@
-"""Files that the admin gives to operators: the form that asks before, and the answer that a browser saves."""
+"""Files that operators download: the form that asks for one, and its response."""
 
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django import forms
 from django.http.response import HttpResponseBase
 
-from accounts.admin.action_view import Reasoned
+from accounts.admin.reauthentication import ReauthenticationForm
 
-Answer = TypeVar("Answer", bound=HttpResponseBase)
+Response = TypeVar("Response", bound=HttpResponseBase)
 PRIVATE = {"Cache-Control": "no-store, private"}
 CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "jsonl": "application/jsonl; charset=utf-8",
     "json": "application/json",
 }
+WRITE_SIZE = 64 * 1024  # characters
 
 
-class ExportForm(Reasoned):
-    """The format, a reason, and the operator's password unless it was given a moment ago."""
+class ExportForm(ReauthenticationForm):
+    """The format of the file, a reason and the operator's password."""
 
     form = forms.ChoiceField(
         label="Format",
@@ -29,15 +30,14 @@ class ExportForm(Reasoned):
         widget=forms.RadioSelect,
         initial="csv",
     )
-    field_order = ("form", "reason")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.order_fields([*self.field_order, "password"])
+    field_order = ("form", "reason", "password")
 
 
-def joined(pieces: Iterator[str], size: int = 64 * 1024) -> Iterator[bytes]:
-    """Yield the same text in larger pieces: each is a write to the network. Lone surrogates are escaped."""
+def joined(pieces: Iterator[str], size: int = WRITE_SIZE) -> Iterator[bytes]:
+    """Yield the same text in larger pieces: each is a write to the network.
+
+    Lone surrogates are escaped.
+    """
     waiting, length = [], 0
     for piece in pieces:
         waiting.append(piece)
@@ -52,8 +52,8 @@ def _encoded(pieces: list[str]) -> bytes:
     return "".join(pieces).encode("utf-8", "backslashreplace")
 
 
-def download(response: Answer, name: str) -> Answer:
-    """Make ``response`` a file that the browser saves under ``name`` and no cache keeps."""
+def download(response: Response, name: str) -> Response:
+    """Make `response` a file that the browser saves under `name` and no cache keeps."""
     for header, value in PRIVATE.items():
         response.headers[header] = value
     response.headers["Content-Type"] = CONTENT_TYPES[name.rpartition(".")[2]]

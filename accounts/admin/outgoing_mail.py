@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-from accounts.admin.action_admin import ActingPage
+from accounts.admin.action_admin import ActionDetailAdmin
 from accounts.admin.badges import Badge, device, mail_status, when
 from accounts.admin.base import Readable
 from accounts.admin.filters import OwnerFilter, PeriodFilter
@@ -25,7 +25,7 @@ from accounts.models import OutgoingMail
 Status = OutgoingMail.Status
 
 
-def mail_act(mail: OutgoingMail) -> str:
+def mail_action(mail: OutgoingMail) -> str:
     """The name of the one act that fits the status of a mail; empty for none. An act needs an account that it is done to."""
     if mail.user_id is None:
         return ""
@@ -117,7 +117,7 @@ class ClosedFilter(PeriodFilter):
 
 
 @admin.register(OutgoingMail)
-class OutgoingMailAdmin(ActingPage, OfPeople, Readable):
+class OutgoingMailAdmin(ActionDetailAdmin, OfPeople, Readable):
     list_display = (
         "template",
         "became",

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist import admin as registers_them  # noqa: F401
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from accounts.admin.action_admin import Acting
+from accounts.admin.action_admin import ActionAdmin
 from accounts.admin.badges import Badge, device
 from accounts.admin.base import Readable
 from accounts.admin.filters import OwnerFilter
@@ -23,7 +23,7 @@ admin.site.unregister([OutstandingToken, BlacklistedToken])
 
 
 @admin.register(Session)
-class SessionAdmin(Acting, OfPeople, Readable):
+class SessionAdmin(ActionAdmin, OfPeople, Readable):
     list_display = (
         "user",
         "state",

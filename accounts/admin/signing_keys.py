@@ -1,39 +1,40 @@
-"""The keys that sign tokens: what each does now, and how another takes its place."""
+"""Signing keys in the admin site: the list, their rotation, and the retirement of one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.timesince import timesince
 from django.utils.timezone import now
 
 from accounts import policy
-from accounts.admin.action_view import Reasoned
-from accounts.admin.base import SuperAdmins, operator, permitted
+from accounts.admin.base import SuperAdmins
+from accounts.admin.reauthentication import ReauthenticatedFormView
 from accounts.models import SigningKey
 from accounts.operators import privileged
 
 Use = SigningKey.Use
-KNOWN = timedelta(hours=1)  # after which programs that keep the key set have fetched it again
+KNOWN_AFTER = timedelta(hours=1)  # programs that keep the key set have fetched it again by then
 
 
 @dataclass(frozen=True)
-class Row:
-    """A key, in words."""
+class KeyDescription:
+    """A signing key in words."""
 
     key: SigningKey
 
     @property
-    def does(self) -> str:
+    def purpose(self) -> str:
         if self.key.use == Use.CURRENT:
             return "Signs every new token, and verifies those that it signed."
         if self.key.use == Use.NEXT:
@@ -59,21 +60,78 @@ class Row:
         )
 
     @property
-    def fresh(self) -> bool:
-        """Published so short a time ago that not everybody who verifies tokens knows it."""
+    def is_new(self) -> bool:
+        """Whether programs that keep the key set may not have fetched it yet."""
         return (
             self.key.use == Use.NEXT
             and self.key.algorithm != "HS256"
-            and now() - self.key.created_at < KNOWN
+            and now() - self.key.created_at < KNOWN_AFTER
         )
 
     @property
-    def known_at(self) -> Any:
-        return self.key.created_at + KNOWN
+    def known_at(self) -> datetime:
+        return self.key.created_at + KNOWN_AFTER
 
     @property
     def may_retire(self) -> bool:
         return self.key.use == Use.PREVIOUS
+
+
+class RotateView(ReauthenticatedFormView):
+    """The page that explains and carries out a rotation."""
+
+    template_name = "admin/accounts/signingkey/rotate.html"
+    title = "Rotate the signing keys"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        keys = SigningKey.objects.exclude(use=Use.PREVIOUS)
+        described = {key.use: KeyDescription(key) for key in keys}
+        return super().get_context_data(
+            current=described.get(Use.CURRENT),
+            next=described.get(Use.NEXT),
+            retires=now() + policy.longest_lifetime(),
+            jwks=f"{settings.PUBLIC_URL}/.well-known/jwks.json",
+            **kwargs,
+        )
+
+    def carry_out(self, form: Any) -> HttpResponseBase:
+        key = privileged.rotate_signing_key(self.operator, form.cleaned_data["reason"])
+        messages.success(
+            self.request, f"The key {key.kid} signs from now on. Nobody has to log in again."
+        )
+        return redirect("admin:accounts_signingkey_changelist")
+
+
+class RetireView(ReauthenticatedFormView):
+    """The page that ends what one previous key signed, for an emergency."""
+
+    template_name = "admin/accounts/signingkey/retire.html"
+
+    def get_title(self) -> str:
+        return f"Retire {self.kwargs['kid']} now"
+
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        kid = self.kwargs["kid"]
+        key = SigningKey.objects.filter(pk=kid, use=Use.PREVIOUS).first()
+        if key is None:
+            return self.refuse(
+                f"The key {kid[:64]} is no previous key. The one that signs has to be rotated first."
+            )
+        return super().render_to_response({**context, "row": KeyDescription(key)}, **kwargs)
+
+    def carry_out(self, form: Any) -> HttpResponseBase:
+        kid = self.kwargs["kid"]
+        if not privileged.retire_signing_key(self.operator, kid, form.cleaned_data["reason"]):
+            return self.refuse(f"The key {kid[:64]} is no previous key, or not any more.")
+        messages.success(
+            self.request,
+            f"The key {kid} is retired. What it signed is refused within a minute, on every node.",
+        )
+        return redirect("admin:accounts_signingkey_changelist")
+
+    def refuse(self, sentence: str) -> HttpResponse:
+        messages.error(self.request, f"{sentence} Nothing was done.")
+        return redirect("admin:accounts_signingkey_changelist")
 
 
 @admin.register(SigningKey)
@@ -83,9 +141,11 @@ class SigningKeyAdmin(SuperAdmins):
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
+        rotate = wrap(RotateView.as_view(model_admin=self))
+        retire = wrap(RetireView.as_view(model_admin=self))
         return [
-            path("rotate/", wrap(self.rotate), name="accounts_signingkey_rotate"),
-            path("<str:kid>/retire/", wrap(self.retire), name="accounts_signingkey_retire"),
+            path("rotate/", rotate, name="accounts_signingkey_rotate"),
+            path("<str:kid>/retire/", retire, name="accounts_signingkey_retire"),
             *super().get_urls(),
         ]
 
@@ -93,86 +153,17 @@ class SigningKeyAdmin(SuperAdmins):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """A handful of keys, the one that signs first."""
-        self.for_super_admins(request)
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         order = {Use.CURRENT: 0, Use.NEXT: 1, Use.PREVIOUS: 2}
         keys = sorted(
             SigningKey.objects.order_by("-created_at"), key=lambda key: order[Use(key.use)]
         )
-        return self.page(
-            request,
-            "list",
-            "Signing keys",
-            rows=[Row(key) for key in keys],
-            algorithm=settings.SIGNING_ALGORITHM,
-        )
-
-    def rotate(self, request: HttpRequest) -> HttpResponse:
-        """Says what will happen, asks for a reason and the password, and does it."""
-        self.for_super_admins(request)
-        form = Reasoned(request.POST if request.method == "POST" else None, request=request)
-        if request.method == "POST" and form.is_valid():
-            with permitted():
-                key = privileged.rotate_signing_key(operator(request), form.cleaned_data["reason"])
-            messages.success(
-                request, f"The key {key.kid} signs from now on. Nobody has to log in again."
-            )
-            return redirect("admin:accounts_signingkey_changelist")
-        rows = {key.use: Row(key) for key in SigningKey.objects.exclude(use=Use.PREVIOUS)}
-        retires = now() + policy.longest_lifetime()
-        jwks = f"{settings.PUBLIC_URL}/.well-known/jwks.json"
-        shown = {
-            "current": rows.get(Use.CURRENT),
-            "next": rows.get(Use.NEXT),
-            "retires": retires,
-            "jwks": jwks,
-            "form": form,
-        }
-        return self.page(request, "rotate", "Rotate the signing keys", form.status, **shown)
-
-    def retire(self, request: HttpRequest, kid: str) -> HttpResponse:
-        """Ends what one previous key signed, for an emergency."""
-        self.for_super_admins(request)
-        form = Reasoned(request.POST if request.method == "POST" else None, request=request)
-        if request.method == "POST" and form.is_valid():
-            with permitted():
-                retired = privileged.retire_signing_key(
-                    operator(request), kid, form.cleaned_data["reason"]
-                )
-            if retired:
-                messages.success(
-                    request,
-                    f"The key {kid} is retired. What it signed is refused within a minute, on every node.",
-                )
-            else:
-                messages.error(
-                    request,
-                    f"The key {kid[:64]} is no previous key, or not any more. Nothing was done.",
-                )
-            return redirect("admin:accounts_signingkey_changelist")
-        key = SigningKey.objects.filter(pk=kid, use=Use.PREVIOUS).first()
-        if key is None:
-            messages.error(
-                request,
-                f"The key {kid[:64]} is no previous key. The one that signs has to be rotated first. Nothing was done.",
-            )
-            return redirect("admin:accounts_signingkey_changelist")
-        return self.page(
-            request, "retire", f"Retire {kid} now", form.status, row=Row(key), form=form
-        )
-
-    def for_super_admins(self, request: HttpRequest) -> None:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-
-    def page(
-        self, request: HttpRequest, name: str, title: str, status: int = 200, **context: Any
-    ) -> HttpResponse:
-        context |= self.admin_site.each_context(request)
-        context |= {
-            "title": title,
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Signing keys",
             "opts": self.opts,
-            "changelist": reverse("admin:accounts_signingkey_changelist"),
+            "rows": [KeyDescription(key) for key in keys],
+            "algorithm": settings.SIGNING_ALGORITHM,
         }
-        return TemplateResponse(
-            request, f"admin/accounts/signingkey/{name}.html", context, status=status
-        )
+        return TemplateResponse(request, "admin/accounts/signingkey/list.html", context)

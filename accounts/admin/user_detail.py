@@ -12,11 +12,11 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.admin import action_registry, import_export
+from accounts.admin import action_registry, exports
 from accounts.admin.badges import ROLES, device, mail_status, state, when
 from accounts.admin.base import operator
 from accounts.admin.links import events_url, request_url, rows_url
-from accounts.admin.outgoing_mail import mail_act
+from accounts.admin.outgoing_mail import mail_action
 from accounts.audit import event_messages
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 from accounts.operators import actions
@@ -80,10 +80,10 @@ def _act(panel: Panel, by: User, person: User, row: Model) -> tuple[str, str] | 
     name = panel.act(row)
     if not name:
         return None
-    offer = action_registry.find(type(row), name)
+    action = action_registry.find(type(row), name)
     return (
-        (offer.label, action_registry.link(name, row))
-        if actions.may_carry_out(by, offer.act, person)
+        (action.label, action_registry.link(name, row))
+        if actions.may_carry_out(by, action.action, person)
         else None
     )
 
@@ -151,7 +151,7 @@ panels = [
         ),
         all=lambda person: rows_url(OutgoingMail, user__id__exact=person.pk),
         none="No mail was sent in the last weeks.",
-        act=mail_act,
+        act=mail_action,
     ),
     Panel(
         name="events",
@@ -191,7 +191,7 @@ class Whole(admin.ModelAdmin):  # type: ignore[type-arg]
                 "show_save_and_add_another": False,
                 "show_save_and_continue": False,
                 "buttons": sorted(
-                    (*action_registry.offered(by, person), *import_export.offered(by, person)),
+                    (*action_registry.buttons_for_user(by, person), *exports.available(by, person)),
                     key=lambda button: button.dangerous,
                 ),
                 "panels": [show(panel, by, person) for panel in panels],

@@ -14,9 +14,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 
-from accounts.admin import import_export, lists
-from accounts.admin.action_admin import Acting
-from accounts.admin.action_view import ActPage
+from accounts.admin import exports, imports, lists
+from accounts.admin.action_admin import ActionAdmin
+from accounts.admin.action_view import ActionView
 from accounts.admin.base import operator
 from accounts.admin.user_detail import Whole
 from accounts.audit import audit_log
@@ -67,7 +67,7 @@ class NewUserForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class UserAdmin(Acting, lists.People, Whole):
+class UserAdmin(ActionAdmin, lists.People, Whole):
     """Admins work with users; only super admins with admins. What is more than a profile changes by acts."""
 
     ordering = ("username",)
@@ -151,7 +151,7 @@ class UserAdmin(Acting, lists.People, Whole):
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
     ) -> HttpResponse:
         if secret := getattr(obj, "shown_once", ""):
-            return ActPage.show_once(self, request, obj, secret)
+            return ActionView.show_secret(self, request, obj, secret)
         messages.success(request, f"{obj} was added. An invitation is on its way to {obj.email}.")
         return redirect("admin:accounts_user_change", obj.pk)
 
@@ -167,13 +167,14 @@ class UserAdmin(Acting, lists.People, Whole):
         old = self.admin_site.admin_view(self.old_password_page)
         return [
             path("<int:pk>/password/", old, name="auth_user_password_change"),
-            *import_export.urls(self),
+            *imports.urls(self),
+            *exports.urls(self),
             *super().get_urls(),
         ]
 
     def old_password_page(self, request: HttpRequest, pk: int) -> HttpResponse:
         return redirect(
-            f"{reverse('admin:accounts_user_act', args=['temporary_password'])}?ids={pk}"
+            f"{reverse('admin:accounts_user_action', args=['temporary_password'])}?ids={pk}"
         )
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:

@@ -10,8 +10,15 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.timezone import now
 
-from accounts.admin import Readable, action_registry, action_texts, companion_actions
-from accounts.admin.action_admin import ActingPage
+from accounts.admin import Readable, action_registry, action_texts
+from accounts.admin.action_admin import ActionDetailAdmin
+from accounts.admin.action_registry import AdminAction
+from accounts.admin.additional_actions import (
+    AdditionalAction,
+    SideEffect,
+    register_additional_action,
+    register_side_effect,
+)
 from accounts.admin.badges import Badge, when
 from accounts.admin.dashboard_cards import ExtraLiveCount, extra_live_counts
 from accounts.admin.dashboard_notices import ALARMS
@@ -67,7 +74,7 @@ ORDER: dict[str, list[Any]] = {
 
 
 @admin.register(APIKey)
-class APIKeyAdmin(ActingPage, OfPeople, Readable):
+class APIKeyAdmin(ActionDetailAdmin, OfPeople, Readable):
     list_display = (
         "public_id",
         "state",
@@ -157,41 +164,41 @@ def _ungranted(keys: Any) -> QuerySet[APIKey]:
     return found
 
 
-def named(key: APIKey) -> str:
+def describe(key: APIKey) -> str:
     return f"the key {key.public_id} “{key.name}” of {key.owner}"
 
 
 action_registry.register(
-    action_texts.on_people(
-        act=operator_actions.END_KEYS,
+    action_texts.user_action(
+        action=operator_actions.END_KEYS,
         label="End all API keys",
-        will="Every API key of {whom} stops working at once, for good: programs that use one need a new one. Sessions go on.",
-        did="Ended every API key of {whom}.",
-        idle="Has no live key",
+        before="Every API key of {rows} stops working at once, for good: programs that use one need a new one. Sessions go on.",
+        after="Ended every API key of {rows}.",
+        nothing_to_do="Has no live key",
     ),
-    action_registry.Offer(
-        act=operator_actions.END_KEY,
+    AdminAction(
+        action=operator_actions.END_KEY,
         label="End key",
-        will="Stops working at once, for good: {whom}. Whatever uses it needs another one.",
-        did="Ended {whom}.",
-        idle="Has ended or expired already",
+        before="Stops working at once, for good: {rows}. Whatever uses it needs another one.",
+        after="Ended {rows}.",
+        nothing_to_do="Has ended or expired already",
         model=APIKey,
         owner="owner",
-        key="key",
-        alive=_live,
-        named=named,
+        argument="key",
+        applicable=_live,
+        describe=describe,
     ),
-    action_registry.Offer(
-        act=operator_actions.GRANT_INTROSPECT,
+    AdminAction(
+        action=operator_actions.GRANT_INTROSPECT,
         label="Grant introspect",
-        will="May ask from now on whether anybody's token is good, and whose it is, until it ends; its successors may, too: {whom}.",
-        did="May introspect tokens now: {whom}.",
-        idle="Was granted this scope already, has ended or expired",
+        before="May ask from now on whether anybody's token is good, and whose it is, until it ends; its successors may, too: {rows}.",
+        after="May introspect tokens now: {rows}.",
+        nothing_to_do="Was granted this scope already, has ended or expired",
         model=APIKey,
         owner="owner",
-        key="key",
-        alive=_ungranted,
-        named=named,
+        argument="key",
+        applicable=_ungranted,
+        describe=describe,
     ),
 )
 
@@ -205,16 +212,16 @@ def live_keys_of(people: Sequence[User]) -> list[APIKey]:
     )
 
 
-companion_actions.accompany(
+register_additional_action(
     "force_change",
     "temporary_password",
-    companion=companion_actions.Companion(
-        act=operator_actions.END_KEYS,
+    action=AdditionalAction(
+        action=operator_actions.END_KEYS,
         label="End these API keys too",
         heading="These API keys go on working",
         rows=live_keys_of,
-        named=named,
-        did="Their API keys have ended.",
+        describe=describe,
+        done="Their API keys have ended.",
     ),
 )
 
@@ -228,18 +235,18 @@ def losing_keys_of(people: Sequence[User]) -> list[APIKey]:
     )
 
 
-def loss(key: APIKey) -> str:
+def describe_loss(key: APIKey) -> str:
     left = effective_scopes(key.scope, granted=False, by_operator=False)
-    return f"{named(key)}: " + (
+    return f"{describe(key)}: " + (
         f"keeps {' '.join(left)}" if left else "ends, since it has no other scope"
     )
 
 
-companion_actions.foretell(
+register_side_effect(
     "change_role",
-    consequence=companion_actions.Consequence(
+    effect=SideEffect(
         heading="As a user: these API keys lose the scope introspect, which no operator granted them",
         rows=losing_keys_of,
-        named=loss,
+        describe=describe_loss,
     ),
 )

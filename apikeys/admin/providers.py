@@ -1,4 +1,4 @@
-"""The credentials of providers in the admin site, for super admins alone."""
+"""Provider credentials in the admin site, for super admins only."""
 
 from typing import Any
 
@@ -7,26 +7,25 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
-from django.urls import reverse
 
-from accounts import admin_site
+from accounts import admin_session
 from accounts.admin import SuperAdmins, operator
-from accounts.admin.action_view import Reasoned, check_password
 from accounts.admin.base import permitted
+from accounts.admin.reauthentication import ReauthenticatedFormView, ReauthenticationForm
 from accounts.operators import privileged
-from accounts.pages.forms import PasswordField
 from apikeys import providers
 from apikeys.errors import UnreadableSecret
 from apikeys.models import ProviderCredential
 from apikeys.models.provider_credential import validate_secret
 
+LIST = "admin:apikeys_providercredential_changelist"
 
-class ProviderCredentialForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The secret comes in here, and never out. Whoever stores one says why, and gives their own password again."""
 
-    request: HttpRequest  # given with each request
+class ProviderCredentialForm(forms.ModelForm, ReauthenticationForm):  # type: ignore[type-arg]
+    """Credentials whose secret comes in here, and never out; with a reason and the password."""
+
     secret = forms.CharField(
         required=False,
         strip=False,
@@ -34,21 +33,10 @@ class ProviderCredentialForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text="It is never shown again. Empty: the one that is stored stays.",
     )
-    reason = Reasoned.base_fields["reason"]
-    password = PasswordField(
-        label="Your password",
-        autocomplete="current-password",
-        help_text="Then it is not asked again for five minutes.",
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if admin_site.password_is_fresh(self.request):
-            self.fields.pop("password", None)
 
     @property
     def changed_data(self) -> list[str]:
-        """What of the credentials changed: the names of these fields are kept with each change."""
+        """The names of the changed fields of the credentials, which are kept with each change."""
         return [name for name in super().changed_data if name not in ("reason", "password")]
 
     def clean(self) -> dict[str, Any]:
@@ -58,16 +46,44 @@ class ProviderCredentialForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("secret", "New credentials need their secret.")
         return cleaned
 
-    def _post_clean(self) -> None:
-        """The password is looked at last: a form that has to be sent again anyhow costs no guess."""
-        super()._post_clean()  # type: ignore[misc]
-        if "password" in self.fields and not self.errors:
-            check_password(self)
+
+class ProviderCredentialDeleteView(ReauthenticatedFormView):
+    """The page that explains and carries out the deletion of credentials."""
+
+    template_name = "admin/apikeys/providercredential/delete.html"
+    credential: ProviderCredential
+
+    def check_permission(self) -> None:
+        if not self.model_admin.has_delete_permission(self.request):
+            raise PermissionDenied
+
+    def prepare(self) -> HttpResponseBase | None:
+        credential = self.model_admin.get_object(self.request, self.kwargs["pk"])
+        if credential is None:
+            messages.error(
+                self.request, "These credentials are not stored, or not any more. Nothing was done."
+            )
+            return redirect(LIST)
+        self.credential = credential
+        return None
+
+    def get_title(self) -> str:
+        return f"Delete the {self.credential}"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(credential=self.credential, **kwargs)
+
+    def carry_out(self, form: Any) -> HttpResponseBase:
+        reason, action = form.cleaned_data["reason"], f"delete {self.credential}"
+        with privileged.super_admin(self.operator, action, reason) as locked:
+            providers.delete(self.credential, actor=locked, reason=reason)
+        messages.success(self.request, f"The {self.credential} are deleted.")
+        return redirect(LIST)
 
 
 @admin.register(ProviderCredential)
 class ProviderCredentialAdmin(SuperAdmins):
-    """Seen masked, stored, replaced and deleted."""
+    """Credentials that super admins look at masked, store, replace and delete."""
 
     form = ProviderCredentialForm
     list_display = ("provider", "key_id", "region", "updated_at")
@@ -75,7 +91,7 @@ class ProviderCredentialAdmin(SuperAdmins):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         asked = ["provider", "key_id", "region", "secret", "reason"]
-        return asked if admin_site.password_is_fresh(request) else [*asked, "password"]
+        return asked if admin_session.password_is_fresh(request) else [*asked, "password"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("provider",) if obj else ()
@@ -104,7 +120,7 @@ class ProviderCredentialAdmin(SuperAdmins):
         form_url: str = "",
         obj: Any = None,
     ) -> Any:
-        """With the masked secret, which is a look that goes on record."""
+        """Show the masked secret, and write the audit event of that."""
         if obj:
             try:
                 context["masked"] = providers.show_to_operator(obj, operator=operator(request))
@@ -114,40 +130,14 @@ class ProviderCredentialAdmin(SuperAdmins):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         reason = form.cleaned_data["reason"]
-        with permitted(), privileged.super_admin(operator(request), f"store {obj}", reason) as held:
-            providers.store(obj, form.cleaned_data["secret"], actor=held, reason=reason)
+        with (
+            permitted(),
+            privileged.super_admin(operator(request), f"store {obj}", reason) as locked,
+        ):
+            providers.store(obj, form.cleaned_data["secret"], actor=locked, reason=reason)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
-        """Says what will happen, asks for a reason and the password, and does it."""
-        if not self.has_delete_permission(request):
-            raise PermissionDenied
-        listed = reverse("admin:apikeys_providercredential_changelist")
-        credential = self.get_object(request, object_id)
-        if credential is None:
-            messages.error(
-                request, "These credentials are not stored, or not any more. Nothing was done."
-            )
-            return redirect(listed)
-        form = Reasoned(request.POST if request.method == "POST" else None, request=request)
-        if request.method == "POST" and form.is_valid():
-            reason = form.cleaned_data["reason"]
-            with (
-                permitted(),
-                privileged.super_admin(operator(request), f"delete {credential}", reason) as held,
-            ):
-                providers.delete(credential, actor=held, reason=reason)
-            messages.success(request, f"The {credential} are deleted.")
-            return redirect(listed)
-        context = self.admin_site.each_context(request)
-        context |= {
-            "title": f"Delete the {credential}",
-            "opts": self.opts,
-            "changelist": listed,
-            "credential": credential,
-            "form": form,
-        }
-        return TemplateResponse(
-            request, "admin/apikeys/providercredential/delete.html", context, status=form.status
-        )
+        view = ProviderCredentialDeleteView.as_view(model_admin=self)
+        return view(request, pk=object_id)  # type: ignore[return-value]  # no streamed one

@@ -14,7 +14,7 @@ from tests.conftest import PASSWORD
 
 
 def address(model: type[Model], name: str) -> str:
-    return action_registry.address(action_registry.find(model, name))
+    return action_registry.find(model, name).url
 
 
 def act(client: Client, name: str, *rows: Model, **fields: Any) -> Any:

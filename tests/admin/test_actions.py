@@ -348,9 +348,9 @@ def test_many_are_deactivated_and_the_rest_is_left_alone(as_olga, olga, alice, b
     User.objects.filter(pk=carol.pk).update(is_active=False)
     answer = choose(as_olga, "deactivate", alice, bob, carol, olga)
     assert (answer.status_code, answer.context["title"]) == (200, "Deactivate: 2 users")
-    assert [(names.heading, names.shown) for names in answer.context["left"]] == [
+    assert [(names.heading, names.shown) for names in answer.context["skipped"]] == [
         ("Is deactivated already", ["carol (carol@example.com)"]),
-        ("Nobody does this to themselves", ["olga (olga@example.com)"]),
+        ("No operator does this to themselves", ["olga (olga@example.com)"]),
     ]
     assert User.objects.filter(is_active=True).count() == 3
     answer = act(as_olga, "deactivate", alice, bob, next=LIST + "?q=a")
@@ -368,10 +368,10 @@ def test_many_are_deactivated_and_the_rest_is_left_alone(as_olga, olga, alice, b
 def test_what_was_posted_past_the_page_is_tried_and_on_record(as_stan, stan, olga, alice):
     answer = act(as_stan, "deactivate", alice, olga, stan)
     assert (answer.status_code, answer.context["title"]) == (200, "Deactivated alice.")
-    left = {names.heading: names.rows for names in answer.context["left"]}
+    left = {names.heading: names.rows for names in answer.context["skipped"]}
     assert left == {
         "Only super admins decide about this": [olga],
-        "Nobody does this to themselves": [stan],
+        "No operator does this to themselves": [stan],
     }
     assert set(User.objects.filter(is_active=True)) == {olga, stan}
     assert {event[:2] for event in events()} == {
@@ -424,7 +424,7 @@ def test_a_thousand_at_once_are_no_more_fields_than_one(as_olga):
     people = User.objects.bulk_create(
         User(username=f"person{number:04}", password="!") for number in range(1000)
     )
-    assert len(act(as_olga, "deactivate", *people).context["left"]) == 0
+    assert len(act(as_olga, "deactivate", *people).context["skipped"]) == 0
     assert User.objects.filter(is_active=False).count() == 1000
 
 
@@ -503,8 +503,8 @@ def test_some_are_gone_by_now(as_olga, alice):
     assert "1 of what was chosen is not there" in text(answer)
 
 
-def test_an_act_that_is_none(as_olga, alice):
-    assert as_olga.get(f"{LIST}act/promote/", {"ids": alice.pk}).status_code == 404
+def test_an_action_that_does_not_exist(as_olga, alice):
+    assert as_olga.get(f"{LIST}action/promote/", {"ids": alice.pk}).status_code == 404
 
 
 def test_nobody_is_led_to_another_site(as_olga, alice):

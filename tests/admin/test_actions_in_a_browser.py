@@ -44,7 +44,7 @@ def test_new_laptops_for_some(enter, alice, bob, screen, viewport):
     browser.page.select_option("select[name=action]", "temporary_password")
     browser.page.click("button[name=index]")
     assert browser.page.inner_text("h1") == "Give a temporary password: 2 users"
-    assert "Nobody does this to themselves (1)" in browser.page.inner_text(".action-left")
+    assert "No operator does this to themselves (1)" in browser.page.inner_text(".action-skipped")
     browser.look(f"actions-many-{screen}")
     browser.page.fill("#id_reason", "new laptops")
     go_on(browser)

@@ -91,7 +91,7 @@ def test_a_session_that_ended_meanwhile_does_not_come_back(client, olga):
 
 def test_a_password_asked_again_holds_for_this_session_and_a_short_time(client, olga, alice):
     sign_in(client)
-    page = f"{reverse('admin:accounts_user_act', args=['deactivate'])}?ids={alice.pk}"
+    page = f"{reverse('admin:accounts_user_action', args=['deactivate'])}?ids={alice.pk}"
     assert "Your password" not in client.get(page).content.decode()
     other = Client()
     other.force_login(olga)

@@ -179,7 +179,7 @@ def test_an_import_whose_worker_is_killed_is_finished_by_uploading_the_file_agai
     for page in (as_stan.get(url), as_stan.post(url, {"confirm": "yes"}, follow=True)):
         assert "is either still running, or was interrupted" in words(page)
         assert (
-            "upload the file once more: what was imported is left alone, and the rest is imported."
+            "upload the file once more: what was imported is skipped, and the rest is imported."
             in words(page)
         )
         assert "What was to happen 3000 to be imported" in words(page)
@@ -432,7 +432,7 @@ def test_stan_exports_the_data_of_a_user_and_of_no_admin(as_stan, stan, alice, o
 # Erasing
 
 
-ERASE = reverse("admin:accounts_user_act", args=["erase"])
+ERASE = reverse("admin:accounts_user_action", args=["erase"])
 
 
 def test_olga_erases_alice_with_a_reason_and_her_password(as_olga, olga, alice):

@@ -123,7 +123,7 @@ def test_olga_ends_many_and_it_is_on_record(as_olga, olga, alice, bob, caller):
     APIKey.objects.filter(pk=ended.pk).end(EndReason.DELETED)
     asked = choose(as_olga, "end_key", hers, his, ended)
     assert asked.context["title"] == "End key: 2 API keys"
-    assert [names.heading for names in asked.context["left"]] == ["Has ended or expired already"]
+    assert [names.heading for names in asked.context["skipped"]] == ["Has ended or expired already"]
     assert end(as_olga, hers, his, ended).context["title"] == "Ended 2 API keys."
     assert caller.get("/api/v1/auth/me", secret).status_code == 401
     assert set(APIKey.objects.values_list("ended_reason", flat=True)) == {
@@ -158,7 +158,7 @@ def test_the_page_of_a_new_password_names_the_keys_that_live_on_and_ends_them(
 ):
     (key, secret), _ = make(alice), make(bob)
     asked = ask(as_olga, name, alice)
-    assert [names.shown for names in asked.context["also"]] == [
+    assert [names.shown for names in asked.context["effects"]] == [
         [f"the key {key.public_id} “CI” of alice"]
     ]
     assert secret not in asked.content.decode()
@@ -198,7 +198,7 @@ def test_a_person_without_keys_is_asked_nothing_about_them(as_olga, alice):
     key, _ = make(alice)
     APIKey.objects.filter(pk=key.pk).end(EndReason.DELETED)
     asked = ask(as_olga, "force_change", alice)
-    assert (asked.context["also"], "end_keys" in asked.context["form"].fields) == ([], False)
+    assert (asked.context["effects"], "end_keys" in asked.context["form"].fields) == ([], False)
     act(as_olga, "force_change", alice, end_keys="on", reason="", password=None)
     alice.refresh_from_db()
     assert alice.must_change_password

@@ -220,7 +220,7 @@ def test_every_action_is_in_the_table(rf, olga):
     request.user = olga
     for model, model_admin in admin.site._registry.items():
         assert set(model_admin.get_actions(request)) == set(ACTIONS[model._meta.label_lower]), model
-        offered = {offer.name for offer in action_registry.on(model)}
+        offered = {offer.name for offer in action_registry.for_model(model)}
         assert offered <= set(ACTIONS[model._meta.label_lower]), model
 
 
@@ -278,7 +278,7 @@ def test_every_list_offers_what_may_be_done(request, by, model):
 
 # Pages beside those that Django makes for each model → who may open them.
 PAGES: dict[str, tuple[list[Any], set[str]]] = {
-    "accounts_user_act": (["deactivate"], ADMINS),
+    "accounts_user_action": (["deactivate"], ADMINS),
     "accounts_user_find": ([], ADMINS),
     "accounts_user_import": ([], ADMINS),
     "accounts_user_import_preview": ([UUID(int=0)], ADMINS),
@@ -286,9 +286,9 @@ PAGES: dict[str, tuple[list[Any], set[str]]] = {
     "accounts_user_export": ([], SUPERS),
     "accounts_user_data": (["alice"], ADMINS),
     "auth_user_password_change": (["alice"], ADMINS),
-    "accounts_session_act": (["end_session"], ADMINS),
-    "accounts_outgoingmail_act": (["send_again"], ADMINS),
-    "apikeys_apikey_act": (["end_key"], ADMINS),
+    "accounts_session_action": (["end_session"], ADMINS),
+    "accounts_outgoingmail_action": (["send_again"], ADMINS),
+    "apikeys_apikey_action": (["end_key"], ADMINS),
     "accounts_auditevent_request": ([], ADMINS),
     "accounts_auditevent_export": ([], ADMINS),
     "accounts_signingkey_rotate": ([], SUPERS),

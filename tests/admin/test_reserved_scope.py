@@ -118,13 +118,13 @@ def test_a_demotion_in_the_database_is_caught_at_use_and_at_rotation(
 def test_the_page_says_which_keys_lose_what(as_olga, stan, alice, make):
     (both, _), (alone, _), (granted, _), _ = make(), make(["introspect"]), make(), make(["profile"])
     act(as_olga, "grant_introspect", granted)
-    (names,) = ask(as_olga, "change_role", stan, alice).context["also"]
+    (names,) = ask(as_olga, "change_role", stan, alice).context["effects"]
     assert "lose the scope introspect" in names.heading
     assert set(names.shown) == {
         f"the key {both.public_id} “API key” of stan: keeps profile",
         f"the key {alone.public_id} “API key” of stan: ends, since it has no other scope",
     }
-    assert ask(as_olga, "change_role", alice).context["also"] == []
+    assert ask(as_olga, "change_role", alice).context["effects"] == []
 
 
 def test_keys_of_earlier_releases_keep_what_they_have(as_olga, stan, bob, make, introspects):

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from accounts import identities, password_reset, sessions
+from accounts.admin import action_registry
 from accounts.errors import InvalidToken
 from accounts.models import AuditEvent, User
 from accounts.operators import actions
@@ -279,13 +280,11 @@ def test_the_row_is_written_once_a_minute(client, olga):
 @pytest.mark.parametrize(
     "name", ["deactivate", "temporary_password", "force_change", "end_sessions", "change_role"]
 )
-def test_an_act_upon_an_operator_ends_the_session_here(client, olga, tina, name):
+def test_an_action_on_an_operator_ends_the_session_here(client, olga, tina, name):
     sign_in(client)
-    act = getattr(
-        actions, {"temporary_password": "GIVE_TEMPORARY_PASSWORD"}.get(name, name.upper())
-    )
+    action = action_registry.find(User, name).action
     choices = {"role": "user"} if name == "change_role" else {}
-    actions.carry_out(act, operator=tina, user=olga, reason="left", **choices)
+    actions.carry_out(action, operator=tina, user=olga, reason="left", **choices)
     assert not signed_in(client)
     User.objects.filter(pk=olga.pk).update(
         is_active=True, is_staff=True, is_superuser=True, must_change_password=False

@@ -118,7 +118,7 @@ def test_the_buttons_are_what_this_operator_may_do_now_the_harmless_first(client
     page = client.get(path_of(alice))
     dangerous = [button.dangerous for button in page.context["buttons"]]
     assert dangerous == sorted(dangerous)
-    for button in action_registry.offered(olga, alice):
+    for button in action_registry.buttons_for_user(olga, alice):
         assert f'href="{button.url}">{button.label}…</a>' in page.content.decode()
 
 
@@ -128,7 +128,7 @@ def test_stan_sees_olga_whole_and_can_do_nothing_to_her(client, stan, olga):
     page = client.get(path_of(olga))
     assert page.status_code == 200
     assert page.context["buttons"] == []
-    assert "/act/" not in page.content.decode()
+    assert "/action/" not in page.content.decode()
     assert 'name="username"' not in page.content.decode()
 
 

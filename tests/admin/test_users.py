@@ -201,7 +201,7 @@ def test_a_name_that_was_taken_a_moment_ago(as_olga, alice, bob, monkeypatch):
 
 def test_the_old_password_page_leads_to_the_act(as_olga, alice):
     answer = as_olga.get(f"{LIST}{alice.pk}/password/", follow=True)
-    assert answer.redirect_chain == [(f"{LIST}act/temporary_password/?ids={alice.pk}", 302)]
+    assert answer.redirect_chain == [(f"{LIST}action/temporary_password/?ids={alice.pk}", 302)]
     assert "Give a temporary password: alice" in answer.content.decode()
 
 

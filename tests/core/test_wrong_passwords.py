@@ -481,7 +481,7 @@ def test_an_operators_other_pages_say_so_too(client, olga, alice):
     form = {"ids": str(alice.pk), "reason": "she asked for it", "password": PASSWORD, "sure": "yes"}
     with full_queue():
         page = client.post(
-            "/admin/accounts/user/act/temporary_password/", form, headers={"Accept": "text/html"}
+            "/admin/accounts/user/action/temporary_password/", form, headers={"Accept": "text/html"}
         )
     assert (page.status_code, page["Retry-After"]) == (503, "1")
     assert "Nothing was changed" in page.content.decode()
