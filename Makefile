@@ -7,8 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The checksums of what .venv holds, so that a clone, a checkout or an interrupted installation is recognised by content.
 STAMP := $(VENV)/.installed
-# Two processes, one for each database, run every test at the same time; one that dies is a failure, and not started again.
-EACH_DATABASE := --dist each --max-worker-restart 0 --tx popen//env:TEST_DATABASE=sqlite --tx popen//env:TEST_DATABASE=postgresql
+# A worker for each processor, half of them on SQLite and half on PostgreSQL. One that dies is a failure, and not started again.
+WORKERS := --numprocesses auto --max-worker-restart 0
 
 .PHONY: help serve test lint screenshots lock bench clean runtime dev
 help: ## say what there is
@@ -17,8 +17,8 @@ help: ## say what there is
 serve: runtime ## set up what is missing and serve on PORT (8000)
 	@exec $(BIN)/python manage.py serve
 
-test: lint ## check and test everything, on SQLite and on PostgreSQL (ARGS="-k login" to choose)
-	@$(BIN)/python -m pytest $(EACH_DATABASE) $(ARGS)
+test: lint ## check and test everything (ARGS="-k login" to choose, ARGS="--all-databases" for each test on both)
+	@$(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 lint: dev ## ruff and mypy
 	@$(BIN)/python -m ruff check

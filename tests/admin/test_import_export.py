@@ -374,6 +374,7 @@ def test_olga_exports_what_the_list_shows(as_olga, olga, alice, bob):
     ]
 
 
+@pytest.mark.own_sql
 def test_olga_exports_what_she_searched_for(as_olga, alice, bob):
     answer = as_olga.post(f"{EXPORT}?q=liddell", {"form": "jsonl", "reason": "ticket 7"})
     assert [json.loads(line)["username"] for line in body(answer).splitlines()] == ["alice"]
@@ -435,6 +436,7 @@ def test_stan_exports_the_data_of_a_user_and_of_no_admin(as_stan, stan, alice, o
 ERASE = reverse("admin:accounts_user_action", args=["erase"])
 
 
+@pytest.mark.own_sql
 def test_olga_erases_alice_with_a_reason_and_her_password(as_olga, olga, alice):
     asked = as_olga.get(f"{ERASE}?ids={alice.pk}")
     assert "will be erased, for good" in words(asked)

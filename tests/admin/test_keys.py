@@ -103,6 +103,7 @@ def test_a_filter_for_what_wants_looking_after(as_olga, alice, chosen, expected)
     assert named(as_olga.get(LIST, {"use": chosen} if chosen else {})) == expected
 
 
+@pytest.mark.own_sql
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [("alice", {"CI"}), ("bob@", {"Staging"}), ("Stag", {"Staging"}), ("nobody", set())],

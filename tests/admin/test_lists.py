@@ -166,6 +166,7 @@ def test_no_switch_of_djangos_own_is_open(client, olga, model, parameter):
     assert client.get(path_of(model), {parameter: "1"})["Location"] == f"{path_of(model)}?e=1"
 
 
+@pytest.mark.own_sql
 @pytest.mark.parametrize("value", ODD)
 @pytest.mark.parametrize("model", ADMINS)
 def test_odd_values_of_what_is_offered_break_nothing(client, rows, olga, model, value):

@@ -240,6 +240,7 @@ def test_every_model_by_everybody(request, by, model, whose, verb):
         assert stored() == before
 
 
+@pytest.mark.own_sql
 @pytest.mark.parametrize(("model", "name", "whose", "by"), ACTS, indirect=["by"])
 def test_every_action_by_everybody(request, by, model, name, whose):
     role = request.node.callspec.params["by"]

@@ -16,7 +16,7 @@ from accounts.models import OutgoingMail, Session, User
 from apikeys.models import APIKey
 from tests.conftest import PASSWORD
 
-pytestmark = pytest.mark.usefixtures("db")
+pytestmark = [pytest.mark.usefixtures("db"), pytest.mark.own_sql]
 PEOPLE, FIND, SESSIONS, MAILS = (
     reverse(f"admin:accounts_{name}")
     for name in ("user_changelist", "user_find", "session_changelist", "outgoingmail_changelist")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.conftest import PASSWORD
 from tests.contracts.endpoints import LOGOUTS, READING, each, problem
 
-pytestmark = [pytest.mark.django_db, pytest.mark.once]
+pytestmark = pytest.mark.django_db
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=x"
 WRONG_TYPES: list[Any] = [

@@ -308,6 +308,7 @@ def test_without_its_record_no_look_is_granted(caller, stored, token):
 # The secret
 
 
+@pytest.mark.own_sql
 def test_no_answer_no_log_and_no_dump_holds_a_secret(
     caller, stored, token, alice, settings, caplog, capfd
 ):

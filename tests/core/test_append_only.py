@@ -19,7 +19,7 @@ from accounts.request_context import RequestContext
 from tests.audit_events import happened
 from tests.conftest import PASSWORD
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.own_sql]
 Kind = AuditEvent.Kind
 TABLE = AuditEvent._meta.db_table
 SENTENCE = "the audit trail is append-only"

@@ -10,7 +10,7 @@ from accounts.models import AuditEvent, Session, User
 from accounts.request_context import RequestContext
 from tests.conftest import PASSWORD
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.own_sql]
 Kind = AuditEvent.Kind
 LOGIN = "/c/bearer/api/v1/auth/login"
 

@@ -18,7 +18,7 @@ from accounts.models import Session, SigningKey, User
 from tests.concurrency import at_once
 from tests.conftest import PASSWORD
 
-pytestmark = pytest.mark.usefixtures("db")
+pytestmark = [pytest.mark.usefixtures("db"), pytest.mark.own_sql]
 
 
 def run(*arguments):

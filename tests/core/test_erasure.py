@@ -42,7 +42,7 @@ from authsvc.contracts import bearer, form
 from tests.concurrency import at_once
 from tests.conftest import PASSWORD
 
-pytestmark = pytest.mark.usefixtures("db")
+pytestmark = [pytest.mark.usefixtures("db"), pytest.mark.own_sql]
 crowded = pytest.mark.django_db(transaction=True)
 
 

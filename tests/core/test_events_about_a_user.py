@@ -13,7 +13,7 @@ from accounts.request_context import RequestContext
 from apikeys.audit_codes import EventKind
 from tests.audit_events import happened
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.own_sql]
 Kind = AuditEvent.Kind
 SPELLINGS = ("ALICE", " alice ", "ａｌｉｃｅ", "Alice@Example.com", "ALICE@EXAMPLE.COM\t")
 

@@ -525,6 +525,7 @@ def test_an_account_that_is_there_is_left_alone_unless_it_is_to_be_updated(alice
     assert reset.used_at, "a link that was mailed to the old address still opens"
 
 
+@pytest.mark.own_sql
 def test_an_address_that_a_file_changes_is_told_to_the_old_and_to_the_new_one(alice, mailoutbox):
     take("username,email\nalice,new@example.com\n", update=True)
     delivery.deliver_due()
@@ -729,6 +730,7 @@ def test_memory_does_not_grow_with_the_file():
     assert peak_of(6000) < peak_of(1500) + 512 * 1024
 
 
+@pytest.mark.own_sql
 def test_a_batch_costs_as_many_queries_as_any_other(monkeypatch):
     def queries_of(count):
         with lifted():

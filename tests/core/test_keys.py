@@ -198,6 +198,7 @@ def test_any_other_text_is_no_key(typed):
 # At rest
 
 
+@pytest.mark.own_sql
 @stored
 def test_only_a_digest_is_kept(secret, caplog):
     caplog.set_level(logging.DEBUG)

@@ -154,6 +154,7 @@ def test_a_network_is_seen_again_a_day_later(caller, at_home):
     assert now() - KnownNetwork.objects.get().last_seen_at < timedelta(hours=1)
 
 
+@pytest.mark.own_sql
 def test_a_person_who_is_erased_leaves_no_network(caller, at_home, bob):
     assert status(caller, "bob") == 200
     erasure.erase(User.objects.get(username="alice"))

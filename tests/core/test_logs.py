@@ -13,8 +13,6 @@ from tests.faults.conftest import database
 from tests.faults.servers import Server
 from tests.faults.test_http import statuses
 
-pytestmark = pytest.mark.once
-
 ROOT = Path(__file__).resolve().parents[2]
 FORMATS = pytest.mark.parametrize("log_format", ["text", "json"])
 FORGED = "2026-01-01 00:00:00,000 INFO accounts [-] forged"

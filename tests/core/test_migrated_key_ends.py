@@ -11,7 +11,7 @@ from apikeys.end_reasons import EndReason, text
 from apikeys.keys import export_owner_data
 from apikeys.models import APIKey
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.own_sql]
 migration = import_module("apikeys.migrations.0003_end_reasons")
 STORED = {
     "deleted by its owner": "deleted",

@@ -16,7 +16,7 @@ from apikeys.audit_codes import EventKind
 from tests.audit_events import happened, lifted
 from tests.busy_month import session
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.own_sql]
 Kind = AuditEvent.Kind
 migration = import_module("accounts.migrations.0008_reason_codes")
 HOUR = datetime(2026, 11, 1, 12, tzinfo=UTC)

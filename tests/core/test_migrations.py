@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.own_sql
+
 ROOT = Path(__file__).parents[2]
 # Classes that columns are made of, operations, and what the first release named.
 ALLOWED = {"accounts.identifiers", "accounts.db.index_operations"}

@@ -162,6 +162,7 @@ def test_every_action_is_in_the_table():
     assert set(ACTIONS) == set(EXPECTED)
 
 
+@pytest.mark.own_sql
 @pytest.mark.parametrize("to", ROLES)
 @pytest.mark.parametrize("by", ROLES)
 @pytest.mark.parametrize("name", ACTIONS)

@@ -19,7 +19,7 @@ from tests.concurrency import at_once
 from tests.conftest import PASSWORD
 from tests.reset_mails import token_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.own_sql]
 NEW = "eine Zeile, die keiner kennt"
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
 Template, Status = OutgoingMail.Template, OutgoingMail.Status

@@ -8,6 +8,8 @@ from accounts.hashing import uniform_timing
 from accounts.models import Session, User
 from tests.conftest import PASSWORD
 
+pytestmark = pytest.mark.own_sql
+
 BRACKETS = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
 FORM = "username=alice&password=correct+horse+battery"
 

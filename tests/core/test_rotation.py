@@ -16,7 +16,7 @@ from accounts.policy import Policy
 from accounts.tokens import AccessToken, RefreshToken
 from tests.conftest import PASSWORD
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.own_sql]
 YEAR = timedelta(days=365)
 ROTATING = Policy(
     name="form", access=timedelta(days=7), refresh=YEAR, rotates=True, session_maximum=3 * YEAR

@@ -18,7 +18,7 @@ from accounts.request_context import RequestContext
 from tests.audit_events import happened, lifted
 from tests.concurrency import at_once
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.own_sql]
 crowded = pytest.mark.django_db(transaction=True)
 Kind = AuditEvent.Kind
 OLD = timedelta(days=400)

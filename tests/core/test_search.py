@@ -19,7 +19,7 @@ from bench import postgres
 from tests.conftest import lacking
 from tests.faults.servers import PROJECT
 
-pytestmark = pytest.mark.usefixtures("db")
+pytestmark = [pytest.mark.usefixtures("db"), pytest.mark.own_sql]
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from accounts.request_context import RequestContext
 from accounts.tokens import AccessToken, RefreshToken
 from tests.conftest import PASSWORD
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.own_sql]
 POLICY = Policy(name="bearer", access=timedelta(hours=1), refresh=timedelta(days=30))
 BRIEF = Policy(name="envelope", access=timedelta(hours=24), refresh=None)
 

@@ -17,7 +17,7 @@ from apikeys.models import APIKey
 from tests import busy_month
 from tests.busy_month import hour_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.own_sql]
 Kind = AuditEvent.Kind
 HOUR = timedelta(hours=1)
 

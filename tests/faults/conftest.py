@@ -14,12 +14,7 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from tests.databases import HERE
-from tests.faults.servers import PASSWORD, Server, end, free_port, start_redis
-
-POSTGRESQL = os.environ.get("TEST_DATABASE") == "postgresql"
-collect_ignore = (
-    ["test_sqlite.py"] if POSTGRESQL else ["test_postgresql.py"]
-)  # faults that only the other one can have
+from tests.faults.servers import Server, end, free_port, start_redis
 
 
 @contextmanager
@@ -59,15 +54,9 @@ def server(running) -> Server:
 
 
 @pytest.fixture
-def user(server, request) -> str:
+def user(server) -> str:
     """Return the name of an account that only this test uses."""
-    name = f"user{abs(hash(request.node.name)) % 10**12}"
-    server.run(
-        "shell",
-        "-c",
-        f"from accounts.models import User; User.objects.create_user({name!r}, {PASSWORD!r})",
-    )
-    return name
+    return server.new_user()
 
 
 @pytest.fixture

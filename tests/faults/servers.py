@@ -43,6 +43,11 @@ KEPT = (
     "ARGON2_TIME_COST",
 )  # of the environment of this run
 
+MAKE_USERS = """
+from accounts.models import User
+for name in {!r}:
+    User.objects.create_user(name, {!r})
+"""
 MAKE_PEOPLE = """
 from accounts import password_reset
 from accounts.models import User
@@ -97,6 +102,7 @@ class Server:
         self.log = Path(tempfile.mkstemp(dir=HERE, suffix=".log")[1])
         self.process: subprocess.Popen[bytes] | None = None
         self.secrets: set[str] = {PASSWORD}
+        self.new_users: list[str] = []
         self.environment = {
             **{name: os.environ[name] for name in KEPT if name in os.environ},
             "DATA_DIR": tempfile.mkdtemp(dir=HERE),
@@ -142,6 +148,13 @@ class Server:
     def first_password(self) -> str:
         """Return the first admin's password, which is in a file where there is no terminal."""
         return Path(self.environment["DATA_DIR"], "first_admin_password").read_text().strip()
+
+    def new_user(self) -> str:
+        """The name of an account that nobody has used. Ten are made at once: a command takes long to start."""
+        if not self.new_users:
+            self.new_users = [f"user{os.urandom(6).hex()}" for _ in range(10)]
+            self.run("shell", "-v", "0", "-c", MAKE_USERS.format(self.new_users, PASSWORD))
+        return self.new_users.pop()
 
     def people_with_links(self, count: int) -> dict[str, str]:
         """Return ``count`` new users, and the token of a reset mail for each."""

@@ -20,8 +20,6 @@ from tests.contracts.endpoints import LOGINS, LOGOUTS, READING, REFRESHES, Endpo
 from tests.faults.servers import FORM, Server
 from tests.faults.test_http import SMUGGLED, statuses
 
-pytestmark = pytest.mark.once
-
 JSON = "application/json"
 LARGEST = 64 * 1024
 

@@ -11,6 +11,8 @@ import pytest
 
 from tests.faults.servers import Server, end
 
+pytestmark = pytest.mark.own_sql
+
 USED = (
     "SELECT k.last_used_at, "
     "(SELECT count(*) FROM apikeys_knownaddress a WHERE a.key_id = k.id) "

@@ -27,6 +27,8 @@ from tests.faults.servers import (
     send,
 )
 
+pytestmark = pytest.mark.postgresql
+
 OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 END_ALL = f"SELECT pg_terminate_backend(pid) {OTHERS}"
 

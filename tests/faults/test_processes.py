@@ -7,6 +7,7 @@ import signal
 import time
 from functools import partial
 
+import pytest
 import redis
 
 from tests.faults.servers import (
@@ -21,6 +22,8 @@ from tests.faults.servers import (
     at_once,
     send,
 )
+
+pytestmark = pytest.mark.races
 
 REFRESH, ROTATE, LOGOUT = (
     "/c/bearer/api/v1/auth/refresh",

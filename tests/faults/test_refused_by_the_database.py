@@ -39,6 +39,7 @@ def test_a_database_that_is_not_there(command, host, cause):
     assert cause in said
 
 
+@pytest.mark.database_fault
 def test_tables_that_are_missing():
     with database(os.environ.get("DATABASE_URL", "")) as address:
         assert "tables are missing, or of an earlier version: run manage.py setup first" in refused(

@@ -14,8 +14,6 @@ from authsvc.server.connections import PatientSocket
 from tests.conftest import lacking
 from tests.faults.servers import Server
 
-pytestmark = pytest.mark.once
-
 HOST = b" HTTP/1.1\r\nHost: localhost\r\n"
 HEALTH = b"HEAD /healthz" + HOST + b"\r\n"
 SCRIPT = (

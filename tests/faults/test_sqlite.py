@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
+import pytest
+
 from tests.faults.servers import PASSWORD, Server, at_once
+
+pytestmark = pytest.mark.sqlite
 
 
 def test_a_writer_that_does_not_let_go(server, user):

@@ -8,8 +8,6 @@ import pytest
 
 from tests.faults.servers import Server
 
-pytestmark = pytest.mark.once
-
 HOST = b"Host: localhost\r\n"
 UNREAD = {
     "a long URL": (414, b"GET /v1/" + b"a" * 5_000 + b" HTTP/1.1\r\n" + HOST),

@@ -13,6 +13,8 @@ from psycopg.sql import SQL, Identifier
 from tests.faults.conftest import database
 from tests.faults.servers import PASSWORD, Server
 
+pytestmark = pytest.mark.own_sql
+
 BEFORE = (
     ("accounts", "0001_initial"),
     ("apikeys", "0001_initial"),

@@ -1,0 +1,129 @@
+"""The tests' own tests: what runs on which database, and how it is noticed that a mark is missing."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.portable_sql import portable
+
+PROJECT = Path(__file__).resolve().parents[1]
+SETTINGS = """
+SECRET_KEY = "of a project that issues three statements"
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+"""
+TESTS = """
+import pytest
+from django.db import connection
+from tests.databases import DATABASE
+
+pytestmark = pytest.mark.django_db
+
+def test_of_one_statement():
+    connection.cursor().execute("SELECT 1")
+
+def test_of_another():
+    connection.cursor().execute(f"SELECT '{DATABASE}'")
+
+@pytest.mark.own_sql
+def test_that_says_so():
+    connection.cursor().execute(f"SELECT '{DATABASE}'")
+
+@pytest.mark.postgresql
+def test_of_one_database():
+    assert DATABASE == "postgresql"
+"""
+
+
+@pytest.fixture
+def run(pytester, monkeypatch):
+    """Runs these four tests with two workers: one that calls itself SQLite, and one PostgreSQL."""
+    for name in ("TEST_DATABASE", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+    monkeypatch.setenv("TEST_DATABASE_URL", "of a server that need not be there")
+    pytester.makepyfile(small_settings=SETTINGS, test_small=TESTS)
+    pytester.makepyprojecttoml((PROJECT / "pyproject.toml").read_text())
+
+    def run(*arguments):
+        usual = ("-n", "2", "-v", "--ds", "small_settings", "test_small.py")
+        return pytester.runpytest_subprocess(*usual, *arguments)
+
+    return run
+
+
+def test_without_a_mark_a_test_runs_once(run):
+    result = run()
+    result.assert_outcomes(passed=5)
+    result.stdout.fnmatch_lines_random(
+        [
+            "*PASSED test_small.py::test_of_one_statement *",
+            "*PASSED test_small.py::test_of_another *",
+            "*PASSED test_small.py::test_that_says_so[[]sqlite] *",
+            "*PASSED test_small.py::test_that_says_so[[]postgresql] *",
+            "*gw1*PASSED test_small.py::test_of_one_database *",
+        ]
+    )
+
+
+def test_on_all_databases_other_sql_without_a_mark_is_an_error(run):
+    result = run("--all-databases")
+    result.assert_outcomes(passed=7, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*ERROR at teardown of test_of_another*",
+            "This test issues other SQL on sqlite than on postgresql*",
+            "*Mark it with what it is about (races, own_sql, database_fault)*",
+            "only on sqlite: SELECT 'sqlite'",
+            "only on postgresql: SELECT 'postgresql'",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("sqlite", "postgresql"),
+    [
+        (
+            'SELECT "a" FROM "t" WHERE "at" > STRFTIME(\'%Y\', \'NOW\')',
+            'SELECT "a" FROM "t" WHERE "at" > STATEMENT_TIMESTAMP()',
+        ),
+        ('SELECT "a" FROM "t"', 'SELECT "a" FROM "t" FOR NO KEY UPDATE OF "t" SKIP LOCKED'),
+        (
+            "INSERT OR IGNORE INTO t (a) VALUES (%s)",
+            "INSERT INTO t (a) VALUES (%s) ON CONFLICT DO NOTHING",
+        ),
+        (
+            "INSERT INTO t (a, b) VALUES (%s, %s), (%s, %s)",
+            "INSERT INTO t (a, b) SELECT * FROM UNNEST((%s)::text[], (%s)::bigint[])",
+        ),
+        ("SAVEPOINT s1", "BEGIN"),
+    ],
+)
+def test_dialects_are_one_form(sqlite, postgresql):
+    assert portable(sqlite) == portable(postgresql)
+
+
+def test_a_change_in_one_statement_stands_for_its_steps():
+    """``accounts.db.compiled.CompiledChange``, whose own tests are marked."""
+    together = (
+        "WITH changed AS (UPDATE t SET a = %s WHERE id = %s RETURNING 1), added0 AS "
+        "(INSERT INTO u (b, c) SELECT %s, %s FROM changed ON CONFLICT DO NOTHING) "
+        "SELECT 1 FROM changed"
+    )
+    steps = [
+        "UPDATE t SET a = %s WHERE id = %s",
+        "INSERT INTO u (b, c) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+    ]
+    assert portable(together) == portable(steps[0]) | portable(steps[1])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "UPDATE t SET a = %s",
+        "UPDATE t SET b = %s WHERE id = %s",
+        "SELECT accounts_erase_events(%s)",
+        "SELECT 1 FROM pg_locks",
+    ],
+)
+def test_another_statement_is_another_form(other):
+    assert portable(other) != portable("UPDATE t SET a = %s WHERE id = %s")
