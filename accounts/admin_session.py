@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
-from accounts import passwords, rate_limits
+from accounts import passwords
 from accounts.audit import audit_log, reason_messages
 from accounts.audit.reasons import Reason
 from accounts.models import User
@@ -71,6 +71,5 @@ def reauthenticate(request: HttpRequest, password: str) -> None:
     `TooManyAttempts` or `HashingOverloaded`.
     """
     username = request.user.get_username()
-    with rate_limits.login_attempt(username):
-        passwords.authenticate(username, password)
+    passwords.authenticate(username, password)
     remember_password(request)

@@ -18,12 +18,13 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from accounts import admin_session, rate_limits, request_context, sign_ins
+from accounts import admin_session, passwords, request_context, sign_ins
 from accounts.audit import audit_log
 from accounts.audit.reasons import Reason
 from accounts.errors import HashingOverloaded, InvalidCredentials, TooManyAttempts
 from accounts.models import User
 from accounts.operators import permissions
+from accounts.rate_limits import LoginAttempt
 
 OVERLOADED = "overloaded"  # the code of a form's error
 REFUSED = (
@@ -45,12 +46,19 @@ class LoginForm(AdminAuthenticationForm):
         self.fields["username"].label = "User name"
 
     def clean(self) -> dict[str, Any]:
+        username, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
+        if not username or not password:
+            return self.cleaned_data
+        user, attempt = self.check_credentials(username, password)
+        self.user_cache = user
+        self.confirm_login_allowed(user)
+        sign_ins.note(attempt, user)
+        return self.cleaned_data
+
+    def check_credentials(self, username: str, password: str) -> tuple[User, LoginAttempt]:
+        """Return the user with this password; ``ValidationError`` with what is wrong."""
         try:
-            with rate_limits.login_attempt(self.cleaned_data.get("username") or "") as attempt:
-                cleaned = self.checked()
-                if self.user_cache:
-                    sign_ins.note(attempt, self.user_cache)
-                return cleaned
+            return passwords.check_credentials(username, password)
         except TooManyAttempts as refusal:
             raise ValidationError(
                 f"Too many login attempts. Please try again in {refusal.minutes} min.",
@@ -63,14 +71,6 @@ class LoginForm(AdminAuthenticationForm):
             ) from refusal
         except InvalidCredentials as refusal:
             raise self.get_invalid_login_error() from refusal
-
-    def checked(self) -> dict[str, Any]:
-        try:
-            return super().clean()
-        except ValidationError as error:
-            if self.user_cache is None:
-                raise InvalidCredentials from error
-            raise
 
     def confirm_login_allowed(self, user: Any) -> None:
         """Refuse a right password of a user who is no operator; record it like a wrong one."""

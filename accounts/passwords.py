@@ -1,4 +1,4 @@
-"""The life of a password: whether it is right, how it is changed, and the ways back in for who has forgotten it."""
+"""Passwords: checked in one place, changed by their owner, and stored as hashes."""
 
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from accounts import sign_ins
+from accounts import rate_limits, sign_ins
 from accounts.audit import audit_log
 from accounts.audit.reasons import Reason
 from accounts.errors import (
@@ -30,45 +30,81 @@ from accounts.signals import outlives_password
 Kind = audit_log.Kind
 
 
-def authenticate(identifier: str, password: str, attempt: LoginAttempt | None = None) -> User:
-    """The active account of this name or address and password. All ways to be wrong look the same, and cost one hash."""
-    user = (attempt or LoginAttempt.find(identifier)).user
-    checked = uniform_timing.check(password, user.password if user else "", identifier)
-    if user and checked.right and user.is_active:
+def check_credentials(identifier: str, password: str) -> tuple[User, LoginAttempt]:
+    """Return the active user with this user name or address and password, and the attempt.
+
+    No other function checks a password. It counts the attempt against its budgets, looks the user
+    up with one query, and computes one hash, whatever is wrong: so all wrong attempts look the
+    same, and take the same time. ``InvalidCredentials`` with the reason, for the audit log;
+    ``TooManyAttempts`` if a budget is used up; ``HashingOverloaded`` if the queue is full.
+    """
+    with rate_limits.login_attempt(identifier) as attempt:
+        user = attempt.user
+        checked = uniform_timing.check(password, user.password if user else "", identifier)
+        if user is None:
+            raise _recorded(UnknownAccount(Reason.NO_SUCH_ACCOUNT), identifier)
+        if not (checked.right and user.is_active):
+            raise _recorded(InvalidCredentials(_reason_to_refuse(checked)), identifier, user)
         if checked.outdated:
-            _upgrade(user, password)
-        return user
-    if user is None:
-        raise _recorded(UnknownAccount(Reason.NO_SUCH_ACCOUNT), identifier)
-    raise _recorded(
-        InvalidCredentials(Reason.ACCOUNT_INACTIVE if checked.right else _objection(checked)),
-        identifier,
-        user,
-    )
+            _upgrade_hash(user, password)
+        return user, attempt
 
 
-def _objection(checked: uniform_timing.Checked) -> Reason:
+def authenticate(identifier: str, password: str) -> User:
+    """Return the user of ``check_credentials``, for callers that open no session."""
+    return check_credentials(identifier, password)[0]
+
+
+def _reason_to_refuse(checked: uniform_timing.Checked) -> Reason:
+    if checked.right:
+        return Reason.ACCOUNT_INACTIVE
     return Reason.DAMAGED_HASH if checked.damaged else Reason.WRONG_PASSWORD
 
 
+def _recorded(
+    refusal: InvalidCredentials, identifier: str, user: User | None = None
+) -> InvalidCredentials:
+    """Record a refused login, and return the refusal."""
+    audit_log.record(Kind.LOGIN_FAILED, user=user, name=identifier, reason=refusal.reason)
+    return refusal
+
+
+def _upgrade_hash(user: User, password: str) -> None:
+    """Hash the password anew at today's cost, unless it was changed in the meantime.
+
+    It is left to a later login if the hashing queue is full.
+    """
+    try:
+        upgraded = make_password(password)
+    except HashingOverloaded:
+        return
+    if User.objects.filter(pk=user.pk, password=user.password).update(password=upgraded):
+        user.password = upgraded
+
+
 def set_temporary(user: User, password: str) -> None:
-    """A password that somebody else knows: it ends every session, and opens none until its owner has chosen another."""
+    """Set a password that an operator knows, and end every session of the account.
+
+    No session opens until its owner has chosen another.
+    """
     user.set_password(password)
     user.must_change_password = True
     user.save(update_fields=["password", "must_change_password", "updated_at"])
 
 
 def change(user_id: int, previous: str, proposed: str, *, keep: UUID | None = None) -> User:
-    """A new password for an account whose present one is given; other sessions than ``keep`` end."""
-    user = User.objects.get(pk=user_id)
-    checked = uniform_timing.check(previous, user.password, user.username)
-    if not checked.right:
-        raise _recorded(InvalidCredentials(_objection(checked)), user.username, user)
+    """Change the password of a signed-in user who gives the present one.
+
+    Ends all sessions except ``keep``.
+    """
+    user = authenticate(User.objects.get(pk=user_id).username, previous)
+    if user.pk != user_id:  # the account got another user name at this moment
+        raise InvalidCredentials(Reason.ACCOUNT_CHANGED)
     return _change(user, proposed, keep)
 
 
 def change_with_password(identifier: str, previous: str, proposed: str) -> User:
-    """A new password for whoever knows the present one, temporary ones included; every session ends."""
+    """Change a password, also a temporary one, by the present one; ends every session."""
     user = authenticate(identifier, previous)
     if user.must_change_password and proposed == previous:
         raise WeakPassword(_("Choose another password than the temporary one."))
@@ -81,30 +117,33 @@ def _change(user: User, proposed: str, keep: UUID | None = None) -> User:
         if not replace_hash(user, hashed, Reason.CHANGED, keep):
             raise InvalidCredentials(Reason.ACCOUNT_CHANGED)
         sign_ins.know_network(user)
-        report_change(user, Reason.CHANGED, **_outliving(user))
+        report_change(user, Reason.CHANGED, **_outliving_credentials(user))
     return user
 
 
 def replace_temporary(user: User, credential_version: str, password: str) -> User:
-    """The new password of an account that had to choose one; once, as long as nothing has changed since the challenge."""
+    """Replace the temporary password of a user whose challenge named this credential version.
+
+    ``InvalidChallenge`` if anything has changed since, such as by another answer.
+    """
     if (
         str(user.credential_version) != credential_version
         or not user.must_change_password
         or not user.is_active
     ):
         raise InvalidChallenge(Reason.CHALLENGE_ANSWERED)
-    if uniform_timing.check(password, user.password, user.username).right:
+    if user.check_password(password):
         raise WeakPassword(_("Choose another password than the temporary one."))
     hashed = hash_new(user, password)
     with transaction.atomic():
         if not replace_hash(user, hashed, Reason.CHANGED):
             raise InvalidChallenge(Reason.CHALLENGE_ANSWERED)
-        report_change(user, Reason.TEMPORARY_REPLACED, **_outliving(user))
+        report_change(user, Reason.TEMPORARY_REPLACED, **_outliving_credentials(user))
     return user
 
 
 def hash_new(user: User, password: str) -> str:
-    """The hash of a password that obeys the rules; ``WeakPassword`` says which it breaks."""
+    """Return the hash of a password that obeys the rules; ``WeakPassword`` with those it breaks."""
     try:
         validate_password(password, user)
     except ValidationError as error:
@@ -112,10 +151,11 @@ def hash_new(user: User, password: str) -> str:
     return make_password(password)
 
 
-def replace_hash(user: User, hashed: str, reason: str, keep: UUID | None = None) -> bool:
-    """Store a new password, unless the account has had another one, or was deactivated, since ``user`` was read.
+def replace_hash(user: User, hashed: str, reason: Reason, keep: UUID | None = None) -> bool:
+    """Store a new password, and invalidate all other credentials except the session ``keep``.
 
-    Also invalidates all other credentials, except the session ``keep``.
+    Return False, and store nothing, if the account has had another password, or was deactivated,
+    since ``user`` was read.
     """
     unchanged = User.objects.filter(
         pk=user.pk, credential_version=user.credential_version, is_active=True
@@ -128,34 +168,17 @@ def replace_hash(user: User, hashed: str, reason: str, keep: UUID | None = None)
     return True
 
 
-def report_change(user: User, how: Reason, **data: Any) -> None:
-    """Record it, and mail it to the owner; ``data`` is for the mail."""
-    audit_log.record(Kind.PASSWORD_CHANGED, user=user, reason=how)
+def report_change(user: User, reason: Reason, **data: Any) -> None:
+    """Record a change of the password, and mail its owner; ``data`` is for the mail."""
+    audit_log.record(Kind.PASSWORD_CHANGED, user=user, reason=reason)
     if settings.EMAILS_ENABLED and user.email:
         outbox.put(outbox.Template.PASSWORD_CHANGED, user=user, **data)
 
 
-def _outliving(user: User) -> dict[str, Any]:
+def _outliving_credentials(user: User) -> dict[str, Any]:
     """Return the credentials that a new password does not end, for the mail about it.
 
     After a reset, a mail of its own tells of them.
     """
     answers: list[tuple[Any, Any]] = outlives_password.send(User, user=user)
     return {name: value for _, told in answers for name, value in told.items()}
-
-
-def _upgrade(user: User, password: str) -> None:
-    """Hash the password anew with today's cost, unless it was changed in the meantime; at a later login if the queue is full."""
-    try:
-        upgraded = make_password(password)
-    except HashingOverloaded:
-        return
-    if User.objects.filter(pk=user.pk, password=user.password).update(password=upgraded):
-        user.password = upgraded
-
-
-def _recorded(
-    refusal: InvalidCredentials, identifier: str, user: User | None = None
-) -> InvalidCredentials:
-    audit_log.record(Kind.LOGIN_FAILED, user=user, name=identifier, reason=refusal.reason)
-    return refusal

@@ -25,16 +25,13 @@ _update_last_login = CompiledChange(
 )
 
 
-def open_session(
-    policy: Policy, identifier: str, password: str, attempt: LoginAttempt | None = None
-) -> IssuedTokens:
+def open_session(policy: Policy, identifier: str, password: str) -> IssuedTokens:
     """Open a session for the user with this user name or address and password.
 
-    ``attempt`` has looked the user up already. ``InvalidCredentials`` if anything is wrong,
-    ``PasswordChangeRequired`` if the password is right and has to be replaced first.
+    Refuses as ``passwords.check_credentials`` does; ``PasswordChangeRequired`` if the password is
+    right and has to be replaced first.
     """
-    attempt = attempt or LoginAttempt.find(identifier)
-    user = passwords.authenticate(identifier, password, attempt)
+    user, attempt = passwords.check_credentials(identifier, password)
     if user.must_change_password:
         refusal = PasswordChangeRequired(user)
         audit_log.record(

@@ -192,13 +192,12 @@ class LoginViewSet(OpenViewSet):
 
     def login(self, request: Request) -> HttpResponse:
         validated = self.read(self.login_request)
-        with rate_limits.login_attempt(validated["identifier"]) as attempt:
-            try:
-                issued = sessions.open_session(
-                    self.contract.policy, validated["identifier"], validated["password"], attempt
-                )
-            except PasswordChangeRequired as refusal:
-                return self.challenged(refusal)
+        try:
+            issued = sessions.open_session(
+                self.contract.policy, validated["identifier"], validated["password"]
+            )
+        except PasswordChangeRequired as refusal:
+            return self.challenged(refusal)
         return self.logged_in(issued)
 
     def challenged(self, refusal: PasswordChangeRequired) -> HttpResponse:

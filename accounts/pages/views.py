@@ -194,10 +194,7 @@ class PasswordChangeView(FormPage):
         return super().get_form_kwargs() | {"username": self.request.user.get_username()}
 
     def perform(self, data: dict[str, Any]) -> None:
-        with rate_limits.login_attempt(data["identifier"]):
-            user = passwords.change_with_password(
-                data["identifier"], data["current"], data["password"]
-            )
+        user = passwords.change_with_password(data["identifier"], data["current"], data["password"])
         if self.request.user == user:
             update_session_auth_hash(self.request, user)
 

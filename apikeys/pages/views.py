@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
 
-from accounts import passwords, rate_limits, request_context, sign_ins
+from accounts import passwords, request_context, sign_ins
 from accounts.audit import audit_log
 from accounts.errors import PasswordChangeRequired
 from accounts.models import User
@@ -39,8 +39,7 @@ class SignInView(FormPage):
 
     def perform(self, data: dict[str, Any]) -> None:
         request_context.current().contract = KEYS
-        with rate_limits.login_attempt(data["identifier"]) as attempt:
-            self.owner = passwords.authenticate(data["identifier"], data["current"], attempt)
+        self.owner, attempt = passwords.check_credentials(data["identifier"], data["current"])
         if self.owner.must_change_password:
             raise PasswordChangeRequired(self.owner)
         audit_log.record(audit_log.Kind.LOGIN, user=self.owner, reason=KeyReason.SIGNED_IN_TO_KEYS)

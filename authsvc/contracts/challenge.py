@@ -203,10 +203,9 @@ class Change(SucceedingViewSet):
     def change(self, request: Request) -> HttpResponse:
         validated = self.read(ChangeRequest)
         identity = identities.identify(validated["access"])
-        with rate_limits.login_attempt(identity.username):
-            passwords.change(
-                identity.id, validated["previous"], validated["proposed"], keep=identity.session_id
-            )
+        passwords.change(
+            identity.id, validated["previous"], validated["proposed"], keep=identity.session_id
+        )
         return self.succeed(ChangedResponse)
 
 

@@ -362,7 +362,7 @@ def test_a_new_password_is_not_undone_by_an_upgrade_of_the_old_one(alice):
     store(alice, make_password(PASSWORD, hasher="pbkdf2_sha1"))
     slow = User.objects.get()
     passwords.change(alice.pk, PASSWORD, NEW)
-    passwords._upgrade(slow, PASSWORD)
+    passwords._upgrade_hash(slow, PASSWORD)
     assert passwords.authenticate("alice", NEW) == alice
 
 

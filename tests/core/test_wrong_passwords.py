@@ -388,7 +388,7 @@ def test_an_old_hash_is_upgraded_at_a_later_login_if_the_queue_is_full(alice):
     User.objects.update(password=old)
     user = User.objects.get()
     go, threads = busy(pool, pool.places)
-    passwords._upgrade(user, PASSWORD)
+    passwords._upgrade_hash(user, PASSWORD)
     go.set()
     for thread in threads:
         thread.join()
