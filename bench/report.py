@@ -107,9 +107,9 @@ def lines(results: Results, comparisons: list[Comparison]) -> Iterator[str]:
     yield from memory_table(results)
 
 
-def figure_table(worker: str, columns: dict[str, list[Figure]]) -> Iterator[str]:
+def figure_table(worker: str, figures: dict[str, list[Figure]]) -> Iterator[str]:
     yield f"{worker:32}{'req/s':>10}{'p50 ms':>10}{'p99 ms':>10}{'errors':>10}{'disturbed':>11}"
-    for name, rounds in columns.items():
+    for name, rounds in figures.items():
         errors = sum(figure.errors for figure in rounds)
         disturbed = f"{sum(figure.disturbed for figure in rounds)} of {len(rounds)}"
         void = "  void" if errors else ""
