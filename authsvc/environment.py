@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+MIN_SECRET_LENGTH = 32  # characters
+
 env = environ.FileAwareEnv()
 
 
@@ -93,6 +95,35 @@ def rate(name: str, default: str) -> Any:
         default,
         "a rate, such as 10/5m",
     )
+
+
+def pattern(name: str, expression: str, wanted: str) -> str:
+    """Return a value that the whole expression matches, or nothing where it is unset."""
+    return str(read(name, lambda given: matching(expression)(given).group(), "", wanted))
+
+
+def secrets(name: str) -> Any:
+    """Return the secrets that stand between commas, each of MIN_SECRET_LENGTH or more."""
+
+    def parse(given: str) -> list[str]:
+        found = [secret.strip() for secret in given.split(",")]
+        if min(map(len, found)) < MIN_SECRET_LENGTH:
+            raise ValueError("too short")
+        return found
+
+    wanted = f"secrets of {MIN_SECRET_LENGTH} characters or more each, separated by commas"
+    return read(name, parse, [], wanted)
+
+
+def origins(name: str) -> Any:
+    """Return the origins that stand between commas, in lower case (RFC 6454, 6.1)."""
+    origin = matching(r"[a-z][a-z0-9+.-]*://[^/?#@*\s]+")
+
+    def parse(given: str) -> list[str]:
+        return [origin(each.strip().lower()).group() for each in given.split(",") if each.strip()]
+
+    wanted = "origins such as https://app.example.com, separated by commas"
+    return read(name, parse, [], wanted)
 
 
 def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
