@@ -58,6 +58,12 @@ class Role:
         return bool(self.is_staff or self.is_superuser)
 
 
+# Apps ask for the role with each request, so a change of it ends none of their sessions.
+KEEPS_SESSIONS = frozenset({Reason.ROLE})
+# The owner of the account is still the one who reads its mail.
+KEEPS_RESETS = frozenset({Reason.ROLE, Reason.ENDED_BY_OPERATOR})
+
+
 class UserManager(BaseUserManager["User"]):
     def create_user(self, username: str, password: str | None = None, **fields: Any) -> User:
         user = self.model(username=normalise(username), **fields)
@@ -222,7 +228,6 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
             self.forget_generated_password()
         if not new and not self.is_active:
             self.invalidate_credentials(Reason.ACCOUNT_INACTIVE)
-            account_deactivated.send(User, user=self)
         elif not new and password_set:
             self.invalidate_credentials(Reason.PASSWORD_SET)
 
@@ -241,27 +246,25 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
         return uniform_timing.check(raw_password, self.password, str(self.username)).right
 
     def invalidate_credentials(self, reason: str, *, keep: UUID | None = None) -> int:
-        """Void what opens the account beside its password: sessions except ``keep``, logins under way, password resets.
+        """Invalidate what opens the account beside its password; return how many sessions ended.
 
-        Returns how many sessions were live. Callers hold the account's row locked, as by an update in the same transaction.
+        That is logins and challenges under way, the browser sessions of the admin site, sessions
+        except ``keep``, and password resets; API keys too when the account was deactivated. For
+        some reasons sessions or resets go on: ``KEEPS_SESSIONS``, ``KEEPS_RESETS``. Callers hold
+        the account's row locked, as by an update in the same transaction.
         """
-        PasswordReset.objects.filter(
-            user=self
-        ).void()  # whoever can read old mail does not get in with it
-        return self.end_sessions(reason, keep=keep)
-
-    def end_sessions(self, reason: str, *, keep: UUID | None = None) -> int:
-        """End the sessions of this account, except ``keep``, and void every login under way; how many sessions were live."""
-        self.void_logins()
-        sessions = Session.objects.filter(user=self)
-        return (sessions.exclude(pk=keep) if keep else sessions).revoke(reason)
-
-    def void_logins(self) -> None:
-        """Void the logins and challenges under way, and the sessions of the admin."""
-        User.objects.filter(pk=self.pk).update(
-            credential_version=models.F("credential_version") + 1
-        )
+        if reason not in KEEPS_RESETS:
+            PasswordReset.objects.filter(user=self).void()
+        version = models.F("credential_version") + 1
+        User.objects.filter(pk=self.pk).update(credential_version=version)
         self.refresh_from_db(fields=["credential_version"])
+        ended = 0
+        if reason not in KEEPS_SESSIONS:
+            sessions = Session.objects.filter(user=self)
+            ended = (sessions.exclude(pk=keep) if keep else sessions).revoke(reason)
+        if reason == Reason.ACCOUNT_INACTIVE:
+            account_deactivated.send(User, user=self)
+        return ended
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """Tie Django's sessions, those of the admin, to the credential version.

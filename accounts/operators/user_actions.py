@@ -58,7 +58,7 @@ def _unlock(user: User) -> Outcome:
 
 
 def _end_sessions(user: User) -> Outcome:
-    ended = user.end_sessions(Reason.ENDED_BY_OPERATOR)
+    ended = user.invalidate_credentials(Reason.ENDED_BY_OPERATOR)
     return Outcome(Reason.SESSIONS_ENDED, {"count": ended})
 
 
@@ -89,7 +89,7 @@ def _change_role(user: User, role: str) -> Outcome | None:
         return None
     user.is_staff, user.is_superuser = ROLES[role]
     user.save(update_fields=["is_staff", "is_superuser", "updated_at"])
-    user.void_logins()
+    user.invalidate_credentials(Reason.ROLE)
     role_changed.send(User, user=user)
     if settings.EMAILS_ENABLED and user.email:
         outbox.put(outbox.Template.ROLE_CHANGED, user=user, before=before, after=role)

@@ -165,7 +165,7 @@ def test_a_garbled_refresh_token_at_every_door(explain, caller, path, body):
 
 def test_an_access_token_of_a_session_that_ended(explain, caller, alice):
     token = tokens(caller)["access_token"]
-    alice.end_sessions("ended_by_operator")
+    alice.invalidate_credentials("ended_by_operator")
     page = explain(caller.get("/api/v1/auth/me", token))
     assert message(page).startswith("The access token was refused because its session had ended")
     assert "of alice, ended at" in message(page)
@@ -424,7 +424,7 @@ def test_a_flood_of_dead_refresh_tokens_fills_no_audit_log(caller, alice):
 
 def test_no_secret_is_remembered(caller, alice, key):
     body = tokens(caller)
-    alice.end_sessions("ended")
+    alice.invalidate_credentials("ended")
     APIKey.objects.filter(pk=key[0].pk).end(EndReason.LEAKED)
     caller.get("/api/v1/auth/me", body["access_token"])
     caller.get("/api/v1/auth/me", key[1])

@@ -204,7 +204,7 @@ def log_in(caller):
 
 def test_a_hundred_thousand_dead_sessions_are_forgotten_and_the_living_go_on(caller, alice):
     log_in(caller)
-    alice.end_sessions("ended_by_operator")
+    alice.invalidate_credentials("ended_by_operator")
     Session.objects.update(
         revoked_at=now() - timedelta(days=31), expires_at=now() - timedelta(days=32)
     )
@@ -237,7 +237,7 @@ def test_a_hundred_thousand_dead_sessions_are_forgotten_and_the_living_go_on(cal
 
 def test_what_ended_lately_is_kept_for_operators_to_look_at(caller, alice):
     log_in(caller)
-    alice.end_sessions("ended_by_operator")
+    alice.invalidate_credentials("ended_by_operator")
     Session.objects.update(revoked_at=now() - timedelta(days=3))
     run("prune")
     run("prune", "--keep-days", "4")

@@ -174,6 +174,6 @@ def test_as_many_sessions_as_there_are_cost_no_more(caller, statements, pair):
     for _ in range(5):
         caller.json("/api/v1/auth/login", {"username": "alice", "password": PASSWORD})
     _, _, counted = statements(
-        lambda: User.objects.get(username="alice").end_sessions("ended_by_operator")
+        lambda: User.objects.get(username="alice").invalidate_credentials("ended_by_operator")
     )
     assert len(counted) == 7

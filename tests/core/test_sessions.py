@@ -94,7 +94,7 @@ def test_a_password_that_must_be_changed_opens_nothing(alice):
 @pytest.mark.django_db(transaction=True)
 def test_a_login_that_a_deactivation_overtakes_does_not_finish(alice):
     overtaken = passwords.authenticate("alice", PASSWORD)
-    User.objects.get(pk=alice.pk).end_sessions("password_set")
+    User.objects.get(pk=alice.pk).invalidate_credentials("password_set")
     with pytest.raises(InvalidCredentials, match="account_changed"):
         sessions.create_session(POLICY, overtaken)
     assert not Session.objects.exists()
@@ -167,7 +167,7 @@ def test_a_session_that_ended_keeps_its_first_reason(alice):
     sessions.log_out(identities.identify(issued.access))
     ended = Session.objects.get()
     sessions.revoke(issued.refresh)
-    assert alice.end_sessions("ended_by_operator") == 0
+    assert alice.invalidate_credentials("ended_by_operator") == 0
     again = Session.objects.get()
     assert (again.revoked_reason, again.revoked_at) == ("logout", ended.revoked_at)
 
@@ -195,7 +195,7 @@ def test_ending_all_sessions_says_how_many_there_were(alice, bob):
     Session.objects.filter(pk=Session.objects.filter(user=alice).values("pk")[:1]).update(
         expires_at=now() - timedelta(seconds=1)
     )
-    assert alice.end_sessions("ended_by_operator") == 1
+    assert alice.invalidate_credentials("ended_by_operator") == 1
     assert Session.objects.live().get().user == bob
 
 

@@ -258,7 +258,7 @@ def test_live_counts_are_made_every_five_minutes_by_one_of_many(alice):
 def test_a_contract_whose_last_session_ended_is_counted_no_more(alice):
     busy_month.session(alice, "bearer")
     live_counts.count_if_due()
-    alice.end_sessions("ended_by_operator")
+    alice.invalidate_credentials("ended_by_operator")
     an_hour_later()
     live_counts.count_if_due()
     live = statistics.recent().live["live_sessions"]
