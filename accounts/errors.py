@@ -134,10 +134,10 @@ class UnusableSealKey(AuthError):
 
 
 class NotPermitted(AuthError):
-    """An operator asked for what their role does not give them: ``act``, or what another code says."""
+    """An operator tried what their role does not allow: `action`, or what another code says."""
 
-    def __init__(self, act: str = "", reason: Reason = Reason.NOT_PERMITTED) -> None:
-        super().__init__(reason, data={"act": act} if act else {})
+    def __init__(self, action: str = "", reason: Reason = Reason.NOT_PERMITTED) -> None:
+        super().__init__(reason, data={"act": action} if action else {})  # stored as "act"
 
 
 class IdentifierTaken(AuthError):
@@ -153,7 +153,7 @@ class ChangedMeanwhile(AuthError):
 
 
 class MissingReason(AuthError):
-    """A dangerous act of an operator came without the reason that the audit log keeps."""
+    """A dangerous action of an operator came without the reason that the audit log keeps."""
 
-    def __init__(self, act: str) -> None:
-        super().__init__(Reason.MISSING_REASON, data={"act": act})
+    def __init__(self, action: str) -> None:
+        super().__init__(Reason.MISSING_REASON, data={"act": action})  # stored as "act"

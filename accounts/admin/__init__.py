@@ -1,4 +1,4 @@
-"""The admin site: people, their sessions, and what happened."""
+"""Pages of the admin site: users, sessions, mails, signing keys, the audit log."""
 
 from accounts import admin_site
 from accounts.admin import (

@@ -44,7 +44,7 @@ class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             if super_admin or not each.action.for_super_admins
         }
 
-    def response_action(  # type: ignore[override]  # the stubs know of options that Django 5.2 does not
+    def response_action(  # type: ignore[override]  # the stubs lag behind Django
         self, request: HttpRequest, queryset: QuerySet[Any]
     ) -> HttpResponse | None:
         if not all(

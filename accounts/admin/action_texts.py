@@ -1,25 +1,22 @@
-"""How the acts of the core are put to operators: on a button, before it happens, and after."""
+"""Actions on users, sessions and mails as the admin site shows them: labels and sentences."""
 
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from django import forms
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.timezone import localtime
 
-from accounts import identifier_changes
 from accounts.admin import action_registry
+from accounts.admin.action_fields import identifier_fields, present_identifiers, role_fields
 from accounts.admin.action_registry import AdminAction
-from accounts.identifiers import KEPT
-from accounts.models import ROLES, OutgoingMail, OutgoingMailQuerySet, Session, User
+from accounts.models import OutgoingMail, OutgoingMailQuerySet, Session, User
 from accounts.operators import mail_actions, user_actions
 
 
 def spoken(length: timedelta) -> str:
-    """A length of time as people say it: the largest unit that it is a whole number of."""
+    """Return a length of time in the largest unit that it is a whole number of."""
     seconds = int(length.total_seconds())
     units = {"day": 86_400, "hour": 3600, "minute": 60, "second": 1}
     unit = next(unit for unit, size in units.items() if seconds % size == 0)
@@ -43,7 +40,8 @@ def describe_session(session: Session) -> str:
 
 
 def describe_mail(mail: OutgoingMail) -> str:
-    return f"{mail.get_template_display()}, to {mail.recipient or mail.given_address or mail.identifier or mail.user}"
+    to = mail.recipient or mail.given_address or mail.identifier or mail.user
+    return f"{mail.get_template_display()}, to {to}"
 
 
 def _no_mail(otherwise: str) -> str:
@@ -54,69 +52,12 @@ def _no_mail(otherwise: str) -> str:
     )
 
 
-def _role() -> dict[str, forms.Field]:
-    names = {
-        "user": "User: no way into this admin",
-        "admin": "Admin: works with users",
-        "super_admin": "Super admin: may do everything",
-    }
-    return {
-        "role": forms.ChoiceField(
-            label="New role",
-            choices=[(role, names[role]) for role in ROLES],
-            widget=forms.RadioSelect,
-        )
-    }
-
-
-class IdentifierInput(forms.CharField):
-    """A user name or an address, by the rules of its column; a reserved one is the act's to judge: the account may have it already."""
-
-    def __init__(self, name: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.column: Any = User._meta.get_field(name)
-
-    def clean(self, value: Any) -> str:
-        typed = super().clean(value)
-        try:
-            return self.column.clean(typed, None) or ""
-        except ValidationError as error:
-            if {each.code for each in error.error_list} != {KEPT}:
-                raise
-            return str(self.column.to_python(typed))
-
-
-def _identifiers() -> dict[str, forms.Field]:
-    plain = forms.TextInput(
-        attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
-    )
-    return {
-        "username": IdentifierInput("username", label="User name", widget=plain),
-        "email": IdentifierInput(
-            "email",
-            label="E-mail",
-            widget=plain,
-            required=False,
-            help_text="Empty: no mail, and no reset by mail.",
-        ),
-        "shown": forms.CharField(required=False, widget=forms.HiddenInput),
-    }
-
-
-def _both_are_told() -> str:
+def _who_is_mailed() -> str:
     return (
         "A mail about it goes to the old address and to the new one."
         if settings.EMAILS_ENABLED
         else "No mail tells the owner."
     )
-
-
-def _present(user: User) -> dict[str, str]:
-    return {
-        "username": user.username,
-        "email": user.email or "",
-        "shown": identifier_changes.fingerprint(user),
-    }
 
 
 def _live(sessions: Any) -> QuerySet[Any]:
@@ -134,8 +75,9 @@ action_registry.register(
         action=user_actions.INVITE,
         label="Invite again",
         before=lambda: (
-            "A mail with a link to choose a first password goes to {rows}. The link works once, for "
-            f"{spoken(settings.INVITATION_LIFETIME)}; links of earlier invitations stop working when it is sent."
+            "A mail with a link to choose a first password goes to {rows}. The link works once, "
+            f"for {spoken(settings.INVITATION_LIFETIME)}; links of earlier invitations stop "
+            "working when it is sent."
         ),
         after="An invitation is on its way to {rows}.",
         nothing_to_do=lambda: _no_mail("Has a password already, or no address, or is deactivated"),
@@ -144,8 +86,8 @@ action_registry.register(
         action=user_actions.SEND_RESET,
         label="Send a reset mail",
         before=lambda: (
-            "A mail with a link and a code to choose a new password goes to {rows}. They work once, for "
-            f"{spoken(settings.RESET_LIFETIME)}. Until one is used, nothing changes."
+            "A mail with a link and a code to choose a new password goes to {rows}. They work "
+            f"once, for {spoken(settings.RESET_LIFETIME)}. Until one is used, nothing changes."
         ),
         after="A reset mail is on its way to {rows}.",
         nothing_to_do=lambda: _no_mail("Has no address, or is deactivated"),
@@ -160,14 +102,20 @@ action_registry.register(
     user_action(
         action=user_actions.FORCE_CHANGE,
         label="Force a new password",
-        before="Every session of {rows} ends. The present password still opens the way to choose another one, and nothing else.",
-        after="A new password is demanded of {rows}, and every session has ended.",
+        before=(
+            "Every session of {rows} ends. With the present password one can only choose "
+            "another one."
+        ),
+        after="{rows} must choose a new password, and every session has ended.",
         nothing_to_do="Has to choose a new one already, or has none",
     ),
     user_action(
         action=user_actions.END_SESSIONS,
         label="End all sessions",
-        before="{rows} will be signed out everywhere, also here, and can sign in again with the same password. API keys go on working.",
+        before=(
+            "{rows} will be signed out everywhere, also here, and can sign in again with the "
+            "same password. API keys go on working."
+        ),
         after="Ended every session of {rows}.",
         nothing_to_do="Is not signed in anywhere",
     ),
@@ -175,8 +123,9 @@ action_registry.register(
         action=user_actions.GIVE_TEMPORARY_PASSWORD,
         label="Give a temporary password",
         before=(
-            "The present password of {rows} stops working and every session ends. A temporary one is made, and shown to you once: "
-            "it has to be replaced at the first login. Locks and links from earlier mails are gone too."
+            "The present password of {rows} stops working and every session ends. A temporary "
+            "one is made, and shown to you once: it has to be replaced at the first login. "
+            "Locks end and links from earlier mails stop working too."
         ),
         after="Made a temporary password for {rows}.",
         nothing_to_do="Is deactivated",
@@ -186,29 +135,33 @@ action_registry.register(
         action=user_actions.CHANGE_IDENTIFIERS,
         label="Change user name or e-mail",
         before=lambda: (
-            "From now on, {rows} signs in with the user name and address below. The password, sessions and API keys stay as they are; "
-            f"links and codes from earlier mails stop working. {_both_are_told()}"
+            "From now on, {rows} signs in with the user name and address below. The password, "
+            "sessions and API keys stay as they are; links and codes from earlier mails stop "
+            f"working. {_who_is_mailed()}"
         ),
         after="Changed the user name or e-mail address of {rows}.",
         nothing_to_do="Is known by this name and address already",
-        fields=_identifiers,
-        initial=_present,
+        fields=identifier_fields,
+        initial=present_identifiers,
         max_rows=1,
     ),
     user_action(
         action=user_actions.CHANGE_ROLE,
         label="Change the role",
-        before="What {rows} may do in this admin changes at once. Whoever is signed in to it has to sign in again.",
+        before=(
+            "What {rows} may do in this admin site changes at once. Who is signed in to it has "
+            "to sign in again."
+        ),
         after="Changed the role of {rows}.",
         nothing_to_do="Has this role already",
-        fields=_role,
+        fields=role_fields,
     ),
     user_action(
         action=user_actions.DEACTIVATE,
         label="Deactivate",
         before=(
-            "{rows} will be shut out: every session and every API key ends at once, and no login works. "
-            "Reactivating brings none of them back."
+            "{rows} will be shut out: every session and every API key ends at once, and no "
+            "login works. Reactivating brings none of them back."
         ),
         after="Deactivated {rows}.",
         nothing_to_do="Is deactivated already",
@@ -216,7 +169,10 @@ action_registry.register(
     user_action(
         action=user_actions.REACTIVATE,
         label="Reactivate",
-        before="{rows} can log in again with the password from before. Sessions and API keys that ended stay ended.",
+        before=(
+            "{rows} can log in again with the password from before. Sessions and API keys that "
+            "ended stay ended."
+        ),
         after="Reactivated {rows}.",
         nothing_to_do="Is active",
     ),
@@ -248,7 +204,10 @@ action_registry.register(
     mail_action(
         action=mail_actions.SEND_NOW,
         label="Send now",
-        before="The mail server is asked now instead of at the next try: {rows}. If it refuses again, the later tries go on.",
+        before=(
+            "The mail server is asked now instead of at the next try: {rows}. If it refuses "
+            "again, the later tries go on."
+        ),
         after="Is tried now: {rows}.",
         nothing_to_do="Does not wait for a next try: it is being sent, or is closed",
         applicable=OutgoingMailQuerySet.between_tries,
@@ -256,17 +215,23 @@ action_registry.register(
     mail_action(
         action=mail_actions.SEND_AGAIN,
         label="Send again",
-        before="The mail server is asked again, for one more day: {rows}. Links and codes are made anew.",
+        before=(
+            "The mail server is asked again, for one more day: {rows}. Links and codes are made "
+            "anew."
+        ),
         after="Will be sent again: {rows}.",
-        nothing_to_do="Did not fail, or is a reset that was asked for too long ago: send a fresh one",
+        nothing_to_do=(
+            "Did not fail, or is a reset that was asked for too long ago: send a new one"
+        ),
         applicable=OutgoingMailQuerySet.repeatable,
     ),
     mail_action(
         action=mail_actions.SEND_NEW_RESET,
-        label="Send a fresh reset mail",
+        label="Send a new reset mail",
         before=lambda: (
-            "The request behind this mail is too old to be answered: {rows}. A new reset mail is sent in its place, with a link and a code "
-            f"that work once, for {spoken(settings.RESET_LIFETIME)}."
+            "The request behind this mail is too old to be answered: {rows}. A new reset mail "
+            "is sent in its place, with a link and a code that work once, for "
+            f"{spoken(settings.RESET_LIFETIME)}."
         ),
         after="A reset mail is on its way in place of: {rows}.",
         nothing_to_do=lambda: _no_mail(

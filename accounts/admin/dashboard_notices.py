@@ -128,7 +128,7 @@ def _counting(recent: RecentCounts) -> Iterable[Notice]:
     counted = recent.live.get("live_sessions")
     if counted and recent.at - counted.at > STALE:
         yield Notice(
-            f"Live sessions were last counted {_duration(recent.at - counted.at)} ago. "
+            f"Active sessions were last counted {_duration(recent.at - counted.at)} ago. "
             "Is the mail worker running?"
         )
 

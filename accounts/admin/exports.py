@@ -121,15 +121,15 @@ class ExportUserDataView(ReauthenticatedFormView):
     def check_permission(self) -> None:
         self.user = get_object_or_404(User, pk=self.kwargs["pk"], erased_at=None)
         if not permissions.may_edit(self.operator, self.user):
-            record_refusal(self.request, "export of one person", self.user)
-            raise PermissionDenied("export of one person")
+            record_refusal(self.request, "export of one user", self.user)
+            raise PermissionDenied("export of one user")
 
     def get_title(self) -> str:
         return f"Export the data of {self.user}"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(
-            person=self.user,
+            account=self.user,
             page=self.get_title(),
             back=reverse("admin:accounts_user_change", args=[self.user.pk]),
             **kwargs,

@@ -160,7 +160,7 @@ class UploadView(FormView):  # type: ignore[type-arg]
 
 
 class ImportForm(ReauthenticationForm):
-    """The confirmation of an import: with hashes it takes a reason, with hashes or roles a password."""
+    """The confirmation of an import: hashes take a reason, hashes and roles a password."""
 
     def __init__(self, *args: Any, options: dict[str, bool], **kwargs: Any) -> None:
         hashes = options.get("hashes", False)

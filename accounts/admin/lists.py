@@ -172,7 +172,7 @@ class LiveFilter(admin.SimpleListFilter):
     title, parameter_name = "state", "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("live", "Live")]
+        return [("live", "Active")]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
         found: QuerySet[Any] = queryset.live() if self.value() == "live" else queryset

@@ -26,7 +26,10 @@ Status = OutgoingMail.Status
 
 
 def mail_action(mail: OutgoingMail) -> str:
-    """The name of the one act that fits the status of a mail; empty for none. An act needs an account that it is done to."""
+    """Return the name of the action that fits the status of a mail; empty for none.
+
+    An action needs a user, so a mail to none has no action.
+    """
     if mail.user_id is None:
         return ""
     if mail.status == Status.FAILED:
@@ -78,8 +81,14 @@ def _closed(mail: OutgoingMail, at: datetime) -> str:
     ends = {
         Status.SENT: _sent(mail),
         Status.FAILED: "It failed, and is not tried again by itself",
-        Status.NOBODY: "Nobody got it: no active account with an address has this name, or it was not needed any more",
-        Status.ENOUGH: "It was not sent, because this account had been sent as many resets as anybody gets in an hour",
+        Status.NOBODY: (
+            "It was not sent: no active account with an address has this name, "
+            "or it was not needed any more"
+        ),
+        Status.ENOUGH: (
+            "It was not sent, because this account had been sent as many resets as an account "
+            "gets in an hour"
+        ),
     }
     return f"{ends[Status(mail.status)]} ({_at(at)})."
 
@@ -87,7 +96,11 @@ def _closed(mail: OutgoingMail, at: datetime) -> str:
 def _sent(mail: OutgoingMail) -> str:
     if settings.EMAIL_HOST:
         return f"The mail server took it for {mail.recipient}"
-    return f"It was written to a file in {settings.EMAIL_FILE_PATH} for {mail.recipient}, since EMAIL_HOST names no mail server"
+    path = settings.EMAIL_FILE_PATH
+    return (
+        f"It was written to a file in {path} for {mail.recipient}, "
+        "since EMAIL_HOST names no mail server"
+    )
 
 
 def _at(moment: datetime) -> str:
@@ -145,7 +158,7 @@ class OutgoingMailAdmin(ActionDetailAdmin, OfPeople, Readable):
     readonly_fields = ("request",)
 
     def of(self, people: list[int], typed: str) -> Q:
-        """Where nobody is found, what was typed at the time may have been this, by somebody who has no account."""
+        """Find mails by their users or, if none was found, by the identifier that was typed then."""
         return super().of(people, typed) if people else Q(identifier=normalise(typed))
 
     @admin.display(description="to")

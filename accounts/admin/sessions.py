@@ -1,4 +1,4 @@
-"""Who is logged in where."""
+"""Sessions in the admin site."""
 
 from contextlib import suppress
 from typing import Any
@@ -51,7 +51,7 @@ class SessionAdmin(ActionAdmin, OfPeople, Readable):
     def state(self, session: Session) -> Badge:
         if session.revoked_at:
             return Badge(f"Ended: {reason_messages.text(session.revoked_reason, {})}")
-        return Badge("Live", "good") if session.expires_at > now() else Badge("Expired")
+        return Badge("Active", "good") if session.expires_at > now() else Badge("Expired")
 
     @admin.display(description="device")
     def device(self, session: Session) -> str:

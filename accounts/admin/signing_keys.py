@@ -24,6 +24,7 @@ from accounts.models import SigningKey
 from accounts.operators import privileged
 
 Use = SigningKey.Use
+MAX_KID_LENGTH = 64  # characters of what an address names, in a message
 KNOWN_AFTER = timedelta(hours=1)  # programs that keep the key set have fetched it again by then
 
 
@@ -115,14 +116,17 @@ class RetireView(ReauthenticatedFormView):
         key = SigningKey.objects.filter(pk=kid, use=Use.PREVIOUS).first()
         if key is None:
             return self.refuse(
-                f"The key {kid[:64]} is no previous key. The one that signs has to be rotated first."
+                f"The key {kid[:MAX_KID_LENGTH]} is no previous key. "
+                "The one that signs has to be rotated first."
             )
         return super().render_to_response({**context, "row": KeyDescription(key)}, **kwargs)
 
     def carry_out(self, form: Any) -> HttpResponseBase:
         kid = self.kwargs["kid"]
         if not privileged.retire_signing_key(self.operator, kid, form.cleaned_data["reason"]):
-            return self.refuse(f"The key {kid[:64]} is no previous key, or not any more.")
+            return self.refuse(
+                f"The key {kid[:MAX_KID_LENGTH]} is no previous key, or not any more."
+            )
         messages.success(
             self.request,
             f"The key {kid} is retired. What it signed is refused within a minute, on every node.",

@@ -25,7 +25,7 @@ from accounts.operators import actions
 class Row(NamedTuple):
     cells: list[tuple[str, Any]]  # each with its column
     url: str
-    act: tuple[str, str] | None  # label and address
+    action: tuple[str, str] | None  # label and address
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class Panel:
     cells: Callable[[Any], Sequence[Any]]
     all: Callable[[User], str]
     none: str
-    act: Callable[[Any], str] = lambda row: ""  # the name of what can be done to a row
+    action: Callable[[Any], str] = lambda row: ""  # the name of the action on a row
     most: int = 10
 
 
@@ -48,7 +48,7 @@ class Shown(NamedTuple):
     panel: Panel
     rows: list[Row]
     more: bool
-    acts: bool  # whether there is one on any row
+    has_actions: bool  # whether any row has one
     all: str
 
 
@@ -58,7 +58,7 @@ def show(panel: Panel, by: User, person: User) -> Shown:
         Row(
             list(zip(panel.columns, panel.cells(row), strict=True)),
             _url(row),
-            _act(panel, by, person, row),
+            _action(panel, by, person, row),
         )
         for row in found
     ]
@@ -66,7 +66,7 @@ def show(panel: Panel, by: User, person: User) -> Shown:
         panel,
         rows[: panel.most],
         len(rows) > panel.most,
-        any(row.act for row in rows),
+        any(row.action for row in rows),
         panel.all(person),
     )
 
@@ -76,8 +76,8 @@ def _url(row: Model) -> str:
     return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
 
 
-def _act(panel: Panel, by: User, person: User, row: Model) -> tuple[str, str] | None:
-    name = panel.act(row)
+def _action(panel: Panel, by: User, person: User, row: Model) -> tuple[str, str] | None:
+    name = panel.action(row)
     if not name:
         return None
     action = action_registry.find(type(row), name)
@@ -120,7 +120,7 @@ def _mail_status(mail: OutgoingMail) -> SafeString:
 panels = [
     Panel(
         name="sessions",
-        title="Live sessions",
+        title="Active sessions",
         link="All sessions",
         columns=("Device", "Contract", "Address", "Opened", "Last used"),
         rows=lambda person, most: (
@@ -135,7 +135,7 @@ panels = [
         ),
         all=lambda person: rows_url(Session, user__id__exact=person.pk),
         none="Nobody is logged in with this account.",
-        act=lambda session: "end_session",
+        action=lambda session: "end_session",
     ),
     Panel(
         name="mails",
@@ -151,7 +151,7 @@ panels = [
         ),
         all=lambda person: rows_url(OutgoingMail, user__id__exact=person.pk),
         none="No mail was sent in the last weeks.",
-        act=mail_action,
+        action=mail_action,
     ),
     Panel(
         name="events",
@@ -183,7 +183,7 @@ class Whole(admin.ModelAdmin):  # type: ignore[type-arg]
         if person is not None:
             by = operator(request)
             context |= {
-                "person": User.objects.get(pk=person.pk) if context["errors"] else person,
+                "account": User.objects.get(pk=person.pk) if context["errors"] else person,
                 "role": ROLES[person.role],
                 "last_login": when(person.last_login),
                 "created": when(person.created_at),

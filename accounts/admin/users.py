@@ -1,4 +1,4 @@
-"""People: found, made, edited, and acted on."""
+"""Users in the admin site: the list, their pages, and the form of a new one."""
 
 from typing import Any, ClassVar
 
@@ -17,10 +17,8 @@ from django.urls import URLPattern, path, reverse
 from accounts.admin import exports, imports, lists
 from accounts.admin.action_admin import ActionAdmin
 from accounts.admin.action_view import ActionView
-from accounts.admin.base import operator
+from accounts.admin.base import operator, record_refusal
 from accounts.admin.user_detail import Whole
-from accounts.audit import audit_log
-from accounts.audit.reasons import Reason
 from accounts.errors import NotPermitted
 from accounts.models import User
 from accounts.operators import permissions, user_management
@@ -32,7 +30,7 @@ INVITE, TEMPORARY = "invite", "temporary"
 
 
 class NewUserForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A new account, whose owner chooses a password by mail, or gets a temporary one from the operator."""
+    """A new account: an invitation to choose a password by mail, or a temporary password."""
 
     way = forms.ChoiceField(
         label="First password",
@@ -53,7 +51,7 @@ class NewUserForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         if not settings.EMAILS_ENABLED:
             self.fields["way"].initial = TEMPORARY
-            self.fields["way"].help_text = "This service sends no mail, so nobody can be invited."
+            self.fields["way"].help_text = "This service sends no mail, so no user can be invited."
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -68,14 +66,14 @@ class NewUserForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(User)
 class UserAdmin(ActionAdmin, lists.People, Whole):
-    """Admins work with users; only super admins with admins. What is more than a profile changes by acts."""
+    """Users: admins edit profiles of users, super admins also of admins; actions change the rest."""
 
     ordering = ("username",)
     readonly_fields = ("uuid", "last_login", "created_at", "updated_at")
     fieldsets = (("Profile", {"fields": user_management.PROFILE}),)
     add_fieldsets = ((None, {"fields": (*NEW, "way")}),)
 
-    # Who may
+    # Permissions
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_add_permission(request)
@@ -94,10 +92,10 @@ class UserAdmin(ActionAdmin, lists.People, Whole):
         )
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Accounts are deactivated: what happened to them stays told."""
+        """Accounts are deactivated or erased instead: the audit log refers to them."""
         return False
 
-    # Made and edited
+    # Forms
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_fieldsets(request, obj) if obj else self.add_fieldsets
@@ -116,20 +114,13 @@ class UserAdmin(ActionAdmin, lists.People, Whole):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """What is refused here is on record like a refused act; the form's own transaction would have undone it."""
+        """Record a refusal here: the transaction of the form would have undone it."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except (NotPermitted, PermissionDenied) as refusal:
-            person = self.get_object(request, object_id) if object_id else None
             if request.method == "POST":
-                act = "edit" if object_id else "create"
-                audit_log.record(
-                    audit_log.Kind.ACTION_REFUSED,
-                    user=person,
-                    actor=operator(request),
-                    reason=Reason.NOT_PERMITTED,
-                    data={"act": act},
-                )
+                user = self.get_object(request, object_id) if object_id else None
+                record_refusal(request, "edit" if object_id else "create", user)
             raise PermissionDenied from refusal
         except IntegrityError:
             messages.error(
@@ -161,7 +152,7 @@ class UserAdmin(ActionAdmin, lists.People, Whole):
         one_button = {"show_save_and_add_another": False, "show_save_and_continue": False}
         return super().add_view(request, form_url, one_button | (extra_context or {}))
 
-    # What Django would do in its own way
+    # Instead of pages and records of Django
 
     def get_urls(self) -> list[URLPattern]:
         old = self.admin_site.admin_view(self.old_password_page)
@@ -178,7 +169,7 @@ class UserAdmin(ActionAdmin, lists.People, Whole):
         )
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """The audit log knows all that happened to a person; Django's own log, which knows less, is not kept."""
+        """Keep no log of Django's own: the audit log has all that happened to a user."""
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """As above."""

@@ -1,4 +1,4 @@
-"""Every key, its owner, age and last use, and the credentials of providers; never a secret."""
+"""API keys in the admin site, their actions, and their panel on the page of a user."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -43,7 +43,7 @@ class UseFilter(admin.SimpleListFilter):
         return [
             ("unused", "Unused for 90 days"),
             ("expiring", "Expiring within 30 days"),
-            ("live", "Live"),
+            ("live", "Active"),
             ("ended", "Ended or expired"),
         ]
 
@@ -87,7 +87,10 @@ class APIKeyAdmin(ActionDetailAdmin, OfPeople, Readable):
     list_select_related = ("owner",)
     list_filter = (UseFilter, KeyOwnerFilter)
     owner = "owner"
-    search_help_text = "Part of the key's name, of its owner's name, user name or e-mail address, or the id of the key"
+    search_help_text = (
+        "Part of the key's name, of its owner's name, user name or e-mail address, "
+        "or the id of the key"
+    )
     exclude = ("digest",)
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
@@ -123,7 +126,7 @@ panels.insert(
         title="API keys",
         link="All API keys",
         columns=("Key", "Id", "State", "Scopes", "Created", "Last used"),
-        rows=lambda person, most: APIKey.objects.filter(owner=person).order_by(
+        rows=lambda user, most: APIKey.objects.filter(owner=user).order_by(
             F("ended_at").desc(nulls_first=True), "-created_at"
         )[:most],
         cells=lambda key: (
@@ -134,9 +137,9 @@ panels.insert(
             when(key.created_at),
             when(key.last_used_at),
         ),
-        all=lambda person: rows_url(APIKey, owner__id__exact=person.pk),
+        all=lambda user: rows_url(APIKey, owner__id__exact=user.pk),
         none="No API key was made with this account.",
-        act=lambda key: "end_key" if key.is_live else "",
+        action=lambda key: "end_key" if key.is_live else "",
     ),
 )
 
@@ -147,9 +150,7 @@ def state(key: APIKey) -> Badge:
     if not key.is_live:
         return Badge("Expired")
     return Badge(
-        "Live, until it is ended"
-        if key.expires_at is None
-        else f"Live, until {key.expires_at:%-d %B %Y}",
+        "Active" if key.expires_at is None else f"Active until {key.expires_at:%-d %B %Y}",
         "good",
     )
 
@@ -172,9 +173,12 @@ action_registry.register(
     action_texts.user_action(
         action=operator_actions.END_KEYS,
         label="End all API keys",
-        before="Every API key of {rows} stops working at once, for good: programs that use one need a new one. Sessions go on.",
+        before=(
+            "Every API key of {rows} stops working at once, for good: programs that use one need "
+            "a new one. Sessions go on."
+        ),
         after="Ended every API key of {rows}.",
-        nothing_to_do="Has no live key",
+        nothing_to_do="Has no active key",
     ),
     AdminAction(
         action=operator_actions.END_KEY,
@@ -191,7 +195,10 @@ action_registry.register(
     AdminAction(
         action=operator_actions.GRANT_INTROSPECT,
         label="Grant introspect",
-        before="May ask from now on whether anybody's token is good, and whose it is, until it ends; its successors may, too: {rows}.",
+        before=(
+            "May ask from now on whether any user's token is valid, and whose it is, until it "
+            "ends; its successors may, too: {rows}."
+        ),
         after="May introspect tokens now: {rows}.",
         nothing_to_do="Was granted this scope already, has ended or expired",
         model=APIKey,
@@ -203,10 +210,10 @@ action_registry.register(
 )
 
 
-def live_keys_of(people: Sequence[User]) -> list[APIKey]:
+def active_keys_of(users: Sequence[User]) -> list[APIKey]:
     return list(
         APIKey.objects.live()
-        .filter(owner__in=[person.pk for person in people])
+        .filter(owner__in=users)
         .select_related("owner")
         .order_by("owner", "pk")
     )
@@ -219,17 +226,17 @@ register_additional_action(
         action=operator_actions.END_KEYS,
         label="End these API keys too",
         heading="These API keys go on working",
-        rows=live_keys_of,
+        rows=active_keys_of,
         describe=describe,
         done="Their API keys have ended.",
     ),
 )
 
 
-def losing_keys_of(people: Sequence[User]) -> list[APIKey]:
+def keys_losing_a_scope(users: Sequence[User]) -> list[APIKey]:
     return list(
         APIKey.objects.by_role()
-        .filter(owner__in=[each.pk for each in people])
+        .filter(owner__in=users)
         .select_related("owner")
         .order_by("owner", "pk")
     )
@@ -245,8 +252,10 @@ def describe_loss(key: APIKey) -> str:
 register_side_effect(
     "change_role",
     effect=SideEffect(
-        heading="As a user: these API keys lose the scope introspect, which no operator granted them",
-        rows=losing_keys_of,
+        heading=(
+            "As a user: these API keys lose the scope introspect, which no operator granted them"
+        ),
+        rows=keys_losing_a_scope,
         describe=describe_loss,
     ),
 )

@@ -290,7 +290,7 @@ def test_sessions_that_nobody_counts_any_more_are_announced(desk, alice):
     statistics.update()
     HourlyCount.objects.filter(kind="live_sessions").update(counted_at=now() - 5 * HOUR)
     assert notices(desk.get(PAGE)) == [
-        "Live sessions were last counted 5 hours ago. Is the mail worker running?"
+        "Active sessions were last counted 5 hours ago. Is the mail worker running?"
     ]
 
 

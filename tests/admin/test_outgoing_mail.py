@@ -137,7 +137,7 @@ def test_an_old_reset_is_not_sent_again_and_a_fresh_one_is_offered(
     OutgoingMail.objects.update(created_at=now() - timedelta(days=2))
     assert send_again(desk, given_up).context["title"] == "Nothing was done."
     page = desk.get(f"{LIST}{given_up.pk}/change/")
-    assert [button.label for button in page.context["buttons"]] == ["Send a fresh reset mail"]
+    assert [button.label for button in page.context["buttons"]] == ["Send a new reset mail"]
     act(desk, "send_fresh_reset", given_up, reason="")
     assert delivery.deliver_due() == 1
     (mail,) = mailoutbox

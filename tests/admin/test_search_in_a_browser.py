@@ -100,7 +100,7 @@ def test_one_person_whole(lived, enter, screen, viewport, scheme):
         "Must change password",
     ]
     assert browser.page.locator("section.panel h2").all_inner_texts() == [
-        "Live sessions 10+",
+        "Active sessions 10+",
         "API keys 3",
         "Mails 2",
         "What happened 3",

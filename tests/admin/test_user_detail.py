@@ -168,7 +168,7 @@ def test_her_keys_the_live_ones_first(client, alice, bob):
     APIKey.objects.filter(pk=old.pk).end(EndReason.LEAKED)
     page = client.get(path_of(alice)).content.decode()
     assert shown(client, alice)["keys"] == [
-        ["new", new.public_id, "Live, until it is ended", "profile", "just now", "never"],
+        ["new", new.public_id, "Active", "profile", "just now", "never"],
         ["old", old.public_id, "Ended: reported as leaked", "profile", "just now", "never"],
     ]
     assert action_registry.link("end_key", new) in page

@@ -1,4 +1,4 @@
-// A second click on the button of an act sends nothing: what it answers could be shown only once.
+// A second click on the button of an action sends nothing: what it answers could be shown only once.
 "use strict";
 for (const form of document.querySelectorAll("form[data-once]")) {
   form.addEventListener("submit", (event) => {
