@@ -57,6 +57,11 @@ def objection_to_new(username: str) -> str:
     )
 
 
+def identifier_column(normalised: str) -> str:
+    """Return the column of users that holds a normalised identifier."""
+    return "email" if is_address(normalised) else "username"
+
+
 class IdentifierField(models.CharField):  # type: ignore[type-arg]
     """Text that is stored, and looked up, in its one normalised spelling."""
 

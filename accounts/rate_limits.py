@@ -19,6 +19,7 @@ from accounts.audit.reasons import Reason
 from accounts.errors import AttemptsUnderWay, InvalidCredentials, TooManyAttempts
 from accounts.identifiers import normalise
 from accounts.models import User
+from accounts.models.login_lookup import find_for_login
 from accounts.request_context import network
 
 ON_RECORD = "100/5m"
@@ -39,7 +40,7 @@ class LoginAttempt:
         """With one query, for a known name as for an unknown one."""
         address = request_context.current().address
         here = network(address) if address else None
-        return cls(identifier, *User.objects.find_from(identifier, here), here)
+        return cls(identifier, *find_for_login(identifier, here), here)
 
     @property
     def from_known_network(self) -> bool:

@@ -11,7 +11,7 @@ from accounts import rate_limits, request_context
 from accounts.db.compiled_statements import CompiledInsert
 from accounts.mail import outbox
 from accounts.models import OutgoingMail, User
-from accounts.models.known_network import WRITTEN, KnownNetwork
+from accounts.models.known_network import LAST_SEEN_PRECISION, KnownNetwork
 from accounts.rate_limits import LoginAttempt
 
 _insert_network = CompiledInsert(
@@ -24,7 +24,9 @@ def rows(
     attempt: LoginAttempt, user: User, at: datetime
 ) -> list[tuple[CompiledInsert, dict[str, Any]]]:
     """Rows to add with the session: none if the account was seen on this network within a day, as nearly always."""
-    if attempt.network is None or (attempt.last_seen_at and at - attempt.last_seen_at < WRITTEN):
+    if attempt.network is None or (
+        attempt.last_seen_at and at - attempt.last_seen_at < LAST_SEEN_PRECISION
+    ):
         return []
     seen = {"user_id": user.pk, "network": attempt.network, "first_seen_at": at, "last_seen_at": at}
     added: list[tuple[CompiledInsert, dict[str, Any]]] = [(_insert_network, seen)]

@@ -8,8 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 from django.utils.timezone import localtime, now
 
-from accounts import rate_limits
-from accounts.mail import messages as mail_messages
+from accounts import devices, rate_limits
 from accounts.models import OutgoingMail, User
 
 ROLES = {"user": "User", "admin": "Admin", "super_admin": "Super admin"}
@@ -94,7 +93,7 @@ def when(moment: datetime | None) -> SafeString | str:
 
 def device(user_agent: str) -> str:
     """What a session or mail was asked for with: as mails call it, else as it calls itself."""
-    return mail_messages.device(user_agent) or user_agent[:40] or "unknown"
+    return devices.describe(user_agent) or user_agent[:40] or "unknown"
 
 
 def mail_status(mail: OutgoingMail) -> Badge:

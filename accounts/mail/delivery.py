@@ -1,7 +1,8 @@
-"""Turning rows of the outbox into mails, by any number of workers.
+"""Delivery of the mails in the outbox, by any number of workers.
 
-A worker claims a row by moving its next try into the future, sends outside any transaction, and then notes what became of it. The row of
-a worker that died is due again when its claim has run out: a mail goes out at least once, and no database waits for a mail server.
+A worker claims a mail by moving its next try into the future, sends it outside any transaction, and
+stores its status. The mail of a worker that died is due again when its claim has run out: a mail
+goes out at least once, and no transaction waits for a mail server.
 """
 
 import logging
@@ -22,22 +23,23 @@ from accounts.mail.templates import Template
 from accounts.models import OutgoingMail, User
 
 Status = OutgoingMail.Status
+MAX_ERROR = 500  # characters of an error, as its column takes them
 
 logger = logging.getLogger(__name__)
 
 
 def deliver_due(stop: Callable[[], bool] = lambda: False) -> int:
-    """Work on every row that is due, or until told to stop between two of them; on how many."""
-    worked = 0
+    """Deliver every mail that is due; return how many. ``stop`` is asked between two mails."""
+    delivered = 0
     while not stop() and (mail := OutgoingMail.objects.next_due()):
         if mail.claim(settings.MAIL_CLAIM):
             deliver(mail)
-            worked += 1
-    return worked
+            delivered += 1
+    return delivered
 
 
 def deliver(mail: OutgoingMail) -> None:
-    """Send a claimed mail, or note why it was not sent; what fails for now is tried again later, what is refused for good is not."""
+    """Send a claimed mail and store its status; a mail that fails for now is put off."""
     mail.user = recipient(mail)
     if not still_there(mail):
         return None
@@ -51,14 +53,14 @@ def deliver(mail: OutgoingMail) -> None:
         return mail.close(Status.ENOUGH)
     except (SMTPException, OSError) as error:
         logger.warning("mail %s was not taken (%s)", mail.pk, type(error).__name__)
-        said = discreet(smtp_replies.words(error))
-        return mail.fail(said) if smtp_replies.refused_for_good(error) else mail.put_off(said)
+        reply = without_secrets(smtp_replies.text(error))
+        return mail.fail(reply) if smtp_replies.is_permanent(error) else mail.put_off(reply)
     except Exception as error:
-        # Such as a template that an operator broke: it must not hold up the mails behind it. No traceback: Django's complaint about
-        # a template lists all that it was given.
-        said = discreet(f"{type(error).__name__}: {error}")
-        logger.error("mail %s could not be written (%s)", mail.pk, said)
-        return mail.put_off(said)
+        # Such as an operator's broken template: it must not hold up the mails behind it.
+        # No traceback: Django's message about a template lists the whole context.
+        text = without_secrets(f"{type(error).__name__}: {error}")
+        logger.error("mail %s could not be written (%s)", mail.pk, text)
+        return mail.put_off(text)
     return mail.close(Status.SENT)
 
 
@@ -66,9 +68,8 @@ def deliver(mail: OutgoingMail) -> None:
 def still_there(mail: OutgoingMail) -> bool:
     """Return whether the mail is still there: an erasure may have deleted it since it was claimed.
 
-    At the first try, the request for it is put on record.
-
-    The account is locked, so that no erasure comes between. A mail that an operator sends again has an error from before.
+    The first try of a reset records that it was asked for, with the user locked, so that no erasure
+    comes between. A mail that an operator sends again has an error from before.
     """
     if mail.user:
         User.objects.lock(mail.user.pk)
@@ -91,11 +92,10 @@ def send(mail: OutgoingMail, user: User) -> None:
 
 
 def recipient(mail: OutgoingMail) -> User | None:
-    """Return the account that is meant, if it is active and has an address.
+    """Return the user to whom the mail goes; None for one who is inactive or has no address.
 
-    Nobody is invited who has a password by now.
-
-    What was asked for with an address goes there in any case.
+    An invitation goes to none who has a password by now. A mail with an address of its own goes
+    there in any case.
     """
     user = mail.user or User.objects.find(mail.identifier)
     if mail.given_address:
@@ -105,15 +105,14 @@ def recipient(mail: OutgoingMail) -> User | None:
     return None if mail.template == Template.INVITATION and user.has_usable_password() else user
 
 
-def discreet(said: str) -> str:
-    """What a mail server said, for operators to read, without what it may have repeated of the mail: a link's token or a code."""
-    return request_context.printable(
-        re.sub(rf"[\w-]{{20,}}|\b[{password_reset.CODE_LETTERS}]{{8}}\b", mask, said), 500
-    )
+def without_secrets(text: str) -> str:
+    """Return an error's text for operators, masking reset tokens and codes that it may quote."""
+    secret = rf"[\w-]{{20,}}|\b[{password_reset.CODE_LETTERS}]{{8}}\b"
+    return request_context.printable(re.sub(secret, _mask, text), MAX_ERROR)
 
 
-def mask(found: re.Match[str]) -> str:
-    """Words in small letters stay readable, since a code hardly ever is one, and so does the command that replies name most."""
-    return (
-        found[0] if (found[0].isalpha() and found[0].islower()) or found[0] == "STARTTLS" else "…"
-    )
+def _mask(found: re.Match[str]) -> str:
+    """Mask a match, but for lower-case words, which codes hardly ever are, and STARTTLS."""
+    word = found[0]
+    readable = (word.isalpha() and word.islower()) or word == "STARTTLS"
+    return word if readable else "…"

@@ -1,6 +1,5 @@
-"""Mail that is asked for: one row, written by the request, and nobody looked up."""
+"""Mails to send: the request adds one row, and looks no user up."""
 
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -12,6 +11,7 @@ from accounts.errors import EmailDisabled
 from accounts.identifiers import normalise
 from accounts.mail.templates import Template as Template
 from accounts.models import OutgoingMail, User
+from accounts.models.outgoing_mail import RETRY_FOR
 
 
 def put(
@@ -22,9 +22,10 @@ def put(
     user_id: int | None = None,
     **data: Any,
 ) -> None:
-    """Ask for a mail, to ``user`` (or ``user_id``), or to whoever ``identifier`` will turn out to name; ``EmailDisabled`` where none is sent.
+    """Add a mail to ``user`` (or ``user_id``), or to the user whom ``identifier`` names.
 
-    ``data`` is for its template, and no place for secrets.
+    The worker looks the identifier up. ``data`` is the template's context and holds no secrets.
+    ``EmailDisabled`` where ``EMAILS_ENABLED`` is off.
     """
     if not settings.EMAILS_ENABLED:
         raise EmailDisabled
@@ -41,7 +42,7 @@ def row(
     user_id: int | None = None,
     **data: Any,
 ) -> dict[str, Any]:
-    """Return the fields of a mail, with what is known of the request under way."""
+    """Return the fields of a mail, with those of the request context."""
     context, at = request_context.current(), now()
     return {
         "template": template,
@@ -55,12 +56,12 @@ def row(
         "data": data,
         "created_at": at,
         "next_try_at": at,
-        "give_up_at": at + timedelta(hours=24),
+        "give_up_at": at + RETRY_FOR,
     }
 
 
 def _preferred(languages: str) -> str:
-    """The first language of an Accept-Language header that mails are written in; empty if there is none."""
+    """Return the first language of an Accept-Language header that mails have, or nothing."""
     offered = dict(settings.LANGUAGES)
     codes = (
         code.partition("-")[0] for code, quality in parse_accept_lang_header(languages) if quality

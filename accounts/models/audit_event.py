@@ -10,7 +10,7 @@ from django.db import models
 
 from accounts.audit import event_kinds
 from accounts.identifiers import normalise
-from accounts.models.fields import KindField
+from accounts.models.fields import CodeField
 from accounts.request_context import printable
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def stored_identifier(identifier: str) -> str:
-    """Return an identifier as events have it: normalised, escaped, and cut to the column's length."""
+    """Return an identifier as events have it: normalised, escaped, cut to the column's length."""
     return printable(normalise(identifier), 150)
 
 
@@ -37,14 +37,14 @@ def about(user: User) -> models.Q:
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
-    """Events by user. Each condition is one range of an index: no function is applied to a column."""
+    """Events by user. Each condition is one range of an index, without functions of columns."""
 
     def with_identifiers(self, *identifiers: str | None) -> AuditEventQuerySet:
         """Return the events of no account in which one of these was typed, in any spelling."""
         return self.filter(with_identifiers(*identifiers))
 
     def about(self, user: User) -> AuditEventQuerySet:
-        """Return the events of this account, and those of no account with one of its identifiers."""
+        """Return the events of this account, and those of none with one of its identifiers."""
         return self.filter(about(user))
 
     def newest_about(self, user: User, most: int) -> list[AuditEvent]:
@@ -96,7 +96,7 @@ class AuditEvent(models.Model):
         LOG_CHANGED = "log_changed", "Audit log not as it was sealed"
 
     at = models.DateTimeField(auto_now_add=True)
-    kind = KindField(max_length=30, choices=event_kinds.choices)
+    kind = CodeField(max_length=30, choices=event_kinds.choices)
     user = models.ForeignKey(
         "accounts.User", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )

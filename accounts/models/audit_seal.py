@@ -6,7 +6,7 @@ from django.db import models
 
 
 class AuditSeal(models.Model):
-    """The events after ``after``, up to ``up_to``, as they were when they were sealed; chained to the seal before."""
+    """A seal of the events after ``after``, up to ``up_to``, chained to the seal before it."""
 
     number = models.BigIntegerField(primary_key=True)
     after = models.BigIntegerField(help_text="The last event of the seal before.")
@@ -43,7 +43,7 @@ class ErasedValue(models.Model):
 
 
 class SealKey(models.Model):
-    """The one key under which the audit log is sealed, encrypted like the signing keys: a copy of the database does not have it."""
+    """The key of all seals, encrypted like the signing keys: no copy of the database has it."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     sealed = models.TextField(editable=False)

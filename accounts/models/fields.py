@@ -1,12 +1,12 @@
-"""Columns of models that migrations have to know less about than the models do."""
+"""Fields of models."""
 
 from typing import Any
 
 from django.db import models
 
 
-class KindField(models.CharField):  # type: ignore[type-arg]
-    """A column for one of the members of an enumeration. Migrations know it without its choices, so that another needs none."""
+class CodeField(models.CharField):  # type: ignore[type-arg]
+    """A code from a registry. Migrations do not know its choices, so a new one needs none."""
 
     def deconstruct(self) -> Any:
         name, _, args, kwargs = super().deconstruct()

@@ -1,4 +1,4 @@
-"""What is stored of the past: one row for each hour, kind, contract and reason."""
+"""Counts by the hour: one row for each hour, kind, contract and reason."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class HourlyCount(models.Model):
-    """How often something happened in one hour (UTC), or how many there were when they were last counted in it."""
+    """The number of events in one hour (UTC), or the last number of live things in it."""
 
     hour = models.DateTimeField()
     kind = models.CharField(

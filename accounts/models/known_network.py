@@ -1,4 +1,4 @@
-"""Networks from which accounts have signed in, or got a new password: strangers who guess at a name do not keep its owner out there."""
+"""Known networks: from each its user signs in with a budget of attempts of their own."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
-WRITTEN = timedelta(days=1)  # how exact ``last_seen_at`` is: who signs in all day costs one write
+# Precision of ``last_seen_at``: a user who signs in all day costs one write.
+LAST_SEEN_PRECISION = timedelta(days=1)
 
 
 class KnownNetwork(models.Model):
-    """A network from which an account has signed in, or got a new password.
+    """A network from which a user has signed in, or got a new password.
 
-    Sessions and the audit log hold the same address in clear, so a digest here would hide nothing.
+    It is no digest: sessions and the audit log hold the same address.
     """
 
     user = models.ForeignKey(

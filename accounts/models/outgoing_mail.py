@@ -10,8 +10,11 @@ from django.db import models
 from django.utils.timezone import now
 
 from accounts.mail import templates
-from accounts.models.fields import KindField
+from accounts.models.fields import CodeField
 from accounts.request_context import RequestContext
+
+RETRY_FOR = timedelta(days=1)
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=15), timedelta(hours=1)  # between two tries
 
 
 def _old_reset() -> models.Q:
@@ -28,7 +31,7 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
         return self.waiting().filter(next_try_at__lte=now()).order_by("next_try_at")
 
     def next_due(self) -> OutgoingMail | None:
-        """Return the mail to send next: people wait for resets, then for invitations; notices come after both.
+        """Return the next mail: resets come first, then invitations, then notices.
 
         The first of each template is found in the index, and the next mail is one of those.
         """
@@ -51,38 +54,38 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
         )
 
     def between_tries(self) -> OutgoingMailQuerySet:
-        """Mails that wait for their next try, and that no worker is sending."""
+        """Return the mails that wait for their next try, and that no worker is sending."""
         at = now()
         return self.waiting().filter(
             models.Q(claimed_until=None) | models.Q(claimed_until__lte=at), next_try_at__gt=at
         )
 
     def outdated(self) -> OutgoingMailQuerySet:
-        """Failed resets so old that their link would have expired: whoever asked for one expects it no more."""
+        """Return failed resets that are older than a link lives; nobody expects them any more."""
         return self.filter(_old_reset(), status=OutgoingMail.Status.FAILED)
 
     def repeatable(self) -> OutgoingMailQuerySet:
-        """Failed mails that can be sent again as they are."""
+        """Return failed mails that can be sent again as they are."""
         return self.filter(~_old_reset(), status=OutgoingMail.Status.FAILED)
 
     def send_again(self) -> int:
-        """Put what failed back into the queue, for another day."""
+        """Put failed mails back into the queue, for another day; return how many."""
         at = now()
         return self.repeatable().update(
             status=OutgoingMail.Status.WAITING,
             closed_at=None,
             next_try_at=at,
-            give_up_at=at + timedelta(days=1),
+            give_up_at=at + RETRY_FOR,
             tries=0,
         )
 
     def send_now(self) -> int:
-        """Try now what waits for its next try. Mails that a worker is sending are left to it."""
+        """Let mails between two tries be tried now; return how many."""
         return self.between_tries().update(next_try_at=now())
 
 
 class OutgoingMail(models.Model):
-    """A mail that was asked for, and what became of it. It holds no secret: these are made when it is sent."""
+    """A mail to be sent, or its result. It holds no secret: a worker makes those as it sends it."""
 
     Template = templates.Template
 
@@ -94,7 +97,7 @@ class OutgoingMail(models.Model):
         FAILED = "failed", "Failed"
 
     # Its columns have the names that they had up to 0.1.0.
-    template = KindField(max_length=20, choices=templates.choices, db_column="kind")
+    template = CodeField(max_length=20, choices=templates.choices, db_column="kind")
     identifier = models.CharField(
         max_length=254,
         blank=True,
@@ -149,7 +152,7 @@ class OutgoingMail(models.Model):
         return f"{self.template} mail, {self.status}"
 
     def request_context(self) -> RequestContext:
-        """Where it was asked for."""
+        """Return the context of the request that asked for the mail."""
         return RequestContext(
             address=self.address,
             user_agent=self.user_agent,
@@ -176,7 +179,7 @@ class OutgoingMail(models.Model):
 
     @property
     def given_address(self) -> str:
-        """The address that it was asked for with; empty for one that goes to its user's."""
+        """Return the address that the mail must go to; empty for that of its user."""
         return self.data.get("to") or ""
 
     @property
@@ -184,7 +187,7 @@ class OutgoingMail(models.Model):
         return self.given_address or (self.user.email or "" if self.user else "")
 
     def claim(self, length: timedelta) -> bool:
-        """Take the row for as long as one try may last; False if another worker was first."""
+        """Claim the mail for one try of this length; return False if another worker was first."""
         claimed = OutgoingMail.objects.waiting().filter(pk=self.pk, next_try_at=self.next_try_at)
         self.tries += 1
         until = now() + length
@@ -203,11 +206,9 @@ class OutgoingMail(models.Model):
         self.close(self.Status.FAILED)
 
     def put_off(self, error: str) -> None:
-        """Try again after twice the last pause, from 15 s up to an hour; give up after a day."""
+        """Wait twice the last pause, from 15 s up to an hour; after a day the mail has failed."""
         self.error = error
-        self.next_try_at = now() + min(
-            timedelta(seconds=15 * 2 ** min(self.tries - 1, 10)), timedelta(hours=1)
-        )
+        self.next_try_at = now() + min(FIRST_PAUSE * 2 ** min(self.tries - 1, 10), LONGEST_PAUSE)
         if self.next_try_at > self.give_up_at:
             return self.close(self.Status.FAILED)
         self.claimed_until = None

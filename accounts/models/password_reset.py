@@ -1,4 +1,4 @@
-"""Password resets: a link's token and a code for each, of which digests are kept."""
+"""Password resets: the digests of a token and a code, and whether they were used."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from django.db.models.functions import Now
 
 class PasswordResetQuerySet(models.QuerySet["PasswordReset"]):
     def usable(self) -> PasswordResetQuerySet:
-        """By its link at least: wrong codes end no link, or strangers who guess at codes would."""
+        """Return the resets whose link can be used. Wrong codes of strangers end none."""
         return self.filter(used_at=None, expires_at__gt=Now())
 
     def open_to_codes(self) -> PasswordResetQuerySet:
-        return self.usable().filter(wrong_tries__lt=PasswordReset.TRIES).exclude(code_digest="")
+        """Return the resets whose code can be used; an invitation has none."""
+        fresh = self.usable().filter(wrong_tries__lt=PasswordReset.MAX_WRONG_CODES)
+        return fresh.exclude(code_digest="")
 
     def void(self) -> int:
-        """Let neither link nor code of these open anything; how many had not been used, and had not expired."""
+        """Void link and code of these resets; return how many were usable."""
         return self.filter(used_at=None, expires_at__gt=Now()).update(used_at=Now())
 
 
 class PasswordReset(models.Model):
-    """One way back in, sent by mail as a link's token and as a code, of which digests are kept. Using one uses up both."""
+    """A password reset, mailed as a link's token and as a code. Using one uses up both."""
 
-    TRIES = 5
+    MAX_WRONG_CODES = 5
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="resets"
@@ -50,7 +52,7 @@ class PasswordReset(models.Model):
         return f"reset for {self.user}"
 
     def use(self, *, by_code: bool = False) -> bool:
-        """Use it up, link and code; False if somebody else did so first, or it ended."""
+        """Use up link and code; return False if they were used before, or have expired."""
         usable = (
             PasswordReset.objects.open_to_codes() if by_code else PasswordReset.objects.usable()
         )

@@ -1,4 +1,4 @@
-"""What an operator has uploaded and not confirmed yet, for any node to go on with."""
+"""Uploaded files of users that wait for an operator to confirm them, on any node."""
 
 from __future__ import annotations
 
@@ -19,11 +19,15 @@ LIFETIME = timedelta(minutes=30)
 
 
 def until() -> Any:
+    """Return the end of a lifetime that begins now. The first migration names this function."""
     return now() + LIFETIME
 
 
 class PendingImport(models.Model):
-    """A file of accounts between its preview and its confirmation, then the report on it: encrypted, its operator's, short-lived."""
+    """A file of users between its preview and its confirmation, and then its report.
+
+    Both are encrypted and only for their operator.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     operator = models.ForeignKey(
@@ -67,11 +71,11 @@ class PendingImport(models.Model):
 
     @classmethod
     def of(cls, operator: models.Model, pk: Any) -> PendingImport | None:
-        """The one of this id, if it is this operator's and has not expired."""
+        """Return the import with this id, if it is this operator's and has not expired."""
         return cls.objects.filter(pk=pk, operator_id=operator.pk, expires_at__gt=Now()).first()
 
     def begin(self) -> bytes | None:
-        """Its content, taken out for whoever confirms first; None if somebody did."""
+        """Take out and return the file's content; None for every call but the first."""
         content = self.open_file() if self.file else None
         first = PendingImport.objects.filter(
             pk=self.pk, begun_at=None, expires_at__gt=Now()

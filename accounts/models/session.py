@@ -13,17 +13,16 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 
 class SessionQuerySet(models.QuerySet["Session"]):
     def live(self) -> SessionQuerySet:
-        """Neither ended nor expired, by the database's clock: every node asks the same one."""
+        """Return the sessions that neither ended nor expired, by the database's clock."""
         return self.filter(revoked_at=None, expires_at__gt=Now())
 
     @transaction.atomic(savepoint=False)
     def revoke(self, reason: str) -> int:
-        """End these sessions and blacklist the refresh tokens that are out for them; how many were live until now."""
+        """End these sessions and blacklist their refresh tokens; return how many were live."""
         live = Session.objects.filter(pk__in=list(self.live().values_list("pk", flat=True)))
         ended = live.filter(revoked_at=None).update(revoked_at=Now(), revoked_reason=reason)
-        blacklist(
-            live.exclude(refresh_jti="").values("refresh_jti")
-        )  # read last: until now a rotation may have replaced them
+        # The tokens are read last: until now a rotation may have replaced them.
+        blacklist(live.exclude(refresh_jti="").values("refresh_jti"))
         return ended
 
 
@@ -50,6 +49,7 @@ class Session(models.Model):
     )
     rotated_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
+    # Its column has the name that it had up to 0.1.0.
     revoked_reason = models.CharField(max_length=100, blank=True, db_column="revoked_why")
 
     objects = SessionQuerySet.as_manager()
@@ -65,7 +65,7 @@ class Session(models.Model):
 
 
 def blacklist(tokens: models.QuerySet[Any, Any]) -> None:
-    """Put the refresh tokens with these ids on SimpleJWT's blacklist; twice is once."""
+    """Put the refresh tokens with these ids on SimpleJWT's blacklist. Idempotent."""
     outstanding = OutstandingToken.objects.filter(jti__in=tokens).values_list("pk", flat=True)
     BlacklistedToken.objects.bulk_create(
         [BlacklistedToken(token_id=pk) for pk in outstanding], ignore_conflicts=True

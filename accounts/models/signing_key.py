@@ -8,7 +8,10 @@ from django.db import models
 
 
 class SigningKey(models.Model):
-    """A key that signs tokens: published before it signs, and verifying for as long as what it signed may live."""
+    """A key that signs tokens.
+
+    It is published before it signs, and verifies until the last token that it signed has expired.
+    """
 
     class Use(models.TextChoices):
         NEXT = "next", "Next: published, not signing yet"

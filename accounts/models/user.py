@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
@@ -18,10 +17,13 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit.reasons import Reason
-from accounts.db.compiled_statements import CompiledQuery
 from accounts.hashing import uniform_timing
-from accounts.identifiers import IdentifierField, is_address, normalise, validate_username
-from accounts.models.known_network import KnownNetwork
+from accounts.identifiers import (
+    IdentifierField,
+    identifier_column,
+    normalise,
+    validate_username,
+)
 from accounts.models.password_reset import PasswordReset
 from accounts.models.session import Session
 from accounts.signals import account_deactivated
@@ -30,18 +32,16 @@ from accounts.validators import validate_region
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
 
+    from accounts.models.known_network import KnownNetwork
     from accounts.models.outgoing_mail import OutgoingMail
 
 
-ROLES = {
-    "user": (False, False),
-    "admin": (True, False),
-    "super_admin": (True, True),
-}  # is_staff, is_superuser
+# is_staff, is_superuser
+ROLES = {"user": (False, False), "admin": (True, False), "super_admin": (True, True)}
 
 
 class Role:
-    """What an account may do, read from Django's two flags each time it is asked."""
+    """The role of a user, derived from Django's two flags."""
 
     __slots__ = ()
     is_staff: Any
@@ -94,23 +94,11 @@ class UserManager(BaseUserManager["User"]):
     def find(self, identifier: str) -> User | None:
         """Return the user with this e-mail address, where it holds an ``@``, or else user name."""
         normalised = normalise(identifier)
-        column = "email" if is_address(normalised) else "username"
-        return self.filter(**{column: normalised}).first()
-
-    def find_from(
-        self, identifier: str, network: str | None
-    ) -> tuple[User | None, datetime | None]:
-        """Return the user as ``find`` does, and when they last signed in from this network.
-
-        One query, for a known identifier as for an unknown one.
-        """
-        normalised = normalise(identifier)
-        column = "email" if is_address(normalised) else "username"
-        return _login_lookups[column].get(normalised, network) or (None, None)
+        return self.filter(**{identifier_column(normalised): normalised}).first()
 
 
 class User(Role, AbstractBaseUser, PermissionsMixin):
-    """One person, with one name in one spelling and at most one e-mail address."""
+    """An account: a user name in one spelling, and at most one e-mail address."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     username = IdentifierField(
@@ -124,9 +112,8 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
         blank=True,
         validators=[validate_email],
     )
-    password = models.CharField(
-        _("password"), max_length=255
-    )  # some hashes from elsewhere are longer than Django's
+    # Some imported hashes are longer than Django's column.
+    password = models.CharField(_("password"), max_length=255)
     name = models.CharField(_("name"), max_length=200, blank=True)
     organization = models.CharField(max_length=200, blank=True)
     aws_region = models.CharField(
@@ -155,7 +142,9 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
         default=0,
         db_column="epoch",  # its name up to 0.1.0: nodes of that release use the same table
         editable=False,
-        help_text="Rises with a new password and a deactivation. A login begun before does not finish.",
+        help_text=(
+            "Rises with a new password and a deactivation. A login begun before does not finish."
+        ),
     )
     erased_at = models.DateTimeField(
         null=True,
@@ -192,7 +181,8 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
                 condition=models.Q(email__contains="@"), name="user_email_at_sign"
             ),
         ]
-        indexes: ClassVar = [  # for lists of the few among the many; that of parts of names is in accounts.user_search
+        # For lists of the few among the many. The index of parts of names is in user_search.
+        indexes: ClassVar = [
             models.Index(
                 fields=["username"], condition=models.Q(is_active=False), name="user_deactivated"
             ),
@@ -217,11 +207,11 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
         return str(self.username)
 
     def clean(self) -> None:
-        """Django's own would drop half of an address's case; the fields normalise themselves."""
+        """Change nothing: fields normalise themselves, and Django would lower half an address."""
 
     @transaction.atomic
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Also invalidates the credentials of an account that is not active, or whose password was set anew."""
+        """Save; a deactivated account or a new password also invalidates the credentials."""
         new, password_set = self._state.adding, getattr(self, "_password", None) is not None
         super().save(*args, **kwargs)
         if not new and password_set:
@@ -232,14 +222,14 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
             self.invalidate_credentials(Reason.PASSWORD_SET)
 
     def forget_generated_password(self) -> None:
-        """The password has been replaced: if it was the generated one, the file that told it goes too."""
+        """Delete the file with the generated password of the first admin, once it is replaced."""
         if self.password_generated:
             User.objects.filter(pk=self.pk).update(password_generated=False)
             self.password_generated = False
             transaction.on_commit(lambda: settings.FIRST_PASSWORD_FILE.unlink(missing_ok=True))
 
     def check_password(self, raw_password: Any) -> bool:
-        """Return whether this is the password, at the cost and in the queue of every other check.
+        """Return whether this is the password, with the even work of every check.
 
         It upgrades no hash.
         """
@@ -279,35 +269,3 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
                 algorithm="sha256",
             ).hexdigest()
         )
-
-
-_fields = [field.attname for field in User._meta.concrete_fields]
-
-
-def _login_lookup(column: str, sample: str) -> CompiledQuery[tuple[User, datetime | None]]:
-    """A user by a unique column, and when they were last seen on a network.
-
-    Compiled, as each login waits for it: 0.06 ms instead of 0.74, beside a hash of 22.
-    """
-
-    def build(identifier: str, network: str) -> models.QuerySet[User, tuple[object, ...]]:
-        seen = KnownNetwork.objects.filter(user=models.OuterRef("pk"), network=network)
-        return (
-            User.objects.filter(**{column: identifier})
-            .annotate(seen=models.Subquery(seen.values("last_seen_at")[:1]))
-            .values_list(*_fields, "seen")
-        )
-
-    return CompiledQuery(
-        build=build,
-        field=lambda: User._meta.get_field(column),
-        sample=sample,
-        row=lambda *values: (User.from_db("default", _fields, values[:-1]), values[-1]),
-        more=((lambda: KnownNetwork._meta.get_field("network"), "192.0.2.1"),),
-    )
-
-
-_login_lookups = {
-    "username": _login_lookup("username", "sample"),
-    "email": _login_lookup("email", "sample@"),
-}

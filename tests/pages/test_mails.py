@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from accounts import password_reset
+from accounts import devices, password_reset
 from accounts.mail import delivery
-from accounts.mail import messages as mail_messages
 from accounts.models import OutgoingMail
 from accounts.pages.views import RESET_COOKIE
 from tests.conftest import PASSWORD
@@ -144,7 +143,7 @@ def test_who_asks_does_not_get_to_write_the_mail(ask, user_agent):
     ],
 )
 def test_devices(user_agent, device):
-    assert mail_messages.device(user_agent) == device
+    assert devices.describe(user_agent) == device
 
 
 def test_a_name_is_no_markup(ask, alice, settings):
