@@ -8,6 +8,7 @@ import pytest
 from django.core.cache import caches
 from django.db import connection, connections
 from django.test import Client
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from accounts import keyring, request_context
 from accounts.audit import seal_digests
@@ -32,6 +33,23 @@ def django_db_modify_db_settings(django_db_modify_db_settings):
 @pytest.fixture(scope="session", autouse=True)
 def an_append_only_audit_log_that_tests_can_empty():
     with flushable():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_are_listed_once():
+    """WhiteNoise lists them when an application is made, and each of Django's test clients makes one."""
+    lists: dict[tuple[str, int | None], dict[str, Any]] = {}
+    list_files = WhiteNoiseMiddleware.add_files_from_finders
+
+    def list_once(self: WhiteNoiseMiddleware) -> None:
+        if (self.static_prefix, self.max_age) not in lists:
+            list_files(self)
+            lists[self.static_prefix, self.max_age] = self.files
+        self.files = lists[self.static_prefix, self.max_age]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", list_once)
         yield
 
 
