@@ -18,7 +18,7 @@ from tests.reset_mails import code_in, token_in
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = ["clients.md", *sorted(f"clients/{page.name}" for page in (DOCS / "clients").glob("*.md"))]
-pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture

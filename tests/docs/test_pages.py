@@ -12,7 +12,6 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 MAX_LINES = 200
 UNDER_WAY = {ROOT / "docs" / "contracts.md", ROOT / "docs" / "architecture.md"}
-pytestmark = pytest.mark.once
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 each_document = pytest.mark.parametrize(
     "page", PAGES[2:], ids=lambda page: str(page.relative_to(ROOT))

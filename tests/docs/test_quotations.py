@@ -9,7 +9,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("accounts", "apikeys", "authsvc")
 OF_OTHERS = {"Address already in use", "Add user", "1,000+"}  # of the system, of Django, a number
-pytestmark = pytest.mark.once
 
 
 def constants(path):

@@ -29,7 +29,6 @@ django.setup()
 import authsvc.urls
 print(*(name.removesuffix("_FILE") for name in looked_for if name.endswith("_FILE")))
 """
-pytestmark = pytest.mark.once
 
 
 @pytest.fixture(scope="module")
