@@ -18,14 +18,14 @@ _address = os.environ.get("BIND", "127.0.0.1")
 _whole = _address.startswith("unix:") or _address.rpartition(":")[2].isdigit()
 bind = _address if _whole else f"{_address}:{os.environ.get('PORT', '8000')}"
 
-# One process with threads by default: several need REDIS_URL, or each would count attempts for itself.
+# One process with threads by default: several need REDIS_URL, or each would count for itself.
 # THREADS=1 makes sync workers: faster, but without keep-alive, and only for use behind a proxy that
 # buffers requests.
 _processes = os.environ.get("WEB_CONCURRENCY", "")
 # The settings refuse anything else.
 workers = int(_processes) if _processes.isdecimal() and int(_processes) else 1
 # A login waits in its thread for its hash; as many are computed at once as there are processors
-# (accounts/hashing/pool.py). Sixteen threads suffice for a burst of logins, and leave one for others.
+# (accounts/hashing/pool.py). Sixteen threads suffice for a burst of logins, and one stays free.
 threads = int(os.environ.setdefault("THREADS", "16"))  # and the settings read it there
 worker_class = "authsvc.server.worker.PatientThreadWorker" if threads > 1 else "sync"
 
@@ -50,7 +50,7 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 # Commands arrive as signals: no socket under $HOME, which may be read-only in a container.
 control_socket_disable = True
 
-# The application is loaded once, and the workers are forked from it. That is safe because loading it
+# The application is loaded once, and the workers are forked from it. That is safe because loading
 # opens no connection: Django, psycopg's pool and the Redis client connect with the first query of
 # each worker.
 preload_app = True

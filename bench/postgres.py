@@ -7,8 +7,8 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -53,6 +53,27 @@ def packaged() -> Iterator[str]:
 
     ``FileNotFoundError`` without one.
     """
+    programs = system_programs()
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder, ExitStack() as stack:
+        run = partial(subprocess.run, check=True, stdout=subprocess.DEVNULL, cwd=folder)
+        if os.geteuid() == 0:  # as which PostgreSQL does not run
+            shutil.chown(folder, "postgres")
+            run = partial(run, user="postgres", group="postgres", extra_groups=[])
+        pg_ctl = [programs / "pg_ctl", "-D", "data"]
+        run(
+            [
+                programs / "initdb",
+                *["-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"],
+            ]
+        )
+        options = f"-c fsync=off -c listen_addresses='' -c unix_socket_directories='{folder}'"
+        run([*pg_ctl, "-o", options, "-l", "log", "-w", "start"])
+        stack.callback(run, [*pg_ctl, "-m", "immediate", "stop"])
+        yield f"postgresql://postgres@/postgres?host={folder}"
+
+
+def system_programs() -> Path:
+    """Return the folder with the programs of the newest PostgreSQL that the system has."""
     programs = max(
         Path("/usr/lib/postgresql").glob("*/bin"),
         key=lambda path: int(path.parent.name),
@@ -62,42 +83,7 @@ def packaged() -> Iterator[str]:
         raise FileNotFoundError(
             "there is no PostgreSQL of the system: on Debian and Ubuntu, apt install postgresql"
         )
-    with tempfile.TemporaryDirectory(prefix="postgres-") as folder, ExitStack() as stack:
-        owner: dict[str, Any] = {}
-        if os.geteuid() == 0:  # as which PostgreSQL does not run
-            shutil.chown(folder, "postgres")
-            owner = {"user": "postgres", "group": "postgres", "extra_groups": []}
-        quiet: dict[str, Any] = {
-            "check": True,
-            "stdout": subprocess.DEVNULL,
-            "cwd": folder,
-            **owner,
-        }
-        subprocess.run(
-            [
-                programs / "initdb",
-                "-D",
-                "data",
-                "-U",
-                "postgres",
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--locale=C.UTF-8",
-            ],
-            **quiet,
-        )
-        listen = f"-c fsync=off -c listen_addresses='' -c unix_socket_directories='{folder}'"
-        subprocess.run(
-            [programs / "pg_ctl", "-D", "data", "-o", listen, "-l", "log", "-w", "start"], **quiet
-        )
-        stack.callback(
-            lambda: subprocess.run(
-                [programs / "pg_ctl", "-D", "data", "-m", "immediate", "stop"], **quiet
-            )
-        )
-        yield f"postgresql://postgres@/postgres?host={folder}"
+    return programs
 
 
 def execute(address: str, statement: psycopg.sql.SQL | psycopg.sql.Composed) -> None:

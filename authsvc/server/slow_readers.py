@@ -58,7 +58,7 @@ class SlowReadersWorker(ThreadWorker):  # type: ignore[misc]
         self.finish_request(conn, fs)
 
     def finish(self, conn: Any, fs: Any) -> None:
-        """Keep the connection as gunicorn does, or let it linger, for which gunicorn would block."""
+        """Keep the connection as gunicorn does, or let it linger; gunicorn would block for that."""
         if self.cfg.is_ssl or fs.cancelled() or fs.exception() or fs.result():
             super().finish_request(conn, fs)
         else:
