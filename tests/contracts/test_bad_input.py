@@ -11,7 +11,8 @@ from hypothesis import settings as with_settings
 from hypothesis import strategies as st
 
 from tests.conftest import PASSWORD
-from tests.contracts.endpoints import LOGOUTS, READING, each, problem
+from tests.contracts.clients import BY_NAME
+from tests.contracts.endpoints import LOGOUTS, READING, each, errors_of, problem
 
 pytestmark = pytest.mark.django_db
 URLENCODED = "application/x-www-form-urlencoded"
@@ -33,12 +34,7 @@ WRONG_TYPES: list[Any] = [
     "\udfff\ud800",
     "a" * 1_000_000,
 ]
-OPEN_LOGOUTS = {
-    "/api/auth/logout",
-    "/c/envelope/api/auth/logout",
-}  # whoever has no token is logged out already
-JSON_DOORS = [door for door in READING if door.json]
-FORM_DOORS = [door for door in READING if door.form]
+TAKING_JSON = [endpoint for endpoint in READING if endpoint.json]
 
 
 @pytest.fixture(autouse=True)
@@ -120,53 +116,54 @@ def bad_json(good: dict[str, str]) -> dict[str, bytes]:
 
 @each(READING)
 @pytest.mark.parametrize("content_type", ["application/json", URLENCODED])
-def test_bad_json(post, door, content_type):
+def test_bad_json(post, endpoint, content_type):
     answers = {
-        name: problem(post(door.path, body, content_type), door.shape)
-        for name, body in bad_json(door.good).items()
+        name: problem(post(endpoint.path, body, content_type), endpoint.is_error)
+        for name, body in bad_json(endpoint.good).items()
     }
     assert {name: wrong for name, wrong in answers.items() if wrong} == {}
 
 
 @each(READING)
 @pytest.mark.parametrize("content_type", ["application/json", URLENCODED])
-def test_a_byte_order_mark_is_ignored(post, door, content_type):
+def test_a_byte_order_mark_is_ignored(post, endpoint, content_type):
     """PowerShell and .NET write one before their JSON, and a reader may ignore it (RFC 8259, 8.1)."""
-    known = post(door.path, raw(door.good), content_type)
-    marked = post(door.path, codecs.BOM_UTF8 + raw(door.good), content_type)
+    known = post(endpoint.path, raw(endpoint.good), content_type)
+    marked = post(endpoint.path, codecs.BOM_UTF8 + raw(endpoint.good), content_type)
     assert (marked.status_code, marked.json().keys()) == (known.status_code, known.json().keys())
 
 
 @each(READING)
 @pytest.mark.parametrize("content_type", ["application/json", URLENCODED])
-def test_fields_of_wrong_types(post, door, content_type):
+def test_fields_of_wrong_types(post, endpoint, content_type):
     answers = {
         f"{field}={value!r:.30}": problem(
-            post(door.path, raw(door.good | {field: value}), content_type), door.shape
+            post(endpoint.path, raw(endpoint.good | {field: value}), content_type),
+            endpoint.is_error,
         )
-        for field in door.good
+        for field in endpoint.good
         for value in WRONG_TYPES
     }
     assert {name: wrong for name, wrong in answers.items() if wrong} == {}
 
 
 @each(READING)
-def test_missing_fields(post, door):
+def test_missing_fields(post, endpoint):
     """Also for a form, for what is JSON and labelled as one, and for other fields than the documented."""
     bodies = [
-        raw({name: value for name, value in door.good.items() if name != field})
-        for field in door.good
+        raw({name: value for name, value in endpoint.good.items() if name != field})
+        for field in endpoint.good
     ]
     answers = [
-        problem(post(door.path, body, kind), door.shape)
+        problem(post(endpoint.path, body, kind), endpoint.is_error)
         for body in [*bodies, b"{}", b'{"a": 1}', b"a=1", b""]
         for kind in ("application/json", URLENCODED, MULTIPART)
     ]
     assert [wrong for wrong in answers if wrong] == []
 
 
-@each(JSON_DOORS)
-def test_a_token_with_a_genuine_beginning_and_surrogates_behind_it(post, token, door):
+@each(TAKING_JSON)
+def test_a_token_with_a_genuine_beginning_and_surrogates_behind_it(post, token, endpoint):
     """What reaches the signature check is a header of ours; the rest may be anything that JSON can say."""
     header, payload, signature = token.split(".")
     tails = [
@@ -184,13 +181,15 @@ def test_a_token_with_a_genuine_beginning_and_surrogates_behind_it(post, token, 
     bodies = [
         raw(
             {
-                **dict.fromkeys(door.good, header + tail),
-                **({"username": "alice"} if "username" in door.good else {}),
+                **dict.fromkeys(endpoint.good, header + tail),
+                **({"username": "alice"} if "username" in endpoint.good else {}),
             }
         )
         for tail in tails
     ]
-    assert [wrong for body in bodies if (wrong := problem(post(door.path, body), door.shape))] == []
+    assert [
+        wrong for body in bodies if (wrong := problem(post(endpoint.path, body), endpoint.is_error))
+    ] == []
 
 
 def test_two_equal_deep_values_in_the_keys_that_name_a_contract(post):
@@ -199,26 +198,28 @@ def test_two_equal_deep_values_in_the_keys_that_name_a_contract(post):
         deep = "[" * depth + "]" * depth or "0"
         assert not problem(
             post("/api/v1/auth/refresh", f'{{"token": {deep}, "refresh_token": {deep}}}'.encode()),
-            "shared",
+            errors_of(BY_NAME["bearer"]),
         )
 
 
 @each(READING)
-def test_wrong_content_types(post, door):
+def test_wrong_content_types(post, endpoint):
     kinds = [
         ";", "json", "text/plain", "text/html", "application/xml", "application/json-patch+json", "application/json/x", "é",
         "a" * 5_000, "application/octet-stream", "application/jsonp; charset=utf-8",
         "multipart/mixed; boundary=x", "text/plain; application/json",
     ]  # fmt: skip
-    answers = {kind: post(door.path, raw(door.good), kind) for kind in kinds}
+    answers = {kind: post(endpoint.path, raw(endpoint.good), kind) for kind in kinds}
     assert {
         kind: answer.status_code for kind, answer in answers.items() if answer.status_code != 415
     } == {}
-    assert [wrong for answer in answers.values() if (wrong := problem(answer, door.shape))] == []
+    assert [
+        wrong for answer in answers.values() if (wrong := problem(answer, endpoint.is_error))
+    ] == []
 
 
 @each(READING)
-def test_content_types_with_strange_parameters(post, door):
+def test_content_types_with_strange_parameters(post, endpoint):
     """Python knows encodings that are none of text, and raises something else for each of them."""
     parameters = [
         "", "boundary=", "boundary=" + "b" * 100, "boundary=é", "boundary=x; charset=rot13", "boundary=x; charset=zip",
@@ -233,7 +234,7 @@ def test_content_types_with_strange_parameters(post, door):
         for kind in ("multipart/form-data", URLENCODED, "application/json")
     ]
     answers = {
-        f"{kind} {sent[:9]!r}": problem(post(door.path, sent, kind), door.shape)
+        f"{kind} {sent[:9]!r}": problem(post(endpoint.path, sent, kind), endpoint.is_error)
         for kind in kinds
         for sent in (body, b"username=%ff", b"\xff")
     }
@@ -241,8 +242,8 @@ def test_content_types_with_strange_parameters(post, door):
 
 
 @each(READING)
-def test_bad_forms(post, door):
-    good = urlencode(door.good).encode()
+def test_bad_forms(post, endpoint):
+    good = urlencode(endpoint.good).encode()
     bodies = {
         "bad percent escapes": good.replace(b"=", b"=%zz%", 1),
         "bad UTF-8 escaped": good.replace(b"=", b"=%ff", 1),
@@ -259,7 +260,7 @@ def test_bad_forms(post, door):
         "1 MB": b"username=" + b"a" * 1_000_000,
     }
     answers = {
-        name: problem(post(door.path, body, URLENCODED), door.shape)
+        name: problem(post(endpoint.path, body, URLENCODED), endpoint.is_error)
         for name, body in bodies.items()
     }
     assert {name: wrong for name, wrong in answers.items() if wrong} == {}
@@ -271,9 +272,9 @@ def part(name: str, value: bytes, *headers: str, disposition: str = "") -> bytes
 
 
 @each(READING)
-def test_bad_multipart_forms(post, door):
-    good = b"".join(part(name, value.encode()) for name, value in door.good.items())
-    first, *_ = door.good
+def test_bad_multipart_forms(post, endpoint):
+    good = b"".join(part(name, value.encode()) for name, value in endpoint.good.items())
+    first, *_ = endpoint.good
     bodies = {
         "a file as a field": part(first, b"alice", "Content-Type: text/plain", disposition='; filename="a.txt"') + good + b"--x--\r\n",
         "a file beside": good + part("more", b"alice", disposition='; filename="../../etc/passwd"') + b"--x--\r\n",
@@ -292,44 +293,45 @@ def test_bad_multipart_forms(post, door):
         "1 MB": part(first, b"a" * 1_000_000) + b"--x--\r\n",
     }  # fmt: skip
     answers = {
-        name: problem(post(door.path, body, MULTIPART), door.shape) for name, body in bodies.items()
+        name: problem(post(endpoint.path, body, MULTIPART), endpoint.is_error)
+        for name, body in bodies.items()
     }
     assert {name: wrong for name, wrong in answers.items() if wrong} == {}
 
 
 @each([*READING, *LOGOUTS])
-def test_impossible_content_lengths(post, door):
+def test_impossible_content_lengths(post, endpoint):
     """gunicorn refuses most of them; another server may not."""
     lengths = ["-1", "-99999", "abc", "1e3", "1_0", "٣", " ", "0x10", "9" * 12, "9" * 5_000]
     answers = {
-        length[:13]: post(door.path, raw(door.good), CONTENT_LENGTH=length, HTTP_AUTHORIZATION="")
+        length[:13]: post(
+            endpoint.path, raw(endpoint.good), CONTENT_LENGTH=length, HTTP_AUTHORIZATION=""
+        )
         for length in lengths
     }
     refused = {
         length: answer
         for length, answer in answers.items()
-        if door.path not in OPEN_LOGOUTS or answer.status_code != 200
+        if not endpoint.open or answer.status_code != 200
     }
     assert {
         length: wrong
         for length, answer in refused.items()
-        if (wrong := problem(answer, door.shape))
+        if (wrong := problem(answer, endpoint.is_error))
     } == {}
 
 
 @each(LOGOUTS)
-def test_a_logout_reads_no_body(caller, post, token, door):
+def test_a_logout_reads_no_body(caller, post, token, endpoint):
     """So a bad one does not keep anybody logged in."""
     bodies = [body for body in bad_json({"a": "b"}).values() if len(body) < 60_000]
     anonymous = [
-        post(door.path, body, kind, HTTP_AUTHORIZATION="")
+        post(endpoint.path, body, kind, HTTP_AUTHORIZATION="")
         for body in bodies
         for kind in ("application/json", MULTIPART, "")
     ]
-    assert {answer.status_code for answer in anonymous} == {
-        200 if door.shape == "envelope" else 401
-    }
-    assert post(door.path, b"{").status_code == 200
+    assert {answer.status_code for answer in anonymous} == {200 if endpoint.open else 401}
+    assert post(endpoint.path, b"{").status_code == 200
     assert caller.get("/api/auth/validate", token).status_code == 401
 
 
@@ -367,17 +369,19 @@ bounded = with_settings(
 
 @bounded
 @given(
-    door=st.sampled_from(READING),
+    endpoint=st.sampled_from(READING),
     value=objects | values,
     content_type=st.sampled_from(["application/json", URLENCODED]),
 )
-def test_arbitrary_json(post, door, value, content_type):
-    assert not problem(post(door.path, json.dumps(value).encode(), content_type), door.shape)
+def test_arbitrary_json(post, endpoint, value, content_type):
+    assert not problem(
+        post(endpoint.path, json.dumps(value).encode(), content_type), endpoint.is_error
+    )
 
 
 @bounded
 @given(
-    door=st.sampled_from(READING),
+    endpoint=st.sampled_from(READING),
     beginning=st.sampled_from(
         [
             b"",
@@ -391,5 +395,5 @@ def test_arbitrary_json(post, door, value, content_type):
     body=st.binary(max_size=200),
     content_type=st.sampled_from(["application/json", URLENCODED, MULTIPART]),
 )
-def test_arbitrary_bytes(post, door, beginning, body, content_type):
-    assert not problem(post(door.path, beginning + body, content_type), door.shape)
+def test_arbitrary_bytes(post, endpoint, beginning, body, content_type):
+    assert not problem(post(endpoint.path, beginning + body, content_type), endpoint.is_error)

@@ -1,11 +1,36 @@
 """Document 000, its examples in its own order."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.conftest import PASSWORD
+from tests.contracts.client import ContractClient, Forgot, Operation
 
 pytestmark = pytest.mark.django_db
 LOGIN, REFRESH = "/c/bearer/api/v1/auth/login", "/c/bearer/api/v1/auth/refresh"
+
+
+class BearerClient(ContractClient):
+    name, mount = "bearer", "/api/v1/auth"
+    session_lifetime = timedelta(days=30)
+    accepts_refresh_from = frozenset({"camel"})
+    logins = (Operation("login", {"username": "alice", "password": PASSWORD}),)
+    refreshes = (Operation("refresh", {"refresh_token": "x.y.z"}),)
+    logouts = (Operation("logout"),)
+    forgot = Forgot("forgot-password", "email")
+
+    def tokens_in(self, body):
+        return body["access_token"], body["refresh_token"]
+
+    def refresh_fields(self, refresh):
+        return {"refresh_token": refresh}
+
+    def error(self, status, text):
+        return {"detail": text}
+
+
+client = BearerClient()
 
 
 @pytest.fixture

@@ -1,11 +1,35 @@
 """Document 001, its examples in its own order."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.conftest import PASSWORD
+from tests.contracts.client import ContractClient, Operation
 
 pytestmark = pytest.mark.django_db
 LOGIN, REFRESH, LOGOUT = (f"/c/camel/api/v1/auth/{path}" for path in ("login", "refresh", "logout"))
+
+
+class CamelClient(ContractClient):
+    name, mount = "camel", "/api/v1/auth"
+    session_lifetime = timedelta(days=30)
+    accepts_refresh_from = frozenset({"bearer"})
+    logins = (Operation("login", {"username": "alice", "password": PASSWORD}),)
+    refreshes = (Operation("refresh", {"refreshToken": "x.y.z"}),)
+    logouts = (Operation("logout"),)
+
+    def tokens_in(self, body):
+        return body["token"], body["refreshToken"]
+
+    def refresh_fields(self, refresh):
+        return {"refreshToken": refresh}
+
+    def error(self, status, text):
+        return {"error": text}
+
+
+client = CamelClient()
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
 """Document 003, its examples in its own order."""
 
+from datetime import timedelta
+
 import jwt
 import pytest
 
 from accounts.models import Session
 from tests.conftest import PASSWORD
+from tests.contracts.client import ContractClient, Forgot, Operation
 
 pytestmark = pytest.mark.django_db
 ALONE, PLAIN = "/c/challenge/v1", "/v1"
@@ -12,6 +15,31 @@ both = pytest.mark.parametrize("mount", [ALONE, PLAIN])
 DAY = 86_400
 REFUSED = {"message": "Incorrect username or password.", "status": 401}
 NO_REFRESH = {"message": "Invalid or expired refresh token.", "status": 401}
+
+
+class ChallengeClient(ContractClient):
+    name, mount = "challenge", "/v1"
+    session_lifetime = timedelta(days=90)
+    logins = (Operation("login", {"username": "alice", "password": PASSWORD}, form=True),)
+    refreshes = (
+        Operation("token-refresh", {"username": "alice", "refresh_token": "x.y.z"}, form=True),
+        Operation("token-revoke", {"refresh_token": "x.y.z"}, form=True),
+    )
+    forgot = Forgot("forgot-password", "username")
+    invalid_status = 422
+    issues_challenges = True
+
+    def tokens_in(self, body):
+        return body["access_token"], body["refresh_token"]
+
+    def refresh_fields(self, refresh):
+        return {"username": "alice", "refresh_token": refresh}
+
+    def error(self, status, text):
+        return {"message": text, "status": status}
+
+
+client = ChallengeClient()
 
 
 def log_in(caller, username="alice", mount=ALONE):

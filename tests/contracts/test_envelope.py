@@ -1,12 +1,32 @@
 """Document 004, its examples in its own order."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.conftest import PASSWORD
+from tests.contracts.client import ContractClient, Operation
 
 pytestmark = pytest.mark.django_db
 ALONE, PLAIN = "/c/envelope/api/auth", "/api/auth"
 both = pytest.mark.parametrize("mount", [ALONE, PLAIN])
+
+
+class EnvelopeClient(ContractClient):
+    name, mount = "envelope", "/api/auth"
+    session_lifetime = timedelta(days=1)
+    logins = (Operation("login", {"username": "alice", "password": PASSWORD}),)
+    logouts = (Operation("logout", open=True),)
+    gets = (Operation("validate"),)
+
+    def tokens_in(self, body):
+        return body["token"], ""
+
+    def error(self, status, text):
+        return {"success": False, "message": text}
+
+
+client = EnvelopeClient()
 
 
 @pytest.fixture

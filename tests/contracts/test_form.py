@@ -12,11 +12,68 @@ from accounts.models import Session
 from accounts.tokens import AccessToken
 from authsvc.contracts import form
 from tests.conftest import PASSWORD
+from tests.contracts.client import ContractClient, Forgot, Operation
+from tests.contracts.sentences import is_sentence
 
 pytestmark = pytest.mark.django_db
 ALONE, SHARED = "/c/form/api/v1/auth", "/api/v1/auth"
 both = pytest.mark.parametrize("mount", [ALONE, SHARED])
 WEEK, YEAR = 604_800, 31_536_000
+
+
+# RFC 6749, 5.2 and 4.1.2.1
+OAUTH_CODES = {
+    "invalid_request",
+    "invalid_grant",
+    "unsupported_grant_type",
+    "temporarily_unavailable",
+    "server_error",
+}
+
+
+def is_oauth_error(body, status):
+    """Return whether a body is an error of RFC 6749, with a sentence."""
+    return (
+        body.keys() == {"error", "error_description"}
+        and body["error"] in OAUTH_CODES
+        and is_sentence(body["error_description"])
+    )
+
+
+class FormClient(ContractClient):
+    name, mount = "form", "/api/v1/auth"
+    session_lifetime = timedelta(days=365)
+    logins = (
+        Operation("login", {"username": "alice", "password": PASSWORD}, form=True, json=False),
+        Operation(
+            "token",
+            {"username": "alice", "password": PASSWORD},
+            form=True,
+            json=False,
+            is_error=is_oauth_error,
+        ),
+    )
+    refreshes = (Operation("refresh", {"token": "x.y.z"}),)
+    logouts = (Operation("logout"),)
+    gets = (Operation("me"),)
+    forgot = Forgot("password-recovery")
+    login_cookies = frozenset({"refresh_token"})
+
+    def tokens_in(self, body):
+        return body["access_token"]["token"], body["refresh_token"]["token"]
+
+    def refresh_fields(self, refresh):
+        return {"token": refresh}
+
+    def refresh(self, caller, access, refresh, *, end="refresh"):
+        """Send the access token, too: the document says "requires authentication"."""
+        return caller.json(self.path(end), self.refresh_fields(refresh), access)
+
+    def error(self, status, text):
+        return {"detail": text}
+
+
+client = FormClient()
 
 
 def log_in(caller, mount=ALONE, username="john"):

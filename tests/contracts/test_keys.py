@@ -11,7 +11,8 @@ from accounts.models import AuditEvent, OutgoingMail, Session, User
 from apikeys.key_format import checksum
 from apikeys.models import APIKey, KnownAddress
 from tests.conftest import PASSWORD
-from tests.contracts.endpoints import problem
+from tests.contracts.clients import BY_NAME
+from tests.contracts.endpoints import errors_of, problem
 from tests.contracts.test_bad_input import WRONG_TYPES, bad_json, raw
 
 pytestmark = pytest.mark.django_db
@@ -551,7 +552,9 @@ def test_a_body_that_is_no_json_of_this_kind(caller, token, make, keys):
                 (keys, "name=None"),
                 (keys, "name=''"),
             }:  # as the document shows it
-                wrong[path, name] = problem(caller.json(path, body, token), "camel")
+                wrong[path, name] = problem(
+                    caller.json(path, body, token), errors_of(BY_NAME["camel"], "keys")
+                )
     assert {where: what for where, what in wrong.items() if what} == {}
     assert APIKey.objects.live().count() == 1
 
@@ -574,7 +577,11 @@ def test_other_methods(caller, token, make, keys):
                 405,
                 methods,
             )
-            assert answer.content == b"" if method == "HEAD" else not problem(answer, "camel")
+            assert (
+                answer.content == b""
+                if method == "HEAD"
+                else not problem(answer, errors_of(BY_NAME["camel"], "keys"))
+            )
 
 
 def test_what_a_client_may_not_choose_is_ignored(caller, token, bob):

@@ -20,14 +20,14 @@ def token(caller, alice) -> str:
 
 
 @each([*READING, *LOGOUTS, *GETS])
-def test_other_methods(caller, token, door):
-    allowed = {"GET", "HEAD"} if door in GETS else {"POST"}
+def test_other_methods(caller, token, endpoint):
+    allowed = {"GET", "HEAD"} if endpoint in GETS else {"POST"}
     for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"} - allowed:
         answer = caller.http.generic(
-            method, door.path, b"", "application/json", HTTP_AUTHORIZATION=f"Bearer {token}"
+            method, endpoint.path, b"", "application/json", HTTP_AUTHORIZATION=f"Bearer {token}"
         )
         assert (answer.status_code, allowed <= names(answer["Allow"])) == (405, True)
-        assert answer.content == b"" if method == "HEAD" else not problem(answer, door.shape)
+        assert answer.content == b"" if method == "HEAD" else not problem(answer, endpoint.is_error)
 
 
 def names(allow: str) -> set[str]:
@@ -35,37 +35,37 @@ def names(allow: str) -> set[str]:
 
 
 @each([*READING, *LOGOUTS, *GETS])
-def test_options(caller, token, door):
-    answer = caller.http.options(door.path, headers={"Authorization": f"Bearer {token}"})
+def test_options(caller, token, endpoint):
+    answer = caller.http.options(endpoint.path, headers={"Authorization": f"Bearer {token}"})
     assert (answer.status_code, answer.content, answer.headers.get("Content-Type")) == (
         204,
         b"",
         None,
     )
-    assert ({"GET", "HEAD"} if door in GETS else {"POST"}) <= names(answer["Allow"])
+    assert ({"GET", "HEAD"} if endpoint in GETS else {"POST"}) <= names(answer["Allow"])
 
 
 @each(GETS)
-def test_head_is_get_without_its_body(caller, token, door):
+def test_head_is_get_without_its_body(caller, token, endpoint):
     got, head = (
-        caller.get(door.path, token),
-        caller.http.head(door.path, headers={"Authorization": f"Bearer {token}"}),
+        caller.get(endpoint.path, token),
+        caller.http.head(endpoint.path, headers={"Authorization": f"Bearer {token}"}),
     )
     assert (head.status_code, head.content) == (200, b"")
     assert {*got.headers} - {*head.headers} <= {"Content-Length"}
 
 
 @each([*READING, *LOGOUTS, *GETS])
-def test_a_slash_at_the_end_changes_nothing(caller, door):
+def test_a_slash_at_the_end_changes_nothing(caller, endpoint):
     def ask(path: str) -> Any:
-        send = caller.json if door.json else caller.form
+        send = caller.json if endpoint.json else caller.form
         return (
             caller.get(path)
-            if door in GETS
-            else send(path, door.good if door.json else json.dumps(door.good))
+            if endpoint in GETS
+            else send(path, endpoint.good if endpoint.json else json.dumps(endpoint.good))
         )
 
-    plain, slash = ask(door.path), ask(f"{door.path}/")
+    plain, slash = ask(endpoint.path), ask(f"{endpoint.path}/")
     assert (slash.status_code, slash.content) == (plain.status_code, plain.content)
     assert "Location" not in slash.headers
 

@@ -8,7 +8,7 @@ from accounts import password_reset, passwords
 from accounts.mail import delivery
 from accounts.models import OutgoingMail, PasswordReset, Session, User
 from tests.conftest import PASSWORD
-from tests.contracts.clients import DOORS, Door
+from tests.contracts.clients import BY_NAME, CLIENTS
 from tests.reset_mails import code_in, token_in
 
 pytestmark = pytest.mark.django_db
@@ -18,7 +18,7 @@ SHARED, PLAIN = "/api/v1/auth", "/v1"
 bearers = pytest.mark.parametrize("mount", [BEARER, SHARED])
 forms = pytest.mark.parametrize("mount", [FORM, SHARED])
 challenges = pytest.mark.parametrize("mount", [CHALLENGE, PLAIN])
-every_door = pytest.mark.parametrize("door", DOORS, ids=str)
+every_client = pytest.mark.parametrize("client", CLIENTS, ids=str)
 
 
 def told(answer):
@@ -72,8 +72,8 @@ def test_bearer_reset_password(caller, alice, deliver, mailoutbox, mount):
     assert told(answer) == (200, {"message": "Password reset successfully"})
     again = caller.json(f"{mount}/reset-password", body)
     assert told(again) == (400, detail(mount, "Invalid or expired reset token"))
-    assert Door("bearer").log_in(caller, password=NEW).status_code == 200
-    assert Door("bearer").log_in(caller).status_code == 401
+    assert BY_NAME["bearer"].log_in(caller, password=NEW).status_code == 200
+    assert BY_NAME["bearer"].log_in(caller).status_code == 401
 
 
 @bearers
@@ -284,7 +284,7 @@ def test_challenge_forgot_password_confirm(caller, alice, deliver, mailoutbox, m
     assert told(answer) == (200, {"message": "Password changed.", "status": 200})
     again = caller.json(f"{mount}/forgot-password-confirm", body)
     assert told(again) == (401, {"message": "Invalid or expired confirmation code.", "status": 401})
-    assert Door("challenge").log_in(caller, password=NEW).status_code == 200
+    assert BY_NAME["challenge"].log_in(caller, password=NEW).status_code == 200
 
 
 @challenges
@@ -336,8 +336,8 @@ def test_challenge_after_five_wrong_codes_the_right_one_is_refused(caller, reset
 @challenges
 def test_challenge_change_password(caller, alice, mount):
     (access, refresh), (elsewhere, _) = (
-        Door("challenge").tokens(caller),
-        Door("form").tokens(caller),
+        BY_NAME["challenge"].tokens(caller),
+        BY_NAME["form"].tokens(caller),
     )
     body = {"access_token": access, "previous_password": PASSWORD, "proposed_password": NEW}
     answer = caller.json(f"{mount}/change-password", body)
@@ -346,24 +346,24 @@ def test_challenge_change_password(caller, alice, mount):
         200,
         401,
     ]
-    assert Door("challenge").refresh(caller, access, refresh).status_code == 200
+    assert BY_NAME["challenge"].refresh(caller, access, refresh).status_code == 200
 
 
 @challenges
 @pytest.mark.parametrize("wrong", ["access_token", "previous_password"])
 def test_challenge_change_password_with_something_wrong(caller, alice, mount, wrong):
-    access, refresh = Door("challenge").tokens(caller)
+    access, refresh = BY_NAME["challenge"].tokens(caller)
     body = {"access_token": access, "previous_password": PASSWORD, "proposed_password": NEW}
     for value in ("made up", refresh):
         answer = caller.json(f"{mount}/change-password", {**body, wrong: value})
         assert told(answer) == (401, {"message": "Incorrect username or password.", "status": 401})
-    assert Door("challenge").log_in(caller).status_code == 200
+    assert BY_NAME["challenge"].log_in(caller).status_code == 200
 
 
 @challenges
 @pytest.mark.parametrize(("password", "reason"), WEAK)
 def test_challenge_change_password_to_a_weak_one(caller, alice, mount, password, reason):
-    access, _ = Door("challenge").tokens(caller)
+    access, _ = BY_NAME["challenge"].tokens(caller)
     body = {"access_token": access, "previous_password": PASSWORD, "proposed_password": password}
     for _ in range(11):
         assert told(caller.json(f"{mount}/change-password", body)) == (
@@ -377,18 +377,18 @@ def test_challenge_change_password_to_a_weak_one(caller, alice, mount, password,
 
 
 def test_challenge_guesses_at_the_previous_password_are_counted_like_any_other(caller, alice):
-    access, _ = Door("challenge").tokens(caller)
+    access, _ = BY_NAME["challenge"].tokens(caller)
     body = {"access_token": access, "previous_password": "wrong", "proposed_password": NEW}
     assert [caller.json(f"{PLAIN}/change-password", body).status_code for _ in range(11)] == [
         401
     ] * 10 + [429]
-    assert Door("envelope").log_in(caller).status_code == 429
+    assert BY_NAME["envelope"].log_in(caller).status_code == 429
 
 
 @pytest.fixture
 def session(caller, alice):
     passwords.set_temporary(alice, "set by Olga, for once")
-    return Door("challenge").log_in(caller, password="set by Olga, for once").json()["session"]
+    return BY_NAME["challenge"].log_in(caller, password="set by Olga, for once").json()["session"]
 
 
 @challenges
@@ -478,11 +478,11 @@ def test_challenge_says_nothing_where_the_operator_wants_it_so(
             {"username": "alice", "password": NEW, "confirmation_code": reset_secrets.code},
         ),
     ]
-    access = Door("challenge").log_in(caller, password=NEW).json()["access_token"]
+    access = BY_NAME["challenge"].log_in(caller, password=NEW).json()["access_token"]
     body = {"access_token": access, "previous_password": NEW, "proposed_password": PASSWORD}
     answers.append(caller.json(f"{PLAIN}/change-password", body))
     assert [
         (answer.status_code, answer.content, answer.headers.get("Content-Type"))
         for answer in answers
     ] == [(204, b"", None)] * 3
-    assert Door("challenge").log_in(caller).status_code == 200
+    assert BY_NAME["challenge"].log_in(caller).status_code == 200

@@ -4,7 +4,7 @@ import pytest
 
 from accounts.models import Session
 from tests.conftest import PASSWORD
-from tests.contracts.clients import DOORS
+from tests.contracts.clients import CLIENTS
 
 pytestmark = pytest.mark.django_db
 LOGIN, REFRESH, LOGOUT, ME = (
@@ -241,14 +241,14 @@ def test_logout_with_the_token_of_form_is_forms_too(caller, alice):
     assert seen(caller.json(LOGOUT, token=token)) == (200, {"message": "Logged out successfully."})
 
 
-@pytest.mark.parametrize("door", [door for door in DOORS if door.name != "form"], ids=str)
+@pytest.mark.parametrize("client", [each for each in CLIENTS if each.name != "form"], ids=str)
 @pytest.mark.parametrize(
     "path", [LOGOUT, "/c/form/api/v1/auth/logout", "/c/bearer/api/v1/auth/logout"]
 )
 def test_a_stale_cookie_is_left_alone_when_it_came_with_another_contracts_token(
-    caller, form_pair, door, path
+    caller, form_pair, client, path
 ):
-    token, _ = door.tokens(caller)
+    token, _ = client.tokens(caller)
     answer = caller.json(path, token=token)
     assert seen(answer) == (
         200,

@@ -23,10 +23,10 @@ def plenty(settings):
 
 
 def signed_in(caller, user: User, password: str) -> set[int]:
-    """The statuses of this login at every door, form and JSON."""
-    asked = {"username": user.username, "password": password}
-    answers = [caller.json(door.path, asked) for door in LOGINS if door.json] + [
-        caller.form(door.path, urlencode(asked)) for door in LOGINS if door.form
+    """The statuses of this login at every endpoint, form and JSON."""
+    asked = [(each, each.client.login_fields(user.username, password)) for each in LOGINS]
+    answers = [caller.json(each.path, fields) for each, fields in asked if each.json] + [
+        caller.form(each.path, urlencode(fields)) for each, fields in asked if each.form
     ]
     return {answer.status_code for answer in answers}
 
@@ -82,7 +82,7 @@ def test_a_huge_password_is_refused_without_hashing_it(caller, alice, bob, setti
 
 
 @each(LOGINS)
-def test_fields_that_no_document_names_change_nothing(caller, alice, bob, door):
+def test_fields_that_no_document_names_change_nothing(caller, alice, bob, endpoint):
     more = {
         "expires_in": "999999999",
         "is_admin": "true",
@@ -92,8 +92,13 @@ def test_fields_that_no_document_names_change_nothing(caller, alice, bob, door):
         "lifetime": "9",
         "sub": str(bob.uuid),
     }
-    send = caller.json if door.json else lambda path, fields: caller.form(path, urlencode(fields))
-    plain, extra = send(door.path, door.good).json(), send(door.path, {**door.good, **more}).json()
+    send = (
+        caller.json if endpoint.json else lambda path, fields: caller.form(path, urlencode(fields))
+    )
+    plain, extra = (
+        send(endpoint.path, endpoint.good).json(),
+        send(endpoint.path, {**endpoint.good, **more}).json(),
+    )
     for answer in (plain, extra):
         answer.get("user", {}).pop("last_login", None)
         answer.get("user", {}).pop("updated_at", None)
@@ -126,13 +131,17 @@ def test_a_refresh_sets_no_lifetime(caller, alice):
 
 
 @each(LOGINS)
-def test_json_that_curl_labels_as_a_form_is_read_as_json(caller, alice, door, settings):
+def test_json_that_curl_labels_as_a_form_is_read_as_json(caller, alice, endpoint, settings):
     """With the same checks, and on the same budget."""
     settings.LOGIN_RATE_PER_NAME = "3/5m"
-    assert caller.form(door.path, "  " + json.dumps(door.good)).status_code == 200
+    assert caller.form(endpoint.path, "  " + json.dumps(endpoint.good)).status_code == 200
     assert (
-        problem(caller.form(door.path, json.dumps({**door.good, "password": 5})), door.shape) == ""
+        problem(
+            caller.form(endpoint.path, json.dumps(endpoint.client.login_fields("alice", 5))),
+            endpoint.is_error,
+        )
+        == ""
     )
     for _ in range(3):
-        caller.form(door.path, json.dumps({**door.good, "password": "wrong"}))
-    assert caller.form(door.path, json.dumps(door.good)).status_code == 429
+        caller.form(endpoint.path, json.dumps(endpoint.client.login_fields("alice", "wrong")))
+    assert caller.form(endpoint.path, json.dumps(endpoint.good)).status_code == 429

@@ -20,7 +20,7 @@ from accounts.operators import actions, user_actions
 from accounts.privacy import erasure, retention
 from tests.busy_month import session
 from tests.conftest import PASSWORD
-from tests.contracts.clients import DOORS
+from tests.contracts.clients import CLIENTS
 
 pytestmark = pytest.mark.django_db
 HOME, ELSEWHERE, OFFICE = "192.0.2.7", "203.0.113.9", "2001:db8:0:7::1"
@@ -51,13 +51,13 @@ def test_strangers_who_guess_at_a_name_do_not_keep_its_owner_out(caller, at_home
     assert [status(caller, at=at) for at in (HOME, ELSEWHERE, "198.51.100.1")] == [200, 429, 429]
 
 
-@pytest.mark.parametrize("door", DOORS, ids=str)
-def test_so_it_is_in_every_contract(caller, at_home, door):
+@pytest.mark.parametrize("client", CLIENTS, ids=str)
+def test_so_it_is_in_every_contract(caller, at_home, client):
     guess(caller, 10)
     caller.http.defaults["REMOTE_ADDR"] = ELSEWHERE
-    assert door.log_in(caller).status_code == 429
+    assert client.log_in(caller).status_code == 429
     caller.http.defaults["REMOTE_ADDR"] = HOME
-    assert door.log_in(caller).status_code == 200
+    assert client.log_in(caller).status_code == 200
 
 
 def test_so_it_is_in_the_admin_and_on_the_page(caller, olga):

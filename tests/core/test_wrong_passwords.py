@@ -25,7 +25,7 @@ from accounts.hashing.pool import HashingPool, pool
 from accounts.models import AuditEvent, User
 from tests.concurrency import at_once
 from tests.conftest import PASSWORD
-from tests.contracts.clients import DOORS
+from tests.contracts.clients import CLIENTS
 
 pytestmark = pytest.mark.django_db
 SALT = base64.b64encode(b"sixteen bytes of").decode().rstrip("=")
@@ -410,28 +410,28 @@ def full_queue():
             thread.join()
 
 
-@pytest.mark.parametrize("door", DOORS, ids=str)
-def test_a_login_that_fits_no_queue_is_503_in_its_contracts_shape(caller, alice, door):
+@pytest.mark.parametrize("client", CLIENTS, ids=str)
+def test_a_login_that_fits_no_queue_is_503_in_its_contracts_shape(caller, alice, client):
     with full_queue():
         answers = [
-            door.log_in(caller, name, password)
+            client.log_in(caller, name, password)
             for name in ("alice", "nobody")
             for password in (PASSWORD, "wrong")
         ]
     assert {(answer.status_code, answer["Retry-After"]) for answer in answers} == {(503, "1")}
     assert {json.dumps(answer.json()) for answer in answers} == {
-        json.dumps(door.refusal(503, "Service temporarily unavailable"))
+        json.dumps(client.refusal(503, "Service temporarily unavailable"))
     }
-    assert door.log_in(caller).status_code == 200
+    assert client.log_in(caller).status_code == 200
 
 
 def test_other_requests_are_answered_while_the_queue_is_full(caller, alice):
-    access, refresh = DOORS[0].tokens(caller)
+    access, refresh = CLIENTS[0].tokens(caller)
     with full_queue():
         answers = [
             caller.get("/healthz"),
             caller.get("/api/v1/auth/me", access),
-            DOORS[0].refresh(caller, access, refresh),
+            CLIENTS[0].refresh(caller, access, refresh),
         ]
     assert [answer.status_code for answer in answers] == [200] * 3
 
@@ -439,9 +439,9 @@ def test_other_requests_are_answered_while_the_queue_is_full(caller, alice):
 def test_what_fits_no_queue_spends_no_guess_and_is_no_event(caller, alice):
     with full_queue():
         for _ in range(30):
-            assert DOORS[0].log_in(caller, password="wrong").status_code == 503
+            assert CLIENTS[0].log_in(caller, password="wrong").status_code == 503
     assert not AuditEvent.objects.exists()
-    assert DOORS[0].log_in(caller).status_code == 200
+    assert CLIENTS[0].log_in(caller).status_code == 200
 
 
 def test_a_code_that_fits_no_queue_is_not_used_up(caller, alice):

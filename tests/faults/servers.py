@@ -39,6 +39,7 @@ KEPT = (
     "HOME",
     "LANG",
     "SECRET_KEY",
+    "CONTRACTS",
     "ARGON2_MEMORY_KIB",
     "ARGON2_TIME_COST",
 )  # of the environment of this run

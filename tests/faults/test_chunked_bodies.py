@@ -63,10 +63,10 @@ def bodies(endpoint: Endpoint) -> Iterator[tuple[bytes, str]]:
 
 
 @each([*READING, *LOGOUTS])
-def test_every_post_reads_chunks_as_it_reads_any_body(server, door):
-    for body, kind in bodies(door):
+def test_every_post_reads_chunks_as_it_reads_any_body(server, endpoint):
+    for body, kind in bodies(endpoint):
         known, read = (
-            answered(server.raw(send(door.path, body, kind))) for send in (measured, chunked)
+            answered(server.raw(send(endpoint.path, body, kind))) for send in (measured, chunked)
         )
         assert read == known
         assert read[0][0] in (200, 400, 401), read
@@ -205,10 +205,10 @@ def sync(running):
 
 
 @each([LOGINS[0], LOGINS[2], LOGINS[3], REFRESHES[0]])
-def test_sync_workers_read_chunks(sync, door):
-    for body, kind in bodies(door):
+def test_sync_workers_read_chunks(sync, endpoint):
+    for body, kind in bodies(endpoint):
         known, read = (
-            answered(sync.raw(send(door.path, body, kind))) for send in (measured, chunked)
+            answered(sync.raw(send(endpoint.path, body, kind))) for send in (measured, chunked)
         )
         assert (read, read[0]) == (known, [401])
 

@@ -1,0 +1,89 @@
+"""A small API of our own, which our old clients speak: JSON in snake_case at /auth/v2."""
+
+from datetime import timedelta
+
+from django.urls import URLPattern
+from rest_framework import serializers
+
+from accounts import errors
+from accounts.api.contract import Contract, ErrorResponse
+from accounts.api.viewsets import IdentityViewSet, LoginViewSet, LogoutViewSet, RefreshViewSet
+from accounts.policy import Policy
+from authsvc.contracts.contract_settings import Setting, from_settings
+from authsvc.contracts.fields import (
+    ConstantField,
+    OutputField,
+    PasswordField,
+    Serializer,
+    TextField,
+    TokenField,
+)
+from authsvc.contracts.routes import route
+from authsvc.environment import text
+
+REALM = Setting("LEGACY_REALM", text, default="main")
+
+contract = Contract(
+    policy=from_settings(
+        Policy(name="legacy", access=timedelta(minutes=30), refresh=timedelta(days=14))
+    ),
+    mount="auth/v2",
+    error_body=lambda error: {"error_code": error.status, "error_message": error.text},
+    phrases={errors.InvalidCredentials: ErrorResponse(401, "Wrong user name or password")},
+)
+
+
+class LoginRequest(Serializer):
+    user_name = TextField(source="identifier")
+    pass_word = PasswordField(source="password")
+
+
+class RefreshResponse(Serializer):
+    access_token = OutputField(source="access")
+    valid_for = serializers.IntegerField(source="access_seconds")
+
+
+class LoginResponse(RefreshResponse):
+    refresh_token = OutputField(source="refresh")
+    realm = serializers.SerializerMethodField()
+
+    def get_realm(self, issued: object) -> str:
+        return str(REALM.value)
+
+
+class RefreshRequest(Serializer):
+    refresh_token = TokenField(source="refresh")
+
+
+class LogoutResponse(Serializer):
+    done = ConstantField(True)
+
+
+class WhoAmIResponse(Serializer):
+    user_name = OutputField(source="username")
+    mail_address = OutputField(source="email")
+
+
+class Login(LoginViewSet):
+    login_request, login_response = LoginRequest, LoginResponse
+
+
+class Refresh(RefreshViewSet):
+    refresh_request, refresh_response = RefreshRequest, RefreshResponse
+
+
+class Logout(LogoutViewSet):
+    logout_response = LogoutResponse
+
+
+class WhoAmI(IdentityViewSet):
+    identity_response = WhoAmIResponse
+
+
+def urls(contract: Contract = contract) -> list[URLPattern]:
+    return [
+        *route("log_in", Login, {"post": "login"}, contract),
+        *route("refresh", Refresh, {"post": "refresh"}, contract),
+        *route("log_out", Logout, {"post": "logout"}, contract),
+        *route("who_am_i", WhoAmI, {"get": "identity"}, contract),
+    ]

@@ -1,0 +1,75 @@
+"""A sixth contract, from a package of its own: its answers, and the client for the suites."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.conftest import PASSWORD
+from tests.contracts.client import ContractClient, Operation
+
+pytestmark = pytest.mark.django_db
+
+
+class LegacyClient(ContractClient):
+    name, mount = "legacy", "/auth/v2"
+    session_lifetime = timedelta(days=14)
+    logins = (Operation("log_in", {"user_name": "alice", "pass_word": PASSWORD}),)
+    refreshes = (Operation("refresh", {"refresh_token": "x.y.z"}),)
+    logouts = (Operation("log_out"),)
+    gets = (Operation("who_am_i"),)
+
+    def login_fields(self, username, password):
+        return {"user_name": username, "pass_word": password}
+
+    def tokens_in(self, body):
+        return body["access_token"], body["refresh_token"]
+
+    def refresh_fields(self, refresh):
+        return {"refresh_token": refresh}
+
+    def error(self, status, text):
+        return {"error_code": status, "error_message": text}
+
+
+client = LegacyClient()
+
+
+def test_login(caller, alice):
+    answer = client.log_in(caller)
+    access, refresh = client.tokens_in(answer.json())
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"access_token": access, "refresh_token": refresh, "valid_for": 1800, "realm": "main"},
+    )
+
+
+def test_login_with_a_wrong_password(caller, alice):
+    answer = client.log_in(caller, password="wrong")
+    assert (answer.status_code, answer.json()) == (
+        401,
+        {"error_code": 401, "error_message": "Wrong user name or password"},
+    )
+
+
+def test_refresh(caller, alice):
+    answer = client.refresh(caller, *client.tokens(caller))
+    assert answer.json() == {"access_token": answer.json()["access_token"], "valid_for": 1800}
+
+
+def test_who_am_i(caller, alice):
+    access, _ = client.tokens(caller)
+    assert caller.get(client.path("who_am_i"), access).json() == {
+        "user_name": "alice",
+        "mail_address": "alice@example.com",
+    }
+
+
+def test_log_out(caller, alice):
+    access, _ = client.tokens(caller)
+    assert caller.json(client.path("log_out"), token=access).json() == {"done": True}
+    assert caller.get(client.path("who_am_i"), access).status_code == 401
+
+
+def test_a_setting_of_its_own(caller, alice, settings):
+    settings.LEGACY_REALM = "archive"
+    assert client.log_in(caller).json()["realm"] == "archive"
