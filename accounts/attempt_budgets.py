@@ -1,7 +1,8 @@
-"""Budgets of wrong guesses: counted in the cache before a secret is checked, and given back unless it was wrong.
+"""Budgets of wrong guesses: counted in the cache before a secret is checked.
 
-django-ratelimit counts up and never down. Here an attempt holds a place while its secret is checked, and gives it back; and what
-was guessed wrong is told from what is under way. So these counters are the cache's own, atomic in Redis and in memory.
+django-ratelimit counts up and never down. Here an attempt holds a place in a budget while its
+secret is checked, and gives it back unless the secret was wrong; wrong guesses are counted apart.
+So these counters are the cache's own, atomic in Redis and in memory.
 """
 
 import random
@@ -17,36 +18,42 @@ from django.utils.crypto import salted_hmac
 from accounts.audit.reasons import Reason
 from accounts.errors import AttemptsUnderWay, TooManyAttempts
 
-DAY = 86_400
-LATE = 60  # seconds for which a window's counters outlive it, for attempts that began in it
-WAITS = (1, 3, 12, 48, 288)  # times the window: 5 minutes, 15, an hour, 4 hours, a day
-PAUSES = 12  # of 20 to 60 milliseconds each: half a second at most for who comes while others are under way
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": DAY}
+DAY_SECONDS = 86_400
+# A window's counters outlive it by this long, for attempts that began in it.
+COUNTER_OVERLAP_SECONDS = 60
+# Length of each further lock, in windows: 5 minutes, 15, an hour, 4 hours, a day.
+LOCK_WINDOWS = (1, 3, 12, 48, 288)
+# An attempt waits for others under way half a second at most.
+MAX_PAUSES = 12
+PAUSE_SECONDS = (0.02, 0.06)
+UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": DAY_SECONDS}
 
 
 class Rate(NamedTuple):
-    """So many wrong guesses in so many seconds."""
+    """A number of wrong guesses in a number of seconds."""
 
     limit: int
     seconds: int
 
     @classmethod
     def read(cls, text: str) -> "Rate":
-        """As django-ratelimit writes it, such as ``10/5m``."""
+        """Read a rate as django-ratelimit writes it, such as ``10/5m``."""
         limit, length, unit = re.findall(r"(\d+)/(\d*)([smhd])", text)[0]
-        return cls(int(limit), int(length or 1) * UNITS[unit])
+        return cls(int(limit), int(length or 1) * UNIT_SECONDS[unit])
 
 
 @dataclass(frozen=True)
 class Budget:
-    """The wrong guesses of ``owner`` in windows of time: an account, a name that nobody has, or an address.
+    """The wrong guesses that ``owner`` may make in a window of time.
 
-    ``network`` sets the budget of one of the owner's networks apart. A budget that ``escalates`` stays closed longer each time
-    that it is used up, up to a day, until it has not been for a day. One with a ``long_rate`` is also closed by that many wrong
-    guesses in its window, such as a day, however slowly they come.
+    The owner is an account, an identifier without an account, or an address. ``purpose`` tells
+    several budgets of one owner apart, and ``network`` those of its networks. A budget that
+    ``escalates`` stays closed longer each time that it is used up, up to a day, until it has not
+    been used up for a day. One with a ``long_rate`` is also closed by that many wrong guesses in
+    its window, such as a day, however slowly they come.
     """
 
-    kind: str
+    purpose: str
     owner: str
     rate: str
     network: str = ""
@@ -54,11 +61,12 @@ class Budget:
     long_rate: str = ""
 
     def take(self) -> "Place":
-        """Hold a place for one attempt. ``TooManyAttempts`` once the budget is used up.
+        """Return a held place for one attempt; ``TooManyAttempts`` once the budget is used up.
 
-        Who is refused merely because others are under way waits a moment for them; ``AttemptsUnderWay`` if that was too short.
+        An attempt for which others under way leave no place waits a moment for them, and is
+        refused with ``AttemptsUnderWay`` if that was too short.
         """
-        for _ in range(PAUSES):
+        for _ in range(MAX_PAUSES):
             if self.escalates and (wait := self.closed_for()):
                 raise self._refusal(wait, self.used_up())
             place = self.place()
@@ -66,30 +74,31 @@ class Budget:
                 return place
             if place.failures() >= self.allowed.limit:
                 raise self._refusal(place.window - time.time(), self.allowed)
-            time.sleep(random.uniform(0.02, 0.06))  # noqa: S311 (so that not all come back at once)
+            time.sleep(random.uniform(*PAUSE_SECONDS))  # noqa: S311 (not all come back at once)
         raise AttemptsUnderWay(timedelta(seconds=1), Reason.ATTEMPTS_UNDER_WAY)
 
     def close(self, window: int) -> None:
-        """Note that the last place was spent, and until when nobody else gets one."""
+        """Close the budget, whose last place was spent, for the window or the escalated wait."""
         wait = window - time.time()
         if self.escalates:
-            level = min(max(cache.get(self.key("level"), 0), 0), len(WAITS) - 1)
-            wait = min(self.allowed.seconds * WAITS[level], max(self.allowed.seconds, DAY))
-            cache.set(self.key("level"), level + 1, timeout=wait + DAY)
+            level = min(max(cache.get(self.key("level"), 0), 0), len(LOCK_WINDOWS) - 1)
+            wait = min(
+                self.allowed.seconds * LOCK_WINDOWS[level], max(self.allowed.seconds, DAY_SECONDS)
+            )
+            cache.set(self.key("level"), level + 1, timeout=wait + DAY_SECONDS)
         self._close_for(wait)
 
     def count_slow_guess(self) -> None:
-        """Count a wrong guess in the long window, and close until its end when it is one too many."""
+        """Count a wrong guess in the long window; close until its end if it is one too many."""
         if not self._long:
             return
         place = self._long.place()
-        if (
-            place.count_wrong() >= self._long.allowed.limit
-        ):  # also later ones, in case another lock was written over this one
+        # Later guesses close it again, in case another lock was written over this one.
+        if place.count_wrong() >= self._long.allowed.limit:
             self._close_for(max(place.window - time.time(), self.closed_for()))
 
     def used_up(self) -> Rate:
-        """Return the rate that has closed it."""
+        """Return the rate that closed the budget, or would close it."""
         long = self._long
         return (
             long.allowed if long and long.place().failures() >= long.allowed.limit else self.allowed
@@ -99,12 +108,13 @@ class Budget:
         cache.set(self._closed, int(time.time() + wait), timeout=max(1, int(wait)))
 
     def closed_for(self) -> float:
-        """Seconds until it opens again, 0 if it is open; of a budget with networks, those of the one that was closed last.
+        """Return the seconds until the budget opens again, 0 if it is open.
 
-        A wait longer than any lock, even between clocks a day apart, is not one that this service wrote.
+        Without a ``network``, that is of the owner's network that was closed last. A wait longer
+        than any lock, even between clocks a day apart, is not one that this service wrote.
         """
         wait = cache.get(self._closed, 0) - time.time()
-        return wait if 0 < wait <= self._longest + DAY else 0.0
+        return wait if 0 < wait <= self._longest + DAY_SECONDS else 0.0
 
     def first_refusal(self, wait: timedelta) -> bool:
         """Return whether this refusal is the first since the budget closed.
@@ -114,7 +124,7 @@ class Budget:
         return bool(cache.add(self.key("refused"), 1, timeout=max(1, int(wait.total_seconds()))))
 
     def renew(self) -> None:
-        """Open it, as if nobody had ever guessed."""
+        """Open the budget, as if nobody had ever guessed."""
         place = self.place()
         long = [self._long.place().failed] if self._long else []
         for key in (
@@ -128,7 +138,7 @@ class Budget:
             cache.delete(key)
 
     def place(self) -> "Place":
-        """A place in the present window, not yet held."""
+        """Return a place in the present window, not yet held."""
         return Place(self, self._window())
 
     @property
@@ -137,15 +147,21 @@ class Budget:
 
     @property
     def _longest(self) -> int:
-        """Seconds that a lock can last."""
-        return max(self.allowed.seconds, DAY, self._long.allowed.seconds if self._long else 0)
+        """Return the seconds that a lock can last at most."""
+        return max(
+            self.allowed.seconds, DAY_SECONDS, self._long.allowed.seconds if self._long else 0
+        )
 
     @property
     def _long(self) -> "Budget | None":
-        """Its guesses in the long window, as a budget that is counted apart."""
+        """Return the budget that counts the guesses of the long window."""
         return (
             replace(
-                self, kind=f"{self.kind}, long", rate=self.long_rate, escalates=False, long_rate=""
+                self,
+                purpose=f"{self.purpose}, long",
+                rate=self.long_rate,
+                escalates=False,
+                long_rate="",
             )
             if self.long_rate
             else None
@@ -153,39 +169,41 @@ class Budget:
 
     @property
     def _closed(self) -> str:
-        return _key("closed", self.kind, self.owner)
+        return _key("closed", self.purpose, self.owner)
 
     def key(self, name: str) -> str:
-        return _key(name, self.kind, self.owner, self.network)
+        return _key(name, self.purpose, self.owner, self.network)
 
     def _window(self) -> int:
-        """The end of the present window, in seconds since the epoch. A window begins with its first attempt.
+        """Return the end of the present window, in seconds since 1970.
 
-        So nobody gets two budgets by guessing around a moment that the clock gives. All processes go by the one who came first;
-        what no process can have written is overwritten.
+        A window begins with its first attempt, so nobody gets two budgets by guessing around a
+        moment of the clock. All processes go by the one that came first; an end that no process
+        can have written is overwritten.
         """
         key, period, at = self.key(f"window {self.rate}"), self.allowed.seconds, time.time()
         end = int(at) + period
         stored = cache.get(key, 0)
         if not stored and not cache.add(key, end, timeout=period):
             stored = cache.get(key, end)
-        if not stored or abs(stored - at) <= period + DAY:
+        if not stored or abs(stored - at) <= period + DAY_SECONDS:
             return int(stored or end)
         cache.set(key, end, timeout=period)
         return end
 
     def _refusal(self, wait: float, used_up: Rate) -> TooManyAttempts:
-        reason = Reason.GUESSES_BY_ADDRESS if self.kind == "address" else Reason.GUESSES_BY_NAME
+        reason = Reason.GUESSES_BY_ADDRESS if self.purpose == "address" else Reason.GUESSES_BY_NAME
         data = {"limit": used_up.limit, "seconds": used_up.seconds}
         return TooManyAttempts(timedelta(seconds=max(1.0, wait)), reason, data=data)
 
 
 @dataclass(frozen=True)
 class Place:
-    """One attempt's place in a budget while its secret is checked, in the window in which it began.
+    """A place in a budget, held by one attempt while its secret is checked.
 
-    Held and spent places never exceed the limit: whoever counts too far takes that back. The place of a process that dies is lost
-    until the window ends.
+    ``window`` is the end of the window in which the attempt began. Held and spent places never
+    exceed the limit: an attempt that counts too far takes that back. The place of a process that
+    dies is lost until the window ends.
     """
 
     budget: Budget
@@ -221,10 +239,12 @@ class Place:
         return self.budget.key(f"failed {self.budget.rate} {self.window}")
 
     def _add(self, key: str, change: int) -> int:
-        """The count after the change. A count that is gone stays gone: its window ended, or somebody renewed the budget."""
-        if change > 0 and cache.add(
-            key, change, timeout=max(1, int(self.window - time.time())) + LATE
-        ):
+        """Return the count after the change.
+
+        A count that is gone stays gone: its window ended, or the budget was renewed.
+        """
+        timeout = max(1, int(self.window - time.time())) + COUNTER_OVERLAP_SECONDS
+        if change > 0 and cache.add(key, change, timeout=timeout):
             return change
         try:
             return int(cache.incr(key, change))
@@ -233,9 +253,9 @@ class Place:
 
 
 def _key(*parts: str) -> str:
-    """Names are long and hold anything; keys are short and hold letters.
+    """Return the cache's key: a keyed digest, since identifiers are long and hold anything.
 
-    Keyed, so that whoever sees the cache's keys cannot tell whose name is behind one by trying names.
+    A reader of the cache cannot tell the identifier behind a key by trying some.
     """
     return (
         "limits:"

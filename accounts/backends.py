@@ -1,4 +1,4 @@
-"""Django's way in, for the admin: the same account, password and refusals as every other."""
+"""Authentication backend of Django: checks passwords as every login does."""
 
 from typing import Any
 
@@ -11,6 +11,8 @@ from accounts.models import User
 
 
 class AccountBackend(ModelBackend):
+    """Finds users by user name or address; their permissions are those of ``ModelBackend``."""
+
     def authenticate(
         self,
         request: HttpRequest | None,

@@ -1,4 +1,8 @@
-"""Limits, counted in the cache: one budget of wrong guesses for every way in, and limits of other kinds."""
+"""Rate limits, counted in the cache.
+
+``login_attempt`` spends the budgets of wrong guesses, which every login shares (see
+``accounts/attempt_budgets.py``). All other limits count with django-ratelimit.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,25 +26,30 @@ from accounts.models import User
 from accounts.models.login_lookup import find_for_login
 from accounts.request_context import network
 
-ON_RECORD = "100/5m"
-MAILS_OF_NETWORKS = "3/7d"
+MAX_RECORDED_REFUSALS = "100/5m"  # of one network
+MAX_NEW_NETWORK_MAILS = "3/7d"  # to one account
+MAX_MAILS_ABOUT_ONE_NETWORK = "1/1d"  # to one account
 
 
 @dataclass(frozen=True)
 class LoginAttempt:
-    """Somebody who says who they are: what was typed, the account that has this name, if one has, and from where they come."""
+    """One check of a secret: the identifier as typed, its user if there is one, and the network.
+
+    ``last_seen_at`` is when this user signed in from this network before. ``network`` is None
+    where the client's address is not known.
+    """
 
     identifier: str
     user: User | None
-    last_seen_at: datetime | None  # when this account signed in from this network before
+    last_seen_at: datetime | None
     network: str | None
 
     @classmethod
     def find(cls, identifier: str) -> "LoginAttempt":
-        """With one query, for a known name as for an unknown one."""
+        """Look the identifier up with one query, whether a user has it or not."""
         address = request_context.current().address
-        here = network(address) if address else None
-        return cls(identifier, *find_for_login(identifier, here), here)
+        from_network = network(address) if address else None
+        return cls(identifier, *find_for_login(identifier, from_network), from_network)
 
     @property
     def from_known_network(self) -> bool:
@@ -50,14 +59,16 @@ class LoginAttempt:
         )
 
     def budgets(self) -> list[Budget]:
-        """An account's budget for the network it is known from; else that of all strangers together, and that of the address.
+        """Return the budgets that this attempt counts against.
 
-        A budget that all clients without a known address share would let one shut out the others, so these have none.
+        From a network that the account is known from, that is a budget of its own. From any other
+        it is that of all strangers to the account together, and that of the address; clients
+        without a known address have none, since one of them could shut out the others.
         """
         owner = account(self.user) if self.user else f"name:{normalise(self.identifier)}"
         if self.from_known_network:
-            return [_of_network(owner, str(self.network))]
-        strangers = _of_strangers(owner)
+            return [_network_budget(owner, str(self.network))]
+        strangers = _strangers_budget(owner)
         return (
             [strangers, Budget("address", self.network, settings.LOGIN_RATE_PER_ADDRESS)]
             if self.network
@@ -66,11 +77,11 @@ class LoginAttempt:
 
 
 def account(user: User) -> str:
-    """The owner of an account's budgets: whether its user name or its address was typed, and whatever both are called later."""
+    """Return the owner of a user's budgets, the same for the user name and the address."""
     return f"account:{user.uuid}"
 
 
-def _of_strangers(owner: str) -> Budget:
+def _strangers_budget(owner: str) -> Budget:
     return Budget(
         "strangers",
         owner,
@@ -80,16 +91,17 @@ def _of_strangers(owner: str) -> Budget:
     )
 
 
-def _of_network(owner: str, known: str = "") -> Budget:
+def _network_budget(owner: str, known: str = "") -> Budget:
     return Budget("network", owner, settings.LOGIN_RATE_PER_NAME, known)
 
 
 @contextmanager
 def login_attempt(identifier: str) -> Iterator[LoginAttempt]:
-    """Around one check of a secret: counted before it is made, and given back unless the secret was wrong.
+    """Count one check of a secret, made in the block, before it is made.
 
-    Counting first lets no parallel guess slip through. Raises ``TooManyAttempts`` when a budget is used up, whatever the secret;
-    a name that nobody has locks like any other.
+    So no parallel guess slips through. ``InvalidCredentials`` from the block spends the budgets;
+    any other end gives the places back. ``TooManyAttempts`` if a budget is used up, whatever the
+    secret; an identifier without a user locks like any other.
     """
     attempt = LoginAttempt.find(identifier)
     places: list[Place] = []
@@ -130,26 +142,26 @@ def _give_back(places: list[Place]) -> None:
 
 
 def unlock(user: User) -> None:
-    """Renew the budgets of an account, and forget how often strangers have locked it: they cannot lock its owner out for ever."""
+    """Renew the budgets of an account, and forget how often strangers have locked it."""
     owner = account(user)
-    _of_strangers(owner).renew()
+    _strangers_budget(owner).renew()
     for known in user.known_networks.values_list("network", flat=True):
-        _of_network(owner, known).renew()
+        _network_budget(owner, known).renew()
 
 
 def locked_for(user: User) -> timedelta | None:
-    """Return how long strangers are refused this account's logins, whatever their password; None if they are not."""
-    return _wait(_of_strangers(account(user)))
+    """Return how long strangers' logins to this account are refused, or None."""
+    return _wait(_strangers_budget(account(user)))
 
 
 def locked_after(user: User) -> int:
-    """Return how many wrong guesses have closed, or would close, this account's logins to strangers."""
-    return _of_strangers(account(user)).used_up().limit
+    """Return how many wrong guesses closed, or would close, this account to strangers."""
+    return _strangers_budget(account(user)).used_up().limit
 
 
-def locked_at_home_for(user: User) -> timedelta | None:
-    """Return how long a network that the account is known from is refused; None if none is."""
-    return _wait(_of_network(account(user)))
+def locked_on_known_networks_for(user: User) -> timedelta | None:
+    """Return how long a network that the account is known from is refused, or None."""
+    return _wait(_network_budget(account(user)))
 
 
 def _wait(budget: Budget) -> timedelta | None:
@@ -157,45 +169,41 @@ def _wait(budget: Budget) -> timedelta | None:
     return timedelta(seconds=seconds) if seconds else None
 
 
-def count(budget: Reason, value: str, rate: str) -> None:
-    """Count one use of ``value``; ``TooManyAttempts`` for this reason beyond ``rate``, as in ``90/24h``."""
-    usage = _usage(budget, value, rate, increment=True)
+def count(reason: Reason, value: str, rate: str) -> None:
+    """Count one use of ``value``; ``TooManyAttempts`` beyond ``rate``, such as ``90/24h``."""
+    usage = _count(reason, value, rate)
     if usage["should_limit"]:
-        raise _refused(usage, budget, rate)
+        data = {"limit": usage["limit"], "seconds": Rate.read(rate).seconds}
+        raise TooManyAttempts(timedelta(seconds=usage["time_left"]), reason, data=data)
 
 
-def asking_for_mail() -> None:
-    """Count a request for a reset mail against the address that it comes from, where that is known."""
-    if (
-        request_context.current().address is None
-    ):  # a budget that all of these share would let one client shut out the others
-        return
-    count(
-        Reason.RESET_MAILS,
-        network(request_context.current().address),
-        settings.FORGOT_RATE_PER_ADDRESS,
-    )
+def count_reset_request() -> None:
+    """Count a request for a reset mail against the client's address, where that is known."""
+    if address := request_context.current().address:
+        count(Reason.RESET_MAILS, network(address), settings.FORGOT_RATE_PER_ADDRESS)
 
 
 def record_refusal(kind: str, **about: Unpack[audit_log.Details]) -> None:
-    """Record what anybody can cause at will: of one address no more than ``ON_RECORD``, or a flood would fill it."""
-    if not _usage(
-        "refusals on record", network(request_context.current().address), ON_RECORD, increment=True
-    )["should_limit"]:
+    """Record a refusal that any client can cause, within ``MAX_RECORDED_REFUSALS``.
+
+    Without that limit a flood of them would fill the audit log.
+    """
+    client = network(request_context.current().address)
+    if not _count("refusals on record", client, MAX_RECORDED_REFUSALS)["should_limit"]:
         audit_log.record(kind, **about)
 
 
-def may_tell_of_network(user: User, network: str) -> bool:
-    """Return whether to tell of a sign-in from a new network by mail.
+def may_mail_about_network(user: User, network: str) -> bool:
+    """Return whether to mail the user about a sign-in from a new network, and count that mail.
 
-    Each network is told of once, also for sign-ins at the same moment, within ``MAILS_OF_NETWORKS``.
+    There is one mail about each network, also for sign-ins at the same moment, and no more than
+    ``MAX_NEW_NETWORK_MAILS``.
     """
-    key = f"{account(user)} {network}"
-    if _usage("mails of one network", key, "1/1d", increment=True)["should_limit"]:
+    owner = account(user)
+    about_it = _count("mails of one network", f"{owner} {network}", MAX_MAILS_ABOUT_ONE_NETWORK)
+    if about_it["should_limit"]:
         return False
-    return not _usage("mails of new networks", account(user), MAILS_OF_NETWORKS, increment=True)[
-        "should_limit"
-    ]
+    return not _count("mails of new networks", owner, MAX_NEW_NETWORK_MAILS)["should_limit"]
 
 
 def mails_left(subject: str, owner: UUID, rate: str) -> int | None:
@@ -203,19 +211,18 @@ def mails_left(subject: str, owner: UUID, rate: str) -> int | None:
 
     Return how many more ``rate`` allows, or None if this one is too many.
     """
-    usage = _usage(f"mails of {subject}", f"account:{owner}", rate, increment=True)
+    usage = _count(f"mails of {subject}", f"account:{owner}", rate)
     return None if usage["should_limit"] else int(usage["limit"] - usage["count"])
 
 
-def _usage(group: str, value: str, rate: str, *, increment: bool = False) -> dict[str, Any]:
-    """The count of ``value``. Its key, and when its window ends, follow from SECRET_KEY too, so nobody else can compute them."""
+def _count(group: str, value: str, rate: str) -> dict[str, Any]:
+    """Count one use of ``value`` in ``group``, and return django-ratelimit's usage.
+
+    The cache's key, and the end of the window, follow from SECRET_KEY too: no client can compute
+    them.
+    """
     keyed = salted_hmac("accounts.rate_limits", value, algorithm="sha256").hexdigest()
     usage: dict[str, Any] = get_usage(
-        None, group=group, key=lambda *_: keyed, rate=rate, increment=increment
+        None, group=group, key=lambda *_: keyed, rate=rate, increment=True
     )
     return usage
-
-
-def _refused(usage: dict[str, Any], reason: Reason, rate: str) -> TooManyAttempts:
-    data = {"limit": usage["limit"], "seconds": Rate.read(rate).seconds}
-    return TooManyAttempts(timedelta(seconds=usage["time_left"]), reason, data=data)

@@ -1,4 +1,7 @@
-"""Rows that a successful sign-in adds beside its session: its network, and a mail about a new one. A new password adds the network."""
+"""Networks that accounts sign in from, and the mails about new ones.
+
+A sign-in adds these rows beside its session; a new password adds the network alone.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -23,21 +26,24 @@ _insert_mail = CompiledInsert(OutgoingMail)
 def rows(
     attempt: LoginAttempt, user: User, at: datetime
 ) -> list[tuple[CompiledInsert, dict[str, Any]]]:
-    """Rows to add with the session: none if the account was seen on this network within a day, as nearly always."""
+    """Return the rows to insert with a session.
+
+    There are none if the account was seen on this network within a day, as nearly always.
+    """
     if attempt.network is None or (
         attempt.last_seen_at and at - attempt.last_seen_at < LAST_SEEN_PRECISION
     ):
         return []
     seen = {"user_id": user.pk, "network": attempt.network, "first_seen_at": at, "last_seen_at": at}
     added: list[tuple[CompiledInsert, dict[str, Any]]] = [(_insert_network, seen)]
-    if not attempt.from_known_network and _is_news(user, attempt.network):
+    if not attempt.from_known_network and _is_worth_a_mail(user, attempt.network):
         added.append((_insert_mail, outbox.row(outbox.Template.NEW_NETWORK, user=user)))
     return added
 
 
 @transaction.atomic
 def note(attempt: LoginAttempt, user: User) -> None:
-    """Leave the same where no session of ours is opened: in the admin, whose sessions are Django's."""
+    """Insert the same rows for a sign-in to the admin site, whose sessions are Django's."""
     for insert, row in rows(attempt, user, now()):
         insert(**row)
 
@@ -45,7 +51,8 @@ def note(attempt: LoginAttempt, user: User) -> None:
 def know_network(user: User) -> None:
     """Make the network of the present request one that the account is known from.
 
-    For whoever has just chosen a new password there: the mail about that names the address, so no other one does.
+    It is called when the user has chosen a new password there. The mail about that names the
+    address, so no second mail does.
     """
     if address := request_context.current().address:
         at = now()
@@ -57,12 +64,16 @@ def know_network(user: User) -> None:
         )
 
 
-def _is_news(user: User, network: str) -> bool:
+def _is_worth_a_mail(user: User, network: str) -> bool:
     """Return whether the owner gets a mail about this network.
 
-    The first sign-in ever is not told, and not many in a week from networks that change all the time.
+    There is none about the first sign-in ever, and not many a week for networks that change all
+    the time.
     """
     wanted = settings.EMAILS_ENABLED and settings.NEW_NETWORK_MAIL
     return bool(
-        wanted and user.email and user.last_login and rate_limits.may_tell_of_network(user, network)
+        wanted
+        and user.email
+        and user.last_login
+        and rate_limits.may_mail_about_network(user, network)
     )

@@ -43,7 +43,7 @@ def state(person: User) -> list[Badge]:
                 "bad",
             )
         )
-    if wait := rate_limits.locked_at_home_for(person):
+    if wait := rate_limits.locked_on_known_networks_for(person):
         badges.append(
             Badge(
                 f"Known network locked until {localtime(now() + wait):%H:%M} UTC because of wrong guesses",

@@ -242,7 +242,7 @@ class ResetViewSet(OpenViewSet):
         return self.succeed(self.reset_response)
 
     def mail_reset(self, identifier: str, serializer: SerializerClass) -> HttpResponse:
-        rate_limits.asking_for_mail()
+        rate_limits.count_reset_request()
         password_reset.ask(identifier)
         return self.succeed(serializer)
 

@@ -109,7 +109,7 @@ def _erase(user: User, *, actor: User, reason: str) -> Outcome:
 
 
 def _is_locked(user: User) -> bool:
-    return bool(rate_limits.locked_for(user) or rate_limits.locked_at_home_for(user))
+    return bool(rate_limits.locked_for(user) or rate_limits.locked_on_known_networks_for(user))
 
 
 def _logged_in(users: QuerySet[User]) -> QuerySet[User]:

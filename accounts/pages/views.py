@@ -139,7 +139,7 @@ class PasswordResetRequestView(FormPage):
             raise EmailDisabled
 
     def perform(self, data: dict[str, Any]) -> None:
-        rate_limits.asking_for_mail()
+        rate_limits.count_reset_request()
         password_reset.ask(data["identifier"])
 
 

@@ -255,7 +255,7 @@ def test_what_a_count_is_called_cannot_be_computed_from_a_name(settings):
         settings.SECRET_KEY = secret * 40
         nobody = Budget("strangers", "name:nobody", "10/5m")
         seen |= {nobody._closed, nobody.key("level"), nobody.place().taken, nobody.place().failed}
-        seen.add(rate_limits._usage("mails", "203.0.113.9", "1/28d")["time_left"])
+        seen.add(rate_limits._count("mails", "203.0.113.9", "1/28d")["time_left"])
     assert len(seen) == 3 * 5
 
 
@@ -268,7 +268,7 @@ def the_lock_ends(strangers):
 @pytest.mark.parametrize("name", ["alice", "nobody"])
 def test_with_each_lock_strangers_wait_longer(caller, alice, name):
     """Five minutes, fifteen, an hour. A name that nobody has locks alike."""
-    strangers = rate_limits._of_strangers(
+    strangers = rate_limits._strangers_budget(
         rate_limits.account(alice) if name == "alice" else "name:nobody"
     )
     for minutes in (5, 15, 60):
@@ -280,7 +280,7 @@ def test_with_each_lock_strangers_wait_longer(caller, alice, name):
 
 def test_the_longest_wait_is_a_day(settings):
     settings.LOGIN_RATE_PER_NAME = "1/1h"
-    strangers = rate_limits._of_strangers("name:nobody")
+    strangers = rate_limits._strangers_budget("name:nobody")
     for expected in (1, 3, 12, 24, 24, 24):
         strangers.close(int(time.time()) + 3600)
         assert round(strangers.closed_for() / 3600) == expected
@@ -288,7 +288,7 @@ def test_the_longest_wait_is_a_day(settings):
 
 def test_guesses_of_a_window_that_has_ended_count_no_more(settings):
     settings.LOGIN_RATE_PER_NAME = "2/1s"
-    strangers = rate_limits._of_strangers("name:nobody")
+    strangers = rate_limits._strangers_budget("name:nobody")
     for _ in range(2):
         strangers.take().spend()
         time.sleep(1.1)
@@ -297,7 +297,7 @@ def test_guesses_of_a_window_that_has_ended_count_no_more(settings):
 
 def test_a_lock_that_has_ended_is_remembered_for_a_day(settings):
     settings.LOGIN_RATE_PER_NAME = "1/1s"
-    strangers = rate_limits._of_strangers("name:nobody")
+    strangers = rate_limits._strangers_budget("name:nobody")
     for locks in (1, 2):
         strangers.close(int(time.time()) + 1)
         time.sleep(1.1 if locks == 1 else 0)
@@ -310,7 +310,7 @@ def locked(user):
 
 
 def lock_twice(user):
-    strangers = rate_limits._of_strangers(rate_limits.account(user))
+    strangers = rate_limits._strangers_budget(rate_limits.account(user))
     for _ in range(2):
         strangers.close(int(time.time()) + 300)
 
@@ -321,7 +321,7 @@ def lock_twice(user):
 def slowly(caller, count, name="alice") -> list[Any]:
     """Nine in each window, from everywhere: what the short window counted is gone before the tenth."""
     user = User.objects.find(name)
-    strangers = rate_limits._of_strangers(rate_limits.account(user) if user else f"name:{name}")
+    strangers = rate_limits._strangers_budget(rate_limits.account(user) if user else f"name:{name}")
     answers = []
     for number in range(count):
         if number % 9 == 0:
@@ -336,7 +336,7 @@ def test_who_guesses_slowly_is_refused_after_a_hundred_guesses(caller, at_home, 
     answers = slowly(caller, 103, name)
     assert [answer.status_code for answer in answers] == [401] * 100 + [429] * 3
     user = User.objects.find(name)
-    strangers = rate_limits._of_strangers(rate_limits.account(user) if user else f"name:{name}")
+    strangers = rate_limits._strangers_budget(rate_limits.account(user) if user else f"name:{name}")
     assert strangers._long
     assert abs(int(answers[-1]["Retry-After"]) - (strangers._long.place().window - time.time())) < 5
     throttled = AuditEvent.objects.get(kind="throttled")
@@ -374,7 +374,7 @@ def test_guesses_at_home_and_right_ones_do_not_count_for_the_day(caller, at_home
 def test_a_short_lock_does_not_end_a_long_one(settings):
     """A guess that began before the lock was the tenth of its window."""
     settings.LOGIN_RATE_PER_NAME, settings.LOGIN_RATE_PER_NAME_DAILY = "2/1s", "1/28d"
-    strangers = rate_limits._of_strangers("name:nobody")
+    strangers = rate_limits._strangers_budget("name:nobody")
     assert strangers._long
     places = [strangers.take() for _ in range(2)]
     for place in places:

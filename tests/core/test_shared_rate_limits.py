@@ -255,7 +255,7 @@ NUMBERS = {
 @pytest.mark.parametrize("number", NUMBERS.values(), ids=NUMBERS)
 def test_no_number_in_redis_is_an_error_of_ours(caller, alice, shared, number):
     """Whether it stands for a count, for how often a name was locked, or for when a lock ends."""
-    strangers = rate_limits._of_strangers(rate_limits.account(alice))
+    strangers = rate_limits._strangers_budget(rate_limits.account(alice))
     place = Place(strangers, strangers._window())
     numbered = [strangers._closed, strangers.key("level"), place.taken, place.failed]
     with redis.Redis(port=shared.port) as client:
