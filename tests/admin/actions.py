@@ -1,4 +1,4 @@
-"""What an operator's browser sends from the pages of acts."""
+"""Requests that an operator's browser sends from the pages of actions."""
 
 from contextlib import suppress
 from typing import Any
@@ -13,38 +13,38 @@ from accounts.errors import InvalidCredentials, TooManyAttempts
 from tests.conftest import PASSWORD
 
 
-def address(model: type[Model], name: str) -> str:
+def action_url(model: type[Model], name: str) -> str:
     return action_registry.find(model, name).url
 
 
-def act(client: Client, name: str, *rows: Model, **fields: Any) -> Any:
-    """Confirm an act on these rows, with a reason and the operator's password."""
+def confirm_action(client: Client, name: str, *rows: Model, **fields: Any) -> Any:
+    """Confirm an action on these rows, with a reason and the operator's password."""
     sent = {
         "ids": ",".join(str(row.pk) for row in rows),
         "reason": "ticket 7",
         "password": PASSWORD,
     } | fields
     return client.post(
-        address(type(rows[0]), name),
+        action_url(type(rows[0]), name),
         {key: value for key, value in sent.items() if value is not None},
     )
 
 
-def choose(client: Client, name: str, *rows: Model, **fields: Any) -> Any:
-    """Tick rows in the list and choose an act: what asks whether this is meant."""
+def choose_action(client: Client, name: str, *rows: Model, **fields: Any) -> Any:
+    """Tick rows in the list and choose an action: the response is its confirmation."""
     meta = rows[0]._meta
     sent = {"action": name, "_selected_action": [row.pk for row in rows]} | fields
     return client.post(reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist"), sent)
 
 
-def ask(client: Client, name: str, *rows: Model, **asked: str) -> Any:
+def open_action(client: Client, name: str, *rows: Model, **asked: str) -> Any:
     return client.get(
-        address(type(rows[0]), name), {"ids": ",".join(str(row.pk) for row in rows)} | asked
+        action_url(type(rows[0]), name), {"ids": ",".join(str(row.pk) for row in rows)} | asked
     )
 
 
 def lock(name: str) -> None:
-    """Somebody has guessed at this name until it was locked."""
+    """Guess at this name until it is locked."""
     for _ in range(11):
         with suppress(InvalidCredentials, TooManyAttempts), rate_limits.login_attempt(name):
             raise InvalidCredentials

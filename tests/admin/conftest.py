@@ -1,4 +1,4 @@
-"""Olga runs the place and Stan may work in it; they are signed in, or sign in with a browser, the same as everybody else's."""
+"""Olga is a super admin and Stan an admin; they are signed in, or sign in with a browser."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Olga acts in a real browser: at her desk and on her phone, with a mouse that clicks twice, and with the keyboard alone."""
+"""Olga acts in a real browser: desk and phone, a double click, and the keyboard alone."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def go_on(browser):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("screen", "viewport"), [("desk", DESK), ("phone", PHONE)])
-def test_somebody_leaves_the_company(enter, alice, bob, screen, viewport, scheme):
+def test_a_user_leaves_the_company(enter, alice, bob, screen, viewport, scheme):
     """From her page: one click that asks, a reason, one click that does it."""
     sessions.open_session(bearer.contract.policy, "alice", PASSWORD)
     browser = enter(LIST, viewport=viewport, color_scheme=scheme)
@@ -80,7 +80,7 @@ def test_with_the_keyboard_alone(enter, alice):
 
 
 @pytest.mark.parametrize(("screen", "viewport"), [("desk", DESK), ("phone", PHONE)])
-def test_somebody_new(enter, screen, viewport):
+def test_a_new_user(enter, screen, viewport):
     browser = enter(LIST, viewport=viewport)
     browser.open(f"{LIST}add/")
     browser.look(f"user-add-{screen}")

@@ -1,4 +1,4 @@
-"""What the database knows of a signed-in browser: nothing that opens anything."""
+"""Sessions of browsers in the database: nothing there opens anything."""
 
 from datetime import timedelta
 from importlib import import_module
@@ -48,7 +48,7 @@ def test_a_copy_of_the_database_opens_no_session(client, olga):
 
 
 def test_what_is_stored_for_one_browser_is_nothing_to_another(client, olga, alice):
-    """Whoever can write to the database gains no rights by copying the data of an operator's row to their own."""
+    """Copying the data of an operator's row to another row gives no rights."""
     sign_in(client)
     stan = User.objects.create_user("stan", PASSWORD, is_staff=True)
     browser = Client()
@@ -129,7 +129,7 @@ def test_rows_of_the_release_before_go_with_the_upgrade(client, olga):
 @pytest.mark.parametrize(
     "cookie", ["", "x", "a" * 32, "\xff" * 9, "x" * 3000, "%00%00%00%00%00", "a\tb c"]
 )
-def test_a_cookie_that_nobody_was_given(client, olga, cookie):
+def test_a_cookie_that_was_never_given_out(client, olga, cookie):
     assert not signed_in(browser_with(cookie))
 
 

@@ -332,7 +332,7 @@ def test_stan_sees_nothing_of_signing_keys(stans_desk):
     assert "signing" not in text(page).lower()
 
 
-def test_who_is_no_operator_sees_nothing(client, alice):
+def test_a_user_who_is_no_operator_sees_nothing(client, alice):
     client.force_login(alice)
     assert client.get(PAGE).status_code == 302
 

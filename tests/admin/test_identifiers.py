@@ -1,4 +1,4 @@
-"""An operator changes what somebody signs in with: with a reason and the password, and both addresses hear of it."""
+"""An operator changes the identifiers of a user; both addresses are mailed."""
 
 import pytest
 from django.urls import reverse
@@ -8,7 +8,7 @@ from accounts.errors import IdentifierTaken, InvalidReset
 from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, User
 from accounts.operators import actions, user_actions
-from tests.admin.actions import act, ask
+from tests.admin.actions import confirm_action, open_action
 from tests.admin.test_users import fields, log_in, page
 from tests.concurrency import at_once
 from tests.conftest import PASSWORD
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.usefixtures("db")
 NAME = "change_identifiers"
 
 
-def change(client, person, **sent):
-    return act(
-        client, NAME, person, **{"username": person.username, "email": person.email or ""} | sent
+def change(client, user, **sent):
+    return confirm_action(
+        client, NAME, user, **{"username": user.username, "email": user.email or ""} | sent
     )
 
 
@@ -112,7 +112,7 @@ def test_what_cannot_be_is_said_in_the_form(as_olga, alice, bob, sent, field, co
     assert not AuditEvent.objects.filter(kind="identifiers_changed").exists()
 
 
-def test_who_has_a_name_that_is_reserved_now_keeps_it(as_olga, alice):
+def test_a_user_whose_name_is_reserved_now_keeps_it(as_olga, alice):
     User.objects.filter(pk=alice.pk).update(username="key_alice")
     alice.refresh_from_db()
     assert change(as_olga, alice, email="new@example.com").status_code == 302
@@ -121,11 +121,14 @@ def test_who_has_a_name_that_is_reserved_now_keeps_it(as_olga, alice):
 
 
 def test_the_page_shows_what_is_there_and_refuses_what_changed_meanwhile(as_olga, alice):
-    form = ask(as_olga, NAME, alice).context["form"]
+    form = open_action(as_olga, NAME, alice).context["form"]
     shown = {name: form[name].value() for name in ("username", "email", "shown")}
     assert (shown["username"], shown["email"]) == ("alice", "alice@example.com")
-    assert act(as_olga, NAME, alice, **shown | {"email": "first@example.com"}).status_code == 302
-    late = act(as_olga, NAME, alice, **shown | {"email": "second@example.com"})
+    assert (
+        confirm_action(as_olga, NAME, alice, **shown | {"email": "first@example.com"}).status_code
+        == 302
+    )
+    late = confirm_action(as_olga, NAME, alice, **shown | {"email": "second@example.com"})
     assert (late.status_code, "Somebody else changed this account" in late.content.decode()) == (
         409,
         True,
@@ -172,7 +175,7 @@ def test_an_address_that_is_taken_away_hears_of_it_too_whatever_the_account_is(
 
 def test_where_no_mail_is_sent_it_is_changed_all_the_same(as_olga, alice, settings):
     settings.EMAILS_ENABLED = False
-    assert "No mail tells the owner." in ask(as_olga, NAME, alice).content.decode()
+    assert "No mail tells the owner." in open_action(as_olga, NAME, alice).content.decode()
     assert change(as_olga, alice, email="alice@example.org").status_code == 302
     assert not OutgoingMail.objects.exists()
 
@@ -188,20 +191,20 @@ def test_stan_changes_that_of_users_and_olga_also_her_own(as_stan, stan, alice, 
 
 
 def test_one_at_a_time(as_olga, alice, bob):
-    answer = act(as_olga, NAME, alice, bob, username="both", email="")
+    answer = confirm_action(as_olga, NAME, alice, bob, username="both", email="")
     assert (answer.status_code, "at most 1 user at once" in answer.content.decode()) == (400, True)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_who_want_one_address_at_once(alice, bob, olga):
-    def take(person):
+def test_two_users_want_one_address_at_once(alice, bob, olga):
+    def take(user):
         try:
             actions.carry_out(
                 user_actions.CHANGE_IDENTIFIERS,
                 operator=olga,
-                user=person,
+                user=user,
                 reason="hers",
-                username=person.username,
+                username=user.username,
                 email="one@example.com",
             )
         except IdentifierTaken as refusal:
@@ -215,9 +218,9 @@ def test_two_who_want_one_address_at_once(alice, bob, olga):
 
 
 @pytest.mark.parametrize("language", ["", "de", "fr"])
-def test_a_changed_role_is_told_to_its_owner(as_olga, alice, mailoutbox, language):
+def test_a_changed_role_is_mailed_to_its_owner(as_olga, alice, mailoutbox, language):
     User.objects.update(language=language)
-    act(as_olga, "change_role", alice, role="super_admin")
+    confirm_action(as_olga, "change_role", alice, role="super_admin")
     mail = mails(mailoutbox)["alice@example.com"]
     said = {
         "": ("Your role at authsvc was changed", "super admin"),

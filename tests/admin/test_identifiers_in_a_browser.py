@@ -57,6 +57,7 @@ def test_a_generated_password_an_unknown_request_and_an_odd_address(
     assert "This list has no such filter or page." in browser.page.inner_text(".messagelist")
     browser.look(f"lists-refused-{screen}-{scheme}")
     browser.open(
-        "/admin/accounts/outgoingmail/?status__exact=failing&closed=2026-11-21T10:00:00Z/2026-11-21T11:00:00Z&user__id__exact=1"
+        "/admin/accounts/outgoingmail/?status__exact=failing"
+        "&closed=2026-11-21T10:00:00Z/2026-11-21T11:00:00Z&user__id__exact=1"
     )
     browser.look(f"lists-filtered-{screen}-{scheme}")

@@ -1,4 +1,4 @@
-"""Files of accounts in the admin: Olga the super admin and Stan the admin look at what will happen before it does."""
+"""Files of users in the admin site: Olga and Stan look at what will happen before it does."""
 
 import csv
 import io
@@ -31,7 +31,7 @@ IMPORT, EXPORT, LOGIN, LIST = (
         "accounts_user_changelist",
     )
 )
-PEOPLE = f"""\
+USERS = f"""\
 username,email,name,password
 Carol,carol@example.com,Carol Danvers,{PASSWORD}
 CAROL,,,
@@ -41,7 +41,7 @@ dave,,=1+1,short
 
 
 def signed_in(username):
-    """A browser of somebody who gave their password a moment ago."""
+    """Return a browser in which the password was given a moment ago."""
     browser = Client()
     assert (
         browser.post(LOGIN, {"username": username, "password": PASSWORD, "next": LIST}).status_code
@@ -51,7 +51,7 @@ def signed_in(username):
 
 
 def stale(browser):
-    """The same, a while later."""
+    """Return the browser as it is an hour later."""
     session = browser.session
     session["password_given_at"] = int(now().timestamp()) - 3600
     session.save()
@@ -68,7 +68,7 @@ def as_stan(stan):
     return signed_in("stan")
 
 
-def upload(browser, content=PEOPLE, name="people.csv", **options):
+def upload(browser, content=USERS, name="users.csv", **options):
     content = content.encode() if isinstance(content, str) else content
     return browser.post(IMPORT, {"file": SimpleUploadedFile(name, content), **options})
 
@@ -87,14 +87,14 @@ def words(answer):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", body(answer)))
 
 
-# Taking in
+# Import
 
 
 def test_stan_sees_what_will_happen_and_then_it_does(as_stan, stan, alice, caller):
     answer = upload(as_stan)
     assert answer.status_code == 302
     page = as_stan.get(answer.url)
-    assert "1 account of people.csv will be imported. Nothing was written yet." in words(page)
+    assert "1 account of users.csv will be imported. Nothing was written yet." in words(page)
     assert "1 user name differs from another in this file only in case, width or space" in words(
         page
     )
@@ -107,18 +107,18 @@ def test_stan_sees_what_will_happen_and_then_it_does(as_stan, stan, alice, calle
     ]
     assert User.objects.count() == 2
     done = as_stan.post(answer.url, {"confirm": "yes"}, follow=True)
-    assert "1 account of people.csv was imported." in words(done)
+    assert "1 account of users.csv was imported." in words(done)
     carol = User.objects.get(username="carol")
     assert (
         caller.json("/api/v1/auth/login", {"username": "carol", "password": PASSWORD}).status_code
         == 200
     )
     event = AuditEvent.objects.get(kind="imported")
-    assert (event.user, event.actor, told(event)) == (carol, stan, "from people.csv")
+    assert (event.user, event.actor, told(event)) == (carol, stan, "from users.csv")
     assert PASSWORD not in body(page) + body(done)
 
 
-def test_a_report_is_taken_along_before_and_after(as_stan, alice):
+def test_a_report_is_downloaded_before_and_after(as_stan, alice):
     url = upload(as_stan).url
     for confirmed in (False, True):
         if confirmed:
@@ -150,11 +150,11 @@ def test_a_second_click_imports_nothing_twice(as_stan, alice):
     url = upload(as_stan).url
     for _ in range(2):
         answer = as_stan.post(url, {"confirm": "yes"}, follow=True)
-        assert "1 account of people.csv was imported." in words(answer)
+        assert "1 account of users.csv was imported." in words(answer)
     assert AuditEvent.objects.filter(kind="imported").count() == 1
 
 
-CROWD = "username\n" + "".join(f"person{number}\n" for number in range(3000))
+CROWD = "username\n" + "".join(f"user{number}\n" for number in range(3000))
 WORKER = """
 import sys, django
 django.setup()
@@ -167,7 +167,7 @@ browser.post(sys.argv[2], {"confirm": "yes"})
 
 @crowded
 def test_an_import_whose_worker_is_killed_is_finished_by_uploading_the_file_again(as_stan, stan):
-    """What was written stays, nothing is doubled, and the page claims nothing that may not have happened: also if it is confirmed again."""
+    """Rows that were written stay, none is doubled, and the page claims nothing else."""
     url = upload(as_stan, CROWD).url
     run_and_kill(
         "-c",
@@ -188,7 +188,7 @@ def test_an_import_whose_worker_is_killed_is_finished_by_uploading_the_file_agai
     assert 0 < left < 3000
     assert f"{left} will be imported{3000 - left} unchanged" in words(again)
     done = as_stan.post(again.request["PATH_INFO"], {"confirm": "yes"}, follow=True)
-    assert f"{left} accounts of people.csv were imported." in words(done)
+    assert f"{left} accounts of users.csv were imported." in words(done)
     events = AuditEvent.objects.filter(kind="imported", actor=stan)
     assert (
         events.count()
@@ -200,7 +200,7 @@ def test_an_import_whose_worker_is_killed_is_finished_by_uploading_the_file_agai
 
 @crowded
 def test_one_file_that_is_uploaded_twice_and_confirmed_at_once_is_imported_once(olga, stan):
-    """As by somebody who took an import that was still running for one that was interrupted."""
+    """An operator takes an import that is still running for one that was interrupted."""
     browsers = [signed_in(name) for name in ("olga", "stan")]
     urls = [upload(browser, CROWD).url for browser in browsers]
     confirming = [
@@ -274,8 +274,8 @@ def test_olga_imports_hashes_with_her_password_and_a_reason(as_olga, olga):
         event.name: told(event) for event in AuditEvent.objects.filter(kind="imported", actor=olga)
     }
     assert reasons == {
-        "carol": "from people.csv, with a password hash: moving",
-        "dave": "from people.csv: moving",
+        "carol": "from users.csv, with a password hash: moving",
+        "dave": "from users.csv: moving",
     }
 
 
@@ -301,7 +301,7 @@ def test_olga_takes_admins_in_with_her_password(as_olga):
     assert User.objects.get(username="carol").role == "admin"
 
 
-def test_olga_who_was_demoted_meanwhile_takes_no_admins_in(as_olga, olga):
+def test_olga_who_was_demoted_meanwhile_imports_no_admins(as_olga, olga):
     url = upload(as_olga, ADMINS, roles="on").url
     User.objects.filter(pk=olga.pk).update(is_superuser=False)
     assert as_olga.post(url, {"confirm": "yes"}).status_code == 403
@@ -311,13 +311,13 @@ def test_olga_who_was_demoted_meanwhile_takes_no_admins_in(as_olga, olga):
 @pytest.mark.parametrize(
     ("content", "name", "sentence"),
     [
-        (b"", "people.csv", "The file is empty."),
-        (b"carol,hers\n", "people.csv", "has to name the columns"),
-        ("username\ncarol\n".encode("utf-16"), "people.csv", "UTF-16"),
-        (PEOPLE.encode(), "people.xlsx", "has to end in .csv or .jsonl"),
+        (b"", "users.csv", "The file is empty."),
+        (b"carol,hers\n", "users.csv", "has to name the columns"),
+        ("username\ncarol\n".encode("utf-16"), "users.csv", "UTF-16"),
+        (USERS.encode(), "users.xlsx", "has to end in .csv or .jsonl"),
         (
             b"username\n" + b"".join(b"p%d\n" % number for number in range(10_001)),
-            "people.csv",
+            "users.csv",
             "more than 10,000 accounts",
         ),
         (
@@ -326,7 +326,7 @@ def test_olga_who_was_demoted_meanwhile_takes_no_admins_in(as_olga, olga):
             "p.csv",
             "more than 500 plain passwords",
         ),
-        (b"username\n" + b"x\n" * (5 * 2**19), "people.csv", "more than 5 MB"),
+        (b"username\n" + b"x\n" * (5 * 2**19), "users.csv", "more than 5 MB"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_in_a_sentence(as_stan, content, name, sentence):
@@ -341,29 +341,29 @@ def test_no_other_page_takes_a_large_body(as_stan):
     answer = as_stan.get(upload(as_stan, b"username\n" + b"x\n" * 10**7).url)
     assert "This file has more than 5 MB." in words(answer)
     assert (
-        as_stan.post(LIST, {"file": SimpleUploadedFile("people.csv", b"x" * 10**5)}).status_code
+        as_stan.post(LIST, {"file": SimpleUploadedFile("users.csv", b"x" * 10**5)}).status_code
         == 400
     )
 
 
 def test_the_pages_cost_few_queries(as_stan, django_assert_max_num_queries):
-    url = upload(as_stan, "username\n" + "".join(f"person{number}\n" for number in range(400))).url
+    url = upload(as_stan, "username\n" + "".join(f"user{number}\n" for number in range(400))).url
     with django_assert_max_num_queries(4):  # the browser's session, who it is, the file
         as_stan.get(url)
     with django_assert_max_num_queries(4):
         as_stan.get(IMPORT)
 
 
-# Writing out
+# Export
 
 
 def test_olga_exports_what_the_list_shows(as_olga, olga, alice, bob):
     User.objects.filter(pk=bob.pk).update(is_active=False)
     answer = as_olga.post(f"{EXPORT}?state=active", {"form": "jsonl", "reason": "ticket 7"})
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="accounts-')
-    people = [json.loads(line) for line in body(answer).splitlines()]
-    assert {each["username"] for each in people} == {"olga", "alice"}
-    assert not {"password", "password_hash"} & people[0].keys()
+    users = [json.loads(line) for line in body(answer).splitlines()]
+    assert {each["username"] for each in users} == {"olga", "alice"}
+    assert not {"password", "password_hash"} & users[0].keys()
     everyone = body(as_olga.post(EXPORT, {"form": "csv", "reason": "ticket 7"}))
     assert len(everyone.splitlines()) == 4
     assert "argon2" not in everyone
@@ -455,7 +455,7 @@ def test_olga_erases_alice_with_a_reason_and_her_password(as_olga, olga, alice):
     assert as_olga.get(data(alice)).status_code == 404
 
 
-def test_stan_erases_nobody_and_olga_not_herself(as_stan, as_olga, olga, alice):
+def test_stan_erases_no_user_and_olga_not_herself(as_stan, as_olga, olga, alice):
     assert as_stan.post(ERASE, {"ids": alice.pk, "reason": "because"}).status_code == 403
     assert as_olga.post(ERASE, {"ids": olga.pk, "reason": "because"}).status_code == 403
     assert not User.objects.exclude(erased_at=None).exists()
@@ -465,11 +465,11 @@ def test_stan_erases_nobody_and_olga_not_herself(as_stan, as_olga, olga, alice):
 
 
 @pytest.mark.parametrize("who", ["nobody", "alice"])
-def test_nobody_else_comes_near(client, alice, who):
+def test_other_users_cannot_open_the_pages(client, alice, who):
     waiting = PendingImport(
-        operator=alice, filename="people.csv", options={"roles": False, "accept_weak": False}
+        operator=alice, filename="users.csv", options={"roles": False, "accept_weak": False}
     )
-    waiting.seal_file(PEOPLE.encode())
+    waiting.seal_file(USERS.encode())
     waiting.seal_report([])
     waiting.save()
     if who == "alice":

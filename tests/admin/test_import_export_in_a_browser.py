@@ -1,4 +1,4 @@
-"""Stan brings a list of new people, Olga takes one along and forgets somebody: at a desk, and on a phone."""
+"""Stan imports a file of users, Olga exports one and erases a user: desk and phone."""
 
 import json
 
@@ -9,7 +9,13 @@ from tests.conftest import PASSWORD
 from tests.pages.visitor import DESK, PHONE
 
 LIST = "/admin/accounts/user/"
-PEOPLE = "username,email,name,password\nCarol,carol@example.com,Carol Danvers,\nCAROL,,,\nalice,,Alice,\ndave,,,short\n"
+USERS = """\
+username,email,name,password
+Carol,carol@example.com,Carol Danvers,
+CAROL,,,
+alice,,Alice,
+dave,,,short
+"""
 
 
 @pytest.mark.parametrize(
@@ -18,8 +24,8 @@ PEOPLE = "username,email,name,password\nCarol,carol@example.com,Carol Danvers,\n
 )
 def test_stan_imports_a_file_in_four_clicks(enter, alice, tmp_path, screen, options):
     User.objects.create_user("stan", PASSWORD, is_staff=True)
-    file = tmp_path / "people.csv"
-    file.write_text(PEOPLE)
+    file = tmp_path / "users.csv"
+    file.write_text(USERS)
     browser = enter(LIST, "stan", **options)
     browser.page.click("text=Import")
     browser.look(f"import-upload-{screen}")
@@ -27,7 +33,7 @@ def test_stan_imports_a_file_in_four_clicks(enter, alice, tmp_path, screen, opti
     browser.page.click("text=Show what will happen")
     browser.page.wait_for_url("**/import/*-*/")
     assert (
-        "1 account of people.csv will be imported. Nothing was written yet."
+        "1 account of users.csv will be imported. Nothing was written yet."
         in browser.page.inner_text(".action-will")
     )
     browser.look(f"import-preview-{screen}")
@@ -47,8 +53,8 @@ def test_stan_imports_a_file_in_four_clicks(enter, alice, tmp_path, screen, opti
     assert User.objects.get(username="carol").name == "Carol Danvers"
 
 
-def test_a_file_that_is_too_large_is_told_before_it_is_sent(enter, tmp_path):
-    file = tmp_path / "people.csv"
+def test_a_file_that_is_too_large_is_refused_before_it_is_sent(enter, tmp_path):
+    file = tmp_path / "users.csv"
     file.write_bytes(b"username\n" + b"x\n" * 3 * 2**20)
     browser = enter(LIST)
     browser.open("/admin/accounts/user/import/")
@@ -58,7 +64,7 @@ def test_a_file_that_is_too_large_is_told_before_it_is_sent(enter, tmp_path):
     )
 
 
-def test_olga_takes_all_accounts_along_and_what_is_held_about_alice(enter, alice):
+def test_olga_exports_all_accounts_and_the_data_of_alice(enter, alice):
     browser = enter(LIST, viewport=DESK)
     browser.page.click("text=Export")
     browser.page.fill("#id_reason", "the yearly review")

@@ -1,4 +1,4 @@
-"""Olga looks at everybody's keys, never at a secret, and ends what should not be; Stan ends no key of an operator."""
+"""Olga looks at the keys of all users, never at a secret, and ends some; Stan ends no admin's."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from accounts.models import AuditEvent, User
 from apikeys import keys, usage
 from apikeys.end_reasons import EndReason
 from apikeys.models import APIKey
-from tests.admin.actions import act, ask, choose
+from tests.admin.actions import choose_action, confirm_action, open_action
 from tests.audit_events import told
 from tests.conftest import PASSWORD
 
@@ -35,7 +35,7 @@ def named(answer):
 
 
 def end(client, *chosen):
-    return act(client, "end_key", *chosen)
+    return confirm_action(client, "end_key", *chosen)
 
 
 def test_olga_sees_every_key_and_no_secret(as_olga, alice, bob):
@@ -122,7 +122,7 @@ def test_a_search_by_id(as_olga, alice):
 def test_olga_ends_many_and_it_is_on_record(as_olga, olga, alice, bob, caller):
     (hers, secret), (his, _), (ended, _) = make(alice), make(bob), make(bob)
     APIKey.objects.filter(pk=ended.pk).end(EndReason.DELETED)
-    asked = choose(as_olga, "end_key", hers, his, ended)
+    asked = choose_action(as_olga, "end_key", hers, his, ended)
     assert asked.context["title"] == "End key: 2 API keys"
     assert [names.heading for names in asked.context["skipped"]] == ["Has ended or expired already"]
     assert end(as_olga, hers, his, ended).context["title"] == "Ended 2 API keys."
@@ -144,8 +144,8 @@ def test_olga_lets_a_key_introspect_and_it_is_on_record(as_olga, olga, alice, ca
     buttons = {button.name: button.url for button in as_olga.get(page(key)).context["buttons"]}
     assert set(buttons) == {"end_key", "grant_introspect"}
     assert "Your password" in as_olga.get(buttons["grant_introspect"]).content.decode()
-    assert act(as_olga, "grant_introspect", key, reason="").status_code == 422
-    assert act(as_olga, "grant_introspect", key).status_code == 302
+    assert confirm_action(as_olga, "grant_introspect", key, reason="").status_code == 422
+    assert confirm_action(as_olga, "grant_introspect", key).status_code == 302
     assert caller.json("/introspect", {"token": "x"}, secret).json() == {"active": False}
     event = AuditEvent.objects.get(kind="key_granted")
     assert (event.user, event.actor) == (alice, olga)
@@ -154,16 +154,16 @@ def test_olga_lets_a_key_introspect_and_it_is_on_record(as_olga, olga, alice, ca
 
 
 @pytest.mark.parametrize("name", ["force_change", "temporary_password"])
-def test_the_page_of_a_new_password_names_the_keys_that_live_on_and_ends_them(
+def test_the_page_of_a_new_password_names_active_keys_and_ends_them(
     as_olga, olga, alice, bob, caller, name
 ):
     (key, secret), _ = make(alice), make(bob)
-    asked = ask(as_olga, name, alice)
+    asked = open_action(as_olga, name, alice)
     assert [names.shown for names in asked.context["effects"]] == [
         [f"the key {key.public_id} “CI” of alice"]
     ]
     assert secret not in asked.content.decode()
-    done = act(as_olga, name, alice, end_keys="on")
+    done = confirm_action(as_olga, name, alice, end_keys="on")
     assert done.status_code in (200, 302)
     assert caller.get("/api/v1/auth/me", secret).status_code == 401
     assert list(APIKey.objects.live()) == list(APIKey.objects.filter(owner=bob))
@@ -176,16 +176,16 @@ def test_the_page_of_a_new_password_names_the_keys_that_live_on_and_ends_them(
 
 def test_without_the_tick_her_keys_go_on(as_olga, alice, caller):
     _, secret = make(alice)
-    act(as_olga, "force_change", alice)
+    confirm_action(as_olga, "force_change", alice)
     assert caller.get("/api/v1/auth/me", secret).status_code == 200
 
 
 def test_the_tick_asks_for_reason_and_password_first(as_olga, alice, caller):
-    """Ending keys is dangerous, also beside an act that is not."""
+    """Ending keys is dangerous, also beside an action that is not."""
     _, secret = make(alice)
-    assert "password" not in ask(as_olga, "force_change", alice).context["form"].fields
+    assert "password" not in open_action(as_olga, "force_change", alice).context["form"].fields
     for missing in ("reason", "password"):
-        answer = act(as_olga, "force_change", alice, end_keys="on", **{missing: None})
+        answer = confirm_action(as_olga, "force_change", alice, end_keys="on", **{missing: None})
         assert (answer.status_code, set(answer.context["form"].errors)) == (422, {missing})
         assert answer.context["form"]["end_keys"].value()
     alice.refresh_from_db()
@@ -195,19 +195,19 @@ def test_the_tick_asks_for_reason_and_password_first(as_olga, alice, caller):
     )
 
 
-def test_a_person_without_keys_is_asked_nothing_about_them(as_olga, alice):
+def test_for_a_user_without_keys_the_page_offers_no_end_of_keys(as_olga, alice):
     key, _ = make(alice)
     APIKey.objects.filter(pk=key.pk).end(EndReason.DELETED)
-    asked = ask(as_olga, "force_change", alice)
+    asked = open_action(as_olga, "force_change", alice)
     assert (asked.context["effects"], "end_keys" in asked.context["form"].fields) == ([], False)
-    act(as_olga, "force_change", alice, end_keys="on", reason="", password=None)
+    confirm_action(as_olga, "force_change", alice, end_keys="on", reason="", password=None)
     alice.refresh_from_db()
     assert alice.must_change_password
 
 
-def test_stan_ends_no_keys_of_an_operator_beside_an_act_on_users(as_stan, alice, olga, caller):
+def test_stan_ends_no_keys_of_an_operator_beside_an_action_on_users(as_stan, alice, olga, caller):
     (_, hers), (_, olgas) = make(alice), make(olga)
-    act(as_stan, "force_change", alice, olga, end_keys="on")
+    confirm_action(as_stan, "force_change", alice, olga, end_keys="on")
     assert [caller.get("/api/v1/auth/me", secret).status_code for secret in (hers, olgas)] == [
         401,
         200,
@@ -217,7 +217,7 @@ def test_stan_ends_no_keys_of_an_operator_beside_an_act_on_users(as_stan, alice,
 def test_a_key_that_ended_is_granted_nothing(as_olga, alice):
     key, _ = make(alice)
     APIKey.objects.filter(pk=key.pk).end(EndReason.DELETED)
-    assert act(as_olga, "grant_introspect", key).context["title"] == "Nothing was done."
+    assert confirm_action(as_olga, "grant_introspect", key).context["title"] == "Nothing was done."
     assert as_olga.get(page(key)).context["buttons"] == []
     assert APIKey.objects.get().scope == "profile"
 

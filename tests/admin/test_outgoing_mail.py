@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from accounts import password_reset
 from accounts.mail import delivery, outbox
 from accounts.models import AuditEvent, OutgoingMail, User
-from tests.admin.actions import act, choose
+from tests.admin.actions import choose_action, confirm_action
 from tests.audit_events import told
 from tests.conftest import PASSWORD
 from tests.reset_mails import token_in
@@ -20,7 +20,7 @@ LIST = "/admin/accounts/outgoingmail/"
 
 
 @pytest.fixture
-def given_up(alice):
+def failed_mail(alice):
     """A mail that the mail server has refused for a day."""
     outbox.put(outbox.Template.RESET, identifier="alice")
     mail = OutgoingMail.objects.get()
@@ -41,11 +41,11 @@ def desk(client, olga):
 
 def send_again(desk, *mails):
     """Tick them in the list, and confirm."""
-    asked = choose(desk, "send_again", *mails)
-    return act(desk, "send_again", *mails, reason="", next=asked.context["next"])
+    asked = choose_action(desk, "send_again", *mails)
+    return confirm_action(desk, "send_again", *mails, reason="", next=asked.context["next"])
 
 
-def test_the_list_shows_the_mail_servers_words(desk, given_up):
+def test_the_list_shows_the_mail_servers_words(desk, failed_mail):
     page = desk.get(LIST).content.decode()
     for shown in ("451 try again later", "Failed", "Reset link and code", "alice@example.com"):
         assert shown in page
@@ -55,22 +55,22 @@ def test_the_list_shows_the_mail_servers_words(desk, given_up):
     ("filters", "rows"),
     [("status__exact=failed", 1), ("status__exact=sent", 0), ("template__exact=reset", 1)],
 )
-def test_filters(desk, given_up, filters, rows):
+def test_filters(desk, failed_mail, filters, rows):
     assert desk.get(f"{LIST}?{filters}").context["cl"].result_count == rows
 
 
-def test_what_was_given_up_is_sent_again(desk, alice, olga, given_up):
-    answer = send_again(desk, given_up)
-    given_up.refresh_from_db()
+def test_a_failed_mail_is_sent_again(desk, alice, olga, failed_mail):
+    answer = send_again(desk, failed_mail)
+    failed_mail.refresh_from_db()
     assert answer["Location"] == LIST
     assert (
         "Will be sent again: Reset link and code, to alice@example.com."
         in desk.get(LIST).content.decode()
     )
     event = AuditEvent.objects.get(kind="mail_sent_again")
-    assert (event.user, event.actor, told(event)) == (alice, olga, f"mail {given_up.pk}, reset")
-    assert (given_up.status, given_up.closed_at, given_up.tries) == ("waiting", None, 0)
-    assert given_up.give_up_at > now()
+    assert (event.user, event.actor, told(event)) == (alice, olga, f"mail {failed_mail.pk}, reset")
+    assert (failed_mail.status, failed_mail.closed_at, failed_mail.tries) == ("waiting", None, 0)
+    assert failed_mail.give_up_at > now()
 
 
 @pytest.fixture
@@ -88,7 +88,8 @@ def test_a_mails_page_tells_its_story_and_sends_it_now(desk, alice, put_off, set
     page = desk.get(f"{LIST}{put_off.pk}/change/")
     story = " ".join(strip_tags(sentence) for sentence in page.context["story"])
     assert re.search(
-        r"^Asked for just now \(.* UTC\) for “alice”\. Tried once\. The last answer: 451 4\.7\.1 Greylisted, come back in",
+        r"^Asked for just now \(.* UTC\) for “alice”\. Tried once\. "
+        r"The last answer: 451 4\.7\.1 Greylisted, come back in",
         story,
     )
     assert "The next try is in a moment (" in story
@@ -98,7 +99,7 @@ def test_a_mails_page_tells_its_story_and_sends_it_now(desk, alice, put_off, set
         True,
     )
     asked = desk.get(button.url)
-    done = act(desk, "send_now", put_off, next=asked.context["next"], reason="")
+    done = confirm_action(desk, "send_now", put_off, next=asked.context["next"], reason="")
     assert done["Location"] == f"{LIST}{put_off.pk}/change/"
     assert delivery.deliver_due() == 1
     assert (
@@ -116,8 +117,8 @@ def test_a_mail_where_no_mail_server_is_set_is_a_file(desk, put_off, settings):
 
 
 def test_what_waits_is_sent_now_from_the_list(desk, put_off):
-    asked = choose(desk, "send_now", put_off)
-    act(desk, "send_now", put_off, reason="", next=asked.context["next"])
+    asked = choose_action(desk, "send_now", put_off)
+    confirm_action(desk, "send_now", put_off, reason="", next=asked.context["next"])
     assert OutgoingMail.objects.due().exists()
     assert told(AuditEvent.objects.get(kind="mail_sent_again")) == f"mail {put_off.pk}, reset"
 
@@ -126,19 +127,19 @@ def test_a_mail_that_a_worker_is_sending_is_left_to_it(desk, put_off):
     put_off.next_try_at = now()
     put_off.save()
     assert put_off.claim(timedelta(minutes=2))
-    assert act(desk, "send_now", put_off).context["title"] == "Nothing was done."
+    assert confirm_action(desk, "send_now", put_off).context["title"] == "Nothing was done."
     assert not OutgoingMail.objects.due().exists()
     assert desk.get(f"{LIST}{put_off.pk}/change/").context["buttons"] == []
 
 
 def test_an_old_reset_is_not_sent_again_and_a_fresh_one_is_offered(
-    desk, alice, given_up, mailoutbox
+    desk, alice, failed_mail, mailoutbox
 ):
     OutgoingMail.objects.update(created_at=now() - timedelta(days=2))
-    assert send_again(desk, given_up).context["title"] == "Nothing was done."
-    page = desk.get(f"{LIST}{given_up.pk}/change/")
+    assert send_again(desk, failed_mail).context["title"] == "Nothing was done."
+    page = desk.get(f"{LIST}{failed_mail.pk}/change/")
     assert [button.label for button in page.context["buttons"]] == ["Send a new reset mail"]
-    act(desk, "send_fresh_reset", given_up, reason="")
+    confirm_action(desk, "send_fresh_reset", failed_mail, reason="")
     assert delivery.deliver_due() == 1
     (mail,) = mailoutbox
     assert password_reset.find(token_in(mail)).user == alice
@@ -148,42 +149,42 @@ def test_an_old_reset_is_not_sent_again_and_a_fresh_one_is_offered(
     }
 
 
-def test_two_old_resets_are_one_fresh_mail(desk, alice, given_up):
+def test_two_old_resets_are_one_fresh_mail(desk, alice, failed_mail):
     OutgoingMail.objects.update(created_at=now() - timedelta(days=2))
     old = OutgoingMail.objects.get()
     old.pk = None
     old.save()
-    act(desk, "send_fresh_reset", given_up, old, reason="")
+    confirm_action(desk, "send_fresh_reset", failed_mail, old, reason="")
     assert OutgoingMail.objects.waiting().count() == 1
 
 
-def test_what_was_sent_is_not_sent_again(desk, given_up):
-    given_up.close(OutgoingMail.Status.SENT)
-    assert send_again(desk, given_up).context["title"] == "Nothing was done."
-    given_up.refresh_from_db()
-    assert given_up.status == "sent"
+def test_what_was_sent_is_not_sent_again(desk, failed_mail):
+    failed_mail.close(OutgoingMail.Status.SENT)
+    assert send_again(desk, failed_mail).context["title"] == "Nothing was done."
+    failed_mail.refresh_from_db()
+    assert failed_mail.status == "sent"
 
 
-def test_stan_sends_no_mail_to_an_operator_again(client, olga, given_up):
+def test_stan_sends_no_mail_to_an_operator_again(client, olga, failed_mail):
     OutgoingMail.objects.update(user=olga)
     client.force_login(User.objects.create_user("stan", PASSWORD, is_staff=True))
-    assert act(client, "send_again", given_up).status_code == 403
-    given_up.refresh_from_db()
-    assert given_up.status == "failed"
+    assert confirm_action(client, "send_again", failed_mail).status_code == 403
+    failed_mail.refresh_from_db()
+    assert failed_mail.status == "failed"
 
 
-def test_rows_are_looked_at_and_nothing_else(desk, given_up):
-    assert desk.get(f"{LIST}{given_up.pk}/change/").status_code == 200
+def test_rows_are_looked_at_and_nothing_else(desk, failed_mail):
+    assert desk.get(f"{LIST}{failed_mail.pk}/change/").status_code == 200
     assert (
-        desk.post(f"{LIST}{given_up.pk}/change/", {"recipient": "eve@example.com"}).status_code
+        desk.post(f"{LIST}{failed_mail.pk}/change/", {"recipient": "eve@example.com"}).status_code
         == 403
     )
     assert desk.get(f"{LIST}add/").status_code == 403
-    assert desk.post(f"{LIST}{given_up.pk}/delete/", {"post": "yes"}).status_code == 403
-    given_up.refresh_from_db()
-    assert given_up.recipient == "alice@example.com"
+    assert desk.post(f"{LIST}{failed_mail.pk}/delete/", {"post": "yes"}).status_code == 403
+    failed_mail.refresh_from_db()
+    assert failed_mail.recipient == "alice@example.com"
 
 
-def test_who_is_no_operator_sees_nothing(client, alice, given_up):
+def test_a_user_who_is_no_operator_sees_nothing(client, alice, failed_mail):
     client.force_login(alice)
     assert client.get(LIST).status_code == 302

@@ -1,6 +1,7 @@
-"""Who may do what in the admin site: every model, by everybody, as this table says and in no other way.
+"""Permissions in the admin site: every model, action and page, for every role.
 
-Whatever is registered has to be named here, or the first tests fail: a model, an action of its list, a page beside Django's own.
+The tables name all that is registered, or the first tests fail: models, actions of their lists,
+pages beside Django's own.
 """
 
 from datetime import timedelta
@@ -20,17 +21,17 @@ from accounts.models import AuditEvent, OutgoingMail, Session, SigningKey, User
 from apikeys import providers
 from apikeys.models import APIKey, ProviderCredential
 from authsvc.contracts import bearer
-from tests.admin.actions import act, lock
+from tests.admin.actions import confirm_action, lock
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
 
-NOBODY: set[str] = set()
+NO_ROLES: set[str] = set()
 SUPERS = {"super_admin"}
 ADMINS = SUPERS | {"admin"}
-PEOPLE = ("anonymous", "user", "admin", "super_admin")
+ROLES = ("anonymous", "user", "admin", "super_admin")
 
-# model, and whose row it is → who may do it. What is not named may be done by nobody.
+# Model and owner of the row → roles that may do it. No role may do what is not named.
 TABLE = {
     "accounts.user": {
         "of a user": {"list": ADMINS, "view": ADMINS, "add": ADMINS, "change": ADMINS},
@@ -56,7 +57,7 @@ TABLE = {
     },
 }
 
-# model → action of its list → who may do it to what belongs to a user, and to an admin.
+# Model → action of its list → roles that may do it to rows of a user, and to rows of an admin.
 ACTIONS = {
     "accounts.user": {
         "invite": (ADMINS, SUPERS),
@@ -88,20 +89,20 @@ CASES = [
     for model, rows in TABLE.items()
     for whose in rows
     for verb in VERBS
-    for by in PEOPLE
+    for by in ROLES
 ]
-ACTS = [
+ACTION_CASES = [
     (model, name, whose, by)
     for model, actions in ACTIONS.items()
     for name in actions
     for whose in ("of a user", "of an admin")
-    for by in PEOPLE
+    for by in ROLES
 ]
 
 
 @pytest.fixture
 def by(request, client):
-    """The browser of somebody with this role."""
+    """The browser of a user with this role."""
     if request.param != "anonymous":
         flags = {"is_staff": request.param in ADMINS, "is_superuser": request.param in SUPERS}
         client.force_login(User.objects.create_user("olga", PASSWORD, **flags))
@@ -118,7 +119,7 @@ def row(model, whose):
     return {
         "accounts.user": lambda: owner,
         "accounts.session": lambda: session(owner),
-        "accounts.outgoingmail": lambda: given_up_mail(owner),
+        "accounts.outgoingmail": lambda: failed_mail(owner),
         "accounts.auditevent": lambda: event(owner),
         "accounts.signingkey": lambda: (
             keyring.reload(),
@@ -136,7 +137,7 @@ def session(owner):
     )
 
 
-def given_up_mail(owner):
+def failed_mail(owner):
     outbox.put(outbox.Template.RESET, identifier=owner.username, user=owner)
     OutgoingMail.objects.update(status="failed", closed_at=now())
     return OutgoingMail.objects.get()
@@ -153,7 +154,7 @@ def credential():
 
 
 def send(client, found, verb):
-    """What a browser sends to do this, with or without a page that offers it."""
+    """Send the request of a browser for this, with or without a page that offers it."""
     meta = found._meta
     name = {"list": "changelist", "view": "change"}.get(verb, verb)
     path = reverse(
@@ -225,12 +226,12 @@ def test_every_action_is_in_the_table(rf, olga):
 
 
 @pytest.mark.parametrize(("model", "whose", "verb", "by"), CASES, indirect=["by"])
-def test_every_model_by_everybody(request, by, model, whose, verb):
+def test_every_model_by_every_role(request, by, model, whose, verb):
     role = request.node.callspec.params["by"]
     found = row(model, whose)
     before = stored()
     answer = send(by, found, verb)
-    if role in TABLE[model][whose].get(verb, NOBODY):
+    if role in TABLE[model][whose].get(verb, NO_ROLES):
         assert answer.status_code in (200, 302)
         assert "/login/" not in answer.get("Location", "")
         assert (stored() == before) == (verb in ("list", "view"))
@@ -241,14 +242,14 @@ def test_every_model_by_everybody(request, by, model, whose, verb):
 
 
 @pytest.mark.own_sql
-@pytest.mark.parametrize(("model", "name", "whose", "by"), ACTS, indirect=["by"])
-def test_every_action_by_everybody(request, by, model, name, whose):
+@pytest.mark.parametrize(("model", "name", "whose", "by"), ACTION_CASES, indirect=["by"])
+def test_every_action_by_every_role(request, by, model, name, whose):
     role = request.node.callspec.params["by"]
     found = row(model, whose)
     ready(name, found)
     before = stored()
     allowed = role in ACTIONS[model][name][whose == "of an admin"]
-    answer = act(
+    answer = confirm_action(
         by,
         name,
         found,
@@ -266,7 +267,7 @@ def test_every_action_by_everybody(request, by, model, name, whose):
         assert [rows for rows in stored() if rows not in before] == []
 
 
-@pytest.mark.parametrize("by", PEOPLE, indirect=True)
+@pytest.mark.parametrize("by", ROLES, indirect=True)
 @pytest.mark.parametrize("model", ACTIONS)
 def test_every_list_offers_what_may_be_done(request, by, model):
     role = request.node.callspec.params["by"]
@@ -277,7 +278,7 @@ def test_every_list_offers_what_may_be_done(request, by, model):
     assert offered == {name for name, (of_users, _) in ACTIONS[model].items() if role in of_users}
 
 
-# Pages beside those that Django makes for each model → who may open them.
+# Pages beside those that Django makes for each model → roles that may open them.
 PAGES: dict[str, tuple[list[Any], set[str]]] = {
     "accounts_user_action": (["deactivate"], ADMINS),
     "accounts_user_find": ([], ADMINS),
@@ -312,9 +313,9 @@ def test_every_page_is_in_the_table():
     assert set(pages()) == set(PAGES)
 
 
-@pytest.mark.parametrize("by", PEOPLE, indirect=True)
+@pytest.mark.parametrize("by", ROLES, indirect=True)
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_by_everybody(request, by, alice, name):
+def test_every_page_by_every_role(request, by, alice, name):
     role = request.node.callspec.params["by"]
     args, allowed = PAGES[name]
     answer = by.get(

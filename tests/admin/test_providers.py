@@ -1,4 +1,4 @@
-"""Olga gives the service its providers' credentials; nobody gets the secret back, and Stan has no business here."""
+"""Olga stores credentials of providers; no page shows the secret, and Stan is refused."""
 
 import logging
 
@@ -164,7 +164,7 @@ def test_a_wrong_password_here_counts_like_everywhere(as_olga, stored):
     assert aws().decrypt_secret() == SECRET
 
 
-def test_a_form_with_another_fault_costs_no_guess(as_olga, stored):
+def test_a_form_with_another_fault_costs_no_attempt(as_olga, stored):
     for _ in range(12):
         as_olga.post(AWS, FILLED | {"region": "nowhere", "password": "wrong"})
     assert as_olga.post(AWS, FILLED).status_code == 302
@@ -195,7 +195,7 @@ def test_a_secret_that_cannot_be_decrypted_is_said_to_be_so_and_can_be_stored_ag
     assert aws().decrypt_secret() == SECRET
 
 
-def test_the_core_refuses_whoever_is_no_super_admin_any_more(olga, stored):
+def test_the_core_refuses_an_operator_who_is_no_super_admin_any_more(olga, stored):
     User.objects.filter(pk=olga.pk).update(is_superuser=False)
     with (
         pytest.raises(NotPermitted),

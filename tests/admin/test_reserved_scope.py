@@ -1,4 +1,4 @@
-"""Stan is an operator no more: his keys ask about the tokens of others only if an operator granted them that."""
+"""Stan is an operator no more: his keys introspect only if an operator granted that."""
 
 from importlib import import_module
 
@@ -9,7 +9,7 @@ from django.db import connection
 from accounts.audit import event_messages
 from accounts.models import AuditEvent, User
 from apikeys.models import APIKey
-from tests.admin.actions import act, ask
+from tests.admin.actions import confirm_action, open_action
 from tests.audit_events import told
 from tests.conftest import PASSWORD
 
@@ -46,12 +46,12 @@ def introspects(caller):
     return lambda secret: caller.json("/introspect", {"token": "x"}, secret).status_code == 200
 
 
-def demote(client, person):
-    assert act(client, "change_role", person, role="user").status_code == 302
+def demote(client, user):
+    assert confirm_action(client, "change_role", user, role="user").status_code == 302
 
 
-def demoted_in_the_database(person):
-    User.objects.filter(pk=person.pk).update(is_staff=False, is_superuser=False)
+def demoted_in_the_database(user):
+    User.objects.filter(pk=user.pk).update(is_staff=False, is_superuser=False)
 
 
 def test_a_key_of_a_demoted_operator_introspects_no_longer(
@@ -86,19 +86,22 @@ def test_what_an_operator_granted_outlives_the_role_and_so_do_successors(
     as_olga, stan, make, rotate, introspects
 ):
     (plain, _), (own, _) = made = make(["profile"]), make()
-    assert act(as_olga, "grant_introspect", plain, own).status_code == 200
+    assert confirm_action(as_olga, "grant_introspect", plain, own).status_code == 200
     demote(as_olga, stan)
     assert all(introspects(secret) for _, secret in made)
     assert not AuditEvent.objects.filter(kind="key_scope_lost").exists()
     shown = rotate(own).json()
     assert (shown["scopes"], introspects(shown["apiKey"])) == (["introspect", "profile"], True)
     successor = APIKey.objects.get(pk=shown["keyId"].removeprefix("key_"))
-    assert act(as_olga, "grant_introspect", successor).context["title"] == "Nothing was done."
+    assert (
+        confirm_action(as_olga, "grant_introspect", successor).context["title"]
+        == "Nothing was done."
+    )
 
 
 def test_from_admin_to_super_admin_nothing_is_lost(as_olga, stan, make, introspects):
     _, secret = make()
-    assert act(as_olga, "change_role", stan, role="super_admin").status_code == 302
+    assert confirm_action(as_olga, "change_role", stan, role="super_admin").status_code == 302
     assert introspects(secret)
 
 
@@ -117,14 +120,14 @@ def test_a_demotion_in_the_database_is_caught_at_use_and_at_rotation(
 
 def test_the_page_says_which_keys_lose_what(as_olga, stan, alice, make):
     (both, _), (alone, _), (granted, _), _ = make(), make(["introspect"]), make(), make(["profile"])
-    act(as_olga, "grant_introspect", granted)
-    (names,) = ask(as_olga, "change_role", stan, alice).context["effects"]
+    confirm_action(as_olga, "grant_introspect", granted)
+    (names,) = open_action(as_olga, "change_role", stan, alice).context["effects"]
     assert "lose the scope introspect" in names.heading
     assert set(names.shown) == {
         f"the key {both.public_id} “API key” of stan: keeps profile",
         f"the key {alone.public_id} “API key” of stan: ends, since it has no other scope",
     }
-    assert ask(as_olga, "change_role", alice).context["effects"] == []
+    assert open_action(as_olga, "change_role", alice).context["effects"] == []
 
 
 def test_keys_of_earlier_releases_keep_what_they_have(as_olga, stan, bob, make, introspects):

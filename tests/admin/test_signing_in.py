@@ -1,4 +1,4 @@
-"""The admin's door: the budget of every other, a short session of its own, and all of it on record."""
+"""The login of the admin site: limited like every other, a short session, all recorded."""
 
 import re
 from datetime import timedelta
@@ -68,7 +68,7 @@ def test_olga_signs_in(client, olga):
 @pytest.mark.parametrize(
     ("username", "password"), [("olga", "wrong"), ("nobody", PASSWORD), ("gone", PASSWORD)]
 )
-def test_a_wrong_sign_in_says_the_same_of_everybody(client, olga, username, password):
+def test_a_wrong_sign_in_says_the_same_for_every_account(client, olga, username, password):
     User.objects.create_superuser("gone", PASSWORD, is_active=False)
     answer = sign_in(client, username, password)
     said = re.search(r'class="errornote">\s*(.*?)\s*</p>', answer.content.decode(), re.DOTALL)
@@ -79,7 +79,7 @@ def test_a_wrong_sign_in_says_the_same_of_everybody(client, olga, username, pass
     assert not signed_in(client)
 
 
-def test_whoever_must_change_the_password_is_not_let_in(client, olga):
+def test_an_operator_who_must_change_the_password_is_not_let_in(client, olga):
     User.objects.update(must_change_password=True)
     answer = sign_in(client)
     assert (answer.status_code, "Password change required" in answer.content.decode()) == (
@@ -211,7 +211,7 @@ def test_the_cookie_goes_with_the_browser(client, olga):
     assert (cookie["expires"], cookie["max-age"]) == ("", "")
 
 
-def test_whoever_idles_is_signed_out(client, olga):
+def test_an_idle_operator_is_signed_out(client, olga):
     sign_in(client)
     wait(client, minutes=29)
     assert signed_in(client)
@@ -235,7 +235,7 @@ def test_the_row_of_an_idle_session_expires_whatever_page_is_opened(client, olga
     assert "olga" not in client.get(reverse("change-password")).content.decode()
 
 
-def test_nobody_stays_for_longer_than_a_day_of_work(client, olga):
+def test_no_operator_stays_signed_in_for_longer_than_a_day_of_work(client, olga):
     sign_in(client)
     for _ in range(23):
         wait(client, minutes=20)

@@ -1,4 +1,4 @@
-"""Olga rotates the keys that sign tokens; nobody is logged out by that, and everybody is told what will happen."""
+"""Olga rotates the keys that sign tokens; no user is logged out by that."""
 
 from datetime import timedelta
 
@@ -48,7 +48,7 @@ def test_olga_sees_what_each_key_does(as_olga, olga, django_assert_num_queries):
     assert all(row.kid in page and row.private not in page for row in SigningKey.objects.all())
 
 
-def test_olga_rotates_and_nobody_is_logged_out(as_olga, olga, alices):
+def test_olga_rotates_and_no_user_is_logged_out(as_olga, olga, alices):
     current, following = key("current").kid, key("next").kid
     answer = as_olga.post(ROTATE, SURE, follow=True)
     assert (
@@ -74,7 +74,7 @@ def test_the_page_says_what_clients_will_notice_before_anything_happens(as_olga)
     assert list(SigningKey.objects.values()) == before
 
 
-def test_a_next_key_that_hardly_anybody_knows_is_warned_of(as_olga):
+def test_a_warning_is_shown_for_a_next_key_published_a_moment_ago(as_olga):
     assert "was published only" in as_olga.get(ROTATE).content.decode()
     assert "may not know it before" in as_olga.get(LIST).content.decode()
     SigningKey.objects.filter(use="next").update(created_at=now() - timedelta(minutes=61))
@@ -142,7 +142,7 @@ def test_stan_sees_and_does_nothing_here(client, stan):
     assert list(SigningKey.objects.order_by("pk").values()) == before
 
 
-def test_the_core_refuses_whoever_is_no_super_admin_any_more_and_puts_it_on_record(olga):
+def test_the_core_refuses_and_records_an_operator_who_is_no_super_admin_any_more(olga):
     User.objects.filter(pk=olga.pk).update(is_superuser=False)
     kid = key("current").kid
     with pytest.raises(NotPermitted):

@@ -10,7 +10,7 @@ from accounts import identities, sessions
 from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 from authsvc.contracts import bearer
-from tests.admin.actions import act, choose
+from tests.admin.actions import choose_action, confirm_action
 from tests.audit_events import told
 from tests.conftest import PASSWORD
 from tests.reset_mails import token_in
@@ -32,7 +32,7 @@ def page(user, name="change"):
 
 
 def fields(user, **changes):
-    """What the change form sends for this account."""
+    """Return the fields that the change form sends for this account."""
     usual = {
         name: getattr(user, name) or ""
         for name in ("username", "email", "name", "organization", "aws_region", "language")
@@ -58,7 +58,7 @@ def log_in(username="alice", password=PASSWORD):
 # Accounts
 
 
-def test_olga_invites_somebody(as_olga, olga, caller, mailoutbox):
+def test_olga_invites_a_user(as_olga, olga, caller, mailoutbox):
     browser = as_olga.__class__()
     answer = as_olga.post(
         ADD, new("Carol ", "invite", email="Carol@Example.com", name="Carol Danvers")
@@ -100,7 +100,9 @@ def test_olga_invites_somebody(as_olga, olga, caller, mailoutbox):
     ("mail", "address", "complaint"),
     [(True, "", "needs an address"), (False, "c@example.com", "sends no mail")],
 )
-def test_who_cannot_be_invited_is_not_made_either(as_olga, settings, mail, address, complaint):
+def test_a_user_who_cannot_be_invited_is_not_added_either(
+    as_olga, settings, mail, address, complaint
+):
     settings.EMAILS_ENABLED = mail
     answer = as_olga.post(ADD, new("carol", "invite", email=address))
     assert complaint in str(answer.context["adminform"].form.errors)
@@ -173,7 +175,7 @@ def test_what_stays_as_it_was_is_no_change(as_olga, alice):
 
 @pytest.mark.parametrize("whose", ["alice", "olga"])
 def test_no_form_gives_a_role_or_takes_an_account_away(as_olga, alice, olga, whose):
-    person = User.objects.get(username=whose)
+    user = User.objects.get(username=whose)
     flags = {
         "username": "changed",
         "email": "changed@example.com",
@@ -184,9 +186,9 @@ def test_no_form_gives_a_role_or_takes_an_account_away(as_olga, alice, olga, who
         "password": "x",
         "credential_version": "9",
     }
-    before = User.objects.values().get(pk=person.pk)
-    assert as_olga.post(page(person), fields(person, name="Changed", **flags)).status_code == 302
-    after = User.objects.values().get(pk=person.pk)
+    before = User.objects.values().get(pk=user.pk)
+    assert as_olga.post(page(user), fields(user, name="Changed", **flags)).status_code == 302
+    after = User.objects.values().get(pk=user.pk)
     assert after == before | {"name": "Changed", "updated_at": after["updated_at"]}
 
 
@@ -199,13 +201,13 @@ def test_a_name_that_was_taken_a_moment_ago(as_olga, alice, bob, monkeypatch):
     assert User.objects.filter(username="bob").count() == 1
 
 
-def test_the_old_password_page_leads_to_the_act(as_olga, alice):
+def test_the_old_password_page_leads_to_the_action(as_olga, alice):
     answer = as_olga.get(f"{LIST}{alice.pk}/password/", follow=True)
     assert answer.redirect_chain == [(f"{LIST}action/temporary_password/?ids={alice.pk}", 302)]
     assert "Give a temporary password: alice" in answer.content.decode()
 
 
-def test_the_history_of_a_person_is_the_audit_log(as_olga, alice):
+def test_the_history_of_a_user_is_the_audit_log(as_olga, alice):
     as_olga.post(page(alice), fields(alice, name="Alice L."))
     assert as_olga.get(page(alice, "history"))["Location"] == f"{AUDIT_LOG}?user={alice.pk}"
     assert not LogEntry.objects.exists()
@@ -255,8 +257,8 @@ def test_stan_touches_no_operator_and_not_himself(as_stan, stan, olga, whom):
     assert as_stan.post(page(operator), sent).status_code == 403
     assert as_stan.post(page(operator, "delete"), {"post": "yes"}).status_code == 403
     for name in ("deactivate", "end_sessions", "temporary_password", "change_role"):
-        assert act(as_stan, name, operator, role="super_admin").status_code == 403
-    choose(as_stan, "delete_selected", operator, post="yes")
+        assert confirm_action(as_stan, name, operator, role="super_admin").status_code == 403
+    choose_action(as_stan, "delete_selected", operator, post="yes")
     assert User.objects.values().get(pk=operator.pk) == before
     assert Session.objects.live().count() == 1
     refused = AuditEvent.objects.filter(
@@ -273,7 +275,7 @@ def test_stan_touches_no_operator_and_not_himself(as_stan, stan, olga, whom):
 
 def test_stan_ends_no_session_of_an_operator(as_stan, olga, alice):
     logins = [log_in("olga"), log_in()]
-    act(
+    confirm_action(
         as_stan,
         "end_session",
         *Session.objects.filter(pk__in=[issued.session_id for issued in logins]),
@@ -281,9 +283,9 @@ def test_stan_ends_no_session_of_an_operator(as_stan, olga, alice):
     assert Session.objects.live().get().user == olga
 
 
-def test_stan_deletes_nobody(as_stan, alice):
+def test_stan_deletes_no_user(as_stan, alice):
     assert as_stan.post(page(alice, "delete"), {"post": "yes"}).status_code == 403
-    choose(as_stan, "delete_selected", alice, post="yes")
+    choose_action(as_stan, "delete_selected", alice, post="yes")
     assert User.objects.filter(pk=alice.pk).exists()
 
 

@@ -1,4 +1,4 @@
-"""Actions of operators, whoever calls: each by every role on every role, and its audit event."""
+"""Actions of operators: each by every role on every role, and its audit event."""
 
 import threading
 from datetime import timedelta
@@ -533,7 +533,7 @@ MUTINIES: dict[str, dict[str, Any]] = {
 def test_of_super_admins_who_turn_on_one_another_one_stays_and_all_is_recorded(
     transactional_db, name, count
 ):
-    """In a circle: whoever comes second is refused as no operator, not stopped by a deadlock."""
+    """In a circle: the second one is refused as no operator, not stopped by a deadlock."""
     for number in range(4):
         User.objects.update(is_superuser=False)
         crew = [make(f"{letter}{number}", "super_admin") for letter in "xyz"[:count]]
