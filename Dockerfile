@@ -4,8 +4,9 @@ RUN python -m venv /venv
 ENV PATH=/venv/bin:$PATH
 COPY requirements.txt .
 
-# Argon2 as PyPI's wheel has it is built for any x86-64 of the last twenty years; built for those since 2013 (AVX2) the same hash
-# takes little more than half the time. For older ones: --build-arg ARGON2_CFLAGS=-O3. The source's hash is checked like all others.
+# PyPI's wheel of Argon2 is built for any x86-64 of the last twenty years. Built for processors
+# since 2013 (AVX2), the same hash takes little more than half the time. For older processors:
+# --build-arg ARGON2_CFLAGS=-O3. The hash of the source is checked like all others.
 ARG ARGON2_CFLAGS="-O3 -march=x86-64-v3"
 RUN set -eu; \
     if [ "$(uname -m)" = x86_64 ]; then \

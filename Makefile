@@ -1,13 +1,15 @@
-# make serve and make test set themselves up: they find a Python, make .venv, and install what the lock files pin, again only
-# when a lock file has changed. To change the Python of a .venv that exists: make clean, then make test PYTHON=python3.13.
+# make serve and make test set themselves up: they find a Python, make .venv, and install the lock
+# files, again only when one has changed. To change the Python of an existing .venv: make clean, then
+# make test PYTHON=python3.13.
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 UV ?= uv
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
-# The checksums of what .venv holds, so that a clone, a checkout or an interrupted installation is recognised by content.
+# The checksums of the installed lock files: a checkout or an interrupted installation shows in them.
 STAMP := $(VENV)/.installed
-# A worker for each processor, half of them on SQLite and half on PostgreSQL. One that dies is a failure, and not started again.
+# A worker for each processor, half of them on SQLite and half on PostgreSQL. One that dies is a
+# failure, and is not started again.
 WORKERS := --numprocesses auto --max-worker-restart 0
 
 .PHONY: help serve test lint screenshots lock bench clean runtime dev
@@ -45,7 +47,7 @@ clean: ## remove .venv and caches, never the data
 lock = $(UV) pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" $(ARGS) pyproject.toml
 
-# What the tests need includes what the service needs, so after "dev" there is nothing left to do for "runtime".
+# requirements-dev.txt includes requirements.txt: after "dev", "runtime" has nothing to do.
 runtime:
 	@[ -x $(BIN)/python ] && grep -qxF "$$(cksum requirements.txt)" $(STAMP) 2>/dev/null || { $(call install,requirements.txt,requirements.txt); }
 
