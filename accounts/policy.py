@@ -26,6 +26,11 @@ class Policy:
         """Return whether a refresh token that ``contract`` gave out is good here."""
         return contract == self.name or contract in self.accepts_refresh_from
 
+    @property
+    def longest_lifetime(self) -> timedelta:
+        """The lifetime of the token that lives longest."""
+        return max(self.access, self.refresh or self.access)
+
     def session_end(self, *, opened: datetime, used: datetime) -> datetime:
         """Return the end of a session whose tokens were made when it was last used."""
         end = used + (self.refresh or self.access)
@@ -58,10 +63,4 @@ def longest_lifetime() -> timedelta:
 
     Sessions may live longer: one that rotation prolongs gets new tokens.
     """
-    lifetimes = (
-        lifetime
-        for policy in _registered.values()
-        for lifetime in (policy.access, policy.refresh)
-        if lifetime
-    )
-    return max(YEAR, *lifetimes)
+    return max(YEAR, *(policy.longest_lifetime for policy in _registered.values()))

@@ -16,7 +16,7 @@ from accounts.errors import HashingOverloaded
 from accounts.pages import misrouted
 from accounts.pages.views import keep_private
 from authsvc import health
-from authsvc.contracts import introspection
+from authsvc.contracts import introspection, registry
 from authsvc.contracts import urls as contracts
 from authsvc.paths import is_for_programs
 
@@ -36,7 +36,7 @@ _others: list[URLResolver | URLPattern] = [
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(url="/admin/")),
 ]
-contracts.check_collisions(_others)
+contracts.check_collisions(registry.registered(), _others)
 urlpatterns = [path("", include(contracts.urlpatterns)), *_others]
 
 

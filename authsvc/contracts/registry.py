@@ -44,8 +44,13 @@ def load() -> None:
 @cache
 def registered() -> tuple[Registered, ...]:
     """Return every contract, also those that are switched off."""
+    return find(settings.CONTRACTS)
+
+
+def find(references: Iterable[str]) -> tuple[Registered, ...]:
+    """Return our contracts, and those that ``references`` name as ``module:attribute``."""
     found = [_find(f"authsvc.contracts.{name}:contract") for name in BUILT_IN]
-    found += [_find(reference) for reference in settings.CONTRACTS if reference not in BUILT_IN]
+    found += [_find(reference) for reference in references if reference not in BUILT_IN]
     _check([each.contract for each in found])
     return tuple(found)
 
@@ -64,7 +69,7 @@ def prefix(contract: Contract) -> str:
 def _find(reference: str) -> Registered:
     """Return the contract at ``module:attribute``, and its module's function ``urls``."""
     name, colon, attribute = reference.partition(":")
-    if not colon:
+    if not colon or not name.strip("."):
         raise ImproperlyConfigured(
             f"CONTRACTS must be names out of {', '.join(BUILT_IN)}, or the module:attribute of a "
             f"contract of your own; {reference} is none of them."

@@ -1,6 +1,6 @@
 """Paths of all contracts: the documented ones, and below ``/c/<name>/`` each contract alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -31,10 +31,12 @@ def mounted(
     return [path(f"{mount}/", include([*own, nothing])), path(mount, nothing.callback)]
 
 
-def check_collisions(others: list[URLResolver | URLPattern]) -> None:
+def check_collisions(
+    contracts: Iterable[registry.Registered], others: list[URLResolver | URLPattern]
+) -> None:
     """Stop the start where a contract is mounted below a path that is not for programs."""
     taken = {"c", settings.STATIC_URL.strip("/"), *_first_segments(others)}
-    for contract, _ in registry.registered():
+    for contract, _ in contracts:
         if registry.prefix(contract).strip("/") in taken:
             raise ImproperlyConfigured(
                 f"CONTRACTS must name contracts with a mount of their own; /{contract.mount} of "

@@ -1,0 +1,142 @@
+"""Contracts of other packages, named by CONTRACTS: served like ours, or refused with a sentence."""
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import path
+
+from accounts import policy
+from accounts.api.contract import Contract
+from accounts.policy import Policy
+from authsvc import paths
+from authsvc.contracts import BUILT_IN, registry, urls
+from authsvc.contracts.contract_settings import DECLARED
+
+ROOT = Path(__file__).resolve().parents[2]
+SIXTH = """
+from tests.contracts.somewhere.legacy import contract as legacy
+from dataclasses import replace
+contract = replace(legacy, policy=replace(legacy.policy, name="%s"), mount="%s")
+urls = lambda contract: []
+"""
+
+
+@pytest.fixture
+def other(tmp_path, monkeypatch):
+    """Make a module of this content, and return its name."""
+    names = iter(f"other_{count}_{tmp_path.name}" for count in range(9))
+
+    def make(content):
+        name = next(names)
+        (tmp_path / f"{name}.py").write_text(content)
+        return name
+
+    monkeypatch.syspath_prepend(tmp_path)
+    yield make
+    for name in [name for name in sys.modules if name.endswith(tmp_path.name)]:
+        del sys.modules[name]
+
+
+def test_ours_come_first_and_those_of_others_behind_them():
+    found = registry.find(["form", "tests.contracts.somewhere.legacy:contract"])
+    assert [each.contract.name for each in found] == [*BUILT_IN, "legacy"]
+
+
+def test_the_rest_of_the_service_knows_of_it():
+    """The filters of the admin, the lifetimes of signing keys, and what is for programs."""
+    assert "legacy" in policy.registered_names()
+    assert "legacy" in policy.served_names()
+    assert paths.is_for_programs("/auth/v2/log_in")
+    assert {"LEGACY_ACCESS_LIFETIME", "LEGACY_REFRESH_LIFETIME", "LEGACY_REALM"} <= DECLARED.keys()
+
+
+def test_the_longest_lifetime_of_any_token_is_a_year_or_more():
+    assert policy.longest_lifetime() == timedelta(days=365)
+    hour = timedelta(hours=1)
+    assert Policy(name="sixth", access=hour, refresh=None).longest_lifetime == hour
+    assert Policy(name="sixth", access=hour, refresh=2 * hour).longest_lifetime == 2 * hour
+
+
+@pytest.mark.parametrize(
+    ("name", "mount", "complaint"),
+    [
+        ("bearer", "auth/v3", "two have the name bearer"),
+        ("sixth", "v1", "two have the mount v1"),
+        ("sixth", "api/v1/auth", "two have the mount api/v1/auth"),
+        ("admin", "auth/v3", "'admin' is not"),
+        ("keys", "auth/v3", "'keys' is not"),
+        ("introspection", "auth/v3", "'introspection' is not"),
+        ("a_name_of_21_letters_", "auth/v3", "at most 20 small letters"),
+        ("Sixth", "auth/v3", "'Sixth' is not"),
+        ("sixth", "", "without slashes at its ends"),
+        ("sixth", "/auth/v3/", "without slashes at its ends"),
+    ],
+)
+def test_a_name_or_a_mount_that_is_taken_stops_the_start(other, name, mount, complaint):
+    with pytest.raises(ImproperlyConfigured, match=rf"^CONTRACTS must .*{complaint}"):
+        registry.find([f"{other(SIXTH % (name, mount))}:contract"])
+
+
+@pytest.mark.parametrize(
+    ("reference", "complaint"),
+    [
+        ("soap", "soap is none of them"),
+        ("nowhere.legacy:contract", "No module named 'nowhere'"),
+        ("authsvc.contracts.bearer:nothing", "bearer:nothing is no accounts.api.contract.Contract"),
+        ("authsvc.contracts.bearer:urls", "bearer:urls is no accounts.api.contract.Contract"),
+        ("authsvc.contracts.bearer:", "bearer: is no accounts.api.contract.Contract"),
+        (":contract", ":contract is none of them"),
+    ],
+)
+def test_what_is_no_contract_stops_the_start(reference, complaint):
+    with pytest.raises(ImproperlyConfigured, match=rf"^CONTRACTS must .*{complaint}"):
+        registry.find([reference])
+
+
+def test_a_module_without_paths_or_with_an_import_that_fails_stops_the_start(other):
+    without_urls = other((SIXTH % ("sixth", "auth/v3")).replace("urls =", "paths ="))
+    with pytest.raises(ImproperlyConfigured, match="has no function urls"):
+        registry.find([f"{without_urls}:contract"])
+    with pytest.raises(ImproperlyConfigured, match="No module named 'zeep'"):
+        registry.find([f"{other('import zeep')}:contract"])
+
+
+@pytest.mark.parametrize("mount", ["admin/api", "c/api", "static/api", "healthz"])
+def test_a_mount_below_a_path_of_ours_stops_the_start(mount):
+    contract = Contract(
+        policy=Policy(name="sixth", access=timedelta(hours=1), refresh=None),
+        mount=mount,
+        error_body=lambda error: {},
+    )
+    ours = [path("admin/", lambda request: None), path("healthz", lambda request: None)]
+    with pytest.raises(ImproperlyConfigured, match=f"/{mount} of sixth is below a path of authsvc"):
+        urls.check_collisions([registry.Registered(contract, lambda contract: [])], ours)
+
+
+@pytest.mark.parametrize(
+    ("contracts", "said"),
+    [
+        ("bearer,sixth_api:contract", "no issues"),
+        ("bearer,seventh:contract", "authsvc cannot start: CONTRACTS must name contracts that"),
+    ],
+)
+def test_a_start_with_a_contract_on_the_python_path(tmp_path, contracts, said):
+    source = Path(ROOT, "tests/contracts/somewhere/legacy.py").read_text()
+    (tmp_path / "sixth_api.py").write_text(source)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(tmp_path),
+        "DATA_DIR": str(tmp_path / "data"),
+        "CONTRACTS": contracts,
+    }
+    command = [sys.executable, "manage.py", "check"]
+    ended = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert said in ended.stdout + ended.stderr
+    assert (ended.stdout + ended.stderr).strip().count("\n") == 0
