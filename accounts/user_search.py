@@ -1,4 +1,7 @@
-"""Finding anyone among millions: by part of a name or an address, or by an id that somebody read out or pasted."""
+"""Search for users among millions: by part of a name or an address, or by an id.
+
+An id is that of an account, a session or a request, or of a thing of another app.
+"""
 
 from __future__ import annotations
 
@@ -15,66 +18,74 @@ from accounts.db import trigram_indexes
 from accounts.identifiers import normalise
 from accounts.models import AuditEvent, Session, User
 
-MOST = 1000  # matches that are looked at: whoever has more of them types another letter
-LONGEST = 300  # letters of what is sought
+MAX_MATCHES = 1000
+MAX_QUERY_LENGTH = 300
+MAX_EVENTS_OF_REQUEST = 100
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
-PEOPLE = trigram_indexes.Index("user_search", User, ("username", "email", "name"))
-trigram_indexes.indexes.append(PEOPLE)
+INDEX = trigram_indexes.Index("user_search", User, ("username", "email", "name"))
+trigram_indexes.indexes.append(INDEX)
+
+
+class Finder(NamedTuple):
+    """A function that returns the users with an id of some kind, by primary key."""
+
+    noun: str  # of the thing whose id it is
+    find: Callable[[str], Iterable[int]]
 
 
 class Found(NamedTuple):
-    people: QuerySet[User]  # the best first
-    more: bool  # whether there are others, which were not looked at
-    request_id: str  # what was typed, if it is the id of a request of which anything is known
+    """The users that were found, the best match first.
+
+    ``more`` is true if there are others, which were not read. ``request_id`` is the query, if it is
+    the id of a known request.
+    """
+
+    users: QuerySet[User]
+    more: bool
+    request_id: str
 
 
-def find(typed: str, among: QuerySet[User] | None = None) -> Found:
-    """Whoever is meant by what was typed: all words are in the name, user name and e-mail address, or it is an id of theirs.
+def find(query: str, among: QuerySet[User] | None = None) -> Found:
+    """Return the users with all words of the query in name, user name and address, or with this id.
 
     A word shorter than three letters has to begin one of these.
     """
-    among, typed = (
-        User.objects.all() if among is None else among,
-        typed.replace("\0", "")[:LONGEST].strip(),
-    )
-    events = _events(typed)
-    meant = {pk for finder in finders for pk in finder(typed)}.union(_named_in(events))
-    matching = trigram_indexes.matching(PEOPLE, among, typed, MOST + 1)
-    people = (
-        among.filter(pk__in=meant.union(matching[:MOST]))
-        .alias(rank=_rank(normalise(typed)))
+    among = User.objects.all() if among is None else among
+    query = query.replace("\0", "")[:MAX_QUERY_LENGTH].strip()
+    events = _events_of_request(query)
+    by_id = {pk for finder in finders for pk in finder.find(query)}.union(_users_in(events))
+    by_name = trigram_indexes.matching(INDEX, among, query, MAX_MATCHES + 1)
+    users = (
+        among.filter(pk__in=by_id.union(by_name[:MAX_MATCHES]))
+        .alias(rank=_rank(normalise(query)))
         .order_by("rank", "username")
     )
-    return Found(
-        people, len(matching) > MOST, typed if events or recent_refusals.recall(typed) else ""
-    )
+    request_id = query if events or recent_refusals.recall(query) else ""
+    return Found(users, len(by_name) > MAX_MATCHES, request_id)
 
 
-def looks_like_request(typed: str) -> str:
-    """The id of a request in what was typed, if it has the form of one, known or not; else empty.
+def likely_request_id(query: str) -> str:
+    """Return the id of a request in the query, known or not; empty if it has not the form of one.
 
     Those that this service makes are 16 hexadecimal digits. Those of proxies are longer and have
-    digits too; what is short, or letters alone, is rather a name.
+    digits too; a short text, or letters alone, is rather a name.
     """
-    given, found = typed.strip(), REQUEST_ID.fullmatch(typed.strip().rpartition(":")[2].strip())
+    given, found = query.strip(), REQUEST_ID.fullmatch(query.strip().rpartition(":")[2].strip())
     if not found or (":" in given and not given.lower().startswith("x-request-id")):
         return ""
     likely = ":" in given or (len(found[0]) >= 16 and re.search(r"\d", found[0]))
     return found[0] if likely or re.fullmatch(r"[0-9a-f]{16}", found[0]) else ""
 
 
-def people(typed: str) -> QuerySet[User]:
-    return find(typed).people
-
-
 def _rank(identifier: str) -> Case:
-    whole, beginning = (
-        Q(**{f"username{how}": identifier}) | Q(**{f"email{how}": identifier})
-        for how in ("", "__startswith")
+    """Order an identifier that is equal before one that begins like the query, and the rest last."""
+    equal, beginning = (
+        Q(**{f"username{lookup}": identifier}) | Q(**{f"email{lookup}": identifier})
+        for lookup in ("", "__startswith")
     )
     return Case(
-        When(whole, then=0),
+        When(equal, then=0),
         When(beginning, then=1),
         default=2,
         output_field=models.SmallIntegerField(),
@@ -84,38 +95,31 @@ def _rank(identifier: str) -> Case:
 # Ids
 
 
-def by_uuid(typed: str) -> Iterable[int]:
-    """An account's own id, or that of one of its sessions, the ``sub`` and the ``sid`` of its tokens."""
+def _by_uuid(query: str) -> Iterable[int]:
+    """Return the user with this id, or of the session with it: ``sub`` and ``sid`` of tokens."""
     try:
-        asked = UUID(typed)
+        uuid = UUID(query)
     except ValueError:
         return []
     return [
-        *User.objects.filter(uuid=asked).values_list("pk", flat=True),
-        *Session.objects.filter(pk=asked).values_list("user", flat=True),
+        *User.objects.filter(uuid=uuid).values_list("pk", flat=True),
+        *Session.objects.filter(pk=uuid).values_list("user", flat=True),
     ]
 
 
-def _events(request_id: str) -> list[AuditEvent]:
-    """What is on record of the request with this id, as far as it could be one."""
-    return (
-        list(AuditEvent.objects.filter(request_id=request_id)[:100])
-        if REQUEST_ID.fullmatch(request_id)
-        else []
-    )
+finders: list[Finder] = [Finder("account, session", _by_uuid)]  # other apps add theirs
 
 
-def _named_in(events: list[AuditEvent]) -> set[int]:
-    """To whom these happened, who did them, and whose name or address was typed."""
+def _events_of_request(request_id: str) -> list[AuditEvent]:
+    """Return the events of the request with this id, if the text has the form of one."""
+    if not REQUEST_ID.fullmatch(request_id):
+        return []
+    return list(AuditEvent.objects.filter(request_id=request_id)[:MAX_EVENTS_OF_REQUEST])
+
+
+def _users_in(events: list[AuditEvent]) -> set[int]:
+    """Return the users and operators of these events, and those whose identifier was typed."""
     typed = {normalise(event.name) for event in events if event.name}
-    named = (
-        User.objects.filter(Q(username__in=typed) | Q(email__in=typed)).values_list("pk", flat=True)
-        if typed
-        else []
-    )
+    users = User.objects.filter(Q(username__in=typed) | Q(email__in=typed))
+    named = users.values_list("pk", flat=True) if typed else []
     return {pk for event in events for pk in (event.user_id, event.actor_id) if pk}.union(named)
-
-
-finders: list[Callable[[str], Iterable[int]]] = [
-    by_uuid
-]  # what was typed → the keys of accounts; other apps add theirs

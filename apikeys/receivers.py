@@ -48,4 +48,4 @@ mail_templates.register(KeyTemplate)
 mail_templates.add_section(mail_templates.Template.PASSWORD_CHANGED, KEYS_AFTER_CHANGE)
 identifiers.reserve("key_", "an API key")
 live_counts.COUNTERS["live_keys"] = keys.count_live
-user_search.finders.append(keys.find_owner)
+user_search.finders.append(user_search.Finder("API key", keys.find_owner))

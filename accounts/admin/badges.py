@@ -1,4 +1,4 @@
-"""States and times in words, as lists and pages show them."""
+"""Badges of states, and times in words, for lists and pages."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ ROLES = {"user": "User", "admin": "Admin", "super_admin": "Super admin"}
 
 @dataclass(frozen=True)
 class Badge:
-    """A state in words, and how it is meant: good, bad, warn, or nothing of these."""
+    """A state in words, and its tone: good, bad, warn, or none of these."""
 
     text: str
     tone: str = ""
@@ -27,80 +27,68 @@ class Badge:
     __html__ = __str__
 
 
-def state(person: User) -> list[Badge]:
-    """All that keeps this person from logging in, or that nothing does: with what only the cache and their mails know."""
-    badges = access(person)
-    if (
-        badges == [NO_PASSWORD]
-        and person.mails.filter(template=OutgoingMail.Template.INVITATION).exists()
-    ):
+NO_PASSWORD = Badge("No password yet", "warn")
+MAIL_TONES = {OutgoingMail.Status.SENT: "good", OutgoingMail.Status.FAILED: "bad"}
+
+
+def state(user: User) -> list[Badge]:
+    """Return the badges of ``access``, and those of invitations and locks, which cost queries."""
+    badges = access(user)
+    if badges == [NO_PASSWORD] and _is_invited(user):
         badges = [Badge("Invited, no password yet", "warn")]
-    if wait := rate_limits.locked_for(person):
-        until = localtime(now() + wait)
+    if wait := rate_limits.locked_for(user):
+        guesses = rate_limits.locked_after(user)
         badges.append(
             Badge(
-                f"Locked, but for known networks, until {until:%H:%M} UTC because of {rate_limits.locked_after(person)} wrong guesses",
+                f"Locked, but for known networks, until {localtime(now() + wait):%H:%M} UTC because "
+                f"of {guesses} wrong guesses",
                 "bad",
             )
         )
-    if wait := rate_limits.locked_on_known_networks_for(person):
-        badges.append(
-            Badge(
-                f"Known network locked until {localtime(now() + wait):%H:%M} UTC because of wrong guesses",
-                "bad",
-            )
-        )
+    if wait := rate_limits.locked_on_known_networks_for(user):
+        until = f"{localtime(now() + wait):%H:%M} UTC"
+        badges.append(Badge(f"Known network locked until {until} because of wrong guesses", "bad"))
     return badges
 
 
-def access(person: User) -> list[Badge]:
-    """What the account itself says of it."""
-    if person.erased_at:
-        return [Badge(f"Erased on {localtime(person.erased_at):%-d %B %Y}", "bad")]
-    if not person.is_active:
+def access(user: User) -> list[Badge]:
+    """Return the badges of what the account's own row says of its access."""
+    if user.erased_at:
+        return [Badge(f"Erased on {localtime(user.erased_at):%-d %B %Y}", "bad")]
+    if not user.is_active:
         return [Badge("Deactivated", "bad")]
-    if person.must_change_password:
+    if user.must_change_password:
         return [Badge("Active", "good"), Badge("Must change password", "warn")]
-    return [Badge("Active", "good")] if person.has_usable_password() else [NO_PASSWORD]
+    return [Badge("Active", "good")] if user.has_usable_password() else [NO_PASSWORD]
 
 
-NO_PASSWORD = Badge("No password yet", "warn")
+def _is_invited(user: User) -> bool:
+    return user.mails.filter(template=OutgoingMail.Template.INVITATION).exists()
 
 
-def when(moment: datetime | None) -> SafeString | str:
-    """How long ago, or how long until then, with the time itself for whoever points at it."""
-    if moment is None:
+def relative_time(at: datetime | None) -> SafeString | str:
+    """Return how long ago, or how long until then, with the exact time as a tooltip."""
+    if at is None:
         return "never"
-    words = (
-        f"in {timeuntil(moment, depth=1)}"
-        if moment > now()
-        else f"{timesince(moment, depth=1)} ago"
-    )
-    words = (
-        "just now"
-        if words.startswith("0")
-        else "in a moment"
-        if words.startswith("in 0")
-        else words
-    )
+    if at > now():
+        words = f"in {timeuntil(at, depth=1)}"
+        words = "in a moment" if words.startswith("in 0") else words
+    else:
+        words = f"{timesince(at, depth=1)} ago"
+        words = "just now" if words.startswith("0") else words
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
-        moment.isoformat(),
-        f"{localtime(moment):%Y-%m-%d %H:%M:%S} UTC",
+        at.isoformat(),
+        f"{localtime(at):%Y-%m-%d %H:%M:%S} UTC",
         words,
     )
 
 
 def device(user_agent: str) -> str:
-    """What a session or mail was asked for with: as mails call it, else as it calls itself."""
+    """Return the client's name as mails have it, or else the beginning of its user agent."""
     return devices.describe(user_agent) or user_agent[:40] or "unknown"
 
 
 def mail_status(mail: OutgoingMail) -> Badge:
-    """What became of it."""
-    return Badge(
-        mail.get_status_display(),
-        {OutgoingMail.Status.SENT: "good", OutgoingMail.Status.FAILED: "bad"}.get(
-            OutgoingMail.Status(mail.status), ""
-        ),
-    )
+    tone = MAIL_TONES.get(OutgoingMail.Status(mail.status), "")
+    return Badge(mail.get_status_display(), tone)

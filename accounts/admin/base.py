@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest
 
-from accounts.admin.lists import Quick
+from accounts.admin.lists import BaseAdmin
 from accounts.audit import audit_log
 from accounts.audit.reasons import Reason
 from accounts.errors import NotPermitted
@@ -40,7 +40,7 @@ def record_refusal(request: HttpRequest, action: str, user: User | None = None) 
     )
 
 
-class Readable(Quick):
+class Readable(BaseAdmin):
     """Rows that operators can only look at."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -1,4 +1,4 @@
-"""Mails: a list of them, and for each a page that tells its story and offers what can be done."""
+"""Mails: a list of them, and for each a page that tells its history and offers what can be done."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,11 +13,11 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
 from accounts.admin.action_admin import ActionDetailAdmin
-from accounts.admin.badges import Badge, device, mail_status, when
+from accounts.admin.badges import Badge, device, mail_status, relative_time
 from accounts.admin.base import Readable
-from accounts.admin.filters import OwnerFilter, PeriodFilter
+from accounts.admin.filters import ChoiceFilter, OwnerFilter, PeriodFilter
 from accounts.admin.links import request_url
-from accounts.admin.lists import OfPeople, OneOf, ago
+from accounts.admin.lists import OwnedRowsAdmin, time_column
 from accounts.identifiers import normalise
 from accounts.mail import templates
 from accounts.models import OutgoingMail
@@ -37,7 +37,7 @@ def mail_action(mail: OutgoingMail) -> str:
     return "send_now" if mail.is_between_tries else ""
 
 
-def story(mail: OutgoingMail) -> Iterator[SafeString | str]:
+def history(mail: OutgoingMail) -> Iterator[SafeString | str]:
     """Sentences about a mail: who asked for it, what the mail server said, and what comes next."""
     yield _asked(mail)
     if mail.tries:
@@ -54,7 +54,7 @@ def _asked(mail: OutgoingMail) -> SafeString:
     ]
     return format_html(
         "Asked for {} ({}) {}.",
-        when(mail.created_at),
+        relative_time(mail.created_at),
         _at(mail.created_at),
         " ".join(filter(None, parts)),
     )
@@ -71,7 +71,9 @@ def _outcome(mail: OutgoingMail) -> Iterator[SafeString | str]:
     if mail.closed_at:
         yield _closed(mail, mail.closed_at)
     elif mail.is_between_tries:
-        yield format_html("The next try is {} ({}).", when(mail.next_try_at), _at(mail.next_try_at))
+        yield format_html(
+            "The next try is {} ({}).", relative_time(mail.next_try_at), _at(mail.next_try_at)
+        )
         yield f"If none succeeds until {_at(mail.give_up_at)}, it fails."
     else:
         yield "A mail worker is sending it now, or will within a second or two, if one is running."
@@ -107,9 +109,9 @@ def _at(moment: datetime) -> str:
     return f"{localtime(moment):%-d %B %Y, %H:%M:%S} UTC"
 
 
-class StatusFilter(OneOf):
+class StatusFilter(ChoiceFilter):
     title, parameter_name = "status", "status__exact"
-    choices_offered: ClassVar = {
+    conditions: ClassVar = {
         **{value: (label, Q(status=value)) for value, label in OutgoingMail.Status.choices},
         "failing": (
             "Waiting after a failed try",
@@ -118,11 +120,9 @@ class StatusFilter(OneOf):
     }
 
 
-class TemplateFilter(OneOf):
+class TemplateFilter(ChoiceFilter):
     title, parameter_name = "template", "template__exact"
-    choices_offered: ClassVar = {
-        code: (label, Q(template=code)) for code, label in templates.choices()
-    }
+    conditions: ClassVar = {code: (label, Q(template=code)) for code, label in templates.choices()}
 
 
 class ClosedFilter(PeriodFilter):
@@ -130,12 +130,12 @@ class ClosedFilter(PeriodFilter):
 
 
 @admin.register(OutgoingMail)
-class OutgoingMailAdmin(ActionDetailAdmin, OfPeople, Readable):
+class OutgoingMailAdmin(ActionDetailAdmin, OwnedRowsAdmin, Readable):
     list_display = (
         "template",
         "became",
         "to",
-        ago("created_at", "asked for"),
+        time_column("created_at", "asked for"),
         "tries",
         "error",
         "next_try",
@@ -157,9 +157,9 @@ class OutgoingMailAdmin(ActionDetailAdmin, OfPeople, Readable):
     )
     readonly_fields = ("request",)
 
-    def of(self, people: list[int], typed: str) -> Q:
+    def owned_by(self, users: list[int], query: str) -> Q:
         """Find mails by their users or, if none was found, by the identifier that was typed then."""
-        return super().of(people, typed) if people else Q(identifier=normalise(typed))
+        return super().owned_by(users, query) if users else Q(identifier=normalise(query))
 
     @admin.display(description="to")
     def to(self, mail: OutgoingMail) -> str:
@@ -167,7 +167,7 @@ class OutgoingMailAdmin(ActionDetailAdmin, OfPeople, Readable):
 
     @admin.display(description="next try")
     def next_try(self, mail: OutgoingMail) -> str | None:
-        return None if mail.closed_at else when(mail.next_try_at)
+        return None if mail.closed_at else relative_time(mail.next_try_at)
 
     @admin.display(description="status")
     def became(self, mail: OutgoingMail) -> Badge:
@@ -187,6 +187,6 @@ class OutgoingMailAdmin(ActionDetailAdmin, OfPeople, Readable):
             "title": f"{mail.get_template_display()}, to {self.to(mail)}",
             "subtitle": None,
             "status": mail_status(mail),
-            "story": list(story(mail)),
+            "history": list(history(mail)),
         }
         return super().render_change_form(request, context, *args, **kwargs)

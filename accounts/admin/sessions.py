@@ -13,8 +13,8 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from accounts.admin.action_admin import ActionAdmin
 from accounts.admin.badges import Badge, device
 from accounts.admin.base import Readable
-from accounts.admin.filters import OwnerFilter
-from accounts.admin.lists import ContractFilter, LiveFilter, OfPeople, ago
+from accounts.admin.filters import ActiveFilter, ContractFilter, OwnerFilter
+from accounts.admin.lists import OwnedRowsAdmin, time_column
 from accounts.audit import reason_messages
 from accounts.models import Session
 
@@ -23,25 +23,25 @@ admin.site.unregister([OutstandingToken, BlacklistedToken])
 
 
 @admin.register(Session)
-class SessionAdmin(ActionAdmin, OfPeople, Readable):
+class SessionAdmin(ActionAdmin, OwnedRowsAdmin, Readable):
     list_display = (
         "user",
         "state",
         "contract",
         "device",
         "address",
-        ago("created_at", "opened"),
-        ago("last_used_at", "last used"),
-        ago("expires_at", "expires"),
+        time_column("created_at", "opened"),
+        time_column("last_used_at", "last used"),
+        time_column("expires_at", "expires"),
     )
     list_select_related = ("user",)
-    list_filter = (LiveFilter, ContractFilter, OwnerFilter)
+    list_filter = (ActiveFilter, ContractFilter, OwnerFilter)
     ordering = ("-created_at",)
     exclude = ("refresh_jti", "previous_jti")
 
-    def exactly(self, typed: str) -> Q | None:
+    def by_id(self, query: str) -> Q | None:
         with suppress(ValueError):
-            return Q(pk=UUID(typed))
+            return Q(pk=UUID(query))
         return None
 
     def event_filters(self, row: Session) -> dict[str, Any]:

@@ -14,11 +14,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 
-from accounts.admin import exports, imports, lists
+from accounts.admin import exports, imports
 from accounts.admin.action_admin import ActionAdmin
 from accounts.admin.action_view import ActionView
 from accounts.admin.base import operator, record_refusal
-from accounts.admin.user_detail import Whole
+from accounts.admin.user_detail import UserDetailAdmin
+from accounts.admin.user_list import UserListAdmin
 from accounts.errors import NotPermitted
 from accounts.models import User
 from accounts.operators import permissions, user_management
@@ -65,7 +66,7 @@ class NewUserForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class UserAdmin(ActionAdmin, lists.People, Whole):
+class UserAdmin(ActionAdmin, UserListAdmin, UserDetailAdmin):
     """Users: admins edit profiles of users, super admins also of admins; actions change the rest."""
 
     ordering = ("username",)

@@ -19,13 +19,13 @@ from accounts.admin.additional_actions import (
     register_additional_action,
     register_side_effect,
 )
-from accounts.admin.badges import Badge, when
+from accounts.admin.badges import Badge, relative_time
 from accounts.admin.dashboard_cards import ExtraLiveCount, extra_live_counts
 from accounts.admin.dashboard_notices import ALARMS
 from accounts.admin.filters import OwnerFilter
 from accounts.admin.links import rows_url
-from accounts.admin.lists import MOST, OfPeople, ago
-from accounts.admin.user_detail import Panel, panels
+from accounts.admin.lists import MAX_COUNT, OwnedRowsAdmin, time_column
+from accounts.admin.user_panels import Panel, panels
 from accounts.db import trigram_indexes
 from accounts.models import User
 from apikeys import end_reasons, operator_actions
@@ -74,15 +74,15 @@ ORDER: dict[str, list[Any]] = {
 
 
 @admin.register(APIKey)
-class APIKeyAdmin(ActionDetailAdmin, OfPeople, Readable):
+class APIKeyAdmin(ActionDetailAdmin, OwnedRowsAdmin, Readable):
     list_display = (
         "public_id",
         "state",
         "name",
         "owner",
         "scope",
-        ago("last_used_at", "last used"),
-        ago("created_at", "created"),
+        time_column("last_used_at", "last used"),
+        time_column("created_at", "created"),
     )
     list_select_related = ("owner",)
     list_filter = (UseFilter, KeyOwnerFilter)
@@ -103,13 +103,13 @@ class APIKeyAdmin(ActionDetailAdmin, OfPeople, Readable):
     def state(self, key: APIKey) -> Badge:
         return state(key)
 
-    def exactly(self, typed: str) -> Q | None:
-        meant = Q(pk=typed.removeprefix("key_"))
+    def by_id(self, query: str) -> Q | None:
+        meant = Q(pk=query.removeprefix("key_"))
         return meant if APIKey.objects.filter(meant).exists() else None
 
-    def of(self, people: list[int], typed: str) -> Q:
-        return super().of(people, typed) | Q(
-            pk__in=trigram_indexes.matching(NAME_INDEX, APIKey.objects.all(), typed, MOST)
+    def owned_by(self, users: list[int], query: str) -> Q:
+        return super().owned_by(users, query) | Q(
+            pk__in=trigram_indexes.matching(NAME_INDEX, APIKey.objects.all(), query, MAX_COUNT)
         )
 
 
@@ -134,11 +134,11 @@ panels.insert(
             format_html("<code>{}</code>", key.public_id),
             state(key),
             key.scope,
-            when(key.created_at),
-            when(key.last_used_at),
+            relative_time(key.created_at),
+            relative_time(key.last_used_at),
         ),
-        all=lambda user: rows_url(APIKey, owner__id__exact=user.pk),
-        none="No API key was made with this account.",
+        all_url=lambda user: rows_url(APIKey, owner__id__exact=user.pk),
+        empty_text="No API key was made with this account.",
         action=lambda key: "end_key" if key.is_live else "",
     ),
 )

@@ -83,16 +83,16 @@ def put_off(alice):
     return mail
 
 
-def test_a_mails_page_tells_its_story_and_sends_it_now(desk, alice, put_off, settings):
+def test_a_mails_page_tells_its_history_and_sends_it_now(desk, alice, put_off, settings):
     settings.EMAIL_HOST = "mail.example.com"
     page = desk.get(f"{LIST}{put_off.pk}/change/")
-    story = " ".join(strip_tags(sentence) for sentence in page.context["story"])
+    history = " ".join(strip_tags(sentence) for sentence in page.context["history"])
     assert re.search(
         r"^Asked for just now \(.* UTC\) for “alice”\. Tried once\. "
         r"The last answer: 451 4\.7\.1 Greylisted, come back in",
-        story,
+        history,
     )
-    assert "The next try is in a moment (" in story
+    assert "The next try is in a moment (" in history
     (button,) = page.context["buttons"]
     assert (button.label, button.url in page.content.decode().replace("&amp;", "&")) == (
         "Send now",

@@ -1,4 +1,4 @@
-"""Olga finds people, sessions, mails and keys in lists that never count or sort more than they show."""
+"""Olga searches users, sessions, mails and keys in lists that never read more than they show."""
 
 from datetime import timedelta
 
@@ -62,17 +62,17 @@ def test_every_page_has_the_box(client, alice):
         assert f'action="{FIND}"' in client.get(path).content.decode()
 
 
-def test_the_box_leads_to_the_one_person_that_is_meant(client, alice, bob):
+def test_the_box_leads_to_the_one_user_that_is_meant(client, alice, bob):
     key, session = APIKey.objects.issue(alice.pk)[0], open_session(alice)
-    for typed in ("alice", " Liddell ", str(alice.uuid), key.public_id, str(session.pk)):
-        assert client.get(FIND, {"q": typed}).url == page_of(alice)
+    for query in ("alice", " Liddell ", str(alice.uuid), key.public_id, str(session.pk)):
+        assert client.get(FIND, {"q": query}).url == page_of(alice)
 
 
-@pytest.mark.parametrize("typed", ["example.com", "nobody of this name", ""])
-def test_the_box_leads_to_the_list_of_several_or_of_none(client, alice, bob, typed):
-    answer = client.get(FIND, {"q": typed}, follow=True)
+@pytest.mark.parametrize("query", ["example.com", "nobody of this name", ""])
+def test_the_box_leads_to_the_list_of_several_or_of_none(client, alice, bob, query):
+    answer = client.get(FIND, {"q": query}, follow=True)
     assert answer.redirect_chain[0][0].startswith(PEOPLE)
-    assert answer.context["cl"].query == typed
+    assert answer.context["cl"].query == query
 
 
 def test_the_box_leads_to_what_happened_in_a_request(client):
@@ -82,7 +82,7 @@ def test_the_box_leads_to_what_happened_in_a_request(client):
 
 
 @pytest.mark.parametrize(
-    ("typed", "request_id"),
+    ("query", "request_id"),
     [
         ("0123456789abcdef", "0123456789abcdef"),
         (" X-Request-ID: 0123456789abcdef ", "0123456789abcdef"),
@@ -92,9 +92,9 @@ def test_the_box_leads_to_what_happened_in_a_request(client):
     ],
 )
 def test_the_box_leads_to_the_report_on_a_request_of_which_nothing_is_known(
-    client, alice, typed, request_id
+    client, alice, query, request_id
 ):
-    answer = client.get(FIND, {"q": typed}, follow=True)
+    answer = client.get(FIND, {"q": query}, follow=True)
     assert (answer.redirect_chain[0][0].endswith(f"?id={request_id}"), answer.status_code) == (
         True,
         404,
@@ -108,7 +108,7 @@ def test_the_box_leads_to_the_report_on_a_request_of_which_nothing_is_known(
 
 
 @pytest.mark.parametrize(
-    "typed",
+    "query",
     [
         "alicia",
         "alice2019",
@@ -118,19 +118,19 @@ def test_the_box_leads_to_the_report_on_a_request_of_which_nothing_is_known(
         "mailto: 0123456789abcdef",
     ],
 )
-def test_a_name_that_nobody_has_is_no_request(client, alice, typed):
-    assert client.get(FIND, {"q": typed}).url.startswith(f"{PEOPLE}?")
+def test_a_name_that_nobody_has_is_no_request(client, alice, query):
+    assert client.get(FIND, {"q": query}).url.startswith(f"{PEOPLE}?")
 
 
 def test_a_name_like_a_request_id_is_its_owners_and_the_list_leads_to_the_report(client):
     owner = User.objects.create_user("0123456789abcdef")
     assert client.get(FIND, {"q": "0123456789abcdef"}).url == page_of(owner)
     assert (
-        "see what is known of it"
+        "open the request report"
         not in client.get(PEOPLE, {"q": "0123456789abcdef"}).content.decode()
     )
     assert (
-        'request/?id=f123456789abcdef">see what is known of it'
+        'request/?id=f123456789abcdef">open the request report'
         in client.get(PEOPLE, {"q": "f123456789abcdef"}).content.decode()
     )
 
@@ -171,12 +171,12 @@ def test_nobody_else_may_look(client, alice):
 # People
 
 
-def test_the_list_of_people_found_by_a_request_leads_to_its_events(client, alice):
+def test_the_list_of_users_found_by_a_request_leads_to_its_report(client, alice):
     with request_context.use(request_context.RequestContext(request_id="0123456789abcdef")):
         audit_log.record(audit_log.Kind.LOGIN, user=alice)
     page = client.get(PEOPLE, {"q": "0123456789abcdef"})
     assert [user.username for user in page.context["cl"].result_list] == ["alice"]
-    assert 'request/?id=0123456789abcdef">See what happened there' in page.content.decode()
+    assert 'request/?id=0123456789abcdef">Open the request report' in page.content.decode()
 
 
 def test_the_best_comes_first_unless_the_operator_sorts_otherwise(client):
@@ -200,7 +200,7 @@ def test_the_best_comes_first_unless_the_operator_sorts_otherwise(client):
         ({"state": "nonsense"}, {"alice", "bob", "carl", "dora", "olga", "stan"}),
     ],
 )
-def test_people_of_one_state_or_role(client, alice, chosen, expected):
+def test_users_of_one_state_or_role(client, alice, chosen, expected):
     User.objects.create_user("bob")
     User.objects.create_user("carl", PASSWORD, email="carl@example.com", is_active=False)
     User.objects.create_user("dora", PASSWORD, must_change_password=True)
@@ -267,7 +267,7 @@ def test_no_filter_of_a_long_list_asks_the_table_what_there_is(client, much, mod
 # Sessions, mails and keys
 
 
-def test_sessions_are_found_by_their_person_or_their_id(client, alice, bob):
+def test_sessions_are_found_by_their_user_or_their_id(client, alice, bob):
     hers, his = open_session(alice), open_session(bob)
     assert (
         rows(client, SESSIONS, q="liddell") == rows(client, SESSIONS, q=str(hers.pk)) == [str(hers)]
@@ -287,7 +287,7 @@ def test_sessions_that_live_or_of_one_contract(client, alice):
     assert rows(client, SESSIONS) == [str(expired), str(ended), str(live)]
 
 
-def test_mails_are_found_by_their_person_or_else_by_what_was_typed(client, alice):
+def test_mails_are_found_by_their_user_or_else_by_the_identifier(client, alice):
     outbox.put(outbox.Template.PASSWORD_CHANGED, user=alice)
     outbox.put(outbox.Template.RESET, identifier="Somebody@elsewhere.example")
     assert rows(client, MAILS, q="Liddell") == ["password_changed mail, waiting"]
@@ -295,12 +295,12 @@ def test_mails_are_found_by_their_person_or_else_by_what_was_typed(client, alice
     assert rows(client, MAILS, q="else") == []
 
 
-def test_of_the_sessions_of_more_than_a_thousand_people_it_is_said_that_there_are_others(
+def test_of_the_sessions_of_more_than_a_thousand_users_it_is_said_that_there_are_others(
     client, alice, bob, olga, monkeypatch
 ):
     User.objects.filter(pk=olga.pk).update(email=None)
-    monkeypatch.setattr(user_search, "MOST", 1)
+    monkeypatch.setattr(user_search, "MAX_MATCHES", 1)
     open_session(alice), open_session(bob)
     page = client.get(SESSIONS, {"q": "example.com"})
     assert len(page.context["cl"].result_list) == 1
-    assert "people who match" in page.content.decode()
+    assert "users who match" in page.content.decode()

@@ -82,9 +82,9 @@ SCREENS = [
 ]
 
 
-def find(browser, typed):
+def find(browser, query):
     box = browser.page.get_by_role("searchbox", name="Find user")
-    box.fill(typed)
+    box.fill(query)
     with browser.page.expect_navigation():
         box.press("Enter")
 
@@ -103,7 +103,7 @@ def test_one_person_whole(lived, enter, screen, viewport, scheme):
         "Active sessions 10+",
         "API keys 3",
         "Mails 2",
-        "What happened 3",
+        "Audit log 3",
         "Profile",
     ]
     assert not browser.scrolls_sideways()

@@ -223,7 +223,7 @@ def test_each_panel_leads_to_all_of_her_rows_and_no_others(client, alice, bob):
         outbox.put(outbox.Template.PASSWORD_CHANGED, user=person)
         audit_log.record(audit_log.Kind.LOGIN, user=person)
     for panel in client.get(path_of(alice)).context["panels"]:
-        rows = list(client.get(panel.all).context["cl"].result_list)
+        rows = list(client.get(panel.all_url).context["cl"].result_list)
         assert [
             getattr(row, "owner" if panel.panel.name == "keys" else "user") for row in rows
         ] == [alice]

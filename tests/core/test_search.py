@@ -29,12 +29,12 @@ def everyone(alice, bob, olga):
     User.objects.create_user("1000_sure", name="Percival")
 
 
-def names(typed):
-    return [user.username for user in user_search.people(typed)]
+def names(query):
+    return [user.username for user in user_search.find(query).users]
 
 
 @pytest.mark.parametrize(
-    ("typed", "expected"),
+    ("query", "expected"),
     [
         ("lice", ["alice"]),
         ("ALICE", ["alice"]),
@@ -51,12 +51,12 @@ def names(typed):
         ("example.com", ["alice", "bob", "olga", "zoe"]),
     ],
 )
-def test_part_of_a_name_or_an_address(typed, expected):
-    assert names(typed) == expected
+def test_part_of_a_name_or_an_address(query, expected):
+    assert names(query) == expected
 
 
 @pytest.mark.parametrize(
-    ("typed", "expected"),
+    ("query", "expected"),
     [
         ("li", ["alice"]),
         ("al", ["alice"]),
@@ -66,12 +66,12 @@ def test_part_of_a_name_or_an_address(typed, expected):
         ("o", ["olga"]),
     ],
 )
-def test_two_letters_are_the_beginning_of_a_word(typed, expected):
-    assert names(typed) == expected
+def test_two_letters_are_the_beginning_of_a_word(query, expected):
+    assert names(query) == expected
 
 
 @pytest.mark.parametrize(
-    ("typed", "expected"),
+    ("query", "expected"),
     [
         ("100%_", ["100%_sure"]),
         ("0_sur", ["1000_sure"]),
@@ -83,8 +83,8 @@ def test_two_letters_are_the_beginning_of_a_word(typed, expected):
         (" ", []),
     ],
 )
-def test_what_stands_for_anything_in_sql_stands_for_itself(typed, expected):
-    assert names(typed) == expected
+def test_what_stands_for_anything_in_sql_stands_for_itself(query, expected):
+    assert names(query) == expected
 
 
 def test_whatever_is_pasted_is_looked_for(alice):
@@ -101,18 +101,18 @@ def test_whoever_is_called_so_comes_before_whoever_is_called_somehow_like_it(db)
 def test_only_among_those_who_are_asked_for(alice, bob):
     User.objects.filter(pk=alice.pk).update(is_active=False)
     found = user_search.find("example.com", among=User.objects.filter(is_active=False))
-    assert list(found.people) == [alice]
+    assert list(found.users) == [alice]
     assert (
-        list(user_search.find(str(bob.uuid), among=User.objects.filter(is_active=False)).people)
+        list(user_search.find(str(bob.uuid), among=User.objects.filter(is_active=False)).users)
         == []
     )
-    assert list(user_search.find("alice", among=User.objects.none()).people) == []
+    assert list(user_search.find("alice", among=User.objects.none()).users) == []
 
 
 def test_of_more_than_a_thousand_some_are_found_and_it_is_said(db, monkeypatch):
-    monkeypatch.setattr(user_search, "MOST", 3)
+    monkeypatch.setattr(user_search, "MAX_MATCHES", 3)
     found = user_search.find("example.com")
-    assert (found.people.count(), found.more) == (3, True)
+    assert (found.users.count(), found.more) == (3, True)
     assert user_search.find("zoe").more is False
 
 
@@ -143,7 +143,7 @@ def test_an_id_of_a_request_finds_whom_its_events_name(alice, bob, olga, given):
         audit_log.record(audit_log.Kind.THROTTLED, name="Bob@example.com")
         audit_log.record(audit_log.Kind.LOGIN_FAILED, name="somebody unknown")
     found = user_search.find(given)
-    assert {user.username for user in found.people} == {"alice", "bob", "olga"}
+    assert {user.username for user in found.users} == {"alice", "bob", "olga"}
     assert found.request_id == given
     assert (
         user_search.find("fedcba9876543210").request_id
@@ -156,20 +156,20 @@ def test_what_is_found_costs_the_same_for_one_and_for_many(django_assert_num_que
     User.objects.bulk_create(
         User(username=f"person{n}", email=f"person{n}@example.com") for n in range(1100)
     )
-    for typed, queries in (
+    for query, queries in (
         ("zoe", 3),
         ("example.com", 3),
         ("Zoé Östlund", 2),
         ("nobody", 2),
     ):  # what has a space is no request's id
         with django_assert_num_queries(queries):
-            list(user_search.people(typed)[:50])
+            list(user_search.find(query).users[:50])
 
 
 def test_the_check_of_the_database_says_how_to_get_the_index():
     said = checks.run_checks(tags=["database"], databases=["default"])
     missing = [message for message in said if message.id == "authsvc.W003"]
-    assert bool(missing) == (connection.vendor == "postgresql" and not user_search.PEOPLE.is_there)
+    assert bool(missing) == (connection.vendor == "postgresql" and not user_search.INDEX.is_there)
     assert all("CREATE EXTENSION pg_trgm" in str(message.hint) for message in missing)
 
 
@@ -211,9 +211,9 @@ User.objects.bulk_create(User(username=f"person{n}", email=f"person{n}@example.c
 User.objects.create_user("haystack", name="With a NEEDLE")
 cursor = connection.cursor()
 cursor.execute("VACUUM ANALYZE accounts_user")
-for typed in ("needle", "wi", "w"):
+for query in ("needle", "wi", "w"):
     with CaptureQueriesContext(connection) as sent:
-        print([user.username for user in user_search.people(typed)])
+        print([user.username for user in user_search.find(query).users])
     cursor.execute("EXPLAIN " + next(query["sql"] for query in sent if "LIMIT (SELECT" in query["sql"]))
     print("\\n".join(line for line, in cursor.fetchall()))
 """
@@ -227,7 +227,7 @@ def test_parts_of_names_are_found_by_their_trigrams(system_postgres):
         plans = run(address, "-c", EXPLAINED).stdout
     assert (
         plans.count("['haystack']")
-        == plans.count(f"Bitmap Index Scan on {user_search.PEOPLE.name}")
+        == plans.count(f"Bitmap Index Scan on {user_search.INDEX.name}")
         == 3
     )
 
