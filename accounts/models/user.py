@@ -239,7 +239,7 @@ class User(Role, AbstractBaseUser, PermissionsMixin):
         """Invalidate what opens the account beside its password; return how many sessions ended.
 
         That is logins and challenges under way, the browser sessions of the admin site, sessions
-        except ``keep``, and password resets; API keys too when the account was deactivated. For
+        except ``keep``, and password resets; of a deactivated account, what other apps hold. For
         some reasons sessions or resets go on: ``KEEPS_SESSIONS``, ``KEEPS_RESETS``. Callers hold
         the account's row locked, as by an update in the same transaction.
         """
