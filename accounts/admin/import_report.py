@@ -9,8 +9,9 @@ from typing import Any
 
 from accounts.models import PendingImport
 from accounts.transfer import file_reader
-from accounts.transfer.csv_writer import csv_line
-from accounts.transfer.user_import import ONLY_CASE, Fate, Options, import_rows
+from accounts.transfer.csv_writer import csv_lines
+from accounts.transfer.import_plan import ONLY_CASE, REPORT_COLUMNS, RowStatus
+from accounts.transfer.user_import import ImportOptions, import_rows
 
 MAX_FILE_SIZE = 5 * 2**20  # bytes
 MAX_ROWS = 10_000
@@ -25,7 +26,7 @@ def run(
     pending: PendingImport, content: bytes, *, dry_run: bool, reason: str = ""
 ) -> list[dict[str, Any]]:
     """Import the rows of a file, or try that; return the status of each."""
-    options = Options(
+    options = ImportOptions(
         dry_run=dry_run,
         accept_weak=pending.options["accept_weak"],
         roles=pending.options["roles"],
@@ -38,14 +39,14 @@ def run(
         source=pending.filename,
         actor=pending.operator,
     )
-    return [verdict.as_dict() for batch in batches for verdict in batch]
+    return [result.as_dict() for batch in batches for result in batch]
 
 
-def rows_of(pending: PendingImport, content: bytes) -> Iterator[file_reader.Row]:
-    return file_reader.rows(io.BytesIO(content), file_reader.format_of(pending.filename))
+def rows_of(pending: PendingImport, content: bytes) -> Iterator[file_reader.FileRow]:
+    return file_reader.read_rows(io.BytesIO(content), file_reader.format_of(pending.filename))
 
 
-def limited(found: Iterable[file_reader.Row]) -> Iterator[file_reader.Row]:
+def limited(found: Iterable[file_reader.FileRow]) -> Iterator[file_reader.FileRow]:
     """Yield as many rows as a browser should wait for; raise `UnreadableFile` for more."""
     passwords = 0
     for number, row in enumerate(found, 1):
@@ -63,21 +64,20 @@ def limited(found: Iterable[file_reader.Row]) -> Iterator[file_reader.Row]:
 
 
 def as_csv(lines: list[dict[str, Any]]) -> str:
-    return "".join(
-        csv_line(cells)
-        for cells in (["line", "username", "verdict", "reason"], *(line.values() for line in lines))
-    )
+    return "".join(csv_lines(REPORT_COLUMNS, (line.values() for line in lines)))
 
 
 def summary(lines: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the counts and the first rows of a report."""
-    refused = [line for line in lines if line["verdict"] == Fate.REFUSED]
+    refused = [line for line in lines if line["verdict"] == RowStatus.REFUSED]
     counted = Counter(line["verdict"] for line in lines)
     return {
         "counted": [
-            (fate.value, counted[fate]) for fate in Fate if counted[fate] or fate == Fate.IMPORTED
+            (status.value, counted[status])
+            for status in RowStatus
+            if counted[status] or status == RowStatus.IMPORTED
         ],
-        "wanted": counted[Fate.IMPORTED],
+        "wanted": counted[RowStatus.IMPORTED],
         "first": lines[:MAX_SHOWN_ROWS],
         "more": max(0, len(lines) - MAX_SHOWN_ROWS),
         "refused": refused[:MAX_SHOWN_REFUSED_ROWS],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -37,6 +36,7 @@ from accounts.models import PendingImport, User
 from accounts.operators import permissions
 from accounts.request_context import printable
 from accounts.transfer import file_reader
+from accounts.transfer.jsonl_writer import jsonl_line
 
 TOO_LARGE = f"This file has more than 5 MB. {COMMAND}"
 
@@ -248,11 +248,7 @@ def report(request: HttpRequest, pk: UUID, file_format: str) -> HttpResponse:
     if pending is None or file_format not in ("csv", "jsonl"):
         raise Http404("no such report")
     lines = pending.open_report()
-    text = (
-        "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        if file_format == "jsonl"
-        else as_csv(lines)
-    )
+    text = "".join(map(jsonl_line, lines)) if file_format == "jsonl" else as_csv(lines)
     return download(HttpResponse(text), f"import-report.{file_format}")
 
 

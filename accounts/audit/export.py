@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from accounts.audit import event_messages
 from accounts.models import AuditEvent
-from accounts.transfer.csv_writer import csv_line
+from accounts.transfer.csv_writer import csv_lines
 
 COLUMNS = (
     "id",
@@ -31,13 +31,11 @@ LINES_OF_A_CHUNK = 200
 
 def as_csv(events: Iterable[AuditEvent]) -> Iterator[str]:
     """Yield CSV with the names of the columns in the first line."""
-    lines = (
-        csv_line(
-            json.dumps(cell) if isinstance(cell, dict) else cell for cell in row(event).values()
-        )
+    rows = (
+        (json.dumps(cell) if isinstance(cell, dict) else cell for cell in row(event).values())
         for event in events
     )
-    return _in_chunks(chain([csv_line(COLUMNS)], lines))
+    return _in_chunks(csv_lines(COLUMNS, rows))
 
 
 def as_jsonl(events: Iterable[AuditEvent]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from django.utils.timezone import now
 from accounts.audit import audit_log
 from accounts.models import AuditEvent, OutgoingMail, User
 from accounts.signals import user_data_requested
-from accounts.transfer.user_export import row
+from accounts.transfer.user_export import as_dict
 
 FORMAT = "authsvc person, version 1"
 SESSION = (
@@ -68,7 +68,7 @@ def export(user: User, *, actor: User | None = None, reason: str = "") -> dict[s
     }
     for _, more in user_data_requested.send(User, user=user):
         data |= cast("dict[str, Any]", more)
-    return {"format": FORMAT, "exported_at": now().isoformat(), "profile": row(user), **data}
+    return {"format": FORMAT, "exported_at": now().isoformat(), "profile": as_dict(user), **data}
 
 
 def _rows(found: Any, fields: tuple[str, ...]) -> list[dict[str, Any]]:

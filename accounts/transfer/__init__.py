@@ -1,1 +1,1 @@
-"""Accounts that move in and out, many at once."""
+"""Import and export of many users."""

@@ -1,13 +1,13 @@
-"""CSV whose cells no spreadsheet runs, whatever separator it splits them at. Every CSV file of the service is written here.
+"""CSV whose cells no spreadsheet runs as formulas. Every CSV file of the service is written here.
 
-A spreadsheet runs a cell that begins like a formula (OWASP, CSV Injection). One that splits lines at ``;`` or tabs
-sees quotation marks in the middle of a cell as text, and begins a cell after each of these and after each line break:
-there the rest of a value is protected like a value of its own.
+A spreadsheet runs a cell that begins like a formula (OWASP, CSV Injection). One that splits lines
+at ``;`` or tabs sees quotation marks in the middle of a cell as text, and begins a cell after each
+of these and after each line break: there the rest of a value is protected like a value of its own.
 """
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from io import StringIO
 from typing import Any
 
@@ -21,7 +21,7 @@ _protection = re.compile(f"{_BEGINS}'{_FORMULA}")
 
 
 def protected(value: str) -> str:
-    """Return ``value`` with an apostrophe before each part that a spreadsheet could run as a formula."""
+    """Return ``value`` with an apostrophe before each part that may be run as a formula."""
     return _unsafe.sub("'", value)
 
 
@@ -31,16 +31,23 @@ def unprotected(value: str) -> str:
 
 
 class Raw(str):
-    """A cell that has to stay as it is, such as a password hash, which no spreadsheet runs."""
+    """A cell that is written as it is, such as a password hash, which no spreadsheet runs."""
 
     __slots__ = ()
 
 
 def csv_line(cells: Iterable[Any]) -> str:
-    """Return one line as RFC 4180 has it. None is an empty cell; booleans are ``true`` and ``false``."""
+    """Return one line as in RFC 4180; None is empty, booleans are ``true`` and ``false``."""
     out = StringIO()
     csv.writer(out).writerow(map(_cell, cells))
     return out.getvalue()
+
+
+def csv_lines(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> Iterator[str]:
+    """Yield a line with the names of the columns, and a line for each row."""
+    yield csv_line(columns)
+    for row in rows:
+        yield csv_line(row)
 
 
 def _cell(value: Any) -> str:

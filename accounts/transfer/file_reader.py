@@ -1,4 +1,4 @@
-"""Files of accounts, read row by row in bounded memory. Whatever is wrong with them is said in words, of the row that it is about."""
+"""Files of users, read row by row in bounded memory, each fault told of its row."""
 
 import csv
 import json
@@ -8,31 +8,31 @@ from typing import Any, BinaryIO, Literal
 
 from accounts.transfer.csv_writer import unprotected
 
-LONGEST = 64 * 1024  # bytes of a line: what an account can hold is far shorter
+MAX_LINE_LENGTH = 64 * 1024  # bytes; the longest user is far shorter
 BOM, UTF16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 PROFILE = ("username", "email", "name", "organization", "aws_region", "language")
 FLAGS = ("is_active", "must_change_password")
 DATES = ("created_at", "last_login")
 SECRETS = ("password", "password_hash")
 COLUMNS = ("uuid", *PROFILE, "role", *FLAGS, *DATES, *SECRETS)
-Format = Literal["csv", "jsonl"]
+FileFormat = Literal["csv", "jsonl"]
 
 
 class UnreadableFile(ValueError):
-    """The whole file is no use; the text says why, in a sentence for whoever chose it."""
+    """A file that cannot be read at all; the text is a sentence for its user."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """What stands in one row, by the names of columns; or else what is wrong with it."""
+class FileRow:
+    """The values of one row by column, or its fault."""
 
     line: int
     values: dict[str, Any] = field(default_factory=dict, repr=False)
     fault: str = ""
 
 
-def format_of(name: str) -> Format:
-    """The format that a file's name promises."""
+def format_of(name: str) -> FileFormat:
+    """Return the format that a file's name ends in; raise ``UnreadableFile`` for any other."""
     ending = name.rpartition(".")[2].lower()
     if ending == "csv":
         return "csv"
@@ -43,14 +43,14 @@ def format_of(name: str) -> Format:
     )
 
 
-def rows(stream: BinaryIO, form: Format) -> Iterator[Row]:
-    """Every row of a file; ``UnreadableFile`` with the first of them if there is no making sense of any."""
+def read_rows(stream: BinaryIO, file_format: FileFormat) -> Iterator[FileRow]:
+    """Yield the rows of a file; raise ``UnreadableFile`` before the first if none can be read."""
     lines = _Lines(stream)
-    return _csv_rows(lines) if form == "csv" else _json_rows(lines)
+    return _csv_rows(lines) if file_format == "csv" else _json_rows(lines)
 
 
 class _Lines:
-    """Lines of text. What is wrong with one is noted in ``fault`` until it is taken from there, and what could be read is given."""
+    """Lines of text, as far as they can be read. ``take_fault`` returns what is wrong with them."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.stream, self.number, self.fault = stream, 0, ""
@@ -59,16 +59,16 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        raw = self.stream.readline(LONGEST + 1)
+        raw = self.stream.readline(MAX_LINE_LENGTH + 1)
         if not raw:
             raise StopIteration
         self.number += 1
         if self.number == 1:
             raw = _without_bom(raw)
-        if len(raw) > LONGEST:
+        if len(raw) > MAX_LINE_LENGTH:
             while raw and not raw.endswith(b"\n"):
-                raw = self.stream.readline(LONGEST)
-            self.fault = f"line {self.number} is longer than {LONGEST // 1024} KiB"
+                raw = self.stream.readline(MAX_LINE_LENGTH)
+            self.fault = f"line {self.number} is longer than {MAX_LINE_LENGTH // 1024} KiB"
             return "\n"
         try:
             return raw.decode()
@@ -92,7 +92,7 @@ def _without_bom(raw: bytes) -> bytes:
 # CSV
 
 
-def _csv_rows(lines: _Lines) -> Iterator[Row]:
+def _csv_rows(lines: _Lines) -> Iterator[FileRow]:
     first = next((line for line in lines if line.strip() or lines.fault), None)
     if first is None:
         raise UnreadableFile("The file is empty.")
@@ -106,13 +106,13 @@ def _csv_rows(lines: _Lines) -> Iterator[Row]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield Row(begins, fault=_csv_fault(str(error), begins, lines.number))
+            yield FileRow(begins, fault=_csv_fault(str(error), begins, lines.number))
             continue
         fault = lines.take_fault()
         if fault:
-            yield Row(begins, fault=fault)
+            yield FileRow(begins, fault=fault)
         elif len(cells) == len(header):
-            yield Row(
+            yield FileRow(
                 begins,
                 {
                     name: cell if name in SECRETS else unprotected(cell)
@@ -120,7 +120,7 @@ def _csv_rows(lines: _Lines) -> Iterator[Row]:
                 },
             )
         elif cells:
-            yield Row(
+            yield FileRow(
                 begins,
                 fault=f"{len(cells)} fields, where the first line names {len(header)} columns",
             )
@@ -134,12 +134,12 @@ def _header(line: str, delimiter: str, fault: str) -> list[str]:
         ]
     except csv.Error:
         header = []
-    if (
-        fault or "username" not in header
-    ):  # which is not repeated: it may be a row with somebody's password
-        said = f" ({fault})" if fault else ""
+    # The line is not repeated: it may be a row with a user's password.
+    if fault or "username" not in header:
+        detail = f" ({fault})" if fault else ""
         raise UnreadableFile(
-            f"The first line has to name the columns, and username among them{said}. Known are {', '.join(COLUMNS)}."
+            f"The first line has to name the columns, and username among them{detail}. "
+            f"Known are {', '.join(COLUMNS)}."
         )
     if twice := sorted({name for name in header if header.count(name) > 1}):
         raise UnreadableFile(f"The first line names {_listed(twice)} twice.")
@@ -170,15 +170,16 @@ def _csv_fault(error: str, begins: int, ends: int) -> str:
 # JSON, an object in each line
 
 
-def _json_rows(lines: _Lines) -> Iterator[Row]:
+def _json_rows(lines: _Lines) -> Iterator[FileRow]:
     empty = True
     for line in lines:
         if fault := lines.take_fault():
-            yield Row(lines.number, fault=fault)
+            yield FileRow(lines.number, fault=fault)
         elif line.strip():
             if empty and line.lstrip().startswith("["):
                 raise UnreadableFile(
-                    "The file is one JSON array. Put each account into a line of its own, without commas between (JSONL)."
+                    "The file is one JSON array. Put each account into a line of its own, "
+                    "without commas between (JSONL)."
                 )
             yield _json_row(line, lines.number)
         else:
@@ -188,17 +189,17 @@ def _json_rows(lines: _Lines) -> Iterator[Row]:
         raise UnreadableFile("The file is empty.")
 
 
-def _json_row(line: str, number: int) -> Row:
+def _json_row(line: str, number: int) -> FileRow:
     try:
         values = json.loads(line, object_pairs_hook=_object)
         if not isinstance(values, dict):
-            return Row(number, fault="not a JSON object")
+            return FileRow(number, fault="not a JSON object")
         _check_known(values)
     except UnreadableFile as error:
-        return Row(number, fault=str(error))
+        return FileRow(number, fault=str(error))
     except (ValueError, RecursionError):
-        return Row(number, fault="not JSON")
-    return Row(number, values)
+        return FileRow(number, fault="not JSON")
+    return FileRow(number, values)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

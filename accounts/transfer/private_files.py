@@ -1,4 +1,4 @@
-"""Files that name people: for their owner's eyes only."""
+"""Files that only their owner may read, since they name users."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import TextIO
 
 @contextmanager
 def private(name: str) -> Iterator[TextIO]:
-    """A new text file that only its owner may read, whatever was there before."""
+    """Open a text file that only its owner may read, in the place of an earlier one."""
     with open(
         name,
         "w",

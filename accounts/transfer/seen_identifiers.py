@@ -1,4 +1,4 @@
-"""What a file has named so far, for as long as it is read: on the disk, however long the file is."""
+"""Identifiers that a file has named so far: kept on disk, however long the file is."""
 
 import secrets
 import sqlite3
@@ -8,15 +8,15 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 
-class Mention(NamedTuple):
-    """Where a name stood, and how it was written."""
+class Occurrence(NamedTuple):
+    """The line of an identifier, and the digest of its spelling there."""
 
     line: int
     spelling: bytes
 
 
-class Seen:
-    """Names, as digests under a key that nobody keeps."""
+class SeenIdentifiers:
+    """Digests of identifiers, under a key that is kept nowhere."""
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
@@ -30,7 +30,7 @@ class Seen:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
@@ -39,18 +39,18 @@ class Seen:
     def digest(self, *parts: str) -> bytes:
         return blake2b("\0".join(parts).encode(), digest_size=16, key=self._key).digest()
 
-    def find(self, names: Iterable[bytes]) -> dict[bytes, Mention]:
-        wanted = list(names)
+    def find(self, digests: Iterable[bytes]) -> dict[bytes, Occurrence]:
+        wanted = list(digests)
         places = ",".join("?" * len(wanted))
         found = self._file.execute(
             f"SELECT name, line, spelling FROM seen WHERE name IN ({places})",  # noqa: S608
             wanted,
         )
-        return {name: Mention(line, spelling) for name, line, spelling in found}
+        return {digest: Occurrence(line, spelling) for digest, line, spelling in found}
 
-    def add(self, mentions: dict[bytes, Mention]) -> None:
+    def add(self, occurrences: dict[bytes, Occurrence]) -> None:
         self._file.executemany(
             "INSERT OR IGNORE INTO seen VALUES (?, ?, ?)",
-            [(name, *mention) for name, mention in mentions.items()],
+            [(digest, *occurrence) for digest, occurrence in occurrences.items()],
         )
         self._file.commit()

@@ -1,6 +1,5 @@
-"""Accounts written out for another system, or for a spreadsheet: a page at a time, however many there are."""
+"""Export of users for another system or for a spreadsheet, a page at a time."""
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,57 +8,62 @@ from django.db.models import QuerySet
 from accounts.audit import audit_log
 from accounts.audit.reasons import Reason
 from accounts.models import User
-from accounts.transfer.csv_writer import Raw, csv_line
-from accounts.transfer.file_reader import COLUMNS, SECRETS, Format
+from accounts.transfer.csv_writer import Raw, csv_lines
+from accounts.transfer.file_reader import COLUMNS, SECRETS, FileFormat
+from accounts.transfer.jsonl_writer import jsonl_line
 
-PAGE = 1000
+PAGE_SIZE = 1000  # users of one query
 PUBLIC = tuple(column for column in COLUMNS if column not in SECRETS)
 
 
 def export(
-    people: QuerySet[User],
-    form: Format,
+    users: QuerySet[User],
+    file_format: FileFormat,
     *,
     what: str,
     actor: User | None = None,
     reason: str = "",
     hashes: bool = False,
 ) -> Iterator[str]:
-    """The text of a file of these accounts, in pieces, once it is on record that it was asked for. ``hashes`` is for moving out."""
-    data = {"what": what, "format": form, **({"hashes": True} if hashes else {})}
+    """Record the export and return the text of its file, in pieces.
+
+    ``what`` describes the users in the audit log. ``hashes`` is for moving to another system.
+    """
+    data = {"what": what, "format": file_format, **({"hashes": True} if hashes else {})}
     audit_log.record(
         audit_log.Kind.EXPORTED, actor=actor, reason=Reason.EXPORT, data=data, note=reason
     )
     columns = (*PUBLIC, "password_hash") if hashes else PUBLIC
-    found = rows(people, columns)
-    return csv_text(columns, found) if form == "csv" else jsonl_text(found)
+    found = dicts(users, columns)
+    return csv_text(columns, found) if file_format == "csv" else jsonl_text(found)
 
 
-def rows(people: QuerySet[User], columns: Iterable[str] = PUBLIC) -> Iterator[dict[str, Any]]:
-    """Every account of them, in the order in which they were made; of those that were erased nothing is left to tell."""
+def dicts(users: QuerySet[User], columns: Iterable[str] = PUBLIC) -> Iterator[dict[str, Any]]:
+    """Yield the users, oldest first, as dictionaries by column; erased ones are left out."""
     last, columns = 0, tuple(columns)
-    ordered = people.filter(erased_at=None).order_by("pk")
-    while page := list(ordered.filter(pk__gt=last)[:PAGE]):
-        yield from (row(user, columns) for user in page)
+    ordered = users.filter(erased_at=None).order_by("pk")
+    while page := list(ordered.filter(pk__gt=last)[:PAGE_SIZE]):
+        yield from (as_dict(user, columns) for user in page)
         last = page[-1].pk
 
 
-def row(user: User, columns: Iterable[str] = PUBLIC) -> dict[str, Any]:
+def as_dict(user: User, columns: Iterable[str] = PUBLIC) -> dict[str, Any]:
     return {name: _value(user, name) for name in columns}
 
 
 def csv_text(columns: Iterable[str], found: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """Yield a header and lines; no value is a formula to a spreadsheet."""
-    yield csv_line(columns)
-    for each in found:
-        yield csv_line(
-            Raw(value) if value and name in SECRETS else value for name, value in each.items()
-        )
+    """Yield a header and lines; password hashes stay as they are, for the import."""
+    return csv_lines(
+        columns,
+        (
+            [Raw(value) if value and name in SECRETS else value for name, value in each.items()]
+            for each in found
+        ),
+    )
 
 
 def jsonl_text(found: Iterable[dict[str, Any]]) -> Iterator[str]:
-    for each in found:
-        yield json.dumps(each, ensure_ascii=False) + "\n"
+    return map(jsonl_line, found)
 
 
 def _value(user: User, name: str) -> Any:

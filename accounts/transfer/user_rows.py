@@ -1,4 +1,4 @@
-"""One row, read as an account that could be."""
+"""Reading a row of a file as a user, and refusing values that no user may have."""
 
 from __future__ import annotations
 
@@ -16,39 +16,50 @@ from django.utils.timezone import is_naive
 from accounts.hashing.imported_formats import RefusedHash, stored
 from accounts.identifiers import KEPT, normalise
 from accounts.models import ROLES, User
-from accounts.transfer.file_reader import DATES, FLAGS, PROFILE, Row
+from accounts.transfer.file_reader import DATES, FLAGS, PROFILE, FileRow
 from accounts.validators import MaximumLengthValidator
 
-WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-NOT_A_FIELD = ("password", "id", "credential_version", "erased_at", "updated_at")
+BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+NOT_IN_FILES = ("password", "id", "credential_version", "erased_at", "updated_at")
 
 
-class Refused(ValueError):
-    """A row that no account can be made from; the text says why."""
+class RowRefused(ValueError):
+    """A row that no user can be made from; the text is the reason."""
 
 
 @dataclass
-class Candidate:
-    """An account that a row describes, valid by itself; whether there is room for it is another question."""
+class UserCandidate:
+    """A user read from a row: valid, but perhaps not unique among users."""
 
     line: int
-    typed: str
+    spelling: str  # of the user name, as in the file
     user: User
-    given: tuple[str, ...]  # the fields that the row says something of
+    given: tuple[str, ...]  # the columns with a value
     created_at: datetime | None = None
     password: str | None = field(default=None, repr=False)
     notes: list[str] = field(default_factory=list)
     hashed: bool = False  # whether the row gave a hash
 
 
-def candidate(row: Row, *, roles: bool, hashes: bool, accept_weak: bool) -> Candidate:
-    """What a row describes, or ``Refused``."""
+def read_candidate(row: FileRow, *, roles: bool, hashes: bool, accept_weak: bool) -> UserCandidate:
+    """Return the user that a row describes; raise ``RowRefused`` otherwise."""
     if row.fault:
-        raise Refused(row.fault)
+        raise RowRefused(row.fault)
     values = {name: value for name, value in row.values.items() if value not in (None, "")}
-    user, typed = User(), _text(values, "username")
-    if not normalise(typed):
-        raise Refused("username: there is none")
+    spelling = _text(values, "username")
+    if not normalise(spelling):
+        raise RowRefused("username: there is none")
+    user = _read_user(values)
+    given = tuple(name for name in (*PROFILE, *FLAGS, *DATES, "uuid") if name in values)
+    found = UserCandidate(row.line, spelling, user, given, user.created_at)
+    _read_role(found, values, roles)
+    _check(user)
+    _read_password(found, values, hashes, accept_weak)
+    return found
+
+
+def _read_user(values: dict[str, Any]) -> User:
+    user = User()
     for name in PROFILE:
         if name in values:
             setattr(user, name, _text(values, name))
@@ -56,73 +67,66 @@ def candidate(row: Row, *, roles: bool, hashes: bool, accept_weak: bool) -> Cand
         if name in values:
             setattr(user, name, _flag(values[name], name))
     for name in DATES:
-        setattr(user, name, _moment(values[name], name) if name in values else None)
+        setattr(user, name, _date_and_time(values[name], name) if name in values else None)
     if "uuid" in values:
         user.uuid = _uuid(values["uuid"])
-    found = Candidate(
-        row.line,
-        typed,
-        user,
-        tuple(name for name in (*PROFILE, *FLAGS, *DATES, "uuid") if name in values),
-    )
-    found.created_at = user.created_at
-    _read_role(found, values, roles)
-    _check(user)
-    _read_password(found, values, hashes, accept_weak)
-    return found
+    return user
 
 
-def _read_role(found: Candidate, values: dict[str, Any], roles: bool) -> None:
+def _read_role(found: UserCandidate, values: dict[str, Any], roles: bool) -> None:
     role = _text(values, "role") or "user"
     if role not in ROLES:
-        raise Refused(f"role: none of {', '.join(ROLES)}")
+        raise RowRefused(f"role: none of {', '.join(ROLES)}")
     if role != "user" and not roles:
-        raise Refused(f"role: {role}s are not imported unless that is asked for (--roles)")
+        raise RowRefused(f"role: {role}s are not imported unless that is asked for (--roles)")
     found.user.is_staff, found.user.is_superuser = ROLES[role]
 
 
 def _check(user: User) -> None:
-    """``Refused`` for values that no account may have. A name that no new one may have is judged where it is known to be new."""
+    """Raise ``RowRefused`` for values that no user may have.
+
+    Names that no new user may have are refused later, for users that are new.
+    """
     try:
-        user.clean_fields(exclude=NOT_A_FIELD)
+        user.clean_fields(exclude=NOT_IN_FILES)
     except ValidationError as error:
         found = {
             name: [said for each in errors if each.code != KEPT for said in each.messages]
             for name, errors in error.error_dict.items()
         }
         if faults := [f"{name}: {' '.join(said)}" for name, said in found.items() if said]:
-            raise Refused("; ".join(faults)) from error
+            raise RowRefused("; ".join(faults)) from error
 
 
 def _read_password(
-    found: Candidate, values: dict[str, Any], hashes: bool, accept_weak: bool
+    found: UserCandidate, values: dict[str, Any], hashes: bool, accept_weak: bool
 ) -> None:
     if "password" in values and "password_hash" in values:
-        raise Refused("password: give it plain or hashed, not both")
+        raise RowRefused("password: give it plain or hashed, not both")
     if "password_hash" in values:
         if not hashes:
-            raise Refused("password_hash: only super admins import password hashes")
+            raise RowRefused("password_hash: only super admins import password hashes")
         found.hashed = True
         try:
             found.user.password = stored(_text(values, "password_hash"))
         except RefusedHash as error:
-            raise Refused(f"password_hash: {error}") from error
+            raise RowRefused(f"password_hash: {error}") from error
         return
     found.user.password = make_password(None)
     if "password" not in values:
         found.notes.append("without a password: its owner has to reset it")
         return
     found.password = _text(values, "password")
-    _weigh(found, accept_weak)
+    _check_strength(found, accept_weak)
 
 
-def _weigh(found: Candidate, accept_weak: bool) -> None:
+def _check_strength(found: UserCandidate, accept_weak: bool) -> None:
     password = found.password or ""
     try:
         validate_password(password, found.user)
     except ValidationError as error:
         if not accept_weak or len(password) > MaximumLengthValidator.longest:
-            raise Refused(f"password: {' '.join(error.messages)}") from error
+            raise RowRefused(f"password: {' '.join(error.messages)}") from error
         found.user.must_change_password = True
         found.notes.append("a weak password: it has to be changed at the first login")
 
@@ -130,9 +134,9 @@ def _weigh(found: Candidate, accept_weak: bool) -> None:
 def _text(values: dict[str, Any], name: str) -> str:
     value = values.get(name, "")
     if not isinstance(value, str):
-        raise Refused(f"{name}: not text")
+        raise RowRefused(f"{name}: not text")
     if "\0" in value or not _encodable(value):
-        raise Refused(f"{name}: holds what is no character")
+        raise RowRefused(f"{name}: holds what is no character")
     return value
 
 
@@ -147,23 +151,23 @@ def _encodable(value: str) -> bool:
 def _flag(value: Any, name: str) -> bool:
     if isinstance(value, bool):
         return value
-    if str(value).strip().lower() not in WORDS:
-        raise Refused(f"{name}: neither true nor false")
-    return WORDS[str(value).strip().lower()]
+    if str(value).strip().lower() not in BOOLEANS:
+        raise RowRefused(f"{name}: neither true nor false")
+    return BOOLEANS[str(value).strip().lower()]
 
 
 def _uuid(value: Any) -> UUID:
     try:
         return UUID(str(value))
     except ValueError as error:
-        raise Refused("uuid: none") from error
+        raise RowRefused("uuid: none") from error
 
 
-def _moment(value: Any, name: str) -> datetime:
+def _date_and_time(value: Any, name: str) -> datetime:
     try:
         moment = parse_datetime(value.strip()) if isinstance(value, str) else None
         if moment is not None:
             return (moment.replace(tzinfo=UTC) if is_naive(moment) else moment).astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise Refused(f"{name}: no date and time such as 2026-01-31T12:00:00Z")
+    raise RowRefused(f"{name}: no date and time such as 2026-01-31T12:00:00Z")

@@ -16,8 +16,8 @@ from accounts.mail import outbox
 from accounts.models import AuditEvent, User
 from accounts.privacy import user_data
 from accounts.transfer import user_export
-from accounts.transfer.file_reader import COLUMNS, rows
-from accounts.transfer.user_import import Options, import_rows
+from accounts.transfer.file_reader import COLUMNS, read_rows
+from accounts.transfer.user_import import ImportOptions, import_rows
 from apikeys.models import APIKey
 from authsvc.contracts import bearer
 from tests.audit_events import told
@@ -62,7 +62,8 @@ def written(*arguments):
 def facts():
     """What moves with an account."""
     return [
-        {name: user_export.row(user)[name] for name in user_export.PUBLIC} | {"hash": user.password}
+        {name: user_export.as_dict(user)[name] for name in user_export.PUBLIC}
+        | {"hash": user.password}
         for user in User.objects.order_by("username")
     ]
 
@@ -92,14 +93,14 @@ def crowd(alice):
 def test_what_is_exported_comes_back_as_it_was(crowd, form):
     before, text = facts(), written("--format", form, "--with-hashes")
     User.objects.all().delete()
-    verdicts = [
+    results = [
         each
         for batch in import_rows(
-            rows(io.BytesIO(text.encode()), form), Options(roles=True), source="x"
+            read_rows(io.BytesIO(text.encode()), form), ImportOptions(roles=True), source="x"
         )
         for each in batch
     ]
-    assert {str(each.verdict) for each in verdicts} == {"imported"}
+    assert {str(each.status) for each in results} == {"imported"}
     for one, other in zip(before, facts(), strict=True):
         usable = not one["hash"].startswith("!")
         assert one | {"hash": one["hash"] if usable else None} == other | {
@@ -151,9 +152,9 @@ def test_a_file_is_for_its_owner_only_whoever_could_read_it_before(tmp_path, ali
 def test_accounts_are_read_a_page_at_a_time(
     monkeypatch, alice, bob, olga, django_assert_num_queries
 ):
-    monkeypatch.setattr(user_export, "PAGE", 2)
+    monkeypatch.setattr(user_export, "PAGE_SIZE", 2)
     with django_assert_num_queries(3):
-        assert [row["username"] for row in user_export.rows(User.objects.all())] == [
+        assert [row["username"] for row in user_export.dicts(User.objects.all())] == [
             "alice",
             "bob",
             "olga",
@@ -161,11 +162,11 @@ def test_accounts_are_read_a_page_at_a_time(
 
 
 def test_memory_does_not_grow_with_the_number_of_accounts(monkeypatch):
-    monkeypatch.setattr(user_export, "PAGE", 100)
+    monkeypatch.setattr(user_export, "PAGE_SIZE", 100)
 
     def peak():
         tracemalloc.start()
-        for _ in user_export.jsonl_text(user_export.rows(User.objects.all())):
+        for _ in user_export.jsonl_text(user_export.dicts(User.objects.all())):
             pass
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()

@@ -24,9 +24,9 @@ from accounts.hashing.hashers import CURRENT, DamagedHash, read
 from accounts.hashing.imported_formats import RefusedHash, stored
 from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, User
-from accounts.transfer import user_import
-from accounts.transfer.file_reader import LONGEST, UnreadableFile, rows
-from accounts.transfer.user_import import Options, import_rows
+from accounts.transfer import import_writer, user_import
+from accounts.transfer.file_reader import MAX_LINE_LENGTH, UnreadableFile, read_rows
+from accounts.transfer.user_import import ImportOptions, import_rows
 from tests.audit_events import lifted
 from tests.audit_events import told as told_of
 from tests.concurrency import run_and_kill, run_elsewhere
@@ -52,23 +52,22 @@ def pbkdf2(name, rounds=1000, length=None, salt=SALT):
 def take(text, form="csv", **options):
     """What became of each row of a file."""
     content = text.encode() if isinstance(text, str) else text
-    batches = import_rows(rows(io.BytesIO(content), form), Options(**options), source="people.csv")
-    return [verdict for batch in batches for verdict in batch]
+    batches = import_rows(
+        read_rows(io.BytesIO(content), form), ImportOptions(**options), source="people.csv"
+    )
+    return [result for batch in batches for result in batch]
 
 
-def told(verdicts):
-    return [
-        (verdict.line, verdict.username, str(verdict.verdict), verdict.reason)
-        for verdict in verdicts
-    ]
+def told(results):
+    return [(result.line, result.username, str(result.status), result.reason) for result in results]
 
 
 def refused(text, form="csv", **options):
     """The reasons, by line, of what was refused."""
     return {
-        verdict.line: verdict.reason
-        for verdict in take(text, form, **options)
-        if verdict.verdict == "refused"
+        result.line: result.reason
+        for result in take(text, form, **options)
+        if result.status == "refused"
     }
 
 
@@ -130,7 +129,7 @@ PUBLISHED = [
 @pytest.mark.parametrize("kind", HASHES)
 def test_an_imported_hash_opens_a_door_once_and_is_made_anew(caller, kind):
     assert (
-        take(json.dumps({"username": "carol", "password_hash": HASHES[kind]()}), "jsonl")[0].verdict
+        take(json.dumps({"username": "carol", "password_hash": HASHES[kind]()}), "jsonl")[0].status
         == "imported"
     )
     assert caller.json(LOGIN, {"username": "carol", "password": "wrong"}).status_code == 401
@@ -228,14 +227,14 @@ def test_a_malformed_hash_is_refused(given):
 
 
 def test_a_refused_hash_is_the_verdict_of_its_row_alone():
-    verdicts = take(
+    results = take(
         "username,password_hash\nalice,$2b$31$" + "." * 53 + f"\nbob,{HASHES['bcrypt 2b']()}\n"
     )
-    assert [(each.username, str(each.verdict)) for each in verdicts] == [
+    assert [(each.username, str(each.status)) for each in results] == [
         ("alice", "refused"),
         ("bob", "imported"),
     ]
-    assert "too much time or memory" in verdicts[0].reason
+    assert "too much time or memory" in results[0].reason
 
 
 # Damaged ones
@@ -324,8 +323,8 @@ def test_every_column_is_taken_over():
 def test_the_audit_log_tells_of_each_account_where_it_came_from(olga):
     list(
         import_rows(
-            rows(io.BytesIO(PEOPLE.encode()), "csv"),
-            Options(hashes=False),
+            read_rows(io.BytesIO(PEOPLE.encode()), "csv"),
+            ImportOptions(hashes=False),
             source="people.csv",
             actor=olga,
         )
@@ -345,7 +344,10 @@ def import_hash(actor=None, **options):
     row = json.dumps({"username": "carol", "password_hash": HASHES["bcrypt 2b"]()}).encode()
     return [
         *import_rows(
-            rows(io.BytesIO(row), "jsonl"), Options(**options), source="people.jsonl", actor=actor
+            read_rows(io.BytesIO(row), "jsonl"),
+            ImportOptions(**options),
+            source="people.jsonl",
+            actor=actor,
         )
     ]
 
@@ -441,10 +443,10 @@ def test_roles_come_in_only_where_that_is_asked_for():
     ],
 )
 def test_a_row_that_cannot_be_is_refused_with_a_reason_that_names_the_column(row, reason):
-    verdict = take(json.dumps(row), "jsonl")[0]
-    assert (verdict.line, str(verdict.verdict)) == (1, "refused")
-    assert verdict.reason.startswith(reason)
-    assert PASSWORD not in verdict.reason
+    result = take(json.dumps(row), "jsonl")[0]
+    assert (result.line, str(result.status)) == (1, "refused")
+    assert result.reason.startswith(reason)
+    assert PASSWORD not in result.reason
     assert not User.objects.exists()
 
 
@@ -480,7 +482,7 @@ def test_names_that_differ_only_by_case_or_width_are_reported_as_such(alice):
 
 
 def test_names_meet_across_batches_and_in_a_dry_run(monkeypatch):
-    monkeypatch.setattr(user_import, "BATCH", 2)
+    monkeypatch.setattr(user_import, "BATCH_SIZE", 2)
     people = "username\ncarol\ndave\nerin\nDAVE\n"
     assert refused(people, dry_run=True) == {
         5: "the user name differs from that of line 3 only in case, width or space"
@@ -505,15 +507,15 @@ def test_a_uuid_is_of_one_account(alice):
 def test_an_account_that_is_there_is_left_alone_unless_it_is_to_be_updated(alice):
     before = dict(User.objects.values().get())
     people = "username,name,email,organization,password,is_active,role\nalice,Alice Pleasance,new@example.com,,another long one,false,admin\n"
-    verdict = take(people, roles=True)[0]
-    assert (str(verdict.verdict), verdict.reason) == (
+    result = take(people, roles=True)[0]
+    assert (str(result.status), result.reason) == (
         "unchanged",
         "there already; differs in email, name",
     )
     assert User.objects.values().get() == before
     reset = password_reset.make(alice).reset
-    verdict = take(people, roles=True, update=True)[0]
-    assert (str(verdict.verdict), verdict.reason) == ("updated", "email, name")
+    result = take(people, roles=True, update=True)[0]
+    assert (str(result.status), result.reason) == ("updated", "email, name")
     after = dict(User.objects.values().get())
     assert {name for name, value in after.items() if value != before.get(name)} == {
         "name",
@@ -536,21 +538,21 @@ def test_an_address_that_a_file_changes_is_told_to_the_old_and_to_the_new_one(al
 
 
 def test_an_account_that_somebody_makes_meanwhile_is_found_at_the_second_try(monkeypatch):
-    write, others = user_import._Batch.write, iter(["dave"])
+    write, others = import_writer.BatchWriter.write, iter(["dave"])
 
-    def write_later(batch, plan):
+    def write_later(writer, plan):
         for name in others:
             User.objects.create_user(name)
             raise IntegrityError(
                 "as the database says when the name was taken between the look and the write"
             )
-        write(batch, plan)
+        write(writer, plan)
 
-    monkeypatch.setattr(user_import._Batch, "write", write_later)
-    verdicts = take(
+    monkeypatch.setattr(import_writer.BatchWriter, "write", write_later)
+    results = take(
         f"username,password,created_at\ncarol,{PASSWORD},2020-01-01T00:00:00Z\ndave,{PASSWORD},\n"
     )
-    assert [(each.username, str(each.verdict)) for each in verdicts] == [
+    assert [(each.username, str(each.status)) for each in results] == [
         ("carol", "imported"),
         ("dave", "unchanged"),
     ]
@@ -571,13 +573,13 @@ def test_an_account_that_somebody_makes_meanwhile_is_found_at_the_second_try(mon
     ],
 )
 def test_files_are_read_as_programs_write_them(content):
-    assert [str(each.verdict) for each in take(content)] == ["imported"]
+    assert [str(each.status) for each in take(content)] == ["imported"]
     assert User.objects.get().name == "Café"
 
 
 def test_a_quoted_field_may_hold_commas_quotes_and_lines():
-    verdicts = take('username,name\ncarol,"Danvers, ""Carol""\nof Boston"\ndave,\n')
-    assert [verdict.line for verdict in verdicts] == [2, 4]
+    results = take('username,name\ncarol,"Danvers, ""Carol""\nof Boston"\ndave,\n')
+    assert [result.line for result in results] == [2, 4]
     assert User.objects.get(username="carol").name == 'Danvers, "Carol"\nof Boston'
 
 
@@ -597,7 +599,7 @@ def test_a_quoted_field_may_hold_commas_quotes_and_lines():
         (b'"username,email\n', "csv", "has to name the columns"),
         (b"username,nickname,shoe size\n", "csv", "There is no column 'nickname', 'shoe size'."),
         (b"username,email,email\n", "csv", "'email' twice"),
-        (b"username," + b"x" * LONGEST, "csv", "longer than 64 KiB"),
+        (b"username," + b"x" * MAX_LINE_LENGTH, "csv", "longer than 64 KiB"),
         (b'[{"username": "carol"}]', "jsonl", "one JSON array"),
     ],
 )
@@ -616,7 +618,7 @@ def test_what_is_wrong_with_one_row_costs_no_other():
             b"dave",
             b"erin,a,b",
             b'fay,"F"ay',
-            b"x" * (LONGEST + 5),
+            b"x" * (MAX_LINE_LENGTH + 5),
             b"gus,a\0b",
             b"hal,Hal",
             b'ida,"Ida',
@@ -681,7 +683,7 @@ class Endless(io.RawIOBase):
 
 def test_a_line_of_a_hundred_megabytes_takes_no_memory():
     tracemalloc.start()
-    read = list(rows(io.BufferedReader(Endless()), "jsonl"))
+    read = list(read_rows(io.BufferedReader(Endless()), "jsonl"))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert [row.fault for row in read] == ["line 1 is longer than 64 KiB"]
@@ -716,10 +718,12 @@ class Stream(io.RawIOBase):
 
 def peak_of(count):
     tracemalloc.start()
-    for verdicts in import_rows(
-        rows(io.BufferedReader(Stream(many(count))), "csv"), Options(dry_run=True), source="many"
+    for results in import_rows(
+        read_rows(io.BufferedReader(Stream(many(count))), "csv"),
+        ImportOptions(dry_run=True),
+        source="many",
     ):
-        assert verdicts[0].verdict == "imported"
+        assert results[0].status == "imported"
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak
@@ -746,7 +750,7 @@ def test_a_batch_costs_as_many_queries_as_any_other(monkeypatch):
             ]
         )
 
-    monkeypatch.setattr(user_import, "BATCH", 20)
+    monkeypatch.setattr(user_import, "BATCH_SIZE", 20)
     two = queries_of(2)
     assert queries_of(20) == two
     assert queries_of(40) == 2 * two
@@ -840,7 +844,7 @@ def test_an_import_that_is_killed_is_finished_by_running_it_again(tmp_path):
         assert there < User.objects.count() < 4000
         assert not User.objects.exclude(pk__in=events.values("user")).exists()
     imported, updated, unchanged, refused = map(int, re.findall(r"\d+", run_elsewhere(*command)))
-    assert (imported + unchanged, updated, refused, unchanged % user_import.BATCH) == (
+    assert (imported + unchanged, updated, refused, unchanged % user_import.BATCH_SIZE) == (
         4000,
         0,
         0,
@@ -860,7 +864,7 @@ def test_who_has_a_reserved_name_already_is_updated(alice):
 
 def test_a_region_that_is_none_is_refused_like_that_of_the_credentials():
     taken = take("username,aws_region\ncarol,Stockholm; rm -rf\ndave,eu-north-1\nerin,\n")
-    assert [(name, verdict) for _, name, verdict, _ in told(taken)] == [
+    assert [(name, result) for _, name, result, _ in told(taken)] == [
         ("carol", "refused"),
         ("dave", "imported"),
         ("erin", "imported"),

@@ -12,7 +12,10 @@ from accounts.transfer.user_export import export
 
 
 class Command(BaseCommand):
-    help = "Write all accounts as CSV or JSONL, without passwords, to standard output or a file that only its owner may read."
+    help = (
+        "Export all users as CSV or JSONL, without passwords, to standard output or a file that"
+        " only its owner may read."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -21,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--format",
             choices=["csv", "jsonl"],
-            help="where no file's name tells it; csv by default",
+            help="csv by default; else as the name of the file ends",
         )
         parser.add_argument(
             "--with-hashes",
@@ -32,16 +35,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         name = options["file"]
         try:
-            form = options["format"] or ("csv" if name == "-" else format_of(name))
+            file_format = options["format"] or ("csv" if name == "-" else format_of(name))
         except UnreadableFile as error:
             raise CommandError(str(error)) from error
         if options["with_hashes"]:
             self.stderr.write(
-                "This has the hash of everybody's password: whoever gets it can guess at them. Delete it when it has been used."
+                "This file holds all password hashes: whoever gets it can guess at the passwords."
+                " Delete it once it has been used."
             )
         pieces = export(
             User.objects.all(),
-            form,
+            file_format,
             what="all accounts, on the machine",
             hashes=options["with_hashes"],
         )
@@ -54,7 +58,7 @@ class Command(BaseCommand):
             with private(name) as file:
                 for piece in tqdm(pieces, unit=" lines", disable=None):
                     file.write(piece)
-        except BrokenPipeError:  # whoever read it has had enough
+        except BrokenPipeError:  # the reader, such as head, has ended
             sys.stderr.close()
         except OSError as error:
             raise CommandError(f"{name}: {error.strerror}.") from error

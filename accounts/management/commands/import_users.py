@@ -1,4 +1,3 @@
-import json
 import os
 import stat
 import sys
@@ -16,22 +15,29 @@ from tqdm import tqdm
 from accounts.hashing.pool import PROCESSORS
 from accounts.transfer import file_reader
 from accounts.transfer.csv_writer import csv_line
+from accounts.transfer.import_plan import REPORT_COLUMNS, RowResult, RowStatus
+from accounts.transfer.jsonl_writer import jsonl_line
 from accounts.transfer.private_files import private
-from accounts.transfer.user_import import Fate, Options, Verdict, import_rows
+from accounts.transfer.user_import import ImportOptions, import_rows
 
-SHOWN = 20  # refusals on the terminal; all of them are in the report
+MAX_SHOWN_REFUSALS = 20  # on the terminal; all of them are in the report
+OPTIONS = ("dry_run", "update", "roles", "accept_weak", "reason")
 
 
 class Command(BaseCommand):
     help = (
-        "Take accounts in from a CSV or JSONL file. An account that is there already is left alone, so that a run that was interrupted"
-        " is gone on with by running it again. Rows are written 500 at a time: a batch is there as a whole or not at all."
+        "Import users from a CSV or JSONL file. Existing accounts are skipped, so that running an"
+        " interrupted import again goes on with it. Rows are written 500 at a time: a batch is"
+        " written as a whole or not at all."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "file",
-            help=f"a file with the columns {', '.join(file_reader.COLUMNS)}, of which username is needed; - for standard input",
+            help=(
+                f"a file with the columns {', '.join(file_reader.COLUMNS)}, of which username is"
+                " required; - for standard input"
+            ),
         )
         parser.add_argument(
             "--format",
@@ -39,111 +45,103 @@ class Command(BaseCommand):
             help="where the name does not end in .csv or .jsonl",
         )
         parser.add_argument(
-            "--dry-run",
-            action="store_true",
-            help="say what would happen to each row, and write nothing",
+            "--dry-run", action="store_true", help="show the status of each row, and write nothing"
         )
         parser.add_argument(
             "--report",
             metavar="FILE",
-            help="write the verdict on each row there, as .csv or .jsonl",
+            help="write the status of each row there, as .csv or .jsonl",
         )
         parser.add_argument(
             "--update",
             action="store_true",
-            help="where an account is there: take over name, e-mail, organization, region, language",
+            help="update name, e-mail, organization, region and language of existing accounts",
         )
-        parser.add_argument(
-            "--roles", action="store_true", help="take in admins and super admins as such"
-        )
-        parser.add_argument("--reason", default="", help="why, for the audit log")
+        parser.add_argument("--roles", action="store_true", help="import admins and super admins")
+        parser.add_argument("--reason", default="", help="for the audit log")
         parser.add_argument(
             "--accept-weak",
             action="store_true",
-            help="take in plain passwords that break the rules, to be changed at the first login",
+            help="import plain passwords that break the rules, to be changed at the first login",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        chosen = Options(
-            **{
-                name: options[name]
-                for name in ("dry_run", "update", "roles", "accept_weak", "reason")
-            }
-        )
+        chosen = ImportOptions(**{name: options[name] for name in OPTIONS})
         with ExitStack() as stack:
             try:
-                file, form = self.open(options["file"], options["format"], stack)
-                note = self.reporter(options["report"], stack)
-                counted = self.run(file, form, chosen, Path(options["file"]).name, note)
+                file, file_format = self.open(options["file"], options["format"], stack)
+                report = self.reporter(options["report"], stack)
+                rows = file_reader.read_rows(file, file_format)
+                counted = self.run(file, rows, chosen, Path(options["file"]).name, report)
             except file_reader.UnreadableFile as error:
                 raise CommandError(str(error)) from error
             except OSError as error:
-                raise CommandError(
-                    f"{error.filename or options['file']}: {error.strerror}."
-                ) from error
+                name = error.filename or options["file"]
+                raise CommandError(f"{name}: {error.strerror}.") from error
             except Error as error:
                 raise CommandError(
-                    f"The database stopped the import ({type(error).__name__}). What was imported stays; run the same again to go on."
+                    f"The database stopped the import ({type(error).__name__})."
+                    " What was imported stays; run the same again to go on."
                 ) from error
         self.sum_up(counted, chosen)
 
     def open(
-        self, name: str, form: file_reader.Format | None, stack: ExitStack
-    ) -> tuple[BinaryIO, file_reader.Format]:
+        self, name: str, file_format: file_reader.FileFormat | None, stack: ExitStack
+    ) -> tuple[BinaryIO, file_reader.FileFormat]:
         if name == "-":
-            if form is None:
+            if file_format is None:
                 raise CommandError("Say with --format whether standard input is csv or jsonl.")
-            return sys.stdin.buffer, form
-        return stack.enter_context(open(name, "rb")), form or file_reader.format_of(name)
+            return sys.stdin.buffer, file_format
+        return stack.enter_context(open(name, "rb")), file_format or file_reader.format_of(name)
 
-    def reporter(self, name: str | None, stack: ExitStack) -> Callable[[Verdict], object]:
+    def reporter(self, name: str | None, stack: ExitStack) -> Callable[[RowResult], object]:
         if name is None:
-            return lambda verdict: None
-        form, file = file_reader.format_of(name), stack.enter_context(private(name))
-        if form == "jsonl":
-            return lambda verdict: file.write(
-                json.dumps(verdict.as_dict(), ensure_ascii=False) + "\n"
-            )
-        file.write(csv_line(["line", "username", "verdict", "reason"]))
-        return lambda verdict: file.write(csv_line(verdict.as_dict().values()))
+            return lambda result: None
+        file_format, file = file_reader.format_of(name), stack.enter_context(private(name))
+        if file_format == "jsonl":
+            return lambda result: file.write(jsonl_line(result.as_dict()))
+        file.write(csv_line(REPORT_COLUMNS))
+        return lambda result: file.write(csv_line(result.as_dict().values()))
 
     def run(
         self,
         file: BinaryIO,
-        form: file_reader.Format,
-        options: Options,
+        rows: Iterator[file_reader.FileRow],
+        options: ImportOptions,
         source: str,
-        note: Callable[[Verdict], object],
-    ) -> Counter[Fate]:
-        counted: Counter[Fate] = Counter()
-        with progress(file) as bar:
-            for verdicts in import_rows(
-                noticing(file_reader.rows(file, form), bar), options, source=source
-            ):
-                for verdict in verdicts:
-                    counted[verdict.verdict] += 1
-                    note(verdict)
-                    if verdict.verdict == Fate.REFUSED and counted[Fate.REFUSED] <= SHOWN:
-                        with tqdm.external_write_mode(file=sys.stderr):
-                            self.stderr.write(
-                                f"line {verdict.line}: {verdict.username or '(no name)'}: {verdict.reason}"
-                            )
+        report: Callable[[RowResult], object],
+    ) -> Counter[RowStatus]:
+        counted: Counter[RowStatus] = Counter()
+        with progress_bar(file) as bar:
+            for results in import_rows(announcing(rows, bar), options, source=source):
+                for result in results:
+                    counted[result.status] += 1
+                    report(result)
+                    if result.status == RowStatus.REFUSED:
+                        self.show(result, counted[RowStatus.REFUSED])
                 if bar.total:
                     bar.update(file.tell() - bar.n)
-                bar.set_postfix({str(fate): count for fate, count in counted.items()})
+                bar.set_postfix({str(status): count for status, count in counted.items()})
         return counted
 
-    def sum_up(self, counted: Counter[Fate], options: Options) -> None:
+    def show(self, refused: RowResult, number: int) -> None:
+        if number <= MAX_SHOWN_REFUSALS:
+            name = refused.username or "(no name)"
+            with tqdm.external_write_mode(file=sys.stderr):
+                self.stderr.write(f"line {refused.line}: {name}: {refused.reason}")
+
+    def sum_up(self, counted: Counter[RowStatus], options: ImportOptions) -> None:
         would = "would be " if options.dry_run else ""
-        self.stdout.write(", ".join(f"{counted[fate]} {would}{fate}" for fate in Fate) + ".")
+        totals = (f"{counted[status]} {would}{status}" for status in RowStatus)
+        self.stdout.write(", ".join(totals) + ".")
         if options.dry_run:
             self.stdout.write("Nothing was written.")
-        if counted[Fate.REFUSED] > SHOWN:
-            self.stdout.write("Only the first refusals were shown; --report FILE keeps all.")
+        if counted[RowStatus.REFUSED] > MAX_SHOWN_REFUSALS:
+            self.stdout.write("Only the first refusals were shown; --report FILE has all.")
 
 
-def progress(file: BinaryIO) -> Any:
-    """A bar over the bytes read, on a terminal only."""
+def progress_bar(file: BinaryIO) -> Any:
+    """Return a bar over the bytes read, which shows on a terminal only."""
     return tqdm(
         total=size_of(file),
         unit="B",
@@ -154,8 +152,8 @@ def progress(file: BinaryIO) -> Any:
     )
 
 
-def noticing(rows: Iterator[file_reader.Row], bar: Any) -> Iterator[file_reader.Row]:
-    """Says why it takes long: each plain password is hashed."""
+def announcing(rows: Iterator[file_reader.FileRow], bar: Any) -> Iterator[file_reader.FileRow]:
+    """Yield the rows; the bar says that plain passwords are hashed, which takes long."""
     for row in rows:
         if row.values.get("password"):
             bar.set_description(
@@ -165,7 +163,7 @@ def noticing(rows: Iterator[file_reader.Row], bar: Any) -> Iterator[file_reader.
 
 
 def size_of(file: BinaryIO) -> int | None:
-    """How long a file is; a pipe does not know."""
+    """Return the length of a file in bytes; None for a pipe."""
     try:
         status = os.fstat(file.fileno())
     except OSError:
