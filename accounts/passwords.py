@@ -55,7 +55,7 @@ def authenticate(identifier: str, password: str) -> User:
     return check_credentials(identifier, password)[0]
 
 
-def _reason_to_refuse(checked: uniform_timing.Checked) -> Reason:
+def _reason_to_refuse(checked: uniform_timing.CheckResult) -> Reason:
     if checked.right:
         return Reason.ACCOUNT_INACTIVE
     return Reason.DAMAGED_HASH if checked.damaged else Reason.WRONG_PASSWORD

@@ -19,7 +19,7 @@ from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
 
 from accounts import password_reset
-from accounts.hashing import uniform_timing
+from accounts.hashing import hash_shares
 from accounts.models import User
 from bench.accounts import ENCODED
 from bench.timing import ARGON2, BCRYPT, PBKDF2, UNKNOWN_NAMES, USER_KINDS, WRONG_PASSWORD
@@ -57,7 +57,7 @@ def make_user(state: str, algorithm: str) -> str:
         )
         if state == "reset under way":
             password_reset.make(user)
-        uniform_timing.forget()
+        hash_shares.forget()
     return address
 
 
@@ -73,15 +73,15 @@ def address_for(state: str, algorithm: str) -> str:
 
 
 def picked_algorithm(name: str) -> str:
-    algorithm = uniform_timing.ranked(name, uniform_timing.shares())[0].algorithm
+    algorithm = hash_shares.ranked(name, hash_shares.current())[0].algorithm
     return {"argon2": ARGON2, "pbkdf2_sha256": PBKDF2, "bcrypt": BCRYPT}[algorithm]
 
 
 def shares() -> list[tuple[str, float, float]]:
     """Return each kind of hash with its share among accounts, and among unknown names."""
-    of_accounts = {share.hash.kind: share.weight for share in uniform_timing.shares()}
+    of_accounts = {share.hash.prefix: share.weight for share in hash_shares.current()}
     of_names = Counter(
-        uniform_timing.ranked(f"somebody{number}", uniform_timing.shares())[0].kind
+        hash_shares.ranked(f"somebody{number}", hash_shares.current())[0].prefix
         for number in range(UNKNOWN_NAMES)
     )
     total = sum(of_accounts.values())

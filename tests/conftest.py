@@ -13,7 +13,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 from accounts import keyring, request_context
 from accounts.audit import seal_digests
 from accounts.db import app_role
-from accounts.hashing import uniform_timing
+from accounts.hashing import hash_shares
 from accounts.models import User
 from accounts.request_context import RequestContext
 from apikeys import usage
@@ -71,7 +71,7 @@ def fresh(request):
     """Every test begins with full budgets and with signing keys that its database knows."""
     for cache in caches.all(initialized_only=True):
         cache.clear()
-    uniform_timing.forget()
+    hash_shares.forget()
     if {"db", "transactional_db"} & set(request.fixturenames) or request.node.get_closest_marker(
         "django_db"
     ):

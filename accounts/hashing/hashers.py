@@ -1,10 +1,10 @@
-"""Argon2id at the cost that the settings say, hashes that came from elsewhere, and what a stored hash says of itself."""
+"""Password hashers of Django: Argon2id at this deployment's cost, and those of imported hashes.
 
-import binascii
+Imported hashes are only verified; a login replaces them by one of Argon2id.
+"""
+
 import hashlib
-import re
-from base64 import b64decode, b64encode
-from dataclasses import dataclass
+from base64 import b64encode
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +16,7 @@ from django.contrib.auth.hashers import (
 from django.utils.crypto import constant_time_compare
 
 from accounts.hashing.pool import pool
+from accounts.hashing.stored_hashes import StoredHash, read
 
 
 class TunedArgon2PasswordHasher(Argon2PasswordHasher):
@@ -33,7 +34,10 @@ class TunedArgon2PasswordHasher(Argon2PasswordHasher):
 
 
 class ImportedBCryptPasswordHasher(BCryptPasswordHasher):
-    """Verifies bcrypt's hashes as they were made: of 72 bytes and no more, which its library would refuse now. Makes none."""
+    """Verifies bcrypt's hashes as they were made: of 72 bytes, more of which its library refuses.
+
+    Makes none.
+    """
 
     def encode(self, password: str, salt: Any) -> str:
         library: Any = self._load_library()  # type: ignore[attr-defined]
@@ -42,9 +46,11 @@ class ImportedBCryptPasswordHasher(BCryptPasswordHasher):
 
 
 class ImportedPHCPasswordHasher(BasePasswordHasher):
-    """Verifies PBKDF2 and scrypt with salts of any bytes, where Django knows only text ones, in PHC's format. Makes none.
+    """Verifies PBKDF2 and scrypt in PHC's format, with salts of any bytes. Makes none.
 
-    ``phc$pbkdf2-sha512$i=210000$<salt>$<hash>`` and ``phc$scrypt$ln=14,r=8,p=1$<salt>$<hash>``, base64 without padding.
+    Django's own hashers know only salts of text. The format is
+    ``phc$pbkdf2-sha512$i=210000$<salt>$<hash>`` and ``phc$scrypt$ln=14,r=8,p=1$<salt>$<hash>``,
+    in base64 without padding.
     """
 
     algorithm = "phc"
@@ -59,112 +65,21 @@ class ImportedPHCPasswordHasher(BasePasswordHasher):
         return True
 
     def harden_runtime(self, password: str, encoded: str) -> None:
-        """Nothing: one wrong password costs one hash, of this kind."""
+        """Do nothing: one wrong password costs one hash, of this algorithm."""
 
 
-# What a stored hash says of itself
-
-
-class DamagedHash(ValueError):
-    """Text in the place of a hash that no password can be compared with."""
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A hash as it is stored, taken apart. ``kind`` is the text that it begins with: the algorithm, and what it costs."""
-
-    algorithm: str
-    kind: str
-    costs: dict[str, int]
-    salt: bytes
-    digest: bytes
-    blank: str  # of the same kind and lengths, and nobody's
-
-    def __repr__(self) -> str:
-        return f"Stored({self.kind})"
-
-
-_B64 = r"[A-Za-z0-9+/]+"
-_FORMS = {
-    "argon2": (
-        r"(?P<kind>argon2\$argon2(?:id|i|d)\$(?:v=(?:16|19)\$)?m=(?P<m>\d+),t=(?P<t>\d+),p=(?P<p>\d+)\$)"
-        rf"(?P<salt>{_B64})\$(?P<digest>{_B64})"
-    ),
-    "bcrypt": r"(?P<kind>bcrypt\$\$2[aby]\$(?P<cost>\d\d)\$)(?P<secret>[./A-Za-z0-9]{53})",
-    "bcrypt_sha256": r"(?P<kind>bcrypt_sha256\$\$2[aby]\$(?P<cost>\d\d)\$)(?P<secret>[./A-Za-z0-9]{53})",
-    "pbkdf2_sha256": rf"(?P<kind>pbkdf2_sha256\$(?P<i>\d+)\$)(?P<text>[^$]+)\$(?P<digest>{_B64}={{0,2}})",
-    "pbkdf2_sha1": rf"(?P<kind>pbkdf2_sha1\$(?P<i>\d+)\$)(?P<text>[^$]+)\$(?P<digest>{_B64}={{0,2}})",
-    "scrypt": rf"(?P<kind>scrypt\$(?P<n>\d+)\$)(?P<text>[^$]+)(?P<more>\$(?P<r>\d+)\$(?P<p>\d+))\$(?P<digest>{_B64}={{0,2}})",
-    "phc": (
-        r"(?P<kind>phc\$(?:(?P<name>pbkdf2-sha(?:1|256|512))\$i=(?P<i>\d+)|scrypt\$ln=(?P<ln>\d+),r=(?P<r>\d+),p=(?P<p>\d+))\$)"
-        rf"(?P<salt>{_B64})\$(?P<digest>{_B64})"
-    ),
-}
-_PATTERNS = {algorithm: re.compile(form, re.ASCII) for algorithm, form in _FORMS.items()}
-ALGORITHMS = frozenset(_PATTERNS)
-_COSTS = ("m", "t", "p", "cost", "i", "n", "r", "ln")
-CURRENT = f"argon2$argon2id$v=19$m={settings.ARGON2_MEMORY_KIB},t={settings.ARGON2_TIME_COST},p={settings.ARGON2_PARALLELISM}$"
-
-
-def read(encoded: str) -> Stored:
-    """A stored hash, taken apart; ``DamagedHash`` for what is none, or of no algorithm that is known here."""
-    algorithm = encoded.partition("$")[0]
-    found = _PATTERNS[algorithm].fullmatch(encoded) if algorithm in _PATTERNS else None
-    if found is None:
-        raise DamagedHash("not a hash that is known here")
-    parts = {name: value for name, value in found.groupdict().items() if value is not None}
-    if any(len(parts[cost]) > 10 for cost in _COSTS if cost in parts):
-        raise DamagedHash("a cost of more than ten digits")
-    costs = {cost: int(parts[cost]) for cost in _COSTS if cost in parts}
-    if not _possible(costs):
-        raise DamagedHash("costs that no hash can have")
-    return Stored(
-        algorithm=algorithm,
-        kind=parts["kind"],
-        costs=costs,
-        salt=_decoded(parts["salt"]) if "salt" in parts else parts.get("text", "").encode(),
-        digest=_decoded(parts["digest"]) if "digest" in parts else b"",
-        blank=_blank(parts),
-    )
-
-
-def _possible(costs: dict[str, int]) -> bool:
-    """Whether the algorithms take these at all."""
-    if "m" in costs:
-        return costs["t"] >= 1 and costs["p"] >= 1 and costs["m"] >= 8 * costs["p"]
-    if "cost" in costs:
-        return 4 <= costs["cost"] <= 31
-    if "i" in costs:
-        return costs["i"] >= 1
-    n = costs["n"] if "n" in costs else 1 << min(costs["ln"], 63)
-    return n > 1 and n & (n - 1) == 0 and costs["r"] >= 1 and costs["p"] >= 1
-
-
-def _blank(parts: dict[str, str]) -> str:
-    if "secret" in parts:
-        return parts["kind"] + "." * 53
-    salt = "A" * len(parts.get("salt") or parts["text"])
-    digest = re.sub("[^=]", "A", parts["digest"])
-    return f"{parts['kind']}{salt}{parts.get('more', '')}${digest}"
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), validate=True)
-    except binascii.Error as error:
-        raise DamagedHash("broken base64") from error
-
-
-def _derived(password: bytes, stored: Stored) -> bytes:
+def _derived(password: bytes, stored: StoredHash) -> bytes:
     costs, length = stored.costs, len(stored.digest)
     if "i" in costs:
         return hashlib.pbkdf2_hmac(
-            stored.kind.split("$")[1].removeprefix("pbkdf2-"),
+            stored.prefix.split("$")[1].removeprefix("pbkdf2-"),
             password,
             stored.salt,
             costs["i"],
             length,
         )
     n, r, p = 1 << costs["ln"], costs["r"], costs["p"]
-    room = 128 * r * (n + p + 2) + 2**20  # OpenSSL's own limit is 32 MiB
-    return hashlib.scrypt(password, salt=stored.salt, n=n, r=r, p=p, maxmem=room, dklen=length)
+    max_memory = 128 * r * (n + p + 2) + 2**20  # OpenSSL's own limit is 32 MiB
+    return hashlib.scrypt(
+        password, salt=stored.salt, n=n, r=r, p=p, maxmem=max_memory, dklen=length
+    )

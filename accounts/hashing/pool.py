@@ -1,4 +1,4 @@
-"""The threads that compute password hashes: as many as there are processors, with a short queue before them."""
+"""A pool of threads for password hashes: one for each processor, with a short queue."""
 
 import logging
 import os
@@ -17,14 +17,14 @@ from accounts.errors import HashingOverloaded
 PROCESSORS = (
     len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 )
-PAUSE = 60.0  # seconds between two lines of the log about refused attempts
+LOG_INTERVAL_SECONDS = 60.0  # between two lines about refused attempts
 
 R = TypeVar("R")
 logger = logging.getLogger(__name__)
 
 
 class HashingPool:
-    """Runs what costs a processor for some time. ``run`` raises ``HashingOverloaded`` at once if no place is free.
+    """Runs work that keeps a processor busy; ``HashingOverloaded`` at once if no place is free.
 
     More threads than processors would take each other's caches, and each thread that ever
     hashed keeps its memory. A caller waits in its own thread, so the places are fewer than the
@@ -51,7 +51,7 @@ class HashingPool:
             self._free.release()
 
     def run_patiently(self, work: Callable[..., R], *args: Any) -> R:
-        """As ``run``, for work that nobody can flood: waits until a place is free."""
+        """Run work that no client can flood: like ``run``, but waits until a place is free."""
         while True:
             try:
                 return self.run(work, *args)
@@ -63,17 +63,24 @@ class HashingPool:
         return work(*args)
 
     def _tell(self) -> None:
-        """Log how many attempts were refused since the last line: one line a minute."""
+        """Log the number of attempts refused since the last line, at most one line a minute."""
         self._refused += 1
         if time.monotonic() >= self._next_line:
-            self._next_line, refused, self._refused = time.monotonic() + PAUSE, self._refused, 0
+            self._next_line, refused, self._refused = (
+                time.monotonic() + LOG_INTERVAL_SECONDS,
+                self._refused,
+                0,
+            )
             logger.warning(
                 "%s attempts refused: the hashing queue is full (HASHING_QUEUE, THREADS)", refused
             )
 
 
 def _lend_connection() -> None:
-    """Give the database connection back to its pool if that has no other: a thread that only waits needs none."""
+    """Return the database connection to its pool if that has no other.
+
+    A thread that only waits needs none.
+    """
     lent: Any = connection
     if getattr(lent, "pool", None) and not lent.in_atomic_block:
         lent.close_if_unusable_or_obsolete()

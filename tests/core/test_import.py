@@ -20,8 +20,8 @@ from django.test.utils import CaptureQueriesContext
 from accounts import password_reset, passwords
 from accounts.errors import InvalidCredentials, MissingReason, NotPermitted
 from accounts.hashing import uniform_timing
-from accounts.hashing.hashers import CURRENT, DamagedHash, read
 from accounts.hashing.imported_formats import RefusedHash, stored
+from accounts.hashing.stored_hashes import CURRENT, DamagedHash, read
 from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, User
 from accounts.transfer import import_writer, user_import
@@ -271,7 +271,7 @@ def test_a_damaged_hash_is_an_ordinary_refusal_with_its_true_reason(caller, alic
 def test_a_hash_never_shows_itself():
     hash_ = read(make_password(PASSWORD))
     assert hash_.blank not in repr(hash_)
-    assert repr(hash_) == f"Stored({CURRENT})"
+    assert repr(hash_) == f"StoredHash({CURRENT})"
     with pytest.raises(DamagedHash):
         read("")
 

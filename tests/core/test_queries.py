@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.hashing import uniform_timing
+from accounts.hashing import hash_shares
 from accounts.models import Session, User
 from tests.conftest import PASSWORD
 
@@ -136,7 +136,7 @@ def test_a_login_without_a_refresh_token_adds_one_row_less(caller, statements, p
 
 def test_a_refused_login_is_two_statements(caller, statements):
     """Find the account, leave a record; no more for a known name than for an unknown one."""
-    uniform_timing.shares()  # looked up once a minute
+    hash_shares.current()  # looked up once a minute
     for username in ("alice", "nobody"):
         answer, sent, _ = statements(
             lambda username=username: caller.json(

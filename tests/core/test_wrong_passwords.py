@@ -19,9 +19,9 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts import password_reset, passwords
 from accounts.errors import HashingOverloaded, InvalidCredentials
-from accounts.hashing import uniform_timing
-from accounts.hashing.hashers import CURRENT, read
+from accounts.hashing import hash_shares
 from accounts.hashing.pool import HashingPool, pool
+from accounts.hashing.stored_hashes import CURRENT, read
 from accounts.models import AuditEvent, User
 from tests.concurrency import at_once
 from tests.conftest import PASSWORD
@@ -127,7 +127,7 @@ def test_an_unknown_name_always_costs_the_same_however_it_is_spelled(alice, cost
         person(kind, encoded)
     for name in ("nobody", "somebody", "anybody", "x@example.com"):
         first = cost(name)
-        uniform_timing.forget()
+        hash_shares.forget()
         assert cost(name) == cost(f" {name.upper()} ") == first
 
 
@@ -143,7 +143,7 @@ def test_a_change_of_password_costs_one_hash_too(hashed, alice):
 def test_eight_imported_kinds_make_no_strangers_guess_dearer(alice, cost):
     for number in range(8):
         person(f"imported{number}", f"pbkdf2_sha256${600 + number}$salt${DIGEST}=")
-    assert len(uniform_timing.shares()) == 9
+    assert len(hash_shares.current()) == 9
     assert {len(cost(f"nobody{number}")) for number in range(30)} == {1}
 
 
@@ -169,11 +169,11 @@ def shares(**weights):
         "scrypt": SCRYPT,
         "bcrypt": BCRYPT,
     }
-    return [uniform_timing.Share(read(found[name]), weight) for name, weight in weights.items()]
+    return [hash_shares.Share(read(found[name]), weight) for name, weight in weights.items()]
 
 
 def pick(name, among):
-    return uniform_timing.ranked(name, among)[0]
+    return hash_shares.ranked(name, among)[0]
 
 
 def test_few_names_move_when_hashes_are_upgraded():
@@ -187,13 +187,13 @@ def test_few_names_move_when_hashes_are_upgraded():
 
 def test_the_key_decides_which_name_costs_which_kind(settings):
     among = shares(today=1, pbkdf2=1)
-    before = [pick(f"name{number}", among).kind for number in range(40)]
+    before = [pick(f"name{number}", among).prefix for number in range(40)]
     settings.SECRET_KEY = "another secret, of which nobody has to keep anything secret"
-    assert [pick(f"name{number}", among).kind for number in range(40)] != before
+    assert [pick(f"name{number}", among).prefix for number in range(40)] != before
 
 
 def test_without_accounts_unknown_names_cost_todays_kind(db):
-    assert pick("nobody", uniform_timing.shares()).kind == CURRENT
+    assert pick("nobody", hash_shares.current()).prefix == CURRENT
 
 
 # Looking the shares up
@@ -209,7 +209,7 @@ def test_shares_are_looked_up_once_a_minute_and_not_for_who_is_right(
         2 + 5
     ):  # account and record; two kinds, and none behind; number and shares
         cost("alice")
-    assert {share.hash.kind: share.weight for share in uniform_timing.shares()} == {
+    assert {share.hash.prefix: share.weight for share in hash_shares.current()} == {
         CURRENT: 1,
         "pbkdf2_sha256$600$": 1,
     }
@@ -223,9 +223,9 @@ def test_a_kind_is_found_once_however_many_accounts_have_it(alice):
         person(f"person{number}", f"pbkdf2_sha256${600 + number}$salt${DIGEST}=")
         person(f"another{number}", f"pbkdf2_sha256${600 + number}$other${DIGEST}=")
     with CaptureQueriesContext(connection) as captured:
-        found = [share.hash.kind for share in uniform_timing.shares()]
-    assert len(found) == len(set(found)) == uniform_timing.MOST
-    assert len(captured) <= uniform_timing.MOST + 2
+        found = [share.hash.prefix for share in hash_shares.current()]
+    assert len(found) == len(set(found)) == hash_shares.MAX_PREFIXES
+    assert len(captured) <= hash_shares.MAX_PREFIXES + 2
 
 
 def test_the_look_for_kinds_uses_the_index(alice):
@@ -236,7 +236,7 @@ def test_the_look_for_kinds_uses_the_index(alice):
         if connection.vendor == "postgresql":
             cursor.execute("ANALYZE accounts_user")
         with CaptureQueriesContext(connection) as captured:
-            uniform_timing.shares()
+            hash_shares.current()
         look = captured.captured_queries[0]["sql"]
         cursor.execute(
             f"EXPLAIN {'' if connection.vendor == 'postgresql' else 'QUERY PLAN '}{look}"
@@ -251,12 +251,12 @@ def test_of_very_many_accounts_a_sample_is_counted():
     User.objects.bulk_create(
         [
             User(pk=number, username=f"p{number}", password=PBKDF2 if number % 4 else BCRYPT)
-            for number in range(2, uniform_timing.ALL + 10)
+            for number in range(2, hash_shares.MAX_COUNTED_ACCOUNTS + 10)
         ]
     )
     with CaptureQueriesContext(connection) as captured:
-        weight = {share.hash.algorithm: share.weight for share in uniform_timing.shares()}
-    assert uniform_timing.SAMPLE / 2 <= sum(weight.values()) <= uniform_timing.SAMPLE
+        weight = {share.hash.algorithm: share.weight for share in hash_shares.current()}
+    assert hash_shares.SAMPLE_SIZE / 2 <= sum(weight.values()) <= hash_shares.SAMPLE_SIZE
     assert 0.71 < weight["pbkdf2_sha256"] / (weight["pbkdf2_sha256"] + weight["bcrypt"]) < 0.79
     assert weight["argon2"] in (0.5, 1.0)
     assert "WHERE id" in captured.captured_queries[-1]["sql"]
@@ -270,17 +270,17 @@ def test_of_few_accounts_with_great_gaps_between_their_ids_all_are_counted():
             for number in range(1, 11)
         ]
     )
-    assert [share.weight for share in uniform_timing.shares()] == [10.0]
+    assert [share.weight for share in hash_shares.current()] == [10.0]
 
 
 @pytest.mark.parametrize("newest", [10_001, 100_000, 10_000_000, 123_456_789])
 def test_a_sample_is_spread_evenly_and_grows_with_the_accounts(newest):
-    ids = uniform_timing.sampled_ids(newest)
-    assert uniform_timing.SAMPLE / 2 - 1 <= len(ids) == len(set(ids)) <= uniform_timing.SAMPLE
+    ids = hash_shares.sampled_ids(newest)
+    assert hash_shares.SAMPLE_SIZE / 2 - 1 <= len(ids) == len(set(ids)) <= hash_shares.SAMPLE_SIZE
     tenths = Counter((number - 1) * 10 // newest for number in ids)
     assert max(tenths.values()) / min(tenths.values()) < 1.2
     assert set(ids) <= set(
-        uniform_timing.sampled_ids(min(newest * 5 // 4, (1 << newest.bit_length()) - 1))
+        hash_shares.sampled_ids(min(newest * 5 // 4, (1 << newest.bit_length()) - 1))
     )
 
 

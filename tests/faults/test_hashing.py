@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.hashers import get_hasher
 
-from accounts.hashing.hashers import read
 from accounts.hashing.imported_formats import stored
+from accounts.hashing.stored_hashes import read
 from tests.faults.conftest import database
 from tests.faults.servers import Server, at_once
 
