@@ -1,4 +1,4 @@
-"""Names that gunicorn, Django and psycopg do not document, and that this service uses.
+"""Names that dependencies do not document, and that this service uses.
 
 After an upgrade these tests fail first. The comments in pyproject.toml tell which module uses what.
 """
@@ -7,12 +7,22 @@ import inspect
 
 import pytest
 from django import db, forms
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.hashers import (
+    Argon2PasswordHasher,
+    BCryptPasswordHasher,
+    BCryptSHA256PasswordHasher,
+)
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.backends.db import SessionStore as DatabaseSessionStore
 from django.core import cache, signals
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.db.models import Model
+from django.db.models.sql.compiler import SQLCompiler
 from django.urls.resolvers import URLResolver
+from django_ratelimit.core import get_usage
 from gunicorn import util
 from gunicorn.config import Config
 from gunicorn.http import wsgi
@@ -20,10 +30,20 @@ from gunicorn.http.errors import NoMoreData, ParseException
 from gunicorn.http.message import Message, Request
 from gunicorn.workers.base import Worker
 from gunicorn.workers.gthread import TConn, ThreadWorker
+from jwt import PyJWS
+from jwt.algorithms import ECAlgorithm
+from jwt.utils import base64url_encode
 from psycopg import adapters
 from psycopg.pq import Format
 from psycopg_pool import ConnectionPool
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+from rest_framework_simplejwt.tokens import Token
+from rest_framework_simplejwt.utils import datetime_to_epoch
 
+from accounts import browser_sessions, tokens
+from accounts.keyring import DeterministicES256
+from accounts.models import User
 from authsvc.postgresql import base as postgresql
 from authsvc.server import unreadable_requests
 from authsvc.server.connections import Connection
@@ -157,3 +177,95 @@ def test_djangos_urls_can_be_loaded_early():
 def test_djangos_models_and_forms():
     assert "self._state = ModelState()" in source(Model)
     assert parameters(vars(forms.BaseModelForm)["_post_clean"]) == ["self"]
+
+
+# Sessions of browsers, hashes and tokens
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "encode",
+        "decode",
+        "create_model_instance",
+        "_get_session_from_db",
+        "exists",
+        "delete",
+        "cycle_key",
+        "acreate_model_instance",
+        "_aget_session_from_db",
+        "aexists",
+        "adelete",
+        "acycle_key",
+    ],
+)
+def test_djangos_session_store_has_the_methods_that_ours_overrides(name):
+    overridden = vars(browser_sessions.SessionStore)[name]
+    assert parameters(overridden) == parameters(getattr(DatabaseSessionStore, name))
+
+
+def test_djangos_session_store_has_the_attributes_that_ours_uses():
+    session_base = source(SessionBase)
+    assert "self._session_cache" in session_base
+    assert isinstance(SessionBase.session_key, property)
+    assert "_session_key = property(_get_session_key, _set_session_key)" in session_base
+    assert parameters(SessionBase._get_session) == ["self", "no_load"]  # type: ignore[attr-defined]
+    assert "self._get_session_from_db()" in source(DatabaseSessionStore.load)
+
+
+def test_djangos_user_has_the_names_that_ours_overrides_and_reads():
+    overridden = vars(User)["_get_session_auth_hash"]
+    assert parameters(overridden) == parameters(AbstractBaseUser._get_session_auth_hash)  # type: ignore[attr-defined]
+    assert "self._get_session_auth_hash(secret=" in source(AbstractBaseUser)
+    assert "self._password = raw_password" in source(AbstractBaseUser.set_password)
+    assert parameters(User.check_password) == parameters(AbstractBaseUser.check_password)
+
+
+def test_djangos_hashers():
+    assert parameters(BCryptPasswordHasher._load_library) == ["self"]  # type: ignore[attr-defined]
+    assert "self._load_library()" in source(BCryptSHA256PasswordHasher)
+    assert "self.encode(password, " in source(BCryptSHA256PasswordHasher.verify)
+    for costs in ("memory_cost", "time_cost", "parallelism"):
+        assert f"self.{costs}" in source(Argon2PasswordHasher)
+
+
+def test_simplejwts_tokens():
+    assert parameters(Token) == ["token", "verify"]
+    assert parameters(Token.check_exp) == ["self", "claim", "current_time"]
+    assert parameters(Token.verify_token_type) == ["self"]
+    assert "self.get_token_backend()" in source(Token) or "self.token_backend" in source(Token)
+    assert parameters(tokens.SessionToken.check_exp) == parameters(Token.check_exp)
+    assert {"token", "verify"} <= set(parameters(TokenBackend.decode))
+    assert parameters(tokens.KeyringBackend.decode) == parameters(TokenBackend.decode)
+    assert parameters(tokens.KeyringBackend.encode) == parameters(TokenBackend.encode)
+    assert {"algorithm", "issuer"} <= set(parameters(TokenBackend))
+    assert callable(datetime_to_epoch)
+
+
+def test_simplejwts_tables():
+    """Rows of both are written by statements of our own."""
+    outstanding = {field.attname for field in OutstandingToken._meta.concrete_fields}
+    assert outstanding == {"id", "user_id", "jti", "token", "created_at", "expires_at"}
+    blacklisted = {field.attname for field in BlacklistedToken._meta.concrete_fields}
+    assert blacklisted == {"id", "token_id", "blacklisted_at"}
+
+
+def test_pyjwts_algorithms():
+    assert parameters(ECAlgorithm.sign) == parameters(DeterministicES256.sign)
+    assert parameters(ECAlgorithm) == ["hash_alg", "expected_curve"]
+    assert parameters(ECAlgorithm.to_jwk) == ["key_obj", "as_dict"]
+    assert parameters(PyJWS.get_algorithm_by_name) == ["self", "alg_name"]
+    assert parameters(PyJWS.register_algorithm) == ["self", "alg_id", "alg_obj"]
+    assert base64url_encode(b"\xff") == b"_w"
+
+
+def test_django_ratelimits_usage():
+    usage = get_usage(None, group="private names", key=lambda *_: "key", rate="1/5m")
+    assert {"count", "limit", "should_limit", "time_left"} == set(usage)
+
+
+def test_djangos_sql_compiler():
+    """accounts/db/compiled_statements.py keeps what it compiles."""
+    assert parameters(SQLCompiler.get_converters) == ["self", "expressions"]
+    assert parameters(SQLCompiler.apply_converters) == ["self", "rows", "converters"]
+    assert "self.select," in source(SQLCompiler.setup_query)
