@@ -1,6 +1,6 @@
 """Paths of all contracts: the documented ones, and below ``/c/<name>/`` each contract alone."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -32,7 +32,7 @@ def mounted(
 
 
 def check_collisions(
-    contracts: Iterable[registry.Registered], others: list[URLResolver | URLPattern]
+    contracts: Iterable[registry.Registered], others: Sequence[URLResolver | URLPattern]
 ) -> None:
     """Stop the start where a contract is mounted below a path that is not for programs."""
     taken = {"c", settings.STATIC_URL.strip("/"), *_first_segments(others)}
@@ -44,7 +44,7 @@ def check_collisions(
             )
 
 
-def _first_segments(patterns: list[URLResolver | URLPattern]) -> Iterator[str]:
+def _first_segments(patterns: Sequence[URLResolver | URLPattern]) -> Iterator[str]:
     for each in patterns:
         route = str(each.pattern)
         if isinstance(each, URLResolver) and not route:

@@ -13,7 +13,7 @@ from django.urls import path
 from accounts import policy
 from accounts.api.contract import Contract
 from accounts.policy import Policy
-from authsvc import paths
+from authsvc import health, paths
 from authsvc.contracts import BUILT_IN, registry, urls
 from authsvc.contracts.contract_settings import DECLARED
 
@@ -52,7 +52,7 @@ def test_the_rest_of_the_service_knows_of_it():
     assert "legacy" in policy.registered_names()
     assert "legacy" in policy.served_names()
     assert paths.is_for_programs("/auth/v2/log_in")
-    assert {"LEGACY_ACCESS_LIFETIME", "LEGACY_REFRESH_LIFETIME", "LEGACY_REALM"} <= DECLARED.keys()
+    assert {"LEGACY_ACCESS_LIFETIME", "LEGACY_REFRESH_LIFETIME"} <= DECLARED.keys()
 
 
 def test_the_longest_lifetime_of_any_token_is_a_year_or_more():
@@ -113,7 +113,7 @@ def test_a_mount_below_a_path_of_ours_stops_the_start(mount):
         mount=mount,
         error_body=lambda error: {},
     )
-    ours = [path("admin/", lambda request: None), path("healthz", lambda request: None)]
+    ours = [path("admin/", health.jwks), path("healthz", health.healthz)]
     with pytest.raises(ImproperlyConfigured, match=f"/{mount} of sixth is below a path of authsvc"):
         urls.check_collisions([registry.Registered(contract, lambda contract: [])], ours)
 

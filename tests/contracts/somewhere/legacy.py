@@ -9,19 +9,9 @@ from accounts import errors
 from accounts.api.contract import Contract, ErrorResponse
 from accounts.api.viewsets import IdentityViewSet, LoginViewSet, LogoutViewSet, RefreshViewSet
 from accounts.policy import Policy
-from authsvc.contracts.contract_settings import Setting, from_settings
-from authsvc.contracts.fields import (
-    ConstantField,
-    OutputField,
-    PasswordField,
-    Serializer,
-    TextField,
-    TokenField,
-)
+from authsvc.contracts import fields
+from authsvc.contracts.contract_settings import from_settings
 from authsvc.contracts.routes import route
-from authsvc.environment import text
-
-REALM = Setting("LEGACY_REALM", text, default="main")
 
 contract = Contract(
     policy=from_settings(
@@ -33,35 +23,31 @@ contract = Contract(
 )
 
 
-class LoginRequest(Serializer):
-    user_name = TextField(source="identifier")
-    pass_word = PasswordField(source="password")
+class LoginRequest(fields.Serializer):
+    user_name = fields.TextField(source="identifier")
+    pass_word = fields.PasswordField(source="password")
 
 
-class RefreshResponse(Serializer):
-    access_token = OutputField(source="access")
+class RefreshResponse(fields.Serializer):
+    access_token = fields.OutputField(source="access")
     valid_for = serializers.IntegerField(source="access_seconds")
 
 
 class LoginResponse(RefreshResponse):
-    refresh_token = OutputField(source="refresh")
-    realm = serializers.SerializerMethodField()
-
-    def get_realm(self, issued: object) -> str:
-        return str(REALM.value)
+    refresh_token = fields.OutputField(source="refresh")
 
 
-class RefreshRequest(Serializer):
-    refresh_token = TokenField(source="refresh")
+class RefreshRequest(fields.Serializer):
+    refresh_token = fields.TokenField(source="refresh")
 
 
-class LogoutResponse(Serializer):
-    done = ConstantField(True)
+class LogoutResponse(fields.Serializer):
+    done = fields.ConstantField(True)
 
 
-class WhoAmIResponse(Serializer):
-    user_name = OutputField(source="username")
-    mail_address = OutputField(source="email")
+class WhoAmIResponse(fields.Serializer):
+    user_name = fields.OutputField(source="username")
+    mail_address = fields.OutputField(source="email")
 
 
 class Login(LoginViewSet):

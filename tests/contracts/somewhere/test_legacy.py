@@ -1,11 +1,14 @@
 """A sixth contract, from a package of its own: its answers, and the client for the suites."""
 
+import inspect
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import PASSWORD
 from tests.contracts.client import ContractClient, Operation
+from tests.contracts.somewhere import legacy
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +42,7 @@ def test_login(caller, alice):
     access, refresh = client.tokens_in(answer.json())
     assert (answer.status_code, answer.json()) == (
         200,
-        {"access_token": access, "refresh_token": refresh, "valid_for": 1800, "realm": "main"},
+        {"access_token": access, "refresh_token": refresh, "valid_for": 1800},
     )
 
 
@@ -70,6 +73,9 @@ def test_log_out(caller, alice):
     assert caller.get(client.path("who_am_i"), access).status_code == 401
 
 
-def test_a_setting_of_its_own(caller, alice, settings):
-    settings.LEGACY_REALM = "archive"
-    assert client.log_in(caller).json()["realm"] == "archive"
+def test_the_guide_prints_both_files_as_they_are():
+    """docs/contracts.md has the whole module, and the description of its client."""
+    guide = Path(__file__).parents[3] / "docs" / "contracts.md"
+    page = guide.read_text()
+    assert f"```python\n{inspect.getsource(legacy)}```" in page
+    assert inspect.getsource(LegacyClient) in page
