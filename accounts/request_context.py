@@ -30,6 +30,7 @@ class NoRequestContext(RuntimeError):
 
 
 ADMIN = "admin"  # the admin site, in the place of a contract's name
+other_entrances = [ADMIN]  # names in place of a contract's; other apps add theirs
 
 _current: ContextVar[RequestContext] = ContextVar("request_context")
 

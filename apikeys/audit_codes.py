@@ -5,6 +5,8 @@ Their messages are in ``apikeys.audit_messages``, which registers both.
 
 from django.db.models import TextChoices
 
+KEYS_PAGE = "keys"  # in place of a contract's name, for requests to the page of API keys
+
 
 class EventKind(TextChoices):
     """Kinds of audit events. A new one needs no migration."""

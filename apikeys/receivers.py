@@ -4,11 +4,12 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from accounts import identifiers, signals, user_search
+from accounts import identifiers, request_context, signals, user_search
 from accounts.audit import live_counts
 from accounts.mail import templates as mail_templates
 from accounts.models import User
 from apikeys import audit_messages, keys
+from apikeys.audit_codes import KEYS_PAGE
 from apikeys.end_reasons import EndReason
 from apikeys.mail_templates import KEYS_AFTER_CHANGE, KeyTemplate
 
@@ -48,4 +49,5 @@ mail_templates.register(KeyTemplate)
 mail_templates.add_section(mail_templates.Template.PASSWORD_CHANGED, KEYS_AFTER_CHANGE)
 identifiers.reserve("key_", "an API key")
 live_counts.COUNTERS["live_keys"] = keys.count_live
+request_context.other_entrances.append(KEYS_PAGE)
 user_search.finders.append(user_search.Finder("API key", keys.find_owner))

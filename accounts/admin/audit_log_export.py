@@ -10,6 +10,7 @@ from django.shortcuts import redirect
 from django.utils.http import urlencode
 from django.utils.timezone import now
 
+from accounts.admin.audit_log_filter import AuditLogForm
 from accounts.admin.downloads import ExportForm, download, joined
 from accounts.admin.links import events_url
 from accounts.admin.reauthentication import ReauthenticatedFormView
@@ -20,20 +21,16 @@ from accounts.audit.reasons import Reason
 
 
 class AuditLogExportView(ReauthenticatedFormView):
-    """Events that the filter in the address selects, as a file that is streamed as it is read.
-
-    `filter_form` is the class of the filter's form.
-    """
+    """Events that the filter in the address selects, as a file that is streamed as it is read."""
 
     template_name = "admin/accounts/auditevent/export.html"
     form_class = ExportForm
     title = "Export the audit log"
-    filter_form: Any = None  # given to as_view()
-    filter: Any
+    filter: AuditLogForm
     selection: Selection
 
     def prepare(self) -> HttpResponseBase | None:
-        self.filter = self.filter_form(self.request.GET)
+        self.filter = AuditLogForm(self.request.GET)
         selection = self.filter.selection()
         if selection is None:
             return redirect(events_url(**self.filter.given))

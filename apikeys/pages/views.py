@@ -19,12 +19,11 @@ from accounts.models import User
 from accounts.pages.forms import PageForm
 from accounts.pages.views import FormPage, Page, keep_private
 from apikeys import keys
-from apikeys.audit_codes import KeyReason
+from apikeys.audit_codes import KEYS_PAGE, KeyReason
 from apikeys.models import APIKey
 from apikeys.models.api_key import MAX_KEYS_PER_OWNER
 from apikeys.pages.forms import SignInForm
 
-KEYS = "keys"  # in place of a contract's name in the audit log
 TICKET = "authsvc_keys"  # the cookie's name
 TICKET_LIFETIME = timedelta(minutes=10)
 
@@ -38,7 +37,7 @@ class SignInView(FormPage):
     owner: User
 
     def perform(self, data: dict[str, Any]) -> None:
-        request_context.current().contract = KEYS
+        request_context.current().contract = KEYS_PAGE
         self.owner, attempt = passwords.check_credentials(data["identifier"], data["current"])
         if self.owner.must_change_password:
             raise PasswordChangeRequired(self.owner)

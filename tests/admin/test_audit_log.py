@@ -1,4 +1,4 @@
-"""What happened: Stan finds it by whatever he knows, and takes it along."""
+"""Stan filters the audit log by what he knows, and exports it."""
 
 import csv
 import json
@@ -26,7 +26,7 @@ EXPORT = reverse("admin:accounts_auditevent_export")
 
 @pytest.fixture
 def a_day(alice, bob, olga):
-    """What happened yesterday, from the morning on."""
+    """Events of yesterday, from the morning on."""
     start = now().replace(microsecond=0) - timedelta(days=1)
 
     def at(minutes):

@@ -1,4 +1,4 @@
-"""Olga looks into a complaint, takes events along, and rotates a key: at her desk and on her phone."""
+"""Olga reads a request report, exports events and rotates a key, at her desk and on her phone."""
 
 import pytest
 
@@ -18,7 +18,7 @@ SCREENS = pytest.mark.parametrize(
 
 
 @SCREENS
-def test_a_complaint_is_explained_in_one_paste(enter, caller, alice, name, options):
+def test_a_request_is_explained_in_one_paste(enter, caller, alice, name, options):
     answers = [
         caller.json("/v1/login", {"username": "alice", "password": "wrong"}) for _ in range(12)
     ]
@@ -39,7 +39,7 @@ def test_a_complaint_is_explained_in_one_paste(enter, caller, alice, name, optio
 
 
 @SCREENS
-def test_events_are_filtered_and_taken_along(enter, caller, alice, name, options):
+def test_events_are_filtered_and_exported(enter, caller, alice, name, options):
     caller.json("/v1/login", {"username": "alice", "password": PASSWORD})
     caller.json("/v1/login", {"username": "alcie", "password": PASSWORD})
     happened("login_failed", name="=cmd()", reason="no_such_account", address="192.0.2.7")

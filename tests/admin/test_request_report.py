@@ -110,10 +110,10 @@ def test_what_helps_is_one_click_away(explain, caller, alice, olga):
     for _ in range(11):
         answer = log_in(caller, password="wrong")
     page = explain(answer)
-    assert [button.name for button in page.context["cures"]] == ["unlock", "send_reset"]
-    assert all(button.url in page.content.decode() for button in page.context["cures"])
+    assert [button.name for button in page.context["actions"]] == ["unlock", "send_reset"]
+    assert all(button.url in page.content.decode() for button in page.context["actions"])
     assert (
-        explain(log_in(caller, "olga", "wrong")).context["cures"] == []
+        explain(log_in(caller, "olga", "wrong")).context["actions"] == []
     )  # an admin does nothing to a super admin
 
 
