@@ -57,7 +57,7 @@ def test_new_laptops_for_some(enter, alice, bob, screen, viewport):
 
 def test_a_double_click_gives_one_password(enter, alice):
     browser = enter(LIST)
-    browser.open(f"{LIST}act/temporary_password/?ids={alice.pk}")
+    browser.open(f"{LIST}action/temporary_password/?ids={alice.pk}")
     browser.page.fill("#id_reason", "on the phone")
     with browser.page.expect_navigation():
         browser.page.dblclick(".action-form [type=submit]", no_wait_after=True)
@@ -68,7 +68,7 @@ def test_a_double_click_gives_one_password(enter, alice):
 
 def test_with_the_keyboard_alone(enter, alice):
     browser = enter(LIST)
-    browser.open(f"{LIST}act/change_role/?ids={alice.pk}")
+    browser.open(f"{LIST}action/change_role/?ids={alice.pk}")
     browser.page.focus("#id_role_0")
     for key in ("ArrowDown", "Tab"):
         browser.page.keyboard.press(key)
