@@ -15,7 +15,7 @@ SHORTCUTS = (  # label, name of the page, whether for super admins alone
     ("Find user", "admin:accounts_user_changelist", False),
     ("Invite user", "admin:accounts_user_add", False),
     ("Request report", "admin:accounts_auditevent_request", False),
-    ("Import accounts", "admin:accounts_user_import", False),
+    ("Import users", "admin:accounts_user_import", False),
     ("Audit log", "admin:accounts_auditevent_changelist", False),
     ("Mails", "admin:accounts_outgoingmail_changelist", False),
     ("Rotate the signing key", "admin:accounts_signingkey_changelist", True),

@@ -48,11 +48,11 @@ def available(operator: User, user: User) -> list[action_registry.Button]:
 
 
 class ExportUsersView(ReauthenticatedFormView):
-    """All accounts that the list shows with this query, streamed, without password hashes."""
+    """All users that the list shows with this query, streamed, without password hashes."""
 
     template_name = "admin/import_export/export.html"
     form_class = ExportForm
-    title = "Export accounts"
+    title = "Export users"
 
     def check_permission(self) -> None:
         if not permissions.is_super_admin(self.operator):

@@ -53,7 +53,7 @@ def limited(found: Iterable[file_reader.FileRow]) -> Iterator[file_reader.FileRo
         passwords += bool(row.values.get("password"))
         if number > MAX_ROWS:
             raise file_reader.UnreadableFile(
-                f"This file has more than {MAX_ROWS:,} accounts. {COMMAND}"
+                f"This file has more than {MAX_ROWS:,} users. {COMMAND}"
             )
         if passwords > MAX_PLAIN_PASSWORDS:
             raise file_reader.UnreadableFile(

@@ -62,7 +62,7 @@ class UploadForm(forms.Form):
         label="File",
         allow_empty_file=True,  # which the reader refuses with a sentence of its own
         help_text=(
-            f"CSV or JSONL in UTF-8, of 5 MB and {MAX_ROWS:,} accounts at most, "
+            f"CSV or JSONL in UTF-8, of 5 MB and {MAX_ROWS:,} users at most, "
             f"{MAX_PLAIN_PASSWORDS} of them with plain passwords. {COMMAND}"
         ),
         widget=forms.FileInput(
@@ -152,7 +152,7 @@ class UploadView(FormView):  # type: ignore[type-arg]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(
-            **page_context(self.model_admin, self.request, "Import accounts"),
+            **page_context(self.model_admin, self.request, "Import users"),
             columns=file_reader.COLUMNS,
             super_admin=self.super_admin,
             **kwargs,
@@ -184,7 +184,7 @@ class ImportPreviewView(ReauthenticatedFormView):
         return None
 
     def show(self, name: str, status: HTTPStatus) -> HttpResponse:
-        context = page_context(self.model_admin, self.request, "Import accounts")
+        context = page_context(self.model_admin, self.request, "Import users")
         return TemplateResponse(
             self.request, f"admin/import_export/{name}.html", context, status=status
         )
@@ -201,7 +201,7 @@ class ImportPreviewView(ReauthenticatedFormView):
     def carry_out(self, form: ImportForm) -> HttpResponseBase:
         """Import the file, unless it was confirmed before.
 
-        The file is deleted from the database before its first account is written.
+        The file is deleted from the database before its first user is written.
         """
         pending = self.pending
         content = pending.begin()
@@ -229,7 +229,7 @@ class ImportPreviewView(ReauthenticatedFormView):
     def get_title(self) -> str:
         if self.done:
             return "Imported"
-        return f"Import accounts: {'begun' if self.unfinished else 'what will happen'}"
+        return f"Import users: {'begun' if self.unfinished else 'what will happen'}"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         lines = self.pending.open_report()

@@ -98,7 +98,7 @@ class RotateView(ReauthenticatedFormView):
     def carry_out(self, form: Any) -> HttpResponseBase:
         key = privileged.rotate_signing_key(self.operator, form.cleaned_data["reason"])
         messages.success(
-            self.request, f"The key {key.kid} signs from now on. Nobody has to log in again."
+            self.request, f"The key {key.kid} signs from now on. No user has to log in again."
         )
         return redirect("admin:accounts_signingkey_changelist")
 

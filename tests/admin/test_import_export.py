@@ -94,7 +94,7 @@ def test_stan_sees_what_will_happen_and_then_it_does(as_stan, stan, alice, calle
     answer = upload(as_stan)
     assert answer.status_code == 302
     page = as_stan.get(answer.url)
-    assert "1 account of users.csv will be imported. Nothing was written yet." in words(page)
+    assert "1 user of users.csv will be imported. Nothing was written yet." in words(page)
     assert "1 user name differs from another in this file only in case, width or space" in words(
         page
     )
@@ -107,7 +107,7 @@ def test_stan_sees_what_will_happen_and_then_it_does(as_stan, stan, alice, calle
     ]
     assert User.objects.count() == 2
     done = as_stan.post(answer.url, {"confirm": "yes"}, follow=True)
-    assert "1 account of users.csv was imported." in words(done)
+    assert "1 user of users.csv was imported." in words(done)
     carol = User.objects.get(username="carol")
     assert (
         caller.json("/api/v1/auth/login", {"username": "carol", "password": PASSWORD}).status_code
@@ -150,7 +150,7 @@ def test_a_second_click_imports_nothing_twice(as_stan, alice):
     url = upload(as_stan).url
     for _ in range(2):
         answer = as_stan.post(url, {"confirm": "yes"}, follow=True)
-        assert "1 account of users.csv was imported." in words(answer)
+        assert "1 user of users.csv was imported." in words(answer)
     assert AuditEvent.objects.filter(kind="imported").count() == 1
 
 
@@ -188,7 +188,7 @@ def test_an_import_whose_worker_is_killed_is_finished_by_uploading_the_file_agai
     assert 0 < left < 3000
     assert f"{left} will be imported{3000 - left} unchanged" in words(again)
     done = as_stan.post(again.request["PATH_INFO"], {"confirm": "yes"}, follow=True)
-    assert f"{left} accounts of users.csv were imported." in words(done)
+    assert f"{left} users of users.csv were imported." in words(done)
     events = AuditEvent.objects.filter(kind="imported", actor=stan)
     assert (
         events.count()
@@ -318,7 +318,7 @@ def test_olga_who_was_demoted_meanwhile_imports_no_admins(as_olga, olga):
         (
             b"username\n" + b"".join(b"p%d\n" % number for number in range(10_001)),
             "users.csv",
-            "more than 10,000 accounts",
+            "more than 10,000 users",
         ),
         (
             b"username,password\n"

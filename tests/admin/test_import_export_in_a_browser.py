@@ -33,11 +33,11 @@ def test_stan_imports_a_file_in_four_clicks(enter, alice, tmp_path, screen, opti
     browser.page.click("text=Show what will happen")
     browser.page.wait_for_url("**/import/*-*/")
     assert (
-        "1 account of users.csv will be imported. Nothing was written yet."
+        "1 user of users.csv will be imported. Nothing was written yet."
         in browser.page.inner_text(".action-will")
     )
     browser.look(f"import-preview-{screen}")
-    browser.page.click("text=Import 1 account")
+    browser.page.click("text=Import 1 user")
     browser.page.wait_for_selector("text=was imported")
     browser.look(f"import-done-{screen}")
     with browser.page.expect_download() as saved:

@@ -52,7 +52,7 @@ def test_olga_rotates_and_no_user_is_logged_out(as_olga, olga, alices):
     current, following = key("current").kid, key("next").kid
     answer = as_olga.post(ROTATE, SURE, follow=True)
     assert (
-        f"The key {following} signs from now on. Nobody has to log in again."
+        f"The key {following} signs from now on. No user has to log in again."
         in answer.content.decode()
     )
     assert (key("current").kid, key("previous").kid) == (following, current)
@@ -65,7 +65,7 @@ def test_the_page_says_what_clients_will_notice_before_anything_happens(as_olga)
     before = list(SigningKey.objects.values())
     page = as_olga.get(ROTATE).content.decode()
     for word in (
-        "Nobody has to log in again",
+        "No user has to log in again",
         "http://testserver/.well-known/jwks.json",
         key("next").kid,
         f"{now() + timedelta(days=365):%Y-%m-%d}",
