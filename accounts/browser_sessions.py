@@ -1,4 +1,7 @@
-"""Sessions of browsers, which are those of the admin, stored so that a copy of the database opens none of them."""
+"""Browser sessions of the admin site, stored so that a copy of the database opens none of them.
+
+The primary key is a digest of the cookie's value, and the data are encrypted for their row.
+"""
 
 import json
 from base64 import urlsafe_b64encode
@@ -16,12 +19,15 @@ from accounts import encryption
 
 
 def digest(key: str) -> str:
-    """The primary key of a row, from the value of the cookie: 240 bits of its SHA-256, which fit Django's column."""
+    """Return a row's primary key: 240 bits of the cookie's SHA-256, which fit Django's column."""
     return urlsafe_b64encode(sha256(key.encode()).digest()[:30]).decode()
 
 
 def opened(row: str, sealed: str) -> dict[str, Any]:
-    """The data of the row with this primary key; empty if it was sealed for another row, or under a key that is gone."""
+    """Return the data of the row with this primary key.
+
+    Empty if they were encrypted for another row, or with a key that is gone.
+    """
     try:
         data: dict[str, Any] = json.loads(encryption.decrypt(sealed, _context(row)))
     except (encryption.InvalidToken, ValueError):
@@ -34,14 +40,15 @@ def _context(row: str) -> str:
 
 
 class SessionStore(db.SessionStore):
-    """Django's store with a digest of the cookie's value for a primary key, and data encrypted for its row."""
+    """Django's session store with digests as primary keys and encrypted data."""
 
     def encode(self, session_dict: dict[str, Any]) -> str:
         return encryption.encrypt(
             json.dumps(session_dict).encode(), _context(digest(self.session_key or ""))
         )
 
-    def decode(self, session_data: str) -> dict[str, Any]:  # type: ignore[override]  # bytes are of older Djangos
+    # The stubs still allow the bytes of older releases of Django.
+    def decode(self, session_data: str) -> dict[str, Any]:  # type: ignore[override]
         return opened(digest(self.session_key), session_data) if self.session_key else {}
 
     def create_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
@@ -65,8 +72,8 @@ class SessionStore(db.SessionStore):
             Session.objects.filter(session_key=digest(key)).delete()
 
     def cycle_key(self) -> None:
-        """Give the session another key. One that somebody has ended meanwhile does not come back: its data are gone."""
-        data, old = self._get_session(), self.session_key  # type: ignore[attr-defined]  # of SessionBase
+        """Give the session another key; one that was ended meanwhile is left without its data."""
+        data, old = self._get_session(), self.session_key  # type: ignore[attr-defined]
         with transaction.atomic():
             alive = old is None or Session.objects.filter(session_key=digest(old)).delete()[0]
             self._session_cache = data if alive else {}

@@ -1,4 +1,7 @@
-"""What the database must not show: small secrets, encrypted under keys that are not in it, each bound to the row it belongs to."""
+"""Encryption of small secrets in the database, with keys that are not in it.
+
+Each is bound to its row by a context: copied to another row, it cannot be decrypted.
+"""
 
 from base64 import urlsafe_b64encode
 from functools import lru_cache
@@ -10,16 +13,22 @@ from django.conf import settings
 
 __all__ = ["REMEDY", "InvalidToken", "decrypt", "encrypt"]
 
-REMEDY = "add the key that it was stored under to ENCRYPTION_KEYS or, where these are not set, to SECRET_KEY_FALLBACKS"
+REMEDY = (
+    "add the key that it was stored under to ENCRYPTION_KEYS or, where these are not set,"
+    " to SECRET_KEY_FALLBACKS"
+)
 
 
 def encrypt(plain: bytes, context: str) -> str:
-    """``plain`` sealed under the first key, to be opened as what belongs to ``context`` and nothing else."""
+    """Return ``plain`` encrypted with the first key for ``context``."""
     return _current().encrypt(_label(context) + plain).decode()
 
 
 def decrypt(sealed: str, context: str) -> bytes:
-    """The plain bytes, whichever of the keys sealed them; ``InvalidToken`` for a key that is not ours or for another context."""
+    """Return the plain bytes, encrypted with any of the keys.
+
+    ``InvalidToken`` for a key that is not configured, or for another context.
+    """
     opened, label = _current().decrypt(sealed.encode()), _label(context)
     if not opened.startswith(label):
         raise InvalidToken
@@ -27,7 +36,10 @@ def decrypt(sealed: str, context: str) -> bytes:
 
 
 def _label(context: str) -> bytes:
-    """Fernet authenticates nothing beside what it encrypts, so the context is sealed in; its length first, so that it has one reading."""
+    """Return the context as encrypted in front of the secret, with its length in four bytes.
+
+    Fernet authenticates nothing beside what it encrypts.
+    """
     encoded = context.encode()
     return len(encoded).to_bytes(4, "big") + encoded
 

@@ -1,4 +1,4 @@
-"""What the core refuses. Names only: the status and the sentence belong to each contract."""
+"""Refusals of the core. Each contract says their status and their sentence."""
 
 from datetime import timedelta
 from math import ceil
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 
 class AuthError(Exception):
-    """A rule of the core said no. ``reason`` is the code of the true reason, ``data`` its details, ``name`` and ``session`` say whose:
-    for operators, never for the client.
+    """Base of all refusals.
+
+    ``reason`` is the code of the true reason and ``data`` its details; ``name`` is the user name or
+    identifier concerned, ``session`` the session. All are for operators, never for the client.
     """
 
     def __init__(
@@ -31,19 +33,22 @@ class AuthError(Exception):
 
 
 class InvalidCredentials(AuthError):
-    """The name, the password, or the account's state is wrong; which of them is in ``reason`` only."""
+    """The identifier, the password or the account's state is wrong; ``reason`` says which."""
 
 
 class UnknownAccount(InvalidCredentials):
-    """No account has this name. Contracts put it like any other wrong credential, unless the operator wants it told."""
+    """No account has this identifier.
+
+    Contracts answer it like any wrong credential, unless REVEAL_UNKNOWN_USERS is set.
+    """
 
 
 class InvalidToken(AuthError):
-    """An access token that opens nothing: forged, expired, of another kind, or of a session that ended."""
+    """An access token that is forged, expired, another sort of token, or of an ended session."""
 
 
 class InvalidRefreshToken(AuthError):
-    """A refresh token that opens nothing, here or anywhere."""
+    """A refresh token that is not good: forged, spent, ended, or of another contract."""
 
 
 class UnsupportedGrantType(AuthError):
@@ -63,19 +68,22 @@ class InvalidReset(AuthError):
 
 
 class TooManyResets(AuthError):
-    """An account was sent as many ways back in as anybody may get in an hour."""
+    """The account was sent as many password resets as are allowed in an hour."""
 
 
 class InvalidCode(InvalidCredentials):
-    """A confirmation code that does not fit the name, or no longer."""
+    """A reset code that is not, or no longer, one of the identifier's account."""
 
 
 class InvalidChallenge(InvalidCredentials):
-    """A challenge's session string that is forged, answered, expired or somebody else's."""
+    """A challenge's session string that is forged, answered, expired or another user's."""
 
 
 class WeakPassword(AuthError):
-    """A new password that breaks the rules; ``reasons`` are sentences for whoever chose it. Nothing was used up."""
+    """A new password that breaks the rules; ``reasons`` are sentences for the user.
+
+    The reset or challenge that came with it stays good.
+    """
 
     def __init__(self, *reasons: str) -> None:
         super().__init__(Reason.WEAK_PASSWORD, data={"rules": list(reasons)})
@@ -83,12 +91,12 @@ class WeakPassword(AuthError):
 
     @property
     def text(self) -> str:
-        """All rules that were broken."""
+        """All broken rules in one line."""
         return " ".join(self.reasons)
 
 
 class EmailDisabled(AuthError):
-    """Mail is asked for where the operator sends none."""
+    """A mail was requested, but EMAILS_ENABLED is off."""
 
 
 class TooManyAttempts(AuthError):
@@ -102,7 +110,7 @@ class TooManyAttempts(AuthError):
 
     @property
     def seconds(self) -> int:
-        """The wait in whole seconds, and never 0: a client that takes ``Retry-After: 0`` at its word comes back at once."""
+        """The wait in whole seconds, at least 1: a client would obey ``Retry-After: 0``."""
         return max(1, ceil(self.retry_after.total_seconds()))
 
     @property
@@ -112,22 +120,25 @@ class TooManyAttempts(AuthError):
 
 
 class AttemptsUnderWay(TooManyAttempts):
-    """As many attempts are being checked as may still be wrong. Nothing is locked: whoever asks again in a second may get in."""
+    """As many attempts are being checked as may still be wrong.
+
+    Nothing is locked: the same attempt may succeed a second later.
+    """
 
 
 class HashingOverloaded(AuthError):
-    """No place is free in the queue of password hashes; nothing was checked, and no budget is spent."""
+    """The hashing queue is full; nothing was checked, and no budget is spent."""
 
 
 class UnusableKeyring(AuthError):
-    """The stored signing keys cannot be opened with this SECRET_KEY."""
+    """The stored signing keys cannot be decrypted with the configured keys."""
 
     def __str__(self) -> str:
         return reason_messages.text(self.reason, self.data)
 
 
 class UnusableSealKey(AuthError):
-    """The stored key of the audit log's seals cannot be decrypted with the keys that are configured."""
+    """The stored key of the audit log's seals cannot be decrypted with the configured keys."""
 
     def __str__(self) -> str:
         return reason_messages.text(self.reason, self.data)
@@ -149,7 +160,7 @@ class IdentifierTaken(AuthError):
 
 
 class ChangedMeanwhile(AuthError):
-    """The account is not any more what the operator was shown."""
+    """The account has changed since the operator's page was made."""
 
 
 class MissingReason(AuthError):

@@ -1,4 +1,4 @@
-"""The keys that sign tokens: next, current and previous, shared by all nodes through the database."""
+"""Keys that sign tokens: next, current and previous, shared by all nodes in the database."""
 
 from __future__ import annotations
 
@@ -29,14 +29,19 @@ from accounts.audit.reasons import Reason
 from accounts.errors import UnusableKeyring
 from accounts.models import SigningKey, User
 
-MAX_AGE = 60.0  # seconds until a node looks again: how long a retired key may still verify there
-UNKNOWN_KID_PAUSE = 5.0  # seconds between two looks that unknown key ids can cause
+# Seconds until a node loads the keys again: a retired key may still verify there for so long.
+MAX_AGE_SECONDS = 60.0
+# Seconds between two loads that tokens with unknown key ids can cause.
+UNKNOWN_KID_PAUSE_SECONDS = 5.0
 
 Use = SigningKey.Use
 
 
 class DeterministicES256(ECAlgorithm):
-    """ECDSA with the nonce of RFC 6979: the same claims are the same token, which a repeated refresh relies on."""
+    """ECDSA with the nonce of RFC 6979: signing the same claims again makes the same token.
+
+    A refresh that is repeated within ``refresh.REUSE_GRACE`` relies on it.
+    """
 
     def __init__(self) -> None:
         super().__init__(ECAlgorithm.SHA256, ec.SECP256R1)
@@ -61,7 +66,7 @@ GENERATE: dict[str, Callable[[], Any]] = {
 
 @dataclass(frozen=True)
 class Key:
-    """One key, parsed once. Its algorithm is the key's own; a token has no say in it (RFC 8725, 3.1)."""
+    """A key, parsed once. The key sets the algorithm, never the token (RFC 8725, 3.1)."""
 
     kid: str
     algorithm: str
@@ -85,9 +90,10 @@ class Key:
 
     @cached_property
     def unpublished(self) -> Key:
-        """The secret of the same rank for tokens that are no access tokens; derived (RFC 5869), so it comes and goes with this key.
+        """The secret that signs tokens other than access tokens, derived from this key (RFC 5869).
 
-        A verifier that knows the published keys refuses what it signed (RFC 8725, 3.11).
+        It is in use as long as this key is. A verifier that knows only the published keys refuses
+        what it signed (RFC 8725, 3.11).
         """
         secret = HKDF(hashes.SHA256(), 32, salt=None, info=b"authsvc unpublished key").derive(
             _pack(self.private)
@@ -95,7 +101,7 @@ class Key:
         return Key(f"{self.kid}-unpublished", "HS256", secret, published=False)
 
     def jwk(self) -> dict[str, Any] | None:
-        """Return the public half as RFC 7517 writes it; None for a shared secret, which has none."""
+        """Return the public half in RFC 7517's format; None for a shared secret."""
         if self.algorithm == "HS256":
             return None
         published: dict[str, Any] = self._algorithm.to_jwk(self.public, as_dict=True)
@@ -114,7 +120,7 @@ def _header(algorithm: str, kid: str, typ: str) -> bytes:
 
 @dataclass(frozen=True)
 class Keyring:
-    """All keys that count, as this process last saw them."""
+    """All keys in use, as this process last loaded them."""
 
     keys: dict[str, Key]
     current: Key
@@ -126,25 +132,25 @@ _lock = threading.Lock()
 
 
 def current() -> Key:
-    """The key that signs now."""
+    """Return the key that signs now."""
     return _fresh().current
 
 
 def find(kid: str) -> Key | None:
-    """The key of this id, if tokens signed by it still count."""
+    """Return the key of this id, or None if tokens signed by it are not good any more."""
     ring = _fresh()
-    if kid not in ring.keys and time.monotonic() - ring.seen_at > UNKNOWN_KID_PAUSE:
+    if kid not in ring.keys and time.monotonic() - ring.seen_at > UNKNOWN_KID_PAUSE_SECONDS:
         ring = reload()
     return ring.keys.get(kid)
 
 
 def jwks() -> dict[str, list[dict[str, Any]]]:
-    """The JSON Web Key Set (RFC 7517, 5) of every key that may be met: the next one too, before its first use."""
+    """Return the JSON Web Key Set (RFC 7517, 5) of all keys, the next one included."""
     return {"keys": [jwk for key in _fresh().keys.values() if (jwk := key.jwk())]}
 
 
 def reload() -> Keyring:
-    """Look at the database now. Where it does not answer, what was seen last goes on."""
+    """Load the keys now; those loaded last stay in use where the database does not answer."""
     global _ring
     with _lock:
         try:
@@ -157,13 +163,16 @@ def reload() -> Keyring:
 
 
 def forget() -> None:
-    """Drop what this process has seen."""
+    """Drop the keys that this process has loaded."""
     global _ring
     _ring = None
 
 
 def rotate(*, actor: User | None = None, reason: str = "") -> SigningKey:
-    """The next key signs from now on; the current one only verifies, until what it signed has expired; a new next is published."""
+    """Let the next key sign from now on, and publish a new next one; return the key that signs.
+
+    The key that signed until now verifies until all that it signed has expired.
+    """
     reload()
     with transaction.atomic():
         rows = {
@@ -185,7 +194,10 @@ def rotate(*, actor: User | None = None, reason: str = "") -> SigningKey:
 
 @transaction.atomic
 def retire(kid: str, *, actor: User | None = None, reason: str = "") -> bool:
-    """Forget a previous key before its time; every node refuses its tokens within a minute."""
+    """Delete a previous key early: every node refuses its tokens after ``MAX_AGE_SECONDS``.
+
+    Return False if there is no previous key of this id.
+    """
     retired, _ = SigningKey.objects.filter(kid=kid, use=Use.PREVIOUS).delete()
     if retired:
         audit_log.record(audit_log.Kind.SIGNING_KEY_RETIRED, name=kid, actor=actor, note=reason)
@@ -195,7 +207,7 @@ def retire(kid: str, *, actor: User | None = None, reason: str = "") -> bool:
 
 @transaction.atomic
 def reencrypt() -> int:
-    """Seal every key that counts under the first encryption key; how many."""
+    """Encrypt all keys in use with the first encryption key; return how many."""
     rows = SigningKey.objects.select_for_update().filter(
         Q(retires_at=None) | Q(retires_at__gt=now())
     )
@@ -207,7 +219,7 @@ def reencrypt() -> int:
 
 def _fresh() -> Keyring:
     ring = _ring
-    if ring is None or time.monotonic() - ring.seen_at > MAX_AGE:
+    if ring is None or time.monotonic() - ring.seen_at > MAX_AGE_SECONDS:
         ring = reload()
     return ring
 
@@ -225,7 +237,10 @@ def _load() -> Keyring:
 
 
 def _complete() -> None:
-    """Make what is missing. Two nodes that start at once make one: the database lets only one row have each use."""
+    """Make the current and the next key if they are missing.
+
+    Of two nodes that start at once one makes them: a unique constraint allows one row each.
+    """
     for use in (Use.CURRENT, Use.NEXT):
         try:
             with transaction.atomic():

@@ -1,4 +1,4 @@
-"""The tokens of a session: SimpleJWT's classes, signed by the keyring and wired to its blacklist tables."""
+"""Token classes: SimpleJWT's, signed and verified with the keys of ``accounts/keyring.py``."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ from accounts.audit.reasons import Reason
 from accounts.errors import InvalidRefreshToken, InvalidToken
 from accounts.keyring import Key
 
-LEEWAY = timedelta(seconds=60)  # for clocks of other nodes that run ahead; an expiry is exact
-LONGEST = 4096  # characters; ours have about 500
-OUR_HEADER = {"alg", "kid", "typ"}
+CLOCK_LEEWAY = timedelta(seconds=60)  # for nodes whose clock runs ahead; an expiry is exact
+MAX_TOKEN_LENGTH = 4096  # characters; ours have about 500
+HEADER_FIELDS = {"alg", "kid", "typ"}
 
 
 class KeyringBackend(TokenBackend):
     """Signs with the current key and verifies with the one that the token's ``kid`` names.
 
-    The backend of access tokens uses ``published`` keys alone. Every other token is signed by an unpublished one, so that a service
-    that verifies with the key set takes none of them for an access token; those from before this rule stay good until they expire.
+    The backend of access tokens uses ``published`` keys alone. Every other token is signed by an
+    unpublished one, so a service that verifies with the key set takes none of them for an access
+    token. Those signed by a published key before this rule stay good until they expire.
     """
 
     def __init__(self, *, published: bool) -> None:
@@ -51,9 +52,15 @@ class KeyringBackend(TokenBackend):
         return token
 
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
-        """The claims of a token whose signature, issuer and times of birth hold. Its expiry is for ``Token.verify``."""
+        """Return the claims of a token whose signature, issuer and ``iat`` are right.
+
+        ``TokenBackendError`` for any other. ``Token.verify`` checks the expiry.
+        """
         try:
-            if len(token) > LONGEST or (key := keyring.find(_kid(token.partition(".")[0]))) is None:
+            if (
+                len(token) > MAX_TOKEN_LENGTH
+                or (key := keyring.find(_kid(token.partition(".")[0]))) is None
+            ):
                 raise TokenBackendError("too long, or of no key that counts")
             if self.published and not key.published:
                 raise TokenBackendError("signed by a key for other tokens")
@@ -64,14 +71,17 @@ class KeyringBackend(TokenBackend):
 
 @lru_cache(maxsize=64)
 def _kid(header: str) -> str:
-    """The key id in an encoded header that holds what ours hold and no more: no ``jwk``, ``jku``, ``x5u`` or ``crit``."""
+    """Return the key id of an encoded header with no fields but ``HEADER_FIELDS``.
+
+    So no ``jwk``, ``jku``, ``x5u`` or ``crit`` is obeyed. ``jwt.DecodeError`` for any other.
+    """
     try:
         parsed = json.loads(urlsafe_b64decode(header + "=" * (-len(header) % 4)))
     except (Base64Error, ValueError, RecursionError) as error:
         raise jwt.DecodeError("not a JOSE header") from error
     if (
         not isinstance(parsed, dict)
-        or not parsed.keys() <= OUR_HEADER
+        or not parsed.keys() <= HEADER_FIELDS
         or not isinstance(parsed.get("kid"), str)
     ):
         raise jwt.DecodeError("not a header of ours")
@@ -80,12 +90,13 @@ def _kid(header: str) -> str:
 
 
 class SeenTokens:
-    """The claims of tokens that this process has lately signed or verified: a signature holds for ever, so it is not computed again.
+    """A cache of the claims of tokens that this process has lately signed or verified.
 
-    Whether the key that the token names still counts, and whether its session lives, is always asked.
+    A right signature stays right, so it is not computed again. The key and the session of the
+    token are looked up each time.
     """
 
-    MOST = 2048
+    MAX_TOKENS = 2048
 
     def __init__(self) -> None:
         self._claims: dict[str, dict[str, Any]] = {}
@@ -95,10 +106,10 @@ class SeenTokens:
         return self._claims.get(token)
 
     def keep(self, token: str, claims: dict[str, Any]) -> dict[str, Any]:
-        """Remember them, and forget what was remembered first when there is no more room."""
+        """Remember the claims, and forget the oldest ones beyond ``MAX_TOKENS``."""
         with self._lock:
             self._claims[token] = claims
-            if len(self._claims) > self.MOST:
+            if len(self._claims) > self.MAX_TOKENS:
                 del self._claims[next(iter(self._claims))]
         return claims
 
@@ -112,7 +123,7 @@ def _claims(token: str, key: Key) -> dict[str, Any]:
         key.public,
         algorithms=[key.algorithm],
         issuer=settings.PUBLIC_URL,
-        leeway=LEEWAY,
+        leeway=CLOCK_LEEWAY,
         options={"verify_exp": False, "require": ["iss", "sub", "jti", "iat", "exp", "token_type"]},
     )
 
@@ -130,14 +141,17 @@ class SessionToken(Token):
 
     @classmethod
     def read(cls, raw: str, *, expired: bool = False) -> Self:
-        """A token of this kind; SimpleJWT's ``TokenError`` for anything else. ``expired`` lets an old one pass."""
+        """Return a token of this class; SimpleJWT's ``TokenError`` for anything else.
+
+        With ``expired``, one past its expiry is returned too.
+        """
         token = cls(raw, verify=not expired)  # type: ignore[arg-type]
         if expired:
             token.verify_token_type()
         return token
 
     def check_exp(self, claim: str = "exp", current_time: datetime | None = None) -> None:
-        """Like SimpleJWT's, but an expired token is told from a bad one by its error: ``ExpiredTokenError``."""
+        """Raise ``ExpiredTokenError`` for an expired token, not SimpleJWT's ``TokenError``."""
         try:
             super().check_exp(claim, current_time)
         except TokenError as error:
@@ -167,17 +181,22 @@ class AccessToken(SessionToken):
 
 
 class RefreshToken(SessionToken):
+    """Gets new tokens of its session, in the contracts that accept it."""
+
     token_type = "refresh"  # noqa: S105
 
 
 class IdToken(SessionToken):
-    """Tells the client who signed in (as in OpenID Connect Core, 2); it opens nothing. Its ``aud`` is the contract."""
+    """Tells the client who signed in (OpenID Connect Core, 2); its ``aud`` is the contract.
+
+    No endpoint accepts it.
+    """
 
     token_type = "id"  # noqa: S105
 
 
 class ChallengeToken(SessionToken):
-    """Proves a right password whose owner still has to choose a new one."""
+    """Proves that a user knew the temporary password, who still has to choose a new one."""
 
     token_type = "challenge"  # noqa: S105
 

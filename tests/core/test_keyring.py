@@ -103,19 +103,19 @@ def look_at(seconds_ago):
 def test_a_key_retired_on_another_node_is_refused_here_at_the_next_look(alice):
     issued = log_in()
     keyring.rotate()
-    look_at(seconds_ago=keyring.MAX_AGE - 5)
+    look_at(seconds_ago=keyring.MAX_AGE_SECONDS - 5)
     SigningKey.objects.filter(
         use=Use.PREVIOUS
     ).delete()  # as another node does, which cannot reach this process
     assert identities.identify(issued.access).username == "alice"
     assert keyring._ring
-    keyring._ring = replace(keyring._ring, seen_at=time.monotonic() - keyring.MAX_AGE - 1)
+    keyring._ring = replace(keyring._ring, seen_at=time.monotonic() - keyring.MAX_AGE_SECONDS - 1)
     with pytest.raises(InvalidToken):
         identities.identify(issued.access)
 
 
 def test_a_key_made_on_another_node_is_found_when_a_token_names_it(alice):
-    look_at(seconds_ago=keyring.UNKNOWN_KID_PAUSE + 1)
+    look_at(seconds_ago=keyring.UNKNOWN_KID_PAUSE_SECONDS + 1)
     ring, following = keyring._ring, SigningKey.objects.get(use=Use.NEXT)
     SigningKey.objects.filter(pk=following.pk).update(
         kid="elsewhere", private=encrypted_as("elsewhere")
@@ -125,16 +125,16 @@ def test_a_key_made_on_another_node_is_found_when_a_token_names_it(alice):
 
 
 def test_unknown_key_ids_cause_no_more_than_a_look_in_five_seconds(django_assert_num_queries):
-    look_at(seconds_ago=keyring.UNKNOWN_KID_PAUSE + 1)
+    look_at(seconds_ago=keyring.UNKNOWN_KID_PAUSE_SECONDS + 1)
     with django_assert_num_queries(1):
         assert [keyring.find(f"made up {n}") for n in range(20)] == [None] * 20
 
 
 def test_the_claims_of_two_thousand_tokens_are_remembered_and_no_more():
     seen = tokens.SeenTokens()
-    for number in range(seen.MOST + 10):
+    for number in range(seen.MAX_TOKENS + 10):
         seen.keep(f"token {number}", {"jti": number})
-    assert len(seen._claims) == seen.MOST == 2048
+    assert len(seen._claims) == seen.MAX_TOKENS == 2048
     assert (seen.find("token 9"), seen.find("token 10")) == (None, {"jti": 10})
 
 
