@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from accounts.audit import reason_messages
 from accounts.audit.reasons import Data, Reason
+from accounts.durations import minutes_rounded_up
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -115,8 +116,8 @@ class TooManyAttempts(AuthError):
 
     @property
     def minutes(self) -> int:
-        """The wait in minutes, rounded up."""
-        return ceil(self.seconds / 60)
+        """Return the wait in minutes, rounded up."""
+        return minutes_rounded_up(timedelta(seconds=self.seconds))
 
 
 class AttemptsUnderWay(TooManyAttempts):

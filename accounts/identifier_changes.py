@@ -1,4 +1,4 @@
-"""Changes of what an account is known by: its user name and its e-mail address."""
+"""Changes of the identifiers of a user: the user name and the e-mail address."""
 
 from __future__ import annotations
 
@@ -16,56 +16,54 @@ from accounts.models import PasswordReset, User
 Changes = dict[str, tuple[str, str]]  # field → value before and after
 
 
-def fingerprint(person: User) -> str:
-    """Return the identifiers as an operator is shown them, to be compared when their change arrives."""
-    return f"{person.username} {person.email or ''}"
+def fingerprint(user: User) -> str:
+    """Return the identifiers as an operator sees them, to be compared when a change arrives."""
+    return f"{user.username} {user.email or ''}"
 
 
-def change(person: User, username: str, email: str, *, shown: str = "") -> Changes:
-    """Give an account, which the caller has locked, another user name or address, or both; what changed.
+def change(user: User, username: str, email: str, *, shown: str = "") -> Changes:
+    """Give a user, whom the caller has locked, another user name or address; return the changes.
 
-    Its resets are void, and its owner is told at the old and at the new address. ``IdentifierTaken``
-    where another account has one of them; ``ChangedMeanwhile`` if it is not any more as ``shown``;
-    ``ValidationError``, by the name of the field, for what is no user name or no address.
+    Password resets become void, and the user is told at the old and at the new address. Raises
+    ``IdentifierTaken`` where another user has one of them; ``ChangedMeanwhile`` if the identifiers
+    are not as ``shown``; ``ValidationError``, by the name of the field, for invalid values.
     """
-    if shown and shown != fingerprint(person):
+    if shown and shown != fingerprint(user):
         raise ChangedMeanwhile
     wanted = {
-        "username": _cleaned(person, "username", username),
-        "email": _cleaned(person, "email", email),
+        "username": _cleaned(user, "username", username),
+        "email": _cleaned(user, "email", email),
     }
-    before = {
-        name: getattr(person, name) for name in wanted if getattr(person, name) != wanted[name]
-    }
+    before = {name: getattr(user, name) for name in wanted if getattr(user, name) != wanted[name]}
     if not before:
         return {}
-    _store(person, {name: wanted[name] for name in before})
-    PasswordReset.objects.filter(user=person).void()
+    _store(user, {name: wanted[name] for name in before})
+    PasswordReset.objects.filter(user=user).void()
     changes = {name: (value or "", wanted[name] or "") for name, value in before.items()}
-    tell(person, changes)
+    tell(user, changes)
     return changes
 
 
-def _cleaned(person: User, name: str, value: str) -> str | None:
-    """A value by the rules of its column; what the account has already stays, whatever the rules are by now."""
+def _cleaned(user: User, name: str, value: str) -> str | None:
+    """Return a value by the rules of its column; the present value is valid in any case."""
     column: Any = User._meta.get_field(name)
     wanted: str | None = column.to_python(value)
-    if wanted == getattr(person, name):
+    if wanted == getattr(user, name):
         return wanted
     try:
-        column.clean(value, person)
+        column.clean(value, user)
     except ValidationError as error:
         raise ValidationError({name: error}) from error
     return wanted
 
 
-def _store(person: User, values: dict[str, str | None]) -> None:
-    """The unique columns decide who is first."""
+def _store(user: User, values: dict[str, str | None]) -> None:
+    """Store the values; the unique columns decide which of two users is first."""
     try:
         with transaction.atomic():
-            User.objects.filter(pk=person.pk).update(**values, updated_at=now())
+            User.objects.filter(pk=user.pk).update(**values, updated_at=now())
     except IntegrityError as error:
-        others = User.objects.exclude(pk=person.pk)
+        others = User.objects.exclude(pk=user.pk)
         taken = next(
             (
                 name
@@ -75,17 +73,17 @@ def _store(person: User, values: dict[str, str | None]) -> None:
             "username",
         )
         raise IdentifierTaken(taken) from error
-    person.refresh_from_db(fields=[*values])
+    user.refresh_from_db(fields=[*values])
 
 
-def tell(person: User, changes: Changes) -> None:
-    """Mail word of it to the present address and, where it was replaced, to the one before."""
-    old, new = changes.get("email", (person.email or "",) * 2)
+def tell(user: User, changes: Changes) -> None:
+    """Mail a notice to the present address and, where it was replaced, to the one before."""
+    old, new = changes.get("email", (user.email or "",) * 2)
     if settings.EMAILS_ENABLED:
         for address in sorted({old, new} - {""}):
             outbox.put(
                 outbox.Template.IDENTIFIERS_CHANGED,
-                user=person,
+                user=user,
                 to=address,
                 replaced=address != new,
                 changes=changes,

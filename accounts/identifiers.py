@@ -1,4 +1,4 @@
-"""How user names and e-mail addresses are written, so that one account has one name."""
+"""Identifiers, that is user names and e-mail addresses, in one spelling for each account."""
 
 import unicodedata
 
@@ -7,7 +7,7 @@ from django.db import models
 
 
 def normalise(identifier: str) -> str:
-    """One spelling for all that people type for the same account: NFKC, lower case, no space around it.
+    """Return the one spelling of an identifier: NFKC, lower case, no space around it.
 
     Look-alikes stay apart: a Cyrillic or dotless letter is not its Latin neighbour (Unicode TR 36).
     """
@@ -16,20 +16,18 @@ def normalise(identifier: str) -> str:
 
 
 def is_address(identifier: str) -> bool:
-    """Whether a normalised identifier is an e-mail address: user names hold no ``@``."""
+    """Return whether a normalised identifier is an e-mail address: user names hold no ``@``."""
     return "@" in identifier
 
 
-KEPT = "reserved"  # code of the refusal of a new name that is fine for those who have it
-STAND_IN = "erased-"  # how the name begins that stands in for an erased person's
-RESERVED = {
-    STAND_IN: "an erased user"
-}  # beginnings of names that other things in the audit log have
+RESERVED_CODE = "reserved"  # of the error for a new name that existing users keep
+STAND_IN_PREFIX = "erased-"  # of the names that stand in for those of erased users
+RESERVED_PREFIXES = {STAND_IN_PREFIX: "an erased user"}
 
 
-def reserve(beginning: str, named: str) -> None:
-    """Refuse new user names that begin like ``named``, something else that the audit log names."""
-    RESERVED[beginning] = named
+def reserve(prefix: str, thing: str) -> None:
+    """Refuse new user names with a prefix that in the audit log would be taken for ``thing``."""
+    RESERVED_PREFIXES[prefix] = thing
 
 
 def validate_username(value: str) -> None:
@@ -42,19 +40,18 @@ def validate_username(value: str) -> None:
             "A user name holds no control or invisible characters.", code="control"
         )
     if objection := objection_to_new(value):
-        raise ValidationError(objection, code=KEPT)
+        raise ValidationError(objection, code=RESERVED_CODE)
 
 
 def objection_to_new(username: str) -> str:
-    """A sentence on why no new account gets this name; empty if it may. Accounts that have such a name keep it."""
-    found = (each for each in RESERVED.items() if normalise(username).startswith(each[0]))
-    return next(
-        (
-            f"A user name does not begin with {start}: in the audit log it would be taken for {named}."
-            for start, named in found
-        ),
-        "",
-    )
+    """Return the sentence that refuses a new user this name, or an empty string."""
+    for prefix, thing in RESERVED_PREFIXES.items():
+        if normalise(username).startswith(prefix):
+            return (
+                f"A user name does not begin with {prefix}:"
+                f" in the audit log it would be taken for {thing}."
+            )
+    return ""
 
 
 def identifier_column(normalised: str) -> str:
@@ -63,7 +60,7 @@ def identifier_column(normalised: str) -> str:
 
 
 class IdentifierField(models.CharField):  # type: ignore[type-arg]
-    """Text that is stored, and looked up, in its one normalised spelling."""
+    """A field whose values are stored and looked up in their normalised spelling."""
 
     def to_python(self, value: object) -> str | None:
         if value is None:

@@ -1,4 +1,4 @@
-"""Rules for new passwords that Django does not bring, and for regions of AWS."""
+"""Validators for the length of passwords and for AWS regions."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext as _
 
-# It ends up in examples that are pasted into shells: no character that means anything there can come in.
+# Regions get into examples that are pasted into shells: no special character may come in.
 REGION = r"\A[a-z]{2}(-[a-z]+)+-[0-9]\Z"
 validate_region = RegexValidator(REGION, "A region is written like eu-north-1.")
 
 
 class MaximumLengthValidator:
-    """No more characters than anybody types, so that no password costs more to hash than any other."""
+    """Limits the length of a password, so that none costs much more to hash than another."""
 
     longest = 1024
 

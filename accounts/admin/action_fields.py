@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from accounts import identifier_changes
-from accounts.identifiers import KEPT
+from accounts.identifiers import RESERVED_CODE
 from accounts.models import ROLES, User
 
 ROLE_LABELS = {
@@ -32,7 +32,7 @@ class IdentifierField(forms.CharField):
         try:
             return self.column.clean(identifier, None) or ""
         except ValidationError as error:
-            if {each.code for each in error.error_list} != {KEPT}:
+            if {each.code for each in error.error_list} != {RESERVED_CODE}:
                 raise
             return str(self.column.to_python(identifier))
 

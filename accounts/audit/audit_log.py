@@ -11,13 +11,13 @@ from accounts import request_context
 from accounts.audit import event_kinds
 from accounts.audit.reasons import Data
 from accounts.db.compiled_statements import CompiledInsert
-from accounts.identifiers import STAND_IN
+from accounts.identifiers import STAND_IN_PREFIX
 from accounts.models import AuditEvent, User
 from accounts.models.audit_event import stored_identifier
 from accounts.request_context import printable
 
 Kind = AuditEvent.Kind
-ERASED = STAND_IN  # the beginning of every stand-in; the database accepts no other
+ERASED = STAND_IN_PREFIX  # the beginning of every stand-in; the database accepts no other
 ERASED_NOTE = "erased"  # in place of an erased note, which may name the user
 # Kinds whose data are limits and names of contracts. Data of other kinds may hold an address, a
 # network or a name.

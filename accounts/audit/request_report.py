@@ -13,6 +13,7 @@ from accounts.audit import event_messages, reason_messages, recent_refusals, ref
 from accounts.audit.query import Selection, find_user, involving
 from accounts.audit.recent_refusals import Refusal
 from accounts.audit.refusal_messages import RequestMessage
+from accounts.durations import minutes_rounded_up
 from accounts.models import AuditEvent, Session, User
 
 AROUND = timedelta(minutes=15)
@@ -40,7 +41,7 @@ class RequestReport:
 
     @property
     def locked_minutes(self) -> int:
-        return -(-int(self.locked_for.total_seconds()) // 60) if self.locked_for else 0
+        return minutes_rounded_up(self.locked_for) if self.locked_for else 0
 
 
 def read_id(pasted: str) -> str:

@@ -1,4 +1,7 @@
-"""The role as which web nodes and mail workers connect to PostgreSQL: it owns no table, so no trigger stands at its mercy."""
+"""The PostgreSQL role of web nodes and mail workers.
+
+It owns no table, so it can disable no trigger.
+"""
 
 from typing import Any
 
@@ -10,43 +13,40 @@ from accounts.models import AuditEvent
 
 FUNCTIONS = ("accounts_erase_events(jsonb, bigint[], jsonb)", "accounts_forget_events(timestamptz)")
 EVENTS = AuditEvent._meta
-COLUMNS = ", ".join(
-    str(field.column) for field in EVENTS.concrete_fields if not field.primary_key
-)  # the sequence gives the id
-ADDED_TO = ("accounts_auditseal",)  # rows are added, and only functions change them
-READ = (EVENTS.db_table, "accounts_sealkey", "accounts_erasedvalue", "django_migrations")
+# All but the id, which the sequence gives.
+COLUMNS = ", ".join(str(field.column) for field in EVENTS.concrete_fields if not field.primary_key)
+ADD_ONLY = ("accounts_auditseal",)  # rows are added, and only functions change them
+READ_ONLY = (EVENTS.db_table, "accounts_sealkey", "accounts_erasedvalue", "django_migrations")
 GRANTS = (
     "GRANT USAGE ON SCHEMA {schema} TO {role}",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
     "GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
-    *(f"REVOKE UPDATE, DELETE ON {table} FROM {{role}}" for table in ADDED_TO),
-    *(f"REVOKE INSERT, UPDATE, DELETE ON {table} FROM {{role}}" for table in READ),
+    *(f"REVOKE UPDATE, DELETE ON {table} FROM {{role}}" for table in ADD_ONLY),
+    *(f"REVOKE INSERT, UPDATE, DELETE ON {table} FROM {{role}}" for table in READ_ONLY),
     f"GRANT INSERT ({COLUMNS}) ON {EVENTS.db_table} TO {{role}}",
     *(f"GRANT EXECUTE ON FUNCTION {function} TO {{role}}" for function in FUNCTIONS),
 )
 
 
 class TooPowerful(Exception):
-    """A role that owns the tables, or may do whatever it likes."""
+    """A role that owns the tables, or is a superuser."""
 
 
 def owns_the_tables() -> bool:
-    """Return whether this connection may migrate: as the owner of the tables, or before there are any.
-
-    On SQLite it always may.
-    """
+    """Return whether this connection may migrate: it owns the tables, there are none, or SQLite."""
     if connection.vendor != "postgresql":
         return True
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('django_migrations')"
+            "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class"
+            " WHERE oid = to_regclass('django_migrations')"
         )
         found = cursor.fetchone()
     return found is None or bool(found[0])
 
 
 def pending() -> list[str]:
-    """The migrations that have not run."""
+    """Return the migrations that have not run."""
     executor = MigrationExecutor(connection)
     return [
         str(migration)
@@ -61,7 +61,10 @@ def exists(role: str) -> bool:
 
 
 def make(role: str, password: str) -> None:
-    """Let ``role`` log in with this password, which the server gets as the verifier that it would store."""
+    """Let ``role`` log in with this password.
+
+    The server gets it as the SCRAM verifier that it would store.
+    """
     with connection.cursor() as cursor:
         verifier = connection.connection.pgconn.encrypt_password(
             password.encode(), role.encode(), b"scram-sha-256"
@@ -75,12 +78,13 @@ def make(role: str, password: str) -> None:
 
 
 def grant(role: str) -> None:
-    """Give ``role`` the rights of a web node and a mail worker, and take others away. Safe to run again."""
+    """Give ``role`` the rights of web nodes and mail workers, and revoke others. Idempotent."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT current_schema()")
         schema = Identifier(cursor.fetchone()[0])
         cursor.execute(
-            "SELECT pg_has_role(%s, relowner, 'MEMBER') FROM pg_class WHERE oid = to_regclass('django_migrations')",
+            "SELECT pg_has_role(%s, relowner, 'MEMBER') FROM pg_class"
+            " WHERE oid = to_regclass('django_migrations')",
             [role],
         )
         if cursor.fetchone()[0]:
@@ -90,5 +94,5 @@ def grant(role: str) -> None:
 
 
 def _run(cursor: Any, statement: Composed) -> None:
-    """Statements about roles take no parameters."""
+    """Run a statement about roles, which takes no parameters."""
     cursor.execute(statement.as_string(connection.connection))

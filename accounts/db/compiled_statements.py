@@ -1,7 +1,9 @@
-"""Statements that are compiled to SQL once, for the few that run on every request or login.
+"""Statements that are compiled to SQL once for each process, for every request or login.
 
-Building and compiling a queryset costs more than PostgreSQL needs to answer it. Here that is done once for each process; each
-call then only adapts its parameters and converts its one row, with the ORM's own adapters.
+They are the identity behind an access token or an API key, the look-up and the write of a login,
+and a refresh with its rotation. Building and compiling a queryset costs more than PostgreSQL needs
+to answer it. A call here only adapts its parameters and converts its one row, with the ORM's own
+adapters. Statements that run less often use the ORM.
 """
 
 from collections.abc import Callable
@@ -13,10 +15,8 @@ from django.db.models import AutoField, Field, Model, QuerySet
 
 Row = TypeVar("Row")
 
-
-Parameter = tuple[
-    Callable[[], Any], Any
-]  # the field that a key is compared with, and a sample of that key
+# The field that a key is compared with, and a sample of that key.
+Parameter = tuple[Callable[[], Any], Any]
 
 
 class _Compiled(NamedTuple):
@@ -28,9 +28,11 @@ class _Compiled(NamedTuple):
 
 
 class CompiledQuery(Generic[Row]):
-    """``build(key)`` gives a ``values_list`` queryset with ``key`` as one of its parameters; ``get(key)`` its row as a ``Row``, or None.
+    """A query for one row by one key, or by several.
 
-    ``field`` is what the key is compared with; ``sample`` a key that no other parameter equals. ``more`` are the same of further keys.
+    ``build(key)`` returns a ``values_list`` queryset with ``key`` among its parameters. ``field`` is
+    what the key is compared with, ``sample`` a key that equals no other parameter; ``more`` has both
+    for further keys. ``get(key)`` returns ``row`` of the columns, or None.
     """
 
     def __init__(
@@ -74,10 +76,10 @@ class CompiledQuery(Generic[Row]):
 
 
 class CompiledInsert:
-    """Adds one row of a model, whose fields are given by their columns' names or have their defaults. It sends no signal.
+    """An insert of one row of a model, by the names of fields; others get their defaults.
 
-    With ``ignore_conflicts``, a row that is there already stays as it is; with ``update``, these columns of a row with the same
-    ``unique`` ones become the new values.
+    It sends no signal. With ``ignore_conflicts``, an existing row stays as it is; with ``update``,
+    these columns of a row with the same ``unique`` ones get the new values.
     """
 
     def __init__(
@@ -102,7 +104,7 @@ class CompiledInsert:
         _execute(self.sql("VALUES ({})"), self.parameters(values))
 
     def sql(self, source: str) -> str:
-        """The statement, where ``source`` says how its row comes about: ``{}`` in it is the places of all parameters."""
+        """Return the statement. ``source`` makes its row, with ``{}`` for all placeholders."""
         row = source.format(", ".join("%s" for _ in self._fields))
         columns = ", ".join(_quoted(field.column) for field in self._fields)
         return f"INSERT INTO {_quoted(self._table)} ({columns}) {row}{self._conflict}"
@@ -127,8 +129,10 @@ class CompiledInsert:
 
 
 class CompiledChange:
-    """Sets fields of the one row whose ``where`` fields have the values given and whose ``null`` fields have none, if it is there;
-    and only then adds other rows. All of it happens or nothing does: on PostgreSQL it is one statement, and so one round trip.
+    """An update of one row and, only if it was there, inserts of other rows.
+
+    The row is the one whose ``where`` fields have the values given and whose ``null`` fields are
+    empty. All of it happens or nothing: on PostgreSQL it is one statement, so one round trip.
     """
 
     def __init__(
@@ -146,7 +150,7 @@ class CompiledChange:
     def __call__(
         self, changes: dict[str, Any], *rows: tuple[CompiledInsert, dict[str, Any]], **where: Any
     ) -> bool:
-        """Whether the row was there."""
+        """Return whether the row was there."""
         values = [*(changes[name] for name in self._set), *(where[name] for name in self._where)]
         parameters = _prepared(self._fields, values)
         if connection.vendor != "postgresql":
@@ -193,16 +197,15 @@ class CompiledChange:
 
 
 def _prepared(fields: list[Any], values: list[Any]) -> list[Any]:
-    database = connections[
-        DEFAULT_DB_ALIAS
-    ]  # looked up once: Django's proxy for it does so at every touch
+    # Looked up once: Django's proxy for it does so at every access.
+    database = connections[DEFAULT_DB_ALIAS]
     return [
         field.get_db_prep_save(value, database) for field, value in zip(fields, values, strict=True)
     ]
 
 
 def _execute(sql: str, parameters: list[Any]) -> bool:
-    """Whether there was a row to change, to add or to find."""
+    """Run a statement; return whether it changed, added or found a row."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return bool(cursor.rowcount)

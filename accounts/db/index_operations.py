@@ -1,4 +1,4 @@
-"""Indexes that are made while the service goes on reading and writing."""
+"""Migration operations that make indexes while the service goes on reading and writing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +8,8 @@ from django.db import migrations
 
 
 @contextmanager
-def patience(cursor: Any) -> Iterator[None]:
-    """Making an index waits until the transactions of now have ended: for as long as that takes."""
+def without_lock_timeout(cursor: Any) -> Iterator[None]:
+    """Lift the lock timeout: making an index waits until all present transactions have ended."""
     cursor.execute("SET lock_timeout = 0")
     try:
         yield
@@ -18,7 +18,10 @@ def patience(cursor: Any) -> Iterator[None]:
 
 
 class AddIndexAlongside(migrations.AddIndex):
-    """``AddIndex`` that locks out no writer of PostgreSQL, in a migration that is not atomic. What an interrupted one left goes first."""
+    """An ``AddIndex`` that locks out no writer of PostgreSQL, for a migration that is not atomic.
+
+    It first drops what an interrupted run left.
+    """
 
     def database_forwards(
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
@@ -26,7 +29,7 @@ class AddIndexAlongside(migrations.AddIndex):
         if schema_editor.connection.vendor != "postgresql":
             return super().database_forwards(app_label, schema_editor, from_state, to_state)
         model = to_state.apps.get_model(app_label, self.model_name)
-        with schema_editor.connection.cursor() as cursor, patience(cursor):
+        with schema_editor.connection.cursor() as cursor, without_lock_timeout(cursor):
             cursor.execute(
                 f"DROP INDEX CONCURRENTLY IF EXISTS {schema_editor.quote_name(self.index.name)}"
             )
@@ -35,7 +38,7 @@ class AddIndexAlongside(migrations.AddIndex):
 
 
 class AddIndexOnPostgreSQL(AddIndexAlongside):
-    """One that only PostgreSQL can have, and no model knows of."""
+    """An index that only PostgreSQL has, and that is no part of a model."""
 
     def state_forwards(self, app_label: str, state: Any) -> None:
         pass

@@ -1,4 +1,7 @@
-"""Parts of words among millions of rows: by an index of trigrams where PostgreSQL has pg_trgm, and by reading all of them elsewhere."""
+"""Search for parts of words among millions of rows.
+
+It uses an index of trigrams where PostgreSQL has pg_trgm, and reads all rows elsewhere.
+"""
 
 import re
 from collections.abc import Iterator
@@ -11,10 +14,10 @@ from django.db.models import F, Func, Model, Q, QuerySet
 from django.db.models.functions import Coalesce, Lower
 from django.db.models.sql import Query
 
-from accounts.db.index_operations import patience
+from accounts.db.index_operations import without_lock_timeout
 from accounts.identifiers import normalise
 
-THREE = re.compile(r"[^\W_]{3}")
+THREE_LETTERS = re.compile(r"[^\W_]{3}")
 
 
 class Index(NamedTuple):
@@ -26,7 +29,10 @@ class Index(NamedTuple):
 
     @property
     def text(self) -> Func:
-        """What is searched in, in small letters, each word after a space: literally the same in the index and in every query."""
+        """Return the searched text: lower case, each word after a space.
+
+        The expression has to be literally the same in the index and in every query.
+        """
         empty = Func(template="''", output_field=models.TextField())
         columns = [
             Coalesce(Lower(F(column)), empty, output_field=models.TextField())
@@ -40,26 +46,30 @@ class Index(NamedTuple):
         )
 
     @property
-    def is_there(self) -> bool:
+    def exists(self) -> bool:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass(%s) AND indisvalid)",
+                "SELECT EXISTS"
+                " (SELECT FROM pg_index WHERE indexrelid = to_regclass(%s) AND indisvalid)",
                 [self.name],
             )
             return bool(cursor.fetchone()[0])
 
 
-indexes: list[Index] = []
+indexes: list[Index] = []  # registered by the modules that search with them
 
 
-def matching(index: Index, rows: QuerySet[Any], typed: str, most: int) -> list[Any]:
-    """Keys of up to so many of these rows in which every word is found; a word shorter than three letters has to begin one.
+def matching(index: Index, rows: QuerySet[Any], query: str, most: int) -> list[Any]:
+    """Return the keys of ``most`` rows at most that hold every word of ``query``.
 
-    The limit is a subquery, so that the planner does not know it: told that it need only find a thousand among many, it would read the
-    table from its beginning, and read nearly all of it where the matches stand together near the end, as after an import. What is sought
-    is written into the statement: prepared on the server, one plan would have to do for the rare and the common.
+    A word of fewer than three letters has to begin a word of the row.
+
+    The limit is a subquery, so that the planner does not know it. Otherwise it would read the table
+    from its beginning until it has enough, and nearly all of it where the matches stand together
+    near the end, as after an import. The words are written into the statement: prepared on the
+    server, rare and common words would share one plan.
     """
-    words = [word for word in normalise(typed).split() if any(map(str.isalnum, word))]
+    words = [word for word in normalise(query).split() if any(map(str.isalnum, word))]
     if not words:
         return []
     found = rows.alias(text=index.text).filter(*map(_holds, words)).order_by().values_list("pk")
@@ -68,33 +78,37 @@ def matching(index: Index, rows: QuerySet[Any], typed: str, most: int) -> list[A
     except EmptyResultSet:
         return []
     sql += f" LIMIT (SELECT {most})"
-    written: Any = getattr(connection.ops, "compose_sql", None)  # PostgreSQL's
+    compose: Any = getattr(connection.ops, "compose_sql", None)  # PostgreSQL only
     with connection.cursor() as cursor:
-        cursor.execute(*([written(sql, params)] if written else [sql, params]))
+        cursor.execute(*([compose(sql, params)] if compose else [sql, params]))
         return [pk for (pk,) in cursor.fetchall()]
 
 
 def _holds(word: str) -> Q:
-    """Three letters in a row are found anywhere, by their trigram; fewer only where a word begins, which has trigrams of its own."""
-    part = word if THREE.search(word) else f" {word}"
-    if connection.vendor == "sqlite":  # its LOWER knows no letters but those of ASCII
+    """Return the condition of one word: anywhere if it has a trigram, else at a word's beginning.
+
+    The beginning of a word has trigrams of its own.
+    """
+    part = word if THREE_LETTERS.search(word) else f" {word}"
+    if connection.vendor == "sqlite":  # whose LOWER changes ASCII letters only
         return Q(text__iregex=re.escape(part))
     return Q(text__contains=part)
 
 
 def missing() -> list[Index]:
-    """The indexes that this database could have and has not."""
+    """Return the indexes that this database lacks and could have."""
     return (
-        [index for index in indexes if not index.is_there]
+        [index for index in indexes if not index.exists]
         if connection.vendor == "postgresql"
         else []
     )
 
 
 def make(**_: Any) -> None:
-    """Make the indexes that are missing, where the database can have them, beside a service that goes on writing.
+    """Make the missing indexes where the database can have them, while the service goes on writing.
 
-    Runs after every migration. Of two nodes that do so at once, one does; what an interrupted one has left is of no use.
+    It runs after every migration. Of several nodes one makes them; the rest of an interrupted run
+    is replaced.
     """
     if (
         connection.vendor != "postgresql"
@@ -103,22 +117,22 @@ def make(**_: Any) -> None:
         or not _has_trigrams()
     ):
         return
-    with connection.cursor() as cursor, _alone(cursor) as alone, patience(cursor):
+    with connection.cursor() as cursor, _alone(cursor) as alone, without_lock_timeout(cursor):
         tables = connection.introspection.table_names(cursor)
         for index in missing() if alone else []:
             if (table := index.model._meta.db_table) in tables:
                 cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {index.name}")
                 cursor.execute(
-                    f"CREATE INDEX CONCURRENTLY {index.name} ON {table} USING gin ({_expression(index)} gin_trgm_ops)"
+                    f"CREATE INDEX CONCURRENTLY {index.name} ON {table}"
+                    f" USING gin ({_expression(index)} gin_trgm_ops)"
                 )
-                cursor.execute(
-                    f"ANALYZE {table}"
-                )  # or the planner would not know how common a part is
+                # Without it the planner does not know how common a part is.
+                cursor.execute(f"ANALYZE {table}")
 
 
 @contextmanager
 def _alone(cursor: Any) -> Iterator[bool]:
-    """Whether no other node is at it: none waits for one that waits for all to end."""
+    """Yield whether no other node makes indexes. None waits: the other waits for all to end."""
     cursor.execute("SELECT pg_try_advisory_lock(hashtext('authsvc trigrams'))")
     alone = bool(cursor.fetchone()[0])
     try:
@@ -128,10 +142,11 @@ def _alone(cursor: Any) -> Iterator[bool]:
 
 
 def _has_trigrams() -> bool:
-    """Whether the extension is there, or is now: PostgreSQL lets every role make it that may create in the database."""
+    """Return whether pg_trgm is installed, installing it if the role may."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT installed_version IS NOT NULL FROM pg_available_extensions WHERE name = 'pg_trgm'"
+            "SELECT installed_version IS NOT NULL FROM pg_available_extensions"
+            " WHERE name = 'pg_trgm'"
         )
         available = cursor.fetchone()
         try:

@@ -96,13 +96,12 @@ class FormPage(Page, FormView):  # type: ignore[type-arg]
 
     def refuse_for_now(self, form: PageForm, refusal: TooManyAttempts) -> HttpResponse:
         recent_refusals.remember(refusal, 429, "to try again later")
-        minutes = -(-refusal.seconds // 60)
         wait = ngettext(
             "Too many attempts. Please try again in %(minutes)d minute.",
             "Too many attempts. Please try again in %(minutes)d minutes.",
-            minutes,
+            refusal.minutes,
         )
-        form.refuse(None, wait % {"minutes": minutes})
+        form.refuse(None, wait % {"minutes": refusal.minutes})
         response = self.form_invalid(form, status=429)
         response.headers["Retry-After"] = str(refusal.seconds)
         return response

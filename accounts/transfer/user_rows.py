@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive
 
 from accounts.hashing.imported_formats import RefusedHash, stored
-from accounts.identifiers import KEPT, normalise
+from accounts.identifiers import RESERVED_CODE, normalise
 from accounts.models import ROLES, User
 from accounts.transfer.file_reader import DATES, FLAGS, PROFILE, FileRow
 from accounts.validators import MaximumLengthValidator
@@ -91,7 +91,7 @@ def _check(user: User) -> None:
         user.clean_fields(exclude=NOT_IN_FILES)
     except ValidationError as error:
         found = {
-            name: [said for each in errors if each.code != KEPT for said in each.messages]
+            name: [said for each in errors if each.code != RESERVED_CODE for said in each.messages]
             for name, errors in error.error_dict.items()
         }
         if faults := [f"{name}: {' '.join(said)}" for name, said in found.items() if said]:

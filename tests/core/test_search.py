@@ -169,7 +169,7 @@ def test_what_is_found_costs_the_same_for_one_and_for_many(django_assert_num_que
 def test_the_check_of_the_database_says_how_to_get_the_index():
     said = checks.run_checks(tags=["database"], databases=["default"])
     missing = [message for message in said if message.id == "authsvc.W003"]
-    assert bool(missing) == (connection.vendor == "postgresql" and not user_search.INDEX.is_there)
+    assert bool(missing) == (connection.vendor == "postgresql" and not user_search.INDEX.exists)
     assert all("CREATE EXTENSION pg_trgm" in str(message.hint) for message in missing)
 
 

@@ -14,9 +14,7 @@ from accounts.audit import seals, statistics
 from accounts.mail import delivery
 
 logger = logging.getLogger(__name__)
-COUNTING = (
-    60  # seconds between two seals of the audit log, and two looks at what the admin site counts
-)
+COUNT_EVERY = 60  # seconds between two seals of the audit log, and two counts for the admin site
 
 
 class Command(BaseCommand):
@@ -37,9 +35,9 @@ class Command(BaseCommand):
         while not stop.is_set():
             self.deliver(stop)
             if time.monotonic() >= count_at:
-                self.tend(statistics.update, "nothing was counted for the admin site")
-                self.tend(seals.seal, "the audit log was not sealed")
-                count_at = time.monotonic() + COUNTING
+                self.attempt(statistics.update, "nothing was counted for the admin site")
+                self.attempt(seals.seal, "the audit log was not sealed")
+                count_at = time.monotonic() + COUNT_EVERY
             if options["once"]:
                 return
             stop.wait(1)
@@ -52,8 +50,8 @@ class Command(BaseCommand):
         finally:
             connection.close()
 
-    def tend(self, work: Callable[[], object], failed: str) -> None:
-        """Do what is due every minute; whatever is wrong with it, mails go on."""
+    def attempt(self, work: Callable[[], object], failed: str) -> None:
+        """Do what is due every minute; whatever fails, mails go on."""
         try:
             work()
         except Exception as error:

@@ -10,14 +10,17 @@ from accounts.privacy import retention
 
 
 class Command(BaseCommand):
-    help = "Delete sessions, tokens, resets, mails and signing keys that ended long ago. To be run daily; safe beside a running service."
+    help = (
+        "Delete sessions, tokens, password resets, mails and signing keys that ended long ago."
+        " To be run daily; safe beside a running service."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--keep-days",
             type=int,
             default=30,
-            help="how long operators can look at what ended (30)",
+            help="keep for this many days what has ended, for operators to look at (30)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -13,7 +13,7 @@ MAIL_WORKER = [sys.executable, "manage.py", "deliver_mail"]
 
 
 class Command(BaseCommand):
-    help = "Set up, then run gunicorn and the mail worker until one of them ends or this is told to stop."
+    help = "Run setup, then gunicorn and the mail worker, until one of them ends or a signal stops all."
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stop = threading.Event()
@@ -25,8 +25,14 @@ class Command(BaseCommand):
         sys.exit(code)
 
     def run(self, *commands: list[str]) -> int:
-        """Run these side by side until one ends, or this is told to stop; then end the others. The worst exit status of who ended first."""
-        children = [subprocess.Popen(command, cwd=settings.BASE_DIR) for command in commands]  # noqa: S603 (our own commands)
+        """Run commands side by side until one ends or a signal comes; then end the others.
+
+        Return the highest exit status of those that ended by themselves.
+        """
+        children = [
+            subprocess.Popen(command, cwd=settings.BASE_DIR)  # noqa: S603 (our own commands)
+            for command in commands
+        ]
         while all(child.poll() is None for child in children) and not self.stop.wait(0.2):
             continue
         ended = [abs(child.returncode) for child in children if child.poll() is not None]

@@ -15,7 +15,10 @@ from accounts.models import User
 
 
 class Command(BaseCommand):
-    help = "Make what is missing: tables, signing keys, and a first admin, whose password is printed or written to a file. Safe to run again."
+    help = (
+        "Make what is missing: tables, signing keys, and a first admin, whose password is printed or"
+        " written to a file. Safe to run again."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if app_role.owns_the_tables():
@@ -24,7 +27,8 @@ class Command(BaseCommand):
             self.grant()
         elif app_role.pending():
             raise CommandError(
-                "Tables have to be made or changed: run manage.py setup as the role that owns them, then start again."
+                "Tables have to be made or changed: run manage.py setup as the role that owns them,"
+                " then start again."
             )
         try:
             keyring.reload()
@@ -35,14 +39,14 @@ class Command(BaseCommand):
         first_password.forget_if_stale()
 
     def make_key_of_seals(self) -> None:
-        """Make it as the owner of the tables: the role of the web nodes may not."""
+        """Make the key of the seals as the owner of the tables: the web role may not."""
         try:
             seal_digests.key()
         except UnusableSealKey as error:
             raise CommandError(f"{error}.") from error
 
     def grant(self) -> None:
-        """Let the role of the web nodes in, where the owner of the tables is another."""
+        """Grant the web role its rights, where another role owns the tables."""
         role = settings.DATABASE_APP_ROLE
         if not role or connection.vendor != "postgresql":
             return
@@ -50,17 +54,19 @@ class Command(BaseCommand):
             app_role.make(role, settings.DATABASE_APP_PASSWORD)
         elif not app_role.exists(role):
             raise CommandError(
-                f"There is no role {role}: make it with CREATE ROLE, or set DATABASE_APP_PASSWORD to have it made."
+                f"There is no role {role}: make it with CREATE ROLE, or set DATABASE_APP_PASSWORD to"
+                " have it made."
             )
         try:
             app_role.grant(role)
         except app_role.TooPowerful as error:
             raise CommandError(
-                f"DATABASE_APP_ROLE names {role}, who owns the tables or is a superuser: name another role."
+                f"DATABASE_APP_ROLE names {role}, which owns the tables or is a superuser:"
+                " name another role."
             ) from error
 
     def make_first_admin(self) -> None:
-        """Tell its password on a terminal, or else in a file: a log is read by others, and kept."""
+        """Print the password on a terminal, else write a file: others read logs and keep them."""
         password = secrets.token_urlsafe(15)
         taken = set(
             User.objects.filter(username__startswith="admin").values_list("username", flat=True)
@@ -70,10 +76,8 @@ class Command(BaseCommand):
             for name in ("admin", *(f"admin{n}" for n in range(2, len(taken) + 3)))
             if name not in taken
         )
-        with (
-            suppress(IntegrityError),
-            transaction.atomic(),
-        ):  # of two that start at once, one is first
+        # Of two that start at once, one is first.
+        with suppress(IntegrityError), transaction.atomic():
             User.objects.create_superuser(name, password, password_generated=True)
             if self.stdout.isatty():
                 told = f"password {password} (shown only now)"
