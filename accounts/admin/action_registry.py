@@ -16,6 +16,8 @@ from accounts.models import User
 from accounts.operators import actions
 
 MAX_ROWS_OF_AN_ACTION = 1000
+# Credentials that users have beside passwords and sessions, in the plural; other apps add theirs.
+other_credentials: list[str] = []
 Text = str | Callable[[], str]
 
 
@@ -24,7 +26,8 @@ class AdminAction:
     """An action of the core as the admin site offers it on rows: users, or what belongs to them.
 
     `before`, `after` and `nothing_to_do` are sentences for its pages; `{rows}` in them stands for
-    the rows, named by `describe`, or by `describe_briefly` where there is one.
+    the rows, named by `describe`, or by `describe_briefly` where there is one, and `{credentials}`
+    for `other_credentials`.
     For rows that are not users, `owner` is the field that leads to one, `argument` the argument of
     the core's action that gets the row's id, and `applicable` filters rows to act on.
     `fields` makes fields of the confirmation, `initial` their values for a single row.
@@ -56,7 +59,9 @@ class AdminAction:
     def text(self, text: Text, rows: Sequence[Any] = ()) -> str:
         """Return one of the sentences, about `rows`."""
         named = self.named(rows, self.describe_briefly or self.describe)
-        return (text if isinstance(text, str) else text()).format(rows=named)
+        credentials = " and ".join(other_credentials) or "other credentials"
+        words = text if isinstance(text, str) else text()
+        return words.format(rows=named, credentials=credentials)
 
     def title(self, rows: Sequence[Any]) -> str:
         return f"{self.label}: {self.named(rows, self.describe)}"

@@ -114,7 +114,7 @@ action_registry.register(
         label="End all sessions",
         before=(
             "{rows} will be signed out everywhere, also here, and can sign in again with the "
-            "same password. API keys go on working."
+            "same password. Their {credentials} go on working."
         ),
         after="Ended every session of {rows}.",
         nothing_to_do="Is not signed in anywhere",
@@ -136,7 +136,7 @@ action_registry.register(
         label="Change user name or e-mail",
         before=lambda: (
             "From now on, {rows} signs in with the user name and address below. The password, "
-            "sessions and API keys stay as they are; links and codes from earlier mails stop "
+            "sessions and {credentials} stay as they are; links and codes from earlier mails stop "
             f"working. {_who_is_mailed()}"
         ),
         after="Changed the user name or e-mail address of {rows}.",
@@ -160,8 +160,8 @@ action_registry.register(
         action=user_actions.DEACTIVATE,
         label="Deactivate",
         before=(
-            "{rows} will be shut out: every session and every API key ends at once, and no "
-            "login works. Reactivating brings none of them back."
+            "{rows} will be shut out: all sessions and {credentials} end at once, and no login "
+            "works. Reactivating brings none of them back."
         ),
         after="Deactivated {rows}.",
         nothing_to_do="Is deactivated already",
@@ -170,7 +170,7 @@ action_registry.register(
         action=user_actions.REACTIVATE,
         label="Reactivate",
         before=(
-            "{rows} can log in again with the password from before. Sessions and API keys that "
+            "{rows} can log in again with the password from before. Sessions and {credentials} that "
             "ended stay ended."
         ),
         after="Reactivated {rows}.",
@@ -180,7 +180,7 @@ action_registry.register(
         action=user_actions.ERASE,
         label="Erase",
         before=(
-            "{rows} will be erased, for good. Sessions, API keys, mails and resets are deleted, "
+            "{rows} will be erased, for good. Sessions, {credentials}, mails and resets are deleted, "
             "the account is emptied, and its name and address are free for anybody. What is in "
             "the audit log stays, without names, addresses and what operators wrote. The reason "
             "is kept there: do not name the user in it. Backups and files exported earlier keep "

@@ -113,6 +113,7 @@ class APIKeyAdmin(ActionDetailAdmin, OwnedRowsAdmin, Readable):
         )
 
 
+action_registry.other_credentials.append("API keys")
 ALARMS[EventKind.KEY_LEAKED] = (
     "An API key was reported as leaked, and ended: {} in the last 24 hours."
 )

@@ -68,7 +68,7 @@ def test_a_page_says_what_will_happen_and_does_nothing(as_olga, alice):
     assert (answer.status_code, "no-store" in answer["Cache-Control"]) == (200, True)
     for said in (
         "Deactivate: alice (Alice Liddell, alice@example.com)",
-        "every session and every API key ends at once",
+        "all sessions and API keys end at once",
     ):
         assert said in text(answer)
     assert User.objects.values().get(pk=alice.pk) == before
