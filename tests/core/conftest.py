@@ -1,0 +1,148 @@
+"""Fixtures that several modules of tests of the core use."""
+
+import hashlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import argon2
+import bcrypt
+import jwt
+import pytest
+
+from accounts import password_reset, passwords
+from accounts.errors import InvalidCredentials
+from tests.core.logins import DOORS
+from tests.core.networks import status
+from tests.core.token_forgery import BODY, FORM_REFRESHES, IDENTITIES, LOGOUTS
+
+
+@pytest.fixture
+def tokens(caller, alice) -> dict[str, str]:
+    """One session of each kind: access and refresh tokens by contract, and an id token."""
+    bearer = caller.json("/c/bearer/api/v1/auth/login", BODY).json()
+    form = caller.multipart("/c/form/api/v1/auth/login", **BODY).json()
+    caller.http.cookies.clear()
+    challenge = caller.json("/v1/login", BODY).json()
+    return {
+        "access": bearer["access_token"],
+        "bearer": bearer["refresh_token"],
+        "form access": form["access_token"]["token"],
+        "form": form["refresh_token"]["token"],
+        "challenge": challenge["refresh_token"],
+        "challenge access": challenge["access_token"],
+        "id": challenge["id_token"],
+        "envelope": caller.json("/api/auth/login", BODY).json()["token"],
+    }
+
+
+@pytest.fixture
+def claims(tokens) -> dict[str, Any]:
+    return jwt.decode(tokens["access"], options={"verify_signature": False})
+
+
+@pytest.fixture
+def protected(caller, tokens):
+    """The statuses of every protected endpoint for what stands in an Authorization header."""
+
+    def ask(authorization: str) -> set[int]:
+        headers = {"Authorization": authorization}
+        got = [caller.http.get(path, headers=headers) for path in IDENTITIES]
+        posted = [caller.http.post(path, headers=headers) for path in LOGOUTS]
+        refreshed = [
+            caller.json(path, {"token": tokens["form"]}, **headers) for path in FORM_REFRESHES
+        ]
+        assert all(
+            answer["WWW-Authenticate"] == "Bearer"
+            for answer in [*got, *posted, *refreshed]
+            if answer.status_code == 401
+        )
+        return {answer.status_code for answer in [*got, *posted, *refreshed]}
+
+    return ask
+
+
+@pytest.fixture
+def refused(protected, caller, tokens):
+    """Whether a token is 401 at every protected endpoint, and ends no session at the open ones."""
+
+    def ask(token: str) -> bool:
+        caller.http.post("/api/auth/logout", headers={"Authorization": f"Bearer {token}"})
+        return (
+            protected(f"Bearer {token}") == {401}
+            and caller.get("/api/v1/auth/me", tokens["access"]).status_code == 200
+        )
+
+    return ask
+
+
+@pytest.fixture
+def reset_secrets(alice):
+    return password_reset.make(alice)
+
+
+@pytest.fixture
+def hashed(monkeypatch):
+    """Which hashes the libraries were asked to compute."""
+    work = []
+
+    def watch(owner, name, kind):
+        library = getattr(owner, name)
+
+        def compute(*args, **options):
+            try:
+                return library(*args, **options)
+            finally:
+                if not isinstance(
+                    sys.exception(), ValueError | OverflowError
+                ):  # a cost that it does not even begin with
+                    work.append(kind)
+
+        monkeypatch.setattr(owner, name, compute)
+
+    watch(hashlib, "pbkdf2_hmac", "pbkdf2")
+    watch(hashlib, "scrypt", "scrypt")
+    watch(bcrypt, "hashpw", "bcrypt")
+    watch(argon2.PasswordHasher, "verify", "argon2")
+    watch(argon2.low_level, "hash_secret", "argon2")
+    return work
+
+
+@pytest.fixture
+def cost(hashed):
+    """The hashes that one wrong password costs."""
+
+    def of(identifier, password="not the password of anybody"):
+        hashed.clear()
+        with pytest.raises(InvalidCredentials):
+            passwords.authenticate(identifier, password)
+        return hashed.copy()
+
+    return of
+
+
+@pytest.fixture
+def at_home(caller, alice):
+    """Alice has signed in at home."""
+    assert status(caller) == 200
+
+
+@pytest.fixture
+def log_in(caller) -> Callable[..., Any]:
+    def send(
+        username: str,
+        password: str,
+        door: tuple[str, str] = DOORS[0],
+        address: str = "192.0.2.1",
+        **headers: str,
+    ) -> Any:
+        kind, path = door
+        fields = {"username": username, "password": password}
+        how = (
+            {"data": fields, "content_type": "application/json"}
+            if kind == "json"
+            else {"data": fields}
+        )
+        return caller.http.post(path, **how, headers=headers, REMOTE_ADDR=address)
+
+    return send
