@@ -7,9 +7,12 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from accounts import rate_limits
+from accounts import rate_limits, sessions
 from accounts.admin import action_registry
 from accounts.errors import InvalidCredentials, TooManyAttempts
+from accounts.models import AuditEvent
+from authsvc.contracts import bearer
+from tests.audit_events import told
 from tests.conftest import PASSWORD
 
 
@@ -48,3 +51,28 @@ def lock(name: str) -> None:
     for _ in range(11):
         with suppress(InvalidCredentials, TooManyAttempts), rate_limits.login_attempt(name):
             raise InvalidCredentials
+
+
+def log_in(username="alice", password=PASSWORD):
+    return sessions.open_session(bearer.contract.policy, username, password)
+
+
+def text(answer):
+    return " ".join(answer.content.decode().split())
+
+
+def page(user):
+    return reverse("admin:accounts_user_change", args=[user.pk])
+
+
+def events():
+    found = AuditEvent.objects.exclude(actor=None).order_by("pk")
+    return [
+        (event.kind, event.name, event.actor and event.actor.username, told(event))
+        for event in found
+    ]
+
+
+def refresh(*users):
+    for user in users:
+        user.refresh_from_db()

@@ -1,25 +1,26 @@
-"""Olga and Stan act on one or many users: confirmation, reason, password and result."""
-
-from datetime import timedelta
-from functools import partial
+"""Olga and Stan act on one user: the confirmation, and what each action does."""
 
 import pytest
-from django.test import Client
 from django.urls import reverse
-from django.utils.timezone import now
 
-from accounts import sessions
 from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, Session, User
-from accounts.operators import permissions
 from apikeys.models import APIKey
-from authsvc.contracts import bearer
-from tests.admin.actions import action_url, choose_action, confirm_action, lock, open_action
-from tests.audit_events import told
-from tests.concurrency import at_once
+from tests.admin.actions import (
+    confirm_action,
+    events,
+    lock,
+    log_in,
+    open_action,
+    page,
+    refresh,
+    text,
+)
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
+
+
 LIST, INDEX, LOGIN = (
     reverse("admin:accounts_user_changelist"),
     reverse("admin:index"),
@@ -31,34 +32,6 @@ LIST, INDEX, LOGIN = (
 def carol(db):
     """Invited, and has chosen no password yet."""
     return User.objects.create_user("carol", None, email="carol@example.com")
-
-
-def log_in(username="alice", password=PASSWORD):
-    return sessions.open_session(bearer.contract.policy, username, password)
-
-
-def text(answer):
-    return " ".join(answer.content.decode().split())
-
-
-def page(user):
-    return reverse("admin:accounts_user_change", args=[user.pk])
-
-
-def events():
-    found = AuditEvent.objects.exclude(actor=None).order_by("pk")
-    return [
-        (event.kind, event.name, event.actor and event.actor.username, told(event))
-        for event in found
-    ]
-
-
-def refresh(*users):
-    for user in users:
-        user.refresh_from_db()
-
-
-# One account
 
 
 def test_a_page_says_what_will_happen_and_does_nothing(as_olga, alice):
@@ -275,263 +248,3 @@ def test_a_role_that_is_none_is_refused(as_olga, alice, role):
     answer = confirm_action(as_olga, "change_role", alice, role=role)
     assert (answer.status_code, list(answer.context["form"].errors)) == (422, ["role"])
     assert events() == []
-
-
-# Reasons and passwords
-
-
-@pytest.mark.parametrize("reason", [None, "", "   ", "x" * 151])
-def test_a_dangerous_action_wants_a_reason(as_olga, alice, reason):
-    answer = confirm_action(as_olga, "deactivate", alice, reason=reason)
-    assert (answer.status_code, list(answer.context["form"].errors)) == (422, ["reason"])
-    refresh(alice)
-    assert alice.is_active
-
-
-def test_the_password_is_asked_again_and_then_not_for_five_minutes(as_olga, alice, bob, carol):
-    assert confirm_action(as_olga, "deactivate", alice, password=None).status_code == 422
-    assert confirm_action(as_olga, "deactivate", alice).status_code == 302
-    assert "Your password" not in text(open_action(as_olga, "deactivate", bob))
-    assert confirm_action(as_olga, "deactivate", bob, password=None).status_code == 302
-    session = as_olga.session
-    session["password_given_at"] -= 300
-    session.save()
-    assert confirm_action(as_olga, "deactivate", carol, password=None).status_code == 422
-    refresh(alice, bob, carol)
-    assert [user.is_active for user in (alice, bob, carol)] == [False, False, True]
-
-
-def test_the_password_is_not_asked_again_just_after_signing_in(client, olga, alice):
-    client.post(reverse("admin:login"), {"username": "olga", "password": PASSWORD, "next": INDEX})
-    assert confirm_action(client, "deactivate", alice, password=None).status_code == 302
-
-
-def test_a_password_given_in_another_browser_counts_only_there(as_olga, olga, alice, bob):
-    confirm_action(as_olga, "deactivate", alice)
-    another = as_olga.__class__()
-    another.force_login(olga)
-    assert confirm_action(another, "deactivate", bob, password=None).status_code == 422
-
-
-def test_a_wrong_password_counts_like_one_at_the_login(as_olga, alice, caller):
-    for _ in range(10):
-        answer = confirm_action(as_olga, "deactivate", alice, password="wrong")
-        assert (answer.status_code, answer.context["form"].errors["password"]) == (
-            422,
-            ["This is not your password. Nothing was done."],
-        )
-    answer = confirm_action(as_olga, "deactivate", alice)
-    assert (answer.status_code, int(answer["Retry-After"]) > 0) == (429, True)
-    assert "Too many wrong passwords" in text(answer)
-    assert caller.json("/v1/login", {"username": "olga", "password": PASSWORD}).status_code == 429
-    failed = AuditEvent.objects.filter(
-        kind="login_failed", name="olga", contract="admin", reason="wrong_password"
-    )
-    assert (failed.count(), AuditEvent.objects.filter(kind="throttled", name="olga").exists()) == (
-        10,
-        True,
-    )
-    refresh(alice)
-    assert alice.is_active
-
-
-def test_a_form_without_a_reason_costs_no_attempt(as_olga, alice):
-    confirm_action(as_olga, "deactivate", alice, reason="", password="wrong")
-    assert not AuditEvent.objects.filter(kind="login_failed").exists()
-
-
-def test_no_page_repeats_a_password(as_olga, alice):
-    assert "hunter2 or so" not in text(
-        confirm_action(as_olga, "deactivate", alice, reason="", password="hunter2 or so")
-    )
-
-
-# Many
-
-
-def test_many_are_deactivated_and_the_rest_is_skipped(as_olga, olga, alice, bob, carol):
-    User.objects.filter(pk=carol.pk).update(is_active=False)
-    answer = choose_action(as_olga, "deactivate", alice, bob, carol, olga)
-    assert (answer.status_code, answer.context["title"]) == (200, "Deactivate: 2 users")
-    assert [(names.heading, names.shown) for names in answer.context["skipped"]] == [
-        ("Is deactivated already", ["carol (carol@example.com)"]),
-        ("No operator does this to themselves", ["olga (olga@example.com)"]),
-    ]
-    assert User.objects.filter(is_active=True).count() == 3
-    answer = confirm_action(as_olga, "deactivate", alice, bob, next=LIST + "?q=a")
-    assert (answer.status_code, answer.context["title"], answer.context["back"]) == (
-        200,
-        "Deactivated 2 users.",
-        LIST + "?q=a",
-    )
-    assert list(User.objects.filter(is_active=True)) == [olga]
-    assert [event[:3] for event in events()] == [
-        ("deactivated", name, "olga") for name in ("alice", "bob")
-    ]
-
-
-def test_rows_posted_past_the_page_are_tried_and_recorded(as_stan, stan, olga, alice):
-    answer = confirm_action(as_stan, "deactivate", alice, olga, stan)
-    assert (answer.status_code, answer.context["title"]) == (200, "Deactivated alice.")
-    left = {names.heading: names.rows for names in answer.context["skipped"]}
-    assert left == {
-        "Only super admins decide about this": [olga],
-        "No operator does this to themselves": [stan],
-    }
-    assert set(User.objects.filter(is_active=True)) == {olga, stan}
-    assert {event[:2] for event in events()} == {
-        ("deactivated", "alice"),
-        ("act_refused", "olga"),
-        ("act_refused", "stan"),
-    }
-
-
-def test_temporary_passwords_for_many_are_all_shown(as_olga, alice, bob, caller):
-    answer = confirm_action(as_olga, "temporary_password", alice, bob)
-    for user, temporary in answer.context["secrets"]:
-        asked = {"username": user.partition(" ")[0], "password": temporary}
-        assert caller.json("/api/auth/login", asked).json()["message"] == "Password change required"
-    assert len(answer.context["secrets"]) == 2
-
-
-def test_a_long_list_is_shown_in_part(as_olga):
-    users = [User.objects.create_user(f"user{number:02}") for number in range(25)]
-    assert "and 5 more" in text(choose_action(as_olga, "deactivate", *users))
-
-
-def test_a_page_about_many_asks_the_database_no_more_often(
-    as_olga, alice, django_assert_max_num_queries
-):
-    users = [User.objects.create_user(f"user{number:02}") for number in range(30)]
-    for name in ("end_sessions", "end_keys", "unlock", "deactivate"):
-        with django_assert_max_num_queries(12):
-            choose_action(as_olga, name, *users)
-        with django_assert_max_num_queries(8):
-            open_action(as_olga, name, *users)
-
-
-def test_all_that_match_up_to_a_thousand(as_olga, alice):
-    User.objects.bulk_create(
-        User(username=f"user{number:04}", password="!") for number in range(998)
-    )
-    across = {"select_across": "1"}
-    answer = choose_action(as_olga, "end_sessions", alice, **across)
-    assert (answer.status_code, answer.context["unknown"]) == (200, 0)
-    assert len(answer.context["ids"].split(",")) == 1
-    assert (
-        len(choose_action(as_olga, "deactivate", alice, **across).context["ids"].split(",")) == 999
-    )
-    User.objects.create_user("one_more")
-    answer = choose_action(as_olga, "deactivate", alice, **across)
-    assert answer.status_code == 302
-    assert "at most 1,000 users at once. Nothing was done." in text(as_olga.get(LIST))
-
-
-def test_a_thousand_at_once_are_no_more_fields_than_one(as_olga):
-    users = User.objects.bulk_create(
-        User(username=f"user{number:04}", password="!") for number in range(1000)
-    )
-    assert len(confirm_action(as_olga, "deactivate", *users).context["skipped"]) == 0
-    assert User.objects.filter(is_active=False).count() == 1000
-
-
-# At once
-
-
-@pytest.mark.parametrize("name", ["erase", "change_role", "deactivate", "temporary_password"])
-@pytest.mark.django_db(transaction=True)
-def test_of_two_super_admins_who_do_it_to_each_other_one_is_refused_or_signed_out(name, olga):
-    tina = User.objects.create_superuser("tina", PASSWORD)
-    browsers = [Client(headers={"accept": "text/html"}) for _ in range(2)]
-    for browser, operator in zip(browsers, (olga, tina), strict=True):
-        browser.force_login(operator)
-    answers = at_once(
-        *[
-            partial(confirm_action, browser, name, user, role="user")
-            for browser, user in zip(browsers, (tina, olga), strict=True)
-        ]
-    )
-    (left,) = [user for user in User.objects.all() if permissions.is_super_admin(user)]
-    did, too_late = answers if left == olga else answers[::-1]
-    assert did.status_code == (200 if name == "temporary_password" else 302)
-    assert too_late.status_code in (403, 422) or (
-        too_late.status_code == 302 and too_late["Location"].startswith(LOGIN)
-    )
-
-
-# Requests that no browser sends
-
-
-@pytest.mark.parametrize(
-    ("ids", "status", "said"),
-    [
-        ("", 400, "Nobody and nothing was chosen"),
-        (",,", 400, "Nobody and nothing was chosen"),
-        ("alice", 400, "something that is no id"),
-        ("1;2", 400, "something that is no id"),
-        ("-1", 400, "something that is no id"),
-        ("1\0", 400, "something that is no id"),
-        ("9" * 30, 400, "something that is no id"),
-        ("999999999999999999", 404, "not there, or not any more"),
-        (",".join(map(str, range(10_000))), 400, "at most 1,000 users"),
-    ],
-)
-def test_ids_that_are_none(as_olga, ids, status, said):
-    sent = {"ids": ids, "reason": "ticket 7", "password": PASSWORD}
-    for answer in (
-        as_olga.get(action_url(User, "deactivate"), sent),
-        as_olga.post(action_url(User, "deactivate"), sent),
-    ):
-        assert (answer.status_code, said in text(answer)) == (status, True)
-    assert events() == []
-
-
-@pytest.mark.parametrize(
-    ("model", "name"), [(Session, "end_session"), (APIKey, "end_key"), (OutgoingMail, "send_again")]
-)
-@pytest.mark.parametrize(
-    "ids", ["x", "1,2", "\0", "ﬀ", "00000000-0000-0000-0000-000000000000", "abcdefgh", "’"]
-)
-def test_ids_of_other_rows_that_are_none(as_olga, model, name, ids):
-    assert as_olga.get(action_url(model, name), {"ids": ids}).status_code in (400, 404)
-
-
-@pytest.mark.parametrize("ticked", ["x", "9" * 40, "1\0"])
-def test_a_tick_that_is_none(as_olga, ticked):
-    answer = as_olga.post(LIST, {"action": "deactivate", "_selected_action": [ticked]}, follow=True)
-    assert "could not be read. Nothing was done." in text(answer)
-
-
-def test_some_are_gone_by_now(as_olga, alice):
-    answer = as_olga.get(action_url(User, "deactivate"), {"ids": f"{alice.pk},0{alice.pk},999999"})
-    assert (answer.status_code, answer.context["unknown"]) == (200, 1)
-    assert "1 of what was chosen is not there" in text(answer)
-
-
-def test_an_action_that_does_not_exist(as_olga, alice):
-    assert as_olga.get(f"{LIST}action/promote/", {"ids": alice.pk}).status_code == 404
-
-
-def test_no_operator_is_led_to_another_site(as_olga, alice):
-    for elsewhere in ("https://evil.example/", "//evil.example", "javascript:alert(1)"):
-        log_in()
-        assert confirm_action(as_olga, "end_sessions", alice, next=elsewhere)["Location"] == page(
-            alice
-        )
-
-
-def test_a_form_from_another_site_does_nothing(olga, alice):
-    from django.test import Client
-
-    browser = Client(enforce_csrf_checks=True)
-    browser.force_login(olga)
-    assert confirm_action(browser, "deactivate", alice).status_code == 403
-    refresh(alice)
-    assert alice.is_active
-
-
-def test_there_is_nothing_to_do_to_an_expired_session(as_olga, alice):
-    log_in()
-    session = Session.objects.get()
-    Session.objects.update(expires_at=now() - timedelta(hours=1))
-    assert "There is nothing to do here" in text(open_action(as_olga, "end_session", session))

@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from accounts.models import User
-from tests.admin.test_signing_in import sign_in, signed_in, wait
+from tests.admin.sign_ins import sign_in, signed_in, wait
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")

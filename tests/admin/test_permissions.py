@@ -1,12 +1,9 @@
-"""Permissions in the admin site: every model, action and page, for every role.
+"""Permissions in the admin site: every model and action, for every role.
 
-The tables name all that is registered, or the first tests fail: models, actions of their lists,
-pages beside Django's own.
+The tables name all that is registered, or the first tests fail: models, actions of their lists.
 """
 
 from datetime import timedelta
-from typing import Any
-from uuid import UUID
 
 import pytest
 from django.contrib import admin
@@ -26,10 +23,18 @@ from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
 
+
 NO_ROLES: set[str] = set()
+
+
 SUPERS = {"super_admin"}
+
+
 ADMINS = SUPERS | {"admin"}
+
+
 ROLES = ("anonymous", "user", "admin", "super_admin")
+
 
 # Model and owner of the row → roles that may do it. No role may do what is not named.
 TABLE = {
@@ -57,6 +62,7 @@ TABLE = {
     },
 }
 
+
 # Model → action of its list → roles that may do it to rows of a user, and to rows of an admin.
 ACTIONS = {
     "accounts.user": {
@@ -83,7 +89,10 @@ ACTIONS = {
     "apikeys.providercredential": {},
 }
 
+
 VERBS = ("list", "view", "add", "change", "delete")
+
+
 CASES = [
     (model, whose, verb, by)
     for model, rows in TABLE.items()
@@ -91,6 +100,8 @@ CASES = [
     for verb in VERBS
     for by in ROLES
 ]
+
+
 ACTION_CASES = [
     (model, name, whose, by)
     for model, actions in ACTIONS.items()
@@ -276,52 +287,3 @@ def test_every_list_offers_what_may_be_done(request, by, model):
     form = answer.context.get("action_form") if answer.status_code == 200 else None
     offered = {value for value, _ in form.fields["action"].choices if value} if form else set()
     assert offered == {name for name, (of_users, _) in ACTIONS[model].items() if role in of_users}
-
-
-# Pages beside those that Django makes for each model → roles that may open them.
-PAGES: dict[str, tuple[list[Any], set[str]]] = {
-    "accounts_user_action": (["deactivate"], ADMINS),
-    "accounts_user_find": ([], ADMINS),
-    "accounts_user_import": ([], ADMINS),
-    "accounts_user_import_preview": ([UUID(int=0)], ADMINS),
-    "accounts_user_import_report": ([UUID(int=0), "csv"], ADMINS),
-    "accounts_user_export": ([], SUPERS),
-    "accounts_user_data": (["alice"], ADMINS),
-    "auth_user_password_change": (["alice"], ADMINS),
-    "accounts_session_action": (["end_session"], ADMINS),
-    "accounts_outgoingmail_action": (["send_again"], ADMINS),
-    "apikeys_apikey_action": (["end_key"], ADMINS),
-    "accounts_auditevent_request": ([], ADMINS),
-    "accounts_auditevent_export": ([], ADMINS),
-    "accounts_signingkey_rotate": ([], SUPERS),
-    "accounts_signingkey_retire": (["kid"], SUPERS),
-}
-DJANGOS = {"changelist", "add", "history", "delete", "change"}
-
-
-def pages():
-    """The names of all pages below a model's."""
-    for resolver in admin.site.get_urls():
-        for page in getattr(resolver, "url_patterns", ()):
-            if page.name and not (
-                page.name.count("_") == 2 and page.name.rpartition("_")[2] in DJANGOS
-            ):
-                yield page.name
-
-
-def test_every_page_is_in_the_table():
-    assert set(pages()) == set(PAGES)
-
-
-@pytest.mark.parametrize("by", ROLES, indirect=True)
-@pytest.mark.parametrize("name", PAGES)
-def test_every_page_by_every_role(request, by, alice, name):
-    role = request.node.callspec.params["by"]
-    args, allowed = PAGES[name]
-    answer = by.get(
-        reverse(f"admin:{name}", args=[alice.pk if arg == "alice" else arg for arg in args])
-    )
-    refused = answer.status_code == 403 or answer.get("Location", "").startswith(
-        reverse("admin:login")
-    )
-    assert refused == (role not in allowed)
