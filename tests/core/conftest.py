@@ -146,3 +146,11 @@ def log_in(caller) -> Callable[..., Any]:
         return caller.http.post(path, **how, headers=headers, REMOTE_ADDR=address)
 
     return send
+
+
+@pytest.fixture
+def nobody_answers(settings):
+    """No mail server where one should be."""
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
+    settings.EMAIL_USE_TLS = False
