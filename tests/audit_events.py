@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.utils.timezone import now
 
+from accounts import keyring
 from accounts.audit import reason_messages
 from accounts.db.compiled_statements import CompiledInsert
 from accounts.models import AuditEvent
@@ -53,6 +54,7 @@ def flushable() -> Iterator[None]:
         def lift_and_flush(self: Any, statements: list[str]) -> None:
             with lifted():
                 flush(self, statements)
+            keyring.reload()  # makes new signing keys, for the tests that follow
 
         patch.setattr(operations, "execute_sql_flush", lift_and_flush)
         yield

@@ -30,6 +30,13 @@ def django_db_modify_db_settings(django_db_modify_db_settings):
         connections.databases["default"]["TEST"]["NAME"] = f"{HERE}/test.sqlite3"
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """A database that has its signing keys: no test has to wait until some are made."""
+    with django_db_blocker.unblock():
+        keyring.reload()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def an_append_only_audit_log_that_tests_can_empty():
     with flushable():

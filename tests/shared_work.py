@@ -5,6 +5,7 @@ only the workers of one database collect is theirs; a test that all collect is r
 is free.
 """
 
+import gc
 import os
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -29,6 +30,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config) -> "SharedWork | None":
 def pytest_xdist_auto_num_workers() -> int:
     """One for each processor, and two where there is one: no database is left out."""
     return max(2, os.cpu_count() or 2)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests live to the end: the garbage collector need not look at them."""
+    gc.collect()
+    gc.freeze()
 
 
 class SharedWork:
