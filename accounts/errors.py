@@ -40,7 +40,7 @@ class InvalidCredentials(AuthError):
 class UnknownAccount(InvalidCredentials):
     """No account has this identifier.
 
-    Contracts answer it like any wrong credential, unless REVEAL_UNKNOWN_USERS is set.
+    Contracts answer it like any wrong credential, unless they are set to tell it.
     """
 
 

@@ -12,14 +12,14 @@ import pytest
 
 from accounts import password_reset, passwords
 from accounts.errors import InvalidCredentials
-from tests.core.logins import DOORS
+from tests.core.logins import LOGINS
 from tests.core.networks import status
 from tests.core.token_forgery import BODY, FORM_REFRESHES, IDENTITIES, LOGOUTS
 
 
 @pytest.fixture
 def tokens(caller, alice) -> dict[str, str]:
-    """One session of each kind: access and refresh tokens by contract, and an id token."""
+    """Return access and refresh tokens by contract, of one session each, and an id token."""
     bearer = caller.json("/c/bearer/api/v1/auth/login", BODY).json()
     form = caller.multipart("/c/form/api/v1/auth/login", **BODY).json()
     caller.http.cookies.clear()
@@ -43,7 +43,10 @@ def claims(tokens) -> dict[str, Any]:
 
 @pytest.fixture
 def protected(caller, tokens):
-    """The statuses of every protected endpoint for what stands in an Authorization header."""
+    """Return a function that asks every protected endpoint with an Authorization header.
+
+    It returns the set of their statuses.
+    """
 
     def ask(authorization: str) -> set[int]:
         headers = {"Authorization": authorization}
@@ -64,7 +67,10 @@ def protected(caller, tokens):
 
 @pytest.fixture
 def refused(protected, caller, tokens):
-    """Whether a token is 401 at every protected endpoint, and ends no session at the open ones."""
+    """Return a function that tells whether a token is 401 at every protected endpoint.
+
+    It must end no session at the open ones, either.
+    """
 
     def ask(token: str) -> bool:
         caller.http.post("/api/auth/logout", headers={"Authorization": f"Bearer {token}"})
@@ -83,10 +89,10 @@ def reset_secrets(alice):
 
 @pytest.fixture
 def hashed(monkeypatch):
-    """Which hashes the libraries were asked to compute."""
+    """Return a list of the algorithms that libraries were asked to compute a hash by."""
     work = []
 
-    def watch(owner, name, kind):
+    def watch(owner, name, algorithm):
         library = getattr(owner, name)
 
         def compute(*args, **options):
@@ -96,7 +102,7 @@ def hashed(monkeypatch):
                 if not isinstance(
                     sys.exception(), ValueError | OverflowError
                 ):  # a cost that it does not even begin with
-                    work.append(kind)
+                    work.append(algorithm)
 
         monkeypatch.setattr(owner, name, compute)
 
@@ -110,7 +116,7 @@ def hashed(monkeypatch):
 
 @pytest.fixture
 def cost(hashed):
-    """The hashes that one wrong password costs."""
+    """Return a function that lists the hashes which one wrong password costs."""
 
     def of(identifier, password="not the password of anybody"):
         hashed.clear()
@@ -123,7 +129,7 @@ def cost(hashed):
 
 @pytest.fixture
 def at_home(caller, alice):
-    """Alice has signed in at home."""
+    """Sign Alice in from home."""
     assert status(caller) == 200
 
 
@@ -132,11 +138,11 @@ def log_in(caller) -> Callable[..., Any]:
     def send(
         username: str,
         password: str,
-        door: tuple[str, str] = DOORS[0],
+        login: tuple[str, str] = LOGINS[0],
         address: str = "192.0.2.1",
         **headers: str,
     ) -> Any:
-        kind, path = door
+        kind, path = login
         fields = {"username": username, "password": password}
         how = (
             {"data": fields, "content_type": "application/json"}

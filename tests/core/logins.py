@@ -1,6 +1,6 @@
 """Logins of every contract, as JSON and as forms."""
 
-JSON_DOORS = [
+JSON_LOGINS = [
     "/api/v1/auth/login",
     "/v1/login",
     "/api/auth/login",
@@ -9,11 +9,11 @@ JSON_DOORS = [
     "/c/challenge/v1/login",
     "/c/envelope/api/auth/login",
 ]
-FORM_DOORS = [
+FORM_LOGINS = [
     "/api/v1/auth/login",
     "/api/v1/auth/token",
     "/v1/login",
     "/c/form/api/v1/auth/login",
     "/c/form/api/v1/auth/token",
 ]
-DOORS = [("json", path) for path in JSON_DOORS] + [("form", path) for path in FORM_DOORS]
+LOGINS = [("json", path) for path in JSON_LOGINS] + [("form", path) for path in FORM_LOGINS]

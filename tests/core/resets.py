@@ -37,7 +37,7 @@ each_way = pytest.mark.parametrize("use", [by_token, by_code])
 
 
 def an_hour_passes():
-    """For the count of mails: what was asked for lies further back."""
+    """Move all requests for a reset an hour back."""
     PasswordReset.objects.update(created_at=now() - timedelta(hours=1))
 
 
@@ -52,9 +52,6 @@ REFUSAL = {by_token: InvalidReset, by_code: InvalidCode}
 def refuses(use, reset_secrets):
     with pytest.raises(REFUSAL[use]):
         use(reset_secrets, "yet another password")
-
-
-# At the same time
 
 
 def kinds(answers):

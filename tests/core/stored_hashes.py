@@ -17,15 +17,12 @@ PBKDF2 = f"pbkdf2_sha256$600$salt${DIGEST}="
 SCRYPT = f"phc$scrypt$ln=4,r=8,p=1${SALT}${DIGEST}"
 
 
-def person(name, encoded, **fields):
+def user_with(name, encoded, **fields):
     return User.objects.create(username=name, password=encoded, **fields)
 
 
-# Too many at once
-
-
 def busy(pool, count):
-    """So many hashes that run or wait until the event is set."""
+    """Start ``count`` hashes that run, or wait, until the returned event is set."""
     go = threading.Event()
     threads = [threading.Thread(target=pool.run, args=(go.wait, 60)) for _ in range(count)]
     for thread in threads:
@@ -35,12 +32,12 @@ def busy(pool, count):
     return go, threads
 
 
-# What a client is told
+# Answers of a full queue
 
 
 @contextmanager
 def full_queue():
-    """The queue of this process, full as long as the block runs."""
+    """Keep the hashing queue of this process full as long as the block runs."""
     go, threads = busy(pool, pool.places)
     try:
         yield

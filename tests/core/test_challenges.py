@@ -21,12 +21,9 @@ from tests.core.password_logins import NEW, answer, crowded, live, log_in
 pytestmark = pytest.mark.django_db
 
 
-# A password that must be changed
-
-
 @pytest.fixture
 def temporary(alice):
-    """Olga has set a password for Alice, who signs in with it: what she holds then."""
+    """Return the challenge of Alice, who has signed in with a temporary password."""
     passwords.set_temporary(alice, "set by Olga, for once")
     return challenges.issue(passwords.authenticate("alice", "set by Olga, for once"))
 

@@ -1,4 +1,4 @@
-"""What the database must not show."""
+"""Encryption of small secrets: each is bound to its context, and to the configured keys."""
 
 import pytest
 from hypothesis import given
@@ -11,12 +11,12 @@ ANOTHER = "another secret, of thirty-two letters and more"
 ROW = "provider aws"
 
 
-def test_what_was_sealed_can_be_opened():
+def test_an_encrypted_secret_is_decrypted():
     assert encryption.decrypt(encryption.encrypt(SECRET, ROW), ROW) == SECRET
     assert encryption.decrypt(encryption.encrypt(b"", ROW), ROW) == b""
 
 
-def test_what_was_sealed_shows_nothing():
+def test_an_encrypted_secret_shows_nothing():
     sealed = [encryption.encrypt(SECRET, ROW) for _ in range(2)]
     assert sealed[0] != sealed[1]
     assert not any(
@@ -49,7 +49,7 @@ def test_a_changed_letter_is_noticed(place):
         encryption.decrypt("".join(changed), ROW)
 
 
-def test_what_was_sealed_for_one_row_opens_as_no_other():
+def test_a_secret_encrypted_for_one_row_is_refused_for_another():
     sealed = encryption.encrypt(SECRET, ROW)
     for other in (
         "",
@@ -73,7 +73,7 @@ def test_where_the_context_ends_and_the_secret_begins_is_no_question(context, ot
 
 
 @pytest.mark.parametrize("stored", ["", "nothing of ours", "gAAAAA", "sealed in ünicode", "\x00"])
-def test_what_was_never_sealed_is_refused_in_the_same_way(stored):
+def test_text_that_was_never_encrypted_is_refused_in_the_same_way(stored):
     with pytest.raises(encryption.InvalidToken):
         encryption.decrypt(stored, ROW)
 

@@ -1,4 +1,7 @@
-"""Tokens that we never signed, or not for this: none of them opens anything, anywhere."""
+"""Forged tokens: other algorithms, keys and signatures, and changed characters.
+
+None of them is accepted at any endpoint.
+"""
 
 import hashlib
 import hmac
@@ -20,7 +23,7 @@ BASE64URL = string.ascii_letters + string.digits + "-_"
 
 
 def test_the_same_claims_under_our_own_key_are_good(caller, tokens, claims):
-    """So what is refused below is refused for what was changed."""
+    """The tests below change one thing each: what they see refused is refused for that."""
     assert caller.get("/api/v1/auth/me", signed(our_header(), claims)).status_code == 200
     refresh = jwt.decode(tokens["bearer"], options={"verify_signature": False})
     answer = caller.json(
@@ -98,7 +101,7 @@ def test_another_key_under_our_key_id(caller, tokens, claims, refused):
 
 
 def test_signatures_that_are_none(claims, tokens, refused):
-    """Zeros pass a verifier that does not look at the range (CVE-2022-21449); DER is another encoding than JOSE's."""
+    """Zeros pass a verifier that skips the range check (CVE-2022-21449); JOSE does not use DER."""
     message, _, signature = tokens["access"].rpartition(".")
     genuine = urlsafe_b64decode(signature + "==")
     r, s = int.from_bytes(genuine[:32], "big"), int.from_bytes(genuine[32:], "big")
@@ -118,7 +121,7 @@ def test_signatures_that_are_none(claims, tokens, refused):
 
 
 def test_one_character_changed_anywhere(caller, tokens):
-    """Also the last one, some bits of which mean nothing: a token has one spelling."""
+    """The last character counts too, though some of its bits mean nothing."""
     token = tokens["access"]
     accepted = [
         (place, token[place], other)
@@ -133,7 +136,7 @@ def test_one_character_changed_anywhere(caller, tokens):
 
 @pytest.mark.parametrize("extra", ["=", "==", "!", "\t", "é", "%", "~", "A", "!!!!", "===="])
 def test_one_character_more_anywhere(caller, tokens, extra):
-    """Decoders that skip what is no base64 would take many spellings for one token."""
+    """A decoder that skips characters outside base64 would accept many spellings."""
     header, payload, signature = tokens["access"].split(".")
     inside = f"{signature[:9]}{extra}{signature[9:]}"
     for token in (
@@ -166,11 +169,26 @@ def test_other_spellings_of_a_refresh_token_are_not_counted_apart(caller, tokens
 def test_parts_missing_doubled_and_swapped(tokens, refused):
     header, payload, signature = tokens["access"].split(".")
     for token in (
-        header, payload, f"{header}.{payload}", f"{header}..{signature}", f".{payload}.{signature}", "..", ".", "...", "null", "Bearer",
-        f"{header}.{signature}.{payload}", f"{header}.{payload}.{signature}.{signature}", f"{header}.{payload}.{signature}.",
-        f".{header}.{payload}.{signature}", payload * 20, "a" * 60_000, f"{header}.{payload}.{tokens['bearer'].rpartition('.')[2]}",
-        f"{header}.{tokens['bearer'].split('.')[1]}.{signature}", "\xff",
-    ):  # fmt: skip
+        header,
+        payload,
+        f"{header}.{payload}",
+        f"{header}..{signature}",
+        f".{payload}.{signature}",
+        "..",
+        ".",
+        "...",
+        "null",
+        "Bearer",
+        f"{header}.{signature}.{payload}",
+        f"{header}.{payload}.{signature}.{signature}",
+        f"{header}.{payload}.{signature}.",
+        f".{header}.{payload}.{signature}",
+        payload * 20,
+        "a" * 60_000,
+        f"{header}.{payload}.{tokens['bearer'].rpartition('.')[2]}",
+        f"{header}.{tokens['bearer'].split('.')[1]}.{signature}",
+        "\xff",
+    ):
         assert refused(token)
 
 

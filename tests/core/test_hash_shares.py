@@ -12,12 +12,12 @@ from accounts.hashing import hash_shares
 from accounts.hashing.stored_hashes import CURRENT, read
 from accounts.models import User
 from tests.conftest import PASSWORD
-from tests.core.stored_hashes import BCRYPT, DIGEST, PBKDF2, SALT, SCRYPT, person
+from tests.core.stored_hashes import BCRYPT, DIGEST, PBKDF2, SALT, SCRYPT, user_with
 
 pytestmark = pytest.mark.django_db
 
 
-# Which kind
+# The algorithm that an unknown identifier costs
 
 
 def shares(**weights):
@@ -43,29 +43,29 @@ def test_few_names_move_when_hashes_are_upgraded():
     assert sum(moved.values()) < 300
 
 
-def test_the_key_decides_which_name_costs_which_kind(settings):
+def test_the_secret_key_decides_which_identifier_costs_which_algorithm(settings):
     among = shares(today=1, pbkdf2=1)
     before = [pick(f"name{number}", among).prefix for number in range(40)]
     settings.SECRET_KEY = "another secret, of which nobody has to keep anything secret"
     assert [pick(f"name{number}", among).prefix for number in range(40)] != before
 
 
-def test_without_accounts_unknown_names_cost_todays_kind(db):
+def test_without_accounts_unknown_identifiers_cost_todays_algorithm(db):
     assert pick("nobody", hash_shares.current()).prefix == CURRENT
 
 
 # Looking the shares up
 
 
-def test_shares_are_looked_up_once_a_minute_and_not_for_who_is_right(
+def test_shares_are_looked_up_once_a_minute_and_not_for_a_right_password(
     alice, cost, django_assert_num_queries
 ):
     with django_assert_num_queries(1):
         passwords.authenticate("alice", PASSWORD)
-    person("bob", PBKDF2)
+    user_with("bob", PBKDF2)
     with django_assert_num_queries(
         2 + 5
-    ):  # account and record; two kinds, and none behind; number and shares
+    ):  # account and record; two algorithms, and none behind; number and shares
         cost("alice")
     assert {share.hash.prefix: share.weight for share in hash_shares.current()} == {
         CURRENT: 1,
@@ -76,19 +76,19 @@ def test_shares_are_looked_up_once_a_minute_and_not_for_who_is_right(
             cost(name)
 
 
-def test_a_kind_is_found_once_however_many_accounts_have_it(alice):
+def test_a_prefix_is_found_once_however_many_accounts_have_it(alice):
     for number in range(40):
-        person(f"person{number}", f"pbkdf2_sha256${600 + number}$salt${DIGEST}=")
-        person(f"another{number}", f"pbkdf2_sha256${600 + number}$other${DIGEST}=")
+        user_with(f"user{number}", f"pbkdf2_sha256${600 + number}$salt${DIGEST}=")
+        user_with(f"another{number}", f"pbkdf2_sha256${600 + number}$other${DIGEST}=")
     with CaptureQueriesContext(connection) as captured:
         found = [share.hash.prefix for share in hash_shares.current()]
     assert len(found) == len(set(found)) == hash_shares.MAX_PREFIXES
     assert len(captured) <= hash_shares.MAX_PREFIXES + 2
 
 
-def test_the_look_for_kinds_uses_the_index(alice):
+def test_the_look_for_prefixes_uses_the_index(alice):
     User.objects.bulk_create(
-        [User(username=f"person{number}", password=alice.password) for number in range(2000)]
+        [User(username=f"user{number}", password=alice.password) for number in range(2000)]
     )
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -104,7 +104,7 @@ def test_the_look_for_kinds_uses_the_index(alice):
 
 
 def test_of_very_many_accounts_a_sample_is_counted():
-    """The same one by every process, and by its ids: no table is read from end to end."""
+    """Every process counts the same sample, by ids: no table is read from end to end."""
     User.objects.create(pk=1, username="alice", password=make_password(PASSWORD))
     User.objects.bulk_create(
         [
@@ -121,7 +121,7 @@ def test_of_very_many_accounts_a_sample_is_counted():
 
 
 def test_of_few_accounts_with_great_gaps_between_their_ids_all_are_counted():
-    """As imports that failed, and deleted rows, leave them."""
+    """Failed imports and deleted rows leave such gaps."""
     User.objects.bulk_create(
         [
             User(pk=number * 50_000, username=f"p{number}", password=PBKDF2)

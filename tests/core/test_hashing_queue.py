@@ -21,7 +21,7 @@ from tests.core.stored_hashes import busy, full_queue
 pytestmark = pytest.mark.django_db
 
 
-def test_what_fits_neither_processors_nor_queue_is_refused_at_once_and_fits_again_later():
+def test_work_beyond_the_queue_is_refused_at_once_and_accepted_later():
     pool = HashingPool(2, queue=3)
     go, threads = busy(pool, 5)
     with pytest.raises(HashingOverloaded):
@@ -41,7 +41,7 @@ def test_one_thread_of_a_web_process_is_always_left_for_other_requests(queue, th
 
 
 def test_no_more_hashes_run_at_once_than_there_are_processors():
-    """Each takes 19 MiB, and a processor for itself."""
+    """Each hash takes 19 MiB and a processor."""
     pool, lock, running, most = HashingPool(2, queue=10), threading.Lock(), 0, 0
 
     def work(number):
@@ -73,7 +73,7 @@ def test_an_import_waits_where_a_login_is_refused():
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
-def test_who_waits_for_a_hash_lends_the_last_database_connection_to_others(alice):
+def test_a_thread_that_waits_for_a_hash_lends_the_last_database_connection(alice):
     connections = connection.pool  # type: ignore[attr-defined]
     taken = [connections.getconn() for _ in range(connections.max_size - 1)]
     try:
@@ -106,7 +106,7 @@ def test_the_log_says_once_a_minute_that_attempts_are_refused(caplog):
 
 
 def test_an_old_hash_is_upgraded_at_a_later_login_if_the_queue_is_full(alice):
-    """The queue is that of this process: whoever fills it has taken the last place when the old hash was compared."""
+    """The queue fills up after the old hash was compared."""
     old = make_password(PASSWORD, hasher="pbkdf2_sha1")
     User.objects.update(password=old)
     user = User.objects.get()
@@ -144,7 +144,7 @@ def test_other_requests_are_answered_while_the_queue_is_full(caller, alice):
     assert [answer.status_code for answer in answers] == [200] * 3
 
 
-def test_what_fits_no_queue_spends_no_guess_and_is_no_event(caller, alice):
+def test_an_attempt_beyond_the_queue_spends_no_guess_and_is_no_event(caller, alice):
     with full_queue():
         for _ in range(30):
             assert CLIENTS[0].log_in(caller, password="wrong").status_code == 503
@@ -165,7 +165,7 @@ def test_a_code_that_fits_no_queue_is_not_used_up(caller, alice):
     assert caller.json("/v1/forgot-password-confirm", asked).status_code == 200
 
 
-def test_people_are_asked_to_send_the_form_again(client, alice):
+def test_users_are_asked_to_send_the_form_again(client, alice):
     form = {"identifier": "alice", "current": PASSWORD, "password": "four small green lamps"}
     with full_queue():
         page = client.post("/change-password", form)

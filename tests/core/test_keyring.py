@@ -1,4 +1,4 @@
-"""The keys that sign: made once, replaced without locking anybody out, and never shown."""
+"""Signing keys: made once, rotated without locking any user out, and never shown."""
 
 import json
 import time
@@ -25,7 +25,7 @@ def kid_of(token):
 
 
 def encrypted_as(kid):
-    """The private half of a new key, as its row with this id holds it."""
+    """Return the private half of a new key, encrypted as for the row with this id."""
     return encryption.encrypt(keyring._pack(keyring.GENERATE["ES256"]()), keyring._context(kid))
 
 
@@ -87,7 +87,7 @@ def test_a_retired_key_opens_nothing_any_more(alice):
 
 
 def look_at(seconds_ago):
-    """Make this node's last look at the keys as old as that."""
+    """Pretend that this node loaded the keys so many seconds ago."""
     keyring._ring = replace(keyring.reload(), seen_at=time.monotonic() - seconds_ago)
 
 
@@ -129,7 +129,7 @@ def test_the_claims_of_two_thousand_tokens_are_remembered_and_no_more():
     assert (seen.find("token 9"), seen.find("token 10")) == (None, {"jti": 10})
 
 
-def test_pruning_leaves_the_keys_whose_tokens_still_count(alice):
+def test_pruning_leaves_the_keys_whose_tokens_are_still_good(alice):
     issued = log_in()
     keyring.rotate()
     call_command("prune", keep_days=0, verbosity=0, stdout=StringIO())
@@ -181,7 +181,7 @@ def test_a_shared_secret_is_not_published(settings, alice):
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
-def test_anybody_can_verify_a_token_with_what_is_published(settings, alice, algorithm):
+def test_a_token_is_verified_with_the_published_keys_alone(settings, alice, algorithm):
     make_anew(settings, algorithm)
     token = log_in().access
     published = jwt.PyJWKSet.from_dict(json.loads(json.dumps(keyring.jwks())))
@@ -193,7 +193,7 @@ def test_anybody_can_verify_a_token_with_what_is_published(settings, alice, algo
 
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA", "HS256"])
 def test_the_same_claims_are_the_same_token(settings, algorithm):
-    """A repeated refresh gets its successor again by signing it again."""
+    """A repeated refresh signs the successor again, and must get the same text."""
     make_anew(settings, algorithm)
     assert len({keyring.current().sign({"sub": "alice"}) for _ in range(5)}) == 1
 

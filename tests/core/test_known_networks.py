@@ -1,4 +1,4 @@
-"""Strangers who guess at Alice's name, or share her address, do not keep her out where she has signed in before."""
+"""Known networks: Alice gets in from there, however many strangers guess at her name."""
 
 from datetime import timedelta
 from functools import partial
@@ -28,7 +28,7 @@ def test_strangers_who_guess_at_a_name_do_not_keep_its_owner_out(caller, at_home
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=str)
-def test_so_it_is_in_every_contract(caller, at_home, client):
+def test_a_known_network_counts_in_every_contract(caller, at_home, client):
     guess(caller, 10)
     caller.http.defaults["REMOTE_ADDR"] = ELSEWHERE
     assert client.log_in(caller).status_code == 429
@@ -36,7 +36,7 @@ def test_so_it_is_in_every_contract(caller, at_home, client):
     assert client.log_in(caller).status_code == 200
 
 
-def test_so_it_is_in_the_admin_and_on_the_page(caller, olga):
+def test_a_known_network_counts_in_the_admin_and_on_the_page(caller, olga):
     page = {"identifier": "olga", "current": PASSWORD, "password": NEW, "again": NEW}
     sign_in = partial(
         Client().post,
@@ -53,7 +53,7 @@ def test_so_it_is_in_the_admin_and_on_the_page(caller, olga):
     ] == [429, 302]
 
 
-def test_a_bad_neighbour_behind_the_same_address_keeps_nobody_out_who_signed_in_there(
+def test_guesses_from_the_same_address_at_others_lock_no_account_known_there(
     caller, at_home, bob, settings
 ):
     settings.LOGIN_RATE_PER_ADDRESS = "5/5m"
@@ -124,20 +124,20 @@ def test_a_network_in_use_is_not_forgotten(caller, at_home):
 
 
 def test_a_network_is_seen_again_a_day_later(caller, at_home):
-    """Or one in daily use would be forgotten where the operator keeps networks for two days."""
+    """Otherwise one in daily use would be forgotten where networks are kept for two days."""
     KnownNetwork.objects.update(last_seen_at=now() - timedelta(hours=25))
     assert status(caller) == 200
     assert now() - KnownNetwork.objects.get().last_seen_at < timedelta(hours=1)
 
 
 @pytest.mark.own_sql
-def test_a_person_who_is_erased_leaves_no_network(caller, at_home, bob):
+def test_an_erased_user_leaves_no_network(caller, at_home, bob):
     assert status(caller, "bob") == 200
     erasure.erase(User.objects.get(username="alice"))
     assert KnownNetwork.objects.get().user == bob
 
 
-def test_wrong_codes_of_strangers_keep_nobody_out_either(caller, at_home):
+def test_wrong_codes_of_strangers_do_not_keep_the_owner_out(caller, at_home):
     body = {"username": "alice", "password": NEW, "confirmation_code": "WrongC0d"}
     caller.http.defaults["REMOTE_ADDR"] = ELSEWHERE
     assert [caller.json("/v1/forgot-password-confirm", body).status_code for _ in range(11)] == [
@@ -180,10 +180,10 @@ def by_change(caller, alice):
 
 
 @pytest.mark.parametrize("way", [by_link, by_code, by_page, by_change])
-def test_strangers_who_guess_on_keep_nobody_out_where_a_new_password_was_chosen(
+def test_strangers_who_guess_on_do_not_keep_the_owner_out_of_the_network_of_a_new_password(
     caller, at_home, way
 ):
-    """Alice is on a journey; the mail about her new password tells of it, and no other."""
+    """Alice is on a journey; only the mail about her new password tells of the network."""
     if way in (by_link, by_page):
         guess(caller, 11)
     caller.http.defaults["REMOTE_ADDR"] = OFFICE
@@ -210,7 +210,7 @@ def test_a_reset_that_is_refused_makes_no_network_known(caller, alice, way):
     assert not KnownNetwork.objects.exists()
 
 
-# The release before
+# Upgrades
 
 
 def test_an_upgrade_knows_the_networks_of_the_sessions_that_are_there(alice, bob):

@@ -40,12 +40,12 @@ def test_an_ipv4_address_written_as_ipv6_is_the_same(log_in, alice, settings):
 
 @pytest.mark.parametrize("address", ["", "::1", "fe80::1%eth0"])
 def test_a_login_from_an_address_of_any_kind(log_in, alice, address):
-    """Behind a Unix socket there is none, and a link-local one has a zone."""
+    """Behind a Unix socket there is no address, and a link-local one has a zone."""
     assert log_in("alice", "wrong", address=address).status_code == 401
     assert log_in("alice", PASSWORD, address=address).status_code == 200
 
 
-def test_without_a_proxy_of_our_own_no_header_says_where_somebody_is(log_in, alice, settings):
+def test_without_a_trusted_proxy_no_header_names_the_address(log_in, alice, settings):
     settings.LOGIN_RATE_PER_ADDRESS = "5/5m"
     for count in range(5):
         log_in(
@@ -95,7 +95,7 @@ def test_the_entry_that_our_own_proxies_wrote_counts(log_in, alice, settings, pr
     ],
 )
 def test_an_entry_with_a_port_is_the_address_before_it(log_in, alice, settings, entry, address):
-    """As Azure's gateways write it; read as the proxy's own address it made all clients one."""
+    """Azure's gateways write the port; counted as the proxy's, it would make all clients one."""
     settings.TRUSTED_PROXIES = 1
     assert (
         log_in("alice", PASSWORD, **{"X-Forwarded-For": f"203.0.113.9, {entry}"}).status_code == 200
@@ -121,10 +121,11 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize("header", UNREADABLE)
-def test_what_a_proxy_writes_unreadably_is_nobodys_address(
-    log_in, alice, bob, settings, caplog, header
-):
-    """Counted as the proxy's own, ten clients of one bad proxy would lock out all others. It is logged, and once."""
+def test_an_unreadable_entry_of_a_proxy_is_no_address(log_in, alice, bob, settings, caplog, header):
+    """An entry counted as the proxy's own address would let ten clients lock out all others.
+
+    It is logged once.
+    """
     settings.TRUSTED_PROXIES, settings.LOGIN_RATE_PER_ADDRESS = 1, "5/5m"
     headers = {} if header is None else {"X-Forwarded-For": header}
     for count in range(6):

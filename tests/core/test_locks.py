@@ -16,11 +16,11 @@ from tests.core.networks import ELSEWHERE, HOME, guess, log_in, status
 pytestmark = pytest.mark.django_db
 
 
-# How long strangers wait
+# Locks that last longer each time
 
 
 def test_a_window_begins_with_its_first_attempt_for_all():
-    """The clock gives no moment around which guesses would have two budgets, or tell a name that nobody has from an account's."""
+    """No moment of the clock gives guesses two budgets, or tells unknown names from known ones."""
     nobody = Budget("strangers", "name:nobody", "10/5m")
     end = nobody._window()
     assert 299 <= end - int(time.time()) <= 300
@@ -30,8 +30,8 @@ def test_a_window_begins_with_its_first_attempt_for_all():
     assert 299 <= nobody._window() - int(time.time()) <= 300
 
 
-def test_what_a_count_is_called_cannot_be_computed_from_a_name(settings):
-    """Whoever sees the keys in Redis would find out by trying which names were typed, passwords among them."""
+def test_the_key_of_a_count_cannot_be_computed_from_an_identifier(settings):
+    """A reader of Redis could otherwise try identifiers, and passwords typed in their place."""
     seen = set()
     for secret in ("a", "b", "c"):
         settings.SECRET_KEY = secret * 40
@@ -42,14 +42,14 @@ def test_what_a_count_is_called_cannot_be_computed_from_a_name(settings):
 
 
 def the_lock_ends(strangers):
-    """As its keys do in the cache when their time has come."""
+    """Delete the lock's keys, as the cache does when they expire."""
     place = Place(strangers, strangers._window())
     cache.delete_many([strangers._closed, place.taken, place.failed])
 
 
 @pytest.mark.parametrize("name", ["alice", "nobody"])
 def test_with_each_lock_strangers_wait_longer(caller, alice, name):
-    """Five minutes, fifteen, an hour. A name that nobody has locks alike."""
+    """Locks last five minutes, fifteen, an hour. An unknown identifier locks alike."""
     strangers = rate_limits._strangers_budget(
         rate_limits.account(alice) if name == "alice" else "name:nobody"
     )
@@ -97,11 +97,11 @@ def lock_twice(user):
         strangers.close(int(time.time()) + 300)
 
 
-# Guesses too slow for that
+# Slow guesses
 
 
 def slowly(caller, count, name="alice") -> list[Any]:
-    """Nine in each window, from everywhere: what the short window counted is gone before the tenth."""
+    """Send nine guesses in each window, from everywhere: the window ends before the tenth."""
     user = User.objects.find(name)
     strangers = rate_limits._strangers_budget(rate_limits.account(user) if user else f"name:{name}")
     answers = []
@@ -113,8 +113,8 @@ def slowly(caller, count, name="alice") -> list[Any]:
 
 
 @pytest.mark.parametrize("name", ["alice", "nobody"])
-def test_who_guesses_slowly_is_refused_after_a_hundred_guesses(caller, at_home, name):
-    """Until the long window ends. A name that nobody has locks alike."""
+def test_slow_guesses_are_refused_after_a_hundred(caller, at_home, name):
+    """The lock lasts until the long window ends. An unknown identifier locks alike."""
     answers = slowly(caller, 103, name)
     assert [answer.status_code for answer in answers] == [401] * 100 + [429] * 3
     user = User.objects.find(name)
@@ -131,7 +131,7 @@ def test_who_guesses_slowly_is_refused_after_a_hundred_guesses(caller, at_home, 
 
 
 @pytest.mark.parametrize("by", ["link", "operator"])
-def test_who_was_guessed_at_slowly_is_unlocked_like_anybody(caller, at_home, settings, olga, by):
+def test_a_lock_by_slow_guesses_is_unlocked_like_any_other(caller, at_home, settings, olga, by):
     settings.LOGIN_RATE_PER_NAME_DAILY = "12/1d"
     for times in (1, 2):
         assert [answer.status_code for answer in slowly(caller, 14)] == [401] * 12 + [429] * 2
@@ -154,7 +154,7 @@ def test_guesses_at_home_and_right_ones_do_not_count_for_the_day(caller, at_home
 
 
 def test_a_short_lock_does_not_end_a_long_one(settings):
-    """A guess that began before the lock was the tenth of its window."""
+    """A guess that began before the long lock was the tenth of its short window."""
     settings.LOGIN_RATE_PER_NAME, settings.LOGIN_RATE_PER_NAME_DAILY = "2/1s", "1/28d"
     strangers = rate_limits._strangers_budget("name:nobody")
     assert strangers._long
@@ -165,7 +165,7 @@ def test_a_short_lock_does_not_end_a_long_one(settings):
 
 
 @pytest.mark.parametrize("by", ["link", "operator"])
-def test_who_is_unlocked_begins_anew(caller, at_home, olga, by):
+def test_an_unlocked_account_begins_anew(caller, at_home, olga, by):
     lock_twice(User.objects.get(username="alice"))
     guess(caller, 10, at=HOME)
     alice = User.objects.get(username="alice")
@@ -183,7 +183,7 @@ def test_who_is_unlocked_begins_anew(caller, at_home, olga, by):
     assert locked(alice) == 5
 
 
-def test_whoever_is_locked_again_after_an_unlock_is_on_record_again(caller, alice, olga):
+def test_a_lock_after_an_unlock_is_recorded_again(caller, alice, olga):
     for times in (1, 2):
         guess(caller, 12)
         assert AuditEvent.objects.filter(kind="throttled").count() == times
@@ -191,14 +191,14 @@ def test_whoever_is_locked_again_after_an_unlock_is_on_record_again(caller, alic
 
 
 def test_an_address_that_guesses_at_many_names_waits_no_longer_than_its_window(caller, settings):
-    """A day would be too long for whoever is behind it too."""
+    """A day would be too long for other users of the same address."""
     settings.LOGIN_RATE_PER_ADDRESS = "1/1s"
     for number in range(3):
         assert status(caller, f"nobody{number}", "wrong") == 401
         time.sleep(1.1)
 
 
-def test_an_operator_can_unlock_who_mistyped_at_home(caller, at_home, olga):
+def test_an_operator_can_unlock_a_known_network(caller, at_home, olga):
     guess(caller, 10, at=HOME)
     alice = User.objects.get(username="alice")
     assert (rate_limits.locked_for(alice), status(caller)) == (None, 429)

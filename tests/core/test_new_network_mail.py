@@ -66,19 +66,19 @@ def test_in_the_language_of_its_reader(at_home, mailoutbox, language, words):
     assert words in str(mailoutbox[0].alternatives[0].content)
 
 
-def test_a_wrong_password_is_told_to_nobody(at_home):
+def test_a_wrong_password_is_not_mailed(at_home):
     assert log_in("203.0.113.9", "wrong") == 401
     assert told() == 0
 
 
 def test_an_account_that_slept_for_long_is_told(at_home):
-    """Whoever has stolen its password comes to a name that has no network left."""
+    """A thief of the password would otherwise be its first network, about which no mail is sent."""
     KnownNetwork.objects.all().delete()
     log_in("203.0.113.9")
     assert told() == 1
 
 
-def test_who_changes_networks_all_the_time_gets_three_mails_in_a_week(at_home):
+def test_a_user_who_changes_networks_all_the_time_gets_three_mails_a_week(at_home):
     for number in range(20):
         assert log_in(f"203.0.113.{number}") == 200
     assert told() == 3
@@ -101,7 +101,7 @@ def test_where_no_mail_is_wanted_or_possible_there_is_none(at_home, settings, of
 
 
 def test_a_sign_in_to_the_admin_is_told_like_any_other(olga, mailoutbox):
-    """With the address: of what operators do to others it is left out, but this one is her own."""
+    """Mails about operators' actions on others leave the address out; this sign-in is her own."""
     for at in ("192.0.2.7", "203.0.113.9"):
         answer = Client(REMOTE_ADDR=at).post(
             "/admin/login/", {"username": "olga", "password": PASSWORD, "next": "/admin/"}

@@ -1,4 +1,4 @@
-"""A link's token and a code: two ways back in for who has forgotten the password, used once, by one person."""
+"""Password resets by token and by code: each is used once, and ends all sessions."""
 
 from datetime import timedelta
 
@@ -62,7 +62,7 @@ def test_using_one_closes_those_of_every_other_mail(alice, reset_secrets, use):
 
 
 def test_a_mailed_code_outlives_a_new_secret_key(alice, reset_secrets, settings):
-    """As long as the earlier one is among the fallbacks."""
+    """The earlier key has to be among the fallbacks."""
     former, settings.SECRET_KEY = (
         settings.SECRET_KEY,
         "another key, long enough for whoever would guess it",
@@ -73,7 +73,7 @@ def test_a_mailed_code_outlives_a_new_secret_key(alice, reset_secrets, settings)
 
 
 @each_way
-def test_a_reset_lets_somebody_in_who_had_to_change_the_password(alice, use):
+def test_a_reset_replaces_a_temporary_password(alice, use):
     passwords.set_temporary(alice, "set by Olga, for once")
     use(password_reset.make(alice))
     assert log_in(password=NEW).user == alice
@@ -101,19 +101,19 @@ def test_looking_twenty_times_uses_nothing_up(alice, reset_secrets):
 
 
 @each_way
-def test_a_proof_that_has_expired(reset_secrets, use):
+def test_a_reset_that_has_expired(reset_secrets, use):
     PasswordReset.objects.update(expires_at=now() - timedelta(seconds=1))
     refuses(use, reset_secrets)
 
 
-def test_a_proof_holds_for_as_long_as_the_settings_say(alice, settings):
+def test_a_reset_lasts_as_long_as_the_settings_say(alice, settings):
     settings.RESET_LIFETIME = timedelta(minutes=20)
     reset = password_reset.make(alice).reset
     assert abs(reset.expires_at - reset.created_at - settings.RESET_LIFETIME) < timedelta(seconds=1)
 
 
 @each_way
-def test_an_inactive_account_has_no_way_back(alice, reset_secrets, use):
+def test_an_inactive_account_cannot_be_reset(alice, reset_secrets, use):
     User.objects.update(is_active=False)
     refuses(use, reset_secrets)
     assert not User.objects.get().check_password("yet another password")
@@ -121,10 +121,8 @@ def test_an_inactive_account_has_no_way_back(alice, reset_secrets, use):
 
 @each_way
 @pytest.mark.parametrize("event", ["change", "temporary password", "deactivation and back"])
-def test_what_moves_the_credential_version_voids_a_proof_of_before(
-    alice, reset_secrets, event, use
-):
-    """The credential version counts what voids earlier all_secrets: whoever can read the account's old mail shall not get in after it."""
+def test_a_change_of_the_credential_version_voids_earlier_resets(alice, reset_secrets, event, use):
+    """A reader of the account's old mail must not get in after such a change."""
     match event:
         case "change":
             passwords.change(alice.pk, PASSWORD, NEW)
@@ -147,7 +145,7 @@ def test_a_weak_password_uses_nothing_up(alice, reset_secrets, use):
     assert use(reset_secrets) == alice
 
 
-def test_asking_ends_nothing_and_locks_nobody_out(alice, bob):
+def test_a_request_for_a_reset_ends_nothing_and_locks_no_user_out(alice, bob):
     here = log_in()
     for _ in range(20):
         password_reset.ask("alice")
@@ -155,7 +153,7 @@ def test_asking_ends_nothing_and_locks_nobody_out(alice, bob):
     assert identities.identify(here.access).id == log_in().user.pk == alice.pk
 
 
-# Whatever replaces a password voids all other credentials
+# Replacing a password invalidates all other credentials
 
 
 def by_change(alice):

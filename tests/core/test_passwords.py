@@ -1,4 +1,4 @@
-"""What a password may be, how it is changed by who knows it, and hashes that came from elsewhere."""
+"""Passwords: their rules, changes by their owners, and hashes of other systems."""
 
 import os
 import time
@@ -133,7 +133,7 @@ def test_the_owner_and_the_audit_log_are_told_of_a_change(alice):
 
 
 @pytest.mark.parametrize("lacking", ["mail", "address"])
-def test_who_gets_no_mail_can_change_the_password_all_the_same(alice, settings, lacking):
+def test_a_user_without_mail_can_change_the_password(alice, settings, lacking):
     settings.EMAILS_ENABLED = lacking != "mail"
     User.objects.filter(pk=alice.pk).update(email=None if lacking == "address" else alice.email)
     passwords.change(alice.pk, PASSWORD, NEW)
@@ -173,7 +173,7 @@ def test_a_change_among_logins_leaves_no_session_of_the_old_password(alice):
 
 
 def test_no_more_passwords_are_hashed_at_once_than_there_are_processors(monkeypatch):
-    """Each takes 19 MiB, and a processor for itself."""
+    """Each hash takes 19 MiB and a processor."""
     lock, running, most = Lock(), 0, 0
 
     def slow(hasher, password, encoded):
@@ -194,7 +194,7 @@ def test_no_more_passwords_are_hashed_at_once_than_there_are_processors(monkeypa
     assert most == os.cpu_count()
 
 
-# Hashes that came from elsewhere
+# Hashes of other systems
 
 PHP = b"$2y$" + bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4))[4:]
 OLD = {
@@ -223,7 +223,7 @@ def store(user, encoded):
 
 @pytest.mark.parametrize("kind", OLD)
 def test_an_old_hash_opens_once_more_and_is_made_anew(alice, kind):
-    """And ends no session and no reset: the password is still the same."""
+    """No session and no reset ends: the password is still the same."""
     here, reset_secrets = log_in(), password_reset.make(alice)
     store(alice, OLD[kind]())
     with pytest.raises(InvalidCredentials):
@@ -237,7 +237,7 @@ def test_an_old_hash_opens_once_more_and_is_made_anew(alice, kind):
 
 
 def test_a_bcrypt_hash_and_a_password_of_more_than_72_bytes(alice):
-    """bcrypt looked at the first 72 bytes and no more; its library now refuses what is longer."""
+    """bcrypt reads the first 72 bytes; its library now refuses longer passwords."""
     long = "ein sehr langer Satz, den niemand errät, " * 3
     store(alice, "bcrypt$" + bcrypt.hashpw(long.encode()[:72], bcrypt.gensalt(4)).decode())
     with pytest.raises(InvalidCredentials, match="wrong_password"):

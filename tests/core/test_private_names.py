@@ -209,7 +209,7 @@ def test_djangos_session_store_has_the_attributes_that_ours_uses():
     assert "self._session_cache" in session_base
     assert isinstance(SessionBase.session_key, property)
     assert "_session_key = property(_get_session_key, _set_session_key)" in session_base
-    assert parameters(SessionBase._get_session) == ["self", "no_load"]  # type: ignore[attr-defined]
+    assert parameters(SessionBase._get_session) == ["self", "no_load"]
     assert "self._get_session_from_db()" in source(DatabaseSessionStore.load)
 
 

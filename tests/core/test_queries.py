@@ -1,4 +1,7 @@
-"""How many statements the main requests send. BEGIN and COMMIT are counted where a test says so; savepoints are the tests' own."""
+"""Number of SQL statements of the main requests.
+
+BEGIN and COMMIT are counted where a test says so; savepoints are the tests' own.
+"""
 
 import pytest
 from django.db import connection
@@ -16,7 +19,10 @@ FORM = "username=alice&password=correct+horse+battery"
 
 @pytest.fixture
 def statements(transactional_db, alice):
-    """What a request sends once everything that is loaded once is loaded: all of it, with what brackets a transaction."""
+    """Return all statements of a request, BEGIN and COMMIT included.
+
+    What is loaded once per process was loaded by an earlier request.
+    """
 
     def of(request):
         with CaptureQueriesContext(
@@ -30,7 +36,10 @@ def statements(transactional_db, alice):
 
 
 def by_database(postgresql: int, sqlite: int) -> int:
-    """A change and the rows that it adds are one statement on PostgreSQL, and on SQLite several between BEGIN and COMMIT."""
+    """Check the number of statements of a change and the rows that it adds.
+
+    It is one on PostgreSQL, and several between BEGIN and COMMIT on SQLite.
+    """
     return postgresql if connection.vendor == "postgresql" else sqlite
 
 
@@ -48,7 +57,7 @@ def pair(caller, alice):
         "/c/envelope/api/auth/validate",
     ],
 )
-def test_who_asks_is_one_query(caller, statements, pair, path):
+def test_identifying_a_caller_is_one_query(caller, statements, pair, path):
     answer, sent, _ = statements(lambda: caller.get(path, pair["access_token"]))
     assert (answer.status_code, len(sent)) == (200, 1)
 
@@ -84,7 +93,7 @@ def test_a_challenge_refresh_is_one_query_and_a_write_once_a_minute(caller, stat
 
 
 def test_a_refresh_with_rotation_is_a_query_and_a_change(caller, statements):
-    """Read the line, replace the token, enter the successor, blacklist the spent one."""
+    """Read the token family, replace the token, insert the successor, blacklist the spent one."""
     body = caller.form("/api/v1/auth/login", FORM).json()
     access, refresh = body["access_token"]["token"], body["refresh_token"]["token"]
     answer, sent, counted = statements(
@@ -103,7 +112,10 @@ def test_a_refresh_with_rotation_is_a_query_and_a_change(caller, statements):
 
 @pytest.mark.parametrize("path", ["/api/v1/auth/login", "/v1/login"])
 def test_a_login_is_a_query_and_a_change(caller, statements, pair, path):
-    """Find the account and its network; in one transaction: its last login, the session, the record, the refresh token."""
+    """Find the user and the network; update the last login and insert the rest in one transaction.
+
+    The rest is the session, the audit event and the refresh token.
+    """
     answer, sent, counted = statements(
         lambda: caller.json(path, {"username": "alice", "password": PASSWORD})
     )
@@ -115,7 +127,7 @@ def test_a_login_is_a_query_and_a_change(caller, statements, pair, path):
 
 
 def test_a_login_from_a_new_network_adds_two_rows(caller, statements, pair):
-    """The network, and the mail that tells of it; within a day nothing of it is written again."""
+    """Two rows more: the network and its mail. Within a day neither is written again."""
     caller.http.defaults["REMOTE_ADDR"] = "192.0.2.7"
     for more in (2, 0):
         answer, sent, counted = statements(
@@ -135,7 +147,7 @@ def test_a_login_without_a_refresh_token_adds_one_row_less(caller, statements, p
 
 
 def test_a_refused_login_is_two_statements(caller, statements):
-    """Find the account, leave a record; no more for a known name than for an unknown one."""
+    """Find the user, record the refusal; as many for a known identifier as for an unknown one."""
     hash_shares.current()  # looked up once a minute
     for username in ("alice", "nobody"):
         answer, sent, _ = statements(
@@ -147,7 +159,7 @@ def test_a_refused_login_is_two_statements(caller, statements):
 
 
 def test_a_throttled_login_is_one(caller, statements):
-    """Which account is meant: its user name and its address share one budget."""
+    """Find the user: the user name and the address share one budget."""
     for _ in range(11):
         caller.json("/v1/login", {"username": "alice", "password": "wrong"})
     answer, sent, _ = statements(
@@ -158,7 +170,7 @@ def test_a_throttled_login_is_one(caller, statements):
 
 @pytest.mark.parametrize("path", ["/api/v1/auth/logout", "/api/auth/logout"])
 def test_a_logout_is_six_statements(caller, statements, pair, path):
-    """Who asks; which refresh token is out, end the session, find that token's row, blacklist it; the record."""
+    """Identify, read and end the session, find its refresh token's row, blacklist it, record."""
     answer, sent, counted = statements(lambda: caller.json(path, token=pair["access_token"]))
     assert (answer.status_code, len(counted), len(sent)) == (200, 6, 8)
 

@@ -1,4 +1,4 @@
-"""Budgets of guesses: one for every way in, by name and by address."""
+"""Budgets of guesses: one of an account for all logins, and what counts against it."""
 
 import itertools
 from contextlib import ExitStack
@@ -8,7 +8,7 @@ import pytest
 from accounts import rate_limits
 from accounts.models import AuditEvent, User
 from tests.conftest import PASSWORD
-from tests.core.logins import DOORS
+from tests.core.logins import LOGINS
 
 pytestmark = pytest.mark.django_db
 SPELLINGS = [
@@ -25,31 +25,33 @@ SPELLINGS = [
 ]
 
 
-def test_ten_wrong_guesses_through_all_doors_in_all_spellings_from_everywhere_close_every_door(
+def test_ten_wrong_guesses_at_all_logins_in_all_spellings_from_everywhere_close_every_login(
     log_in, alice
 ):
-    doors = itertools.cycle(DOORS)
+    logins = itertools.cycle(LOGINS)
     for count, spelling in enumerate(SPELLINGS):
         forged = {
             "X-Forwarded-For": f"203.0.113.{count}",
             "X-Real-IP": f"203.0.113.{count}",
             "Forwarded": f"for=203.0.113.{count}",
         }
-        assert log_in(spelling, "wrong", next(doors), f"192.0.2.{count}", **forged).status_code in (
+        assert log_in(
+            spelling, "wrong", next(logins), f"192.0.2.{count}", **forged
+        ).status_code in (
             400,
             401,
         )
-    for door, spelling in zip(DOORS, itertools.cycle(SPELLINGS), strict=False):
-        answer = log_in(spelling, PASSWORD, door, "198.51.100.7")
+    for login, spelling in zip(LOGINS, itertools.cycle(SPELLINGS), strict=False):
+        answer = log_in(spelling, PASSWORD, login, "198.51.100.7")
         assert answer.status_code == 429
         assert 1 <= int(answer["Retry-After"]) <= 300
         assert answer["Content-Type"] == "application/json"
 
 
-@pytest.mark.parametrize("door", DOORS, ids=" ".join)
-def test_each_door_counts(log_in, alice, door):
-    assert {log_in("alice", "wrong", door).status_code for _ in range(10)} <= {400, 401}
-    assert log_in("alice", PASSWORD, door).status_code == 429
+@pytest.mark.parametrize("login", LOGINS, ids=" ".join)
+def test_each_login_counts(log_in, alice, login):
+    assert {log_in("alice", "wrong", login).status_code for _ in range(10)} <= {400, 401}
+    assert log_in("alice", PASSWORD, login).status_code == 429
 
 
 def test_an_address_is_a_name_too(log_in, alice):
@@ -64,7 +66,7 @@ def test_an_address_is_a_name_too(log_in, alice):
     assert log_in("alice@example.com", PASSWORD).status_code == 429
 
 
-def test_what_is_refused_for_its_form_is_no_guess(caller, log_in, alice):
+def test_a_malformed_request_is_no_guess(caller, log_in, alice):
     for body in (
         b"{",
         b"[]",
@@ -76,7 +78,7 @@ def test_what_is_refused_for_its_form_is_no_guess(caller, log_in, alice):
     assert log_in("alice", PASSWORD).status_code == 200
 
 
-def test_a_name_that_nobody_has_locks_like_any_other(log_in, alice):
+def test_an_unknown_identifier_locks_like_any_other(log_in, alice):
     answers = {
         name: [log_in(name, "wrong") for _ in range(13)]
         for name in ("alice", "nobody", "n" * 900, "🙂")
@@ -104,15 +106,18 @@ def test_a_right_guess_is_given_back_and_the_wrong_ones_before_it_are_not(log_in
     assert log_in("alice", PASSWORD).status_code == 429
 
 
-def test_what_comes_while_ten_others_are_checked_is_told_to_come_back_and_locks_nobody(
+def test_an_attempt_while_ten_others_are_checked_is_told_to_come_back_and_locks_nothing(
     log_in, alice
 ):
-    """Ten right passwords of Alice are being checked; the eleventh waits for half a second in vain, and then gets in."""
+    """While ten right passwords of Alice are checked, the eleventh waits half a second in vain.
+
+    Afterwards it gets in.
+    """
     with ExitStack() as under_way:
         for _ in range(10):
             under_way.enter_context(rate_limits.login_attempt("alice"))
-        for door in DOORS[-3:]:
-            answer = log_in("alice", PASSWORD, door)
+        for login in LOGINS[-3:]:
+            answer = log_in("alice", PASSWORD, login)
             assert (answer.status_code, answer["Retry-After"], answer["Content-Type"]) == (
                 429,
                 "1",

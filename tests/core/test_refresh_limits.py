@@ -42,7 +42,7 @@ def test_the_91st_refresh_of_one_token_is_refused(caller, alice, path):
 
 
 def second_signature(token: str) -> str:
-    """The other ECDSA signature of the same message: the order of P-256 less ``s`` verifies like ``s``."""
+    """Return the token with its other ECDSA signature: the order of P-256 less ``s``."""
     message, _, signature = token.rpartition(".")
     raw = urlsafe_b64decode(signature + "==")
     order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -51,7 +51,10 @@ def second_signature(token: str) -> str:
 
 
 def in_ecdsa(token: str) -> str:
-    """As refresh tokens were signed before they had secrets of their own: such ones are good until they expire."""
+    """Sign the token with a published key, as before refresh tokens had secrets of their own.
+
+    Such tokens are good until they expire.
+    """
     return keyring.current().sign(jwt.decode(token, options={"verify_signature": False}))
 
 
@@ -88,7 +91,7 @@ def test_a_token_that_opens_nothing_is_refused_and_not_counted(caller, alice, se
     "path", ["/v1/login", "/v1/token-refresh", "/v1/forgot-password", "/forgot", "/change-password"]
 )
 def test_no_answer_says_to_try_again_in_no_time(caller, alice, settings, path):
-    """In a window of a second no whole second is left; a client that reads 0 comes back at once, and again."""
+    """In a window of a second no whole second is left; a client would obey a 0."""
     settings.LOGIN_RATE_PER_NAME = settings.FORGOT_RATE_PER_ADDRESS = (
         settings.CHALLENGE_REFRESH_RATE
     ) = "1/1s"

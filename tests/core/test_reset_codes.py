@@ -27,11 +27,8 @@ from tests.core.resets import (
 pytestmark = pytest.mark.django_db
 
 
-# Codes
-
-
 def test_five_wrong_codes_end_the_code_and_never_the_link(alice, reset_secrets):
-    """Anybody can send wrong codes for Alice; who reads her mail still gets in by its link."""
+    """Any client can send wrong codes for Alice; she still gets in by the link of her mail."""
     for _ in range(5):
         guess()
     guess(code=reset_secrets.code)
@@ -70,7 +67,7 @@ def test_twelve_wrong_codes_at_once_end_the_code(alice, reset_secrets):
 
 @crowded
 def test_right_and_wrong_codes_at_once(alice):
-    """Each wrong code is counted, and one right code is taken, or none where five wrong ones came first."""
+    """Each wrong code is counted; one right code is accepted, or none after five wrong ones."""
     wrong = partial(password_reset.use_code, "alice", WRONG, NEW)
     for number in range(6):
         an_hour_passes()
@@ -87,7 +84,7 @@ def test_right_and_wrong_codes_at_once(alice):
 @pytest.mark.postgresql
 @crowded
 def test_a_right_code_waits_for_the_wrong_ones_before_it(alice, reset_secrets):
-    """It comes while the fifth wrong code is counted, and is not checked by what stood there before that."""
+    """The right code comes while the fifth wrong one is counted, and waits for that count."""
     PasswordReset.objects.update(wrong_tries=4)
     with ThreadPoolExecutor(1) as other:
         with transaction.atomic():
@@ -102,7 +99,8 @@ def test_a_right_code_waits_for_the_wrong_ones_before_it(alice, reset_secrets):
 def waiting_for_a_lock():
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
         )
         return cursor.fetchone()[0]
 

@@ -12,9 +12,6 @@ from tests.reset_mails import code_in, token_in
 pytestmark = pytest.mark.django_db
 
 
-# What is left behind
-
-
 def test_the_owner_and_the_audit_log_are_told(alice, reset_secrets):
     guess()
     by_code(reset_secrets)
@@ -25,7 +22,7 @@ def test_the_owner_and_the_audit_log_are_told(alice, reset_secrets):
 
 
 def test_a_copy_of_the_database_holds_no_token_and_no_code(alice, mailoutbox, caplog):
-    """Neither before, nor while the mail is out, nor after it was used; and the log says nothing either."""
+    """No secret is stored before the mail, while it is out, or after its use; none is logged."""
     password_reset.ask("alice")
     delivery.deliver_due()
     reset_secrets = password_reset.make(alice)
@@ -47,7 +44,7 @@ def test_a_copy_of_the_database_holds_no_token_and_no_code(alice, mailoutbox, ca
     assert reset_secrets.reset.token_digest in stored
 
 
-def test_a_proof_does_not_show_its_secrets(reset_secrets):
+def test_reset_secrets_do_not_show_themselves(reset_secrets):
     for shown in (
         repr(reset_secrets),
         str(reset_secrets),

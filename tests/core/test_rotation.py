@@ -1,4 +1,4 @@
-"""A refresh token that rotates: one successor, ten seconds to ask for it again, and then an alarm."""
+"""Rotation of refresh tokens: one successor, repeated for ten seconds; later reuse ends it all."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -34,7 +34,7 @@ def rotate(issued, **more):
 
 
 def long_ago(seconds=11):
-    """Let the last rotation be some seconds in the past."""
+    """Move the last rotation some seconds into the past."""
     Session.objects.update(rotated_at=now() - timedelta(seconds=seconds))
 
 
@@ -52,7 +52,7 @@ def test_a_refresh_token_is_replaced(first):
     )
 
 
-def test_what_rotation_spent_is_on_simplejwts_blacklist(first):
+def test_a_spent_token_is_on_simplejwts_blacklist(first):
     second = rotate(first)
     assert set(BlacklistedToken.objects.values_list("token__jti", flat=True)) == {
         RefreshToken.read(first.refresh).jti
@@ -115,7 +115,7 @@ def test_a_reuse_ends_no_other_session(alice, first):
 
 
 def test_reuse_is_noticed_though_every_process_was_started_anew(first):
-    """All that is known of the line stands in the row: here it is read as a new process would."""
+    """All that is known of the token family is in its row: it is read as in a new process."""
     second = rotate(first)
     row = Session.objects.values().get()
     Session.objects.all().delete()
@@ -135,14 +135,14 @@ def test_a_grandparent_is_no_retry(first):
     assert OutstandingToken.objects.count() == 3
 
 
-def test_another_contracts_door_is_no_way_round(first):
+def test_another_contracts_endpoint_does_not_refresh_a_spent_token(first):
     rotate(first)
     long_ago()
     with pytest.raises(InvalidRefreshToken, match="other_contract"):
         refresh.refresh_session(STEADY, first.refresh)
 
 
-def test_another_contracts_door_spends_nothing(first):
+def test_another_contracts_endpoint_spends_nothing(first):
     with pytest.raises(InvalidRefreshToken, match="other_contract"):
         refresh.refresh_session(STEADY, first.refresh)
     assert rotate(first).refresh != first.refresh
@@ -153,7 +153,7 @@ def test_a_live_access_token_of_another_session_of_alice_may_refresh(alice, firs
     assert rotate(first, holder=other).session_id == first.session_id
 
 
-def test_whoever_does_not_speak_for_alice_spends_nothing(alice, bob, first):
+def test_an_access_token_of_another_user_spends_nothing(alice, bob, first):
     ended, expired = (sessions.open_session(ROTATING, "alice", PASSWORD) for _ in range(2))
     Session.objects.filter(pk=ended.session_id).revoke(Reason.LOGOUT)
     claims = {"sub": str(alice.uuid), "sid": str(expired.session_id), "jti": "0" * 32}
@@ -178,7 +178,7 @@ def test_the_holder_may_come_with_an_expired_access_token(first):
 
 
 def age(days):
-    """Let the login, and what was done since, be so many days longer ago."""
+    """Move the login, and all since, so many days into the past."""
     past = {
         field: F(field) - timedelta(days=days)
         for field in ("created_at", "last_used_at", "expires_at", "rotated_at")
@@ -208,7 +208,7 @@ def test_the_successor_is_the_same_byte_for_byte_though_the_session_was_prolonge
 
 
 def test_no_line_lives_past_three_years_after_login(first):
-    """However often it is used: the row is aged, and the last successors end with it."""
+    """The session ends however often it is used, and its last tokens end with it."""
     last = first
     for _ in range(3):
         age(364)
@@ -221,7 +221,7 @@ def test_no_line_lives_past_three_years_after_login(first):
         rotate(last)
 
 
-def test_a_line_that_nobody_uses_for_a_year_ends(first):
+def test_a_token_family_unused_for_a_year_ends(first):
     age(366)
     with pytest.raises(InvalidRefreshToken, match="ended"):
         rotate(first)
@@ -280,7 +280,7 @@ def test_a_relative_may_refresh(alice):
 
 
 def test_a_token_of_before_the_contract_stopped_rotating_is_spent_for_good(first):
-    """The operator switches rotation off: what was replaced stays replaced."""
+    """Rotation is switched off: replaced tokens stay replaced."""
     second = rotate(first)
     steady = Policy(name="form", access=timedelta(days=7), refresh=timedelta(days=365))
     with pytest.raises(InvalidRefreshToken):

@@ -1,4 +1,4 @@
-"""What a copy of the database, or of the log, gives away: nothing that opens anything."""
+"""Copies of the database and of the log: they hold no secret that is accepted anywhere."""
 
 import logging
 from base64 import b64encode, urlsafe_b64encode
@@ -20,7 +20,7 @@ BODY = {"username": "alice", "password": PASSWORD}
 
 
 def strings(value: Any) -> list[str]:
-    """Every string anywhere in an answer."""
+    """Return every string anywhere in an answer."""
     if isinstance(value, dict):
         value = list(value.values())
     return (
@@ -33,7 +33,10 @@ def strings(value: Any) -> list[str]:
 
 
 def busy_day(caller, alice, bob) -> set[str]:
-    """Logins, refreshes, reuse, logouts and refusals in every contract; the tokens that were handed out meanwhile."""
+    """Log in, refresh, reuse tokens, log out and be refused in every contract.
+
+    Return all tokens that were issued meanwhile.
+    """
     answers = []
 
     def kept(answer: Any) -> Any:
@@ -101,12 +104,15 @@ def busy_day(caller, alice, bob) -> set[str]:
 
 
 def dump() -> str:
-    """Every column of every row of every table, as text; bytes as PostgreSQL's and SQLite's dumps would print them, too."""
+    """Return every column of every row of every table, as text.
+
+    Bytes are included as dumps of PostgreSQL and SQLite print them, too.
+    """
     with connection.cursor() as cursor:
         tables = connection.introspection.table_names(cursor)
         rows: list[Any] = []
         for table in tables:
-            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")  # noqa: S608 (names of our own)
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")  # noqa: S608
             rows += cursor.fetchall()
     values = [
         bytes(value).hex() if isinstance(value, bytes | memoryview) else str(value)
@@ -118,7 +124,7 @@ def dump() -> str:
 
 
 def traces(tokens: set[str]) -> set[str]:
-    """The tokens, and the part of each that nobody but us can make."""
+    """Return the tokens, and the signature of each alone."""
     return (
         tokens
         | {token.rpartition(".")[2] for token in tokens}
@@ -166,7 +172,7 @@ def test_the_log_holds_no_token_and_no_password(caller, alice, bob, caplog, capf
 
 
 def test_a_fault_of_the_database_logs_its_place_and_no_secret(caller, alice, caplog):
-    """The traceback of a refused statement names files and lines, and none of what was sent."""
+    """The traceback of a failed statement names files and lines, and none of its parameters."""
     pair = caller.json("/c/bearer/api/v1/auth/login", BODY).json()
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE accounts_session RENAME TO elsewhere")

@@ -1,4 +1,4 @@
-"""Alice signs in and out; what she was given opens something for just as long as her session lives."""
+"""Sessions: Alice's tokens are good for exactly as long as her session is live."""
 
 from datetime import timedelta
 
@@ -30,7 +30,7 @@ def log_in(username="alice", policy=POLICY):
 
 
 def grow_old(issued, **ago):
-    """Let the tokens of a session be past their expiry, which is exact to the second."""
+    """Move a session so far back that its tokens have expired, which is exact to the second."""
     then = now() - timedelta(**ago)
     claims = {"sub": str(issued.user.uuid), "sid": str(issued.session_id), "jti": "0" * 32}
     return AccessToken.issue(at=then - timedelta(hours=1), expires=then, **claims)
@@ -65,7 +65,7 @@ def test_a_login_gives_tokens_for_as_long_as_its_policy_says(alice):
     assert OutstandingToken.objects.count() == 1
 
 
-def test_an_access_token_says_who_asks(alice):
+def test_an_access_token_identifies_the_caller(alice):
     identity = identities.identify(log_in().access)
     assert (identity.id, identity.uuid, identity.username, identity.email) == (
         alice.pk,
@@ -142,7 +142,7 @@ def test_a_logout_with_the_refresh_token_of_another_session_ends_both(alice):
     assert not Session.objects.live().exists()
 
 
-def test_a_logout_with_the_refresh_token_of_somebody_else_ends_only_ones_own(alice, bob):
+def test_a_logout_with_another_users_refresh_token_ends_only_ones_own_session(alice, bob):
     hers, his = log_in(), log_in("bob")
     sessions.log_out(identities.identify(hers.access), refresh=his.refresh)
     assert Session.objects.live().get().user == bob
@@ -183,7 +183,7 @@ def test_only_a_refresh_token_revokes_or_refreshes(alice, kind):
 
 
 @pytest.mark.parametrize("kind", ["refresh", "identity"])
-def test_only_an_access_token_says_who_asks(alice, kind):
+def test_only_an_access_token_identifies_the_caller(alice, kind):
     with pytest.raises(InvalidToken):
         identities.identify(getattr(log_in(), kind))
     with pytest.raises(InvalidToken):

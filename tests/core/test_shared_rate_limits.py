@@ -1,4 +1,4 @@
-"""Budgets that all processes share through Redis, and what becomes of them without it."""
+"""Budgets that all processes share through Redis, and that each counts alone without it."""
 
 import json
 import logging
@@ -30,7 +30,7 @@ WARNING = "this process counts attempts for itself"
 
 
 class Redis:
-    """A Redis server of our own, which can be stopped and started again."""
+    """Start a Redis server of our own, which tests can stop and start again."""
 
     def __init__(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -110,7 +110,7 @@ for _ in range(7):
 
 @pytest.mark.django_db(transaction=True)
 def test_two_processes_share_one_budget(caller, alice, shared, monkeypatch):
-    """Whether her name or her address is typed."""
+    """Her user name and her address are counted together."""
     assert [guess(caller) for _ in range(3)] == [401] * 3
     monkeypatch.setenv("REDIS_URL", shared.url)
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "authsvc.settings")
@@ -132,7 +132,7 @@ with request_context.use(request_context.RequestContext()), rate_limits.login_at
 def test_a_process_that_dies_while_it_checks_takes_one_guess_along(
     caller, alice, shared, monkeypatch
 ):
-    """Until the window ends, when all that was counted in it is gone. Nobody else is refused for it."""
+    """Its place is lost until the window ends. No other attempt is refused for it."""
     monkeypatch.setenv("REDIS_URL", shared.url)
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "authsvc.settings")
     with redis.Redis(port=shared.port) as client:
@@ -152,7 +152,7 @@ def test_right_guesses_are_given_back_in_redis_too(caller, alice, shared):
 
 
 def test_redis_stops_and_comes_back(caller, alice, bob, shared, caplog):
-    """Logins go on, and fast; the process counts for itself, says so once, and shares again when Redis is back."""
+    """Logins go on quickly; the process counts alone, logs that once, and shares again later."""
     assert [guess(caller) for _ in range(4)] == [401] * 4
     shared.stop()
     begun = time.monotonic()
@@ -184,7 +184,7 @@ def test_redis_stops_and_comes_back(caller, alice, bob, shared, caplog):
 
 
 def test_a_redis_that_hangs_delays_one_login_and_no_other(caller, alice, shared):
-    """Stopped in its tracks, it takes connections and says nothing."""
+    """A stopped Redis accepts connections and does not answer."""
     assert guess(caller, PASSWORD) == 200
     shared.process.send_signal(signal.SIGSTOP)
     try:
@@ -227,7 +227,9 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
-def test_what_somebody_left_in_redis_is_missing_and_never_run(caller, alice, shared, olga, garbage):
+def test_foreign_values_in_redis_count_as_missing_and_are_never_run(
+    caller, alice, shared, olga, garbage
+):
     answer = caller.json("/v1/login", {"username": "alice", "password": "wrong"})
     with redis.Redis(port=shared.port) as client:
         keys = client.keys()
@@ -254,7 +256,7 @@ NUMBERS = {
 
 @pytest.mark.parametrize("number", NUMBERS.values(), ids=NUMBERS)
 def test_no_number_in_redis_is_an_error_of_ours(caller, alice, shared, number):
-    """Whether it stands for a count, for how often a name was locked, or for when a lock ends."""
+    """The value stands for a count, for the number of locks, or for the end of a lock."""
     strangers = rate_limits._strangers_budget(rate_limits.account(alice))
     place = Place(strangers, strangers._window())
     numbered = [strangers._closed, strangers.key("level"), place.taken, place.failed]
@@ -267,7 +269,7 @@ def test_no_number_in_redis_is_an_error_of_ours(caller, alice, shared, number):
             assert key != strangers._closed or answers[:10] == [401] * 10
 
 
-def test_what_is_no_number_is_counted_anew(shared, caplog):
+def test_a_value_that_is_no_number_is_counted_anew(shared, caplog):
     cache = caches["default"]
     with redis.Redis(port=shared.port) as client:
         for put in (
@@ -282,7 +284,7 @@ def test_what_is_no_number_is_counted_anew(shared, caplog):
     assert WARNING not in caplog.text
 
 
-def test_what_is_kept_in_redis_is_json(caller, alice, shared):
+def test_values_in_redis_are_json(caller, alice, shared):
     answer = caller.json("/v1/login", {"username": "alice", "password": "wrong"})
     refusal = recent_refusals.recall(answer["X-Request-ID"])
     assert refusal is not None

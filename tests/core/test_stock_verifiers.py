@@ -1,4 +1,7 @@
-"""A service that verifies tokens by the published keys alone, with PyJWT as its manual says: it takes access tokens and nothing else."""
+"""Services that verify with the published keys alone, by PyJWT's manual.
+
+They accept access tokens and no others.
+"""
 
 from datetime import timedelta
 
@@ -18,7 +21,7 @@ POLICY = Policy(name="challenge", access=timedelta(hours=24), refresh=timedelta(
 
 
 def verified(token: str, **options) -> dict:
-    """The claims, by any published key: a verifier may well ignore the key id when there is one key only."""
+    """Return the claims if any published key verifies: with one key, some ignore ``kid``."""
     keys = jwt.PyJWKSet.from_dict(keyring.jwks()).keys
     refusal: Exception = jwt.InvalidTokenError("no key")
     for key in keys:
@@ -72,7 +75,7 @@ def test_an_id_token_names_its_audience(issued):
 
 
 def test_no_unpublished_key_makes_an_access_token(issued):
-    """Whoever learned the secret of refresh tokens still cannot make what services believe in."""
+    """The secret of refresh tokens signs nothing that services accept."""
     claims = jwt.decode(issued.access, options={"verify_signature": False})
     with pytest.raises(InvalidToken):
         identities.identify(keyring.current().unpublished.sign(claims))

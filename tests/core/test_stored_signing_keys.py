@@ -41,7 +41,7 @@ def test_a_key_of_a_former_secret_key_is_good(settings, alice):
 
 
 def test_a_key_moved_to_another_row_is_unusable(settings):
-    """Whoever can write to the database cannot put one key in another's place."""
+    """A writer of the database cannot put one key in another's place."""
     current, following = (
         SigningKey.objects.get(use=Use.CURRENT),
         SigningKey.objects.get(use=Use.NEXT),
@@ -61,7 +61,7 @@ def test_encrypted_anew_the_keys_need_the_former_secret_no_longer(settings, alic
     assert identities.identify(issued.access).username == "alice"
 
 
-def test_a_retired_key_that_cannot_be_read_is_in_nobodys_way(settings):
+def test_a_retired_key_that_cannot_be_decrypted_is_ignored(settings):
     SigningKey.objects.create(
         kid="old",
         algorithm="ES256",

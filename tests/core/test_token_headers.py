@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_key_that_the_token_brings_along(claims, refused):
-    """Nothing is fetched either: the address that the header names hears of no connection."""
+    """Nothing is fetched: no connection reaches the address that the header names."""
     own = ec.generate_private_key(ec.SECP256R1())
     jwk = {
         **ECAlgorithm.to_jwk(own.public_key(), as_dict=True),
@@ -41,9 +41,31 @@ def test_a_key_that_the_token_brings_along(claims, refused):
 
 
 KIDS: list[Any] = [
-    "unknown", "", " ", "../../dev/null", "/dev/null", "' OR 1=1", "'; DROP TABLE accounts_signingkey; --", "\0", "a\0b",
-    "\ud800", "k" * 10_000, "k" * 2_000, 5, -1, 1e308, True, None, [], {}, ["a"], {"a": 1}, "%s", "{0}", "\r\nX-A: b",
-]  # fmt: skip
+    "unknown",
+    "",
+    " ",
+    "../../dev/null",
+    "/dev/null",
+    "' OR 1=1",
+    "'; DROP TABLE accounts_signingkey; --",
+    "\0",
+    "a\0b",
+    "\ud800",
+    "k" * 10_000,
+    "k" * 2_000,
+    5,
+    -1,
+    1e308,
+    True,
+    None,
+    [],
+    {},
+    ["a"],
+    {"a": 1},
+    "%s",
+    "{0}",
+    "\r\nX-A: b",
+]
 
 
 @pytest.mark.parametrize("kid", KIDS, ids=lambda kid: repr(kid)[:12])
@@ -60,9 +82,16 @@ def test_no_key_id(claims, refused):
 
 
 EXTENSIONS: list[dict[str, Any]] = [
-    {"crit": ["x"], "x": 1}, {"crit": ["exp"]}, {"crit": []}, {"crit": "b64"}, {"crit": ["b64"], "b64": False}, {"crit": None},
-    {"b64": False}, {"zip": "DEF"}, {"enc": "A256GCM"},
-]  # fmt: skip
+    {"crit": ["x"], "x": 1},
+    {"crit": ["exp"]},
+    {"crit": []},
+    {"crit": "b64"},
+    {"crit": ["b64"], "b64": False},
+    {"crit": None},
+    {"b64": False},
+    {"zip": "DEF"},
+    {"enc": "A256GCM"},
+]
 
 
 @pytest.mark.parametrize("more", EXTENSIONS, ids=repr)
@@ -88,7 +117,7 @@ NO_OBJECTS = [
 
 @pytest.mark.parametrize("raw", NO_OBJECTS, ids=lambda raw: repr(raw[:9]))
 def test_headers_and_claims_that_are_none(claims, refused, raw):
-    """Also under our own signature, as a fault of ours could make them."""
+    """They are refused under our own signature too, as a fault of ours could make them."""
     assert refused(signed(raw, claims))
     assert refused(signed(our_header(), raw))
 

@@ -22,7 +22,7 @@ def decoded(part: str) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["bearer", "form", "challenge", "id"])
-def test_a_token_of_another_kind_opens_nothing(tokens, refused, kind):
+def test_another_sort_of_token_opens_nothing(tokens, refused, kind):
     assert refused(tokens[kind])
 
 
@@ -40,19 +40,19 @@ def test_only_refresh_tokens_refresh(caller, tokens, kind):
     assert caller.get("/api/v1/auth/me", tokens["access"]).status_code == 200
 
 
-OWN_DOORS = {
+OWN_ENDPOINTS = {
     "bearer": {"shared bearer", "shared camel", "bearer", "camel"},
     "challenge": {"challenge", "challenge alone"},
     "form": {"form", "shared form"},
 }
 
 
-@pytest.mark.parametrize("kind", OWN_DOORS)
-def test_a_refresh_token_is_good_at_its_own_doors_only(caller, tokens, kind):
+@pytest.mark.parametrize("kind", OWN_ENDPOINTS)
+def test_a_refresh_token_is_good_at_its_own_endpoints_only(caller, tokens, kind):
     answers = refreshed(caller, tokens[kind], tokens["form access"])
-    assert {door for door, status in answers.items() if status == 200} == OWN_DOORS[kind] | {
-        "revoke"
-    }
+    assert {endpoint for endpoint, status in answers.items() if status == 200} == OWN_ENDPOINTS[
+        kind
+    ] | {"revoke"}
     assert set(answers.values()) == {200, 401}
 
 
@@ -90,9 +90,13 @@ def test_a_session_past_its_end_opens_nothing_whatever_its_tokens_say(caller, to
 
 
 ELSEWHERE: list[dict[str, Any]] = [
-    {"iss": "https://other.example"}, {"iss": "http://testserver/"}, {"iss": ["http://testserver"]}, {"iss": ""}, {"aud": "other"},
+    {"iss": "https://other.example"},
+    {"iss": "http://testserver/"},
+    {"iss": ["http://testserver"]},
+    {"iss": ""},
+    {"aud": "other"},
     {"aud": ["http://testserver", "other"]},
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("changed", ELSEWHERE, ids=repr)
@@ -148,10 +152,25 @@ def test_the_scheme_in_any_case(caller, tokens, scheme):
 def test_other_schemes_and_two_values(tokens, protected):
     token = tokens["access"]
     for authorization in (
-        f"Token {token}", f"JWT {token}", f"Basic {token}", f"Bearer{token}", f"Bearer:{token}", token, "Bearer", "Bearer ", "", " ",
-        f"Bearer {token}, Bearer {token}", f"Bearer {token},Bearer x", f"Bearer {token} {token}", f"Bearer x, Bearer {token}",
-        f'Bearer token="{token}"', f"Bearer\t{token}", f"Béarer {token}", f"Digest, Bearer {token}",
-    ):  # fmt: skip
+        f"Token {token}",
+        f"JWT {token}",
+        f"Basic {token}",
+        f"Bearer{token}",
+        f"Bearer:{token}",
+        token,
+        "Bearer",
+        "Bearer ",
+        "",
+        " ",
+        f"Bearer {token}, Bearer {token}",
+        f"Bearer {token},Bearer x",
+        f"Bearer {token} {token}",
+        f"Bearer x, Bearer {token}",
+        f'Bearer token="{token}"',
+        f"Bearer\t{token}",
+        f"Béarer {token}",
+        f"Digest, Bearer {token}",
+    ):
         assert protected(authorization) == {401}
 
 

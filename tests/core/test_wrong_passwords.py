@@ -1,4 +1,4 @@
-"""What a wrong password costs: one hash, of a kind that tells nothing about the name; and what happens when too many are tried at once."""
+"""Wrong passwords: each costs one hash, of an algorithm that tells nothing of the identifier."""
 
 from collections import Counter
 
@@ -9,33 +9,33 @@ from accounts.errors import HashingOverloaded, InvalidCredentials
 from accounts.hashing import hash_shares
 from accounts.models import User
 from tests.conftest import PASSWORD
-from tests.core.stored_hashes import BCRYPT, DIGEST, PBKDF2, SCRYPT, full_queue, person
+from tests.core.stored_hashes import BCRYPT, DIGEST, PBKDF2, SCRYPT, full_queue, user_with
 
 pytestmark = pytest.mark.django_db
-KINDS = {PBKDF2: "pbkdf2", SCRYPT: "scrypt", BCRYPT: "bcrypt"}
+ALGORITHMS = {PBKDF2: "pbkdf2", SCRYPT: "scrypt", BCRYPT: "bcrypt"}
 
 
 # One hash
 
 
-def test_a_wrong_password_costs_one_hash_of_the_accounts_own_kind(alice, cost):
-    for encoded, kind in KINDS.items():
-        person(kind, encoded)
-        person(f"inactive.{kind}", encoded, is_active=False)
-        assert cost(kind) == cost(f"inactive.{kind}") == [kind]
+def test_a_wrong_password_costs_one_hash_of_the_accounts_own_algorithm(alice, cost):
+    for encoded, algorithm in ALGORITHMS.items():
+        user_with(algorithm, encoded)
+        user_with(f"inactive.{algorithm}", encoded, is_active=False)
+        assert cost(algorithm) == cost(f"inactive.{algorithm}") == [algorithm]
     assert cost("alice") == cost("alice@example.com") == ["argon2"]
 
 
 def test_the_right_password_of_an_inactive_account_costs_one_hash_too(alice, cost):
-    person("carol", PBKDF2)
+    user_with("carol", PBKDF2)
     User.objects.filter(pk=alice.pk).update(is_active=False)
     assert cost("alice", PASSWORD) == cost("alice") == ["argon2"]
 
 
-def test_unknown_names_cost_each_kind_as_often_as_accounts_have_it(alice, cost):
+def test_unknown_identifiers_cost_each_algorithm_as_often_as_accounts_have_it(alice, cost):
     for number in range(3):
-        person(f"from.elsewhere{number}", PBKDF2)
-    seen = Counter(kind for number in range(400) for kind in cost(f"nobody{number}"))
+        user_with(f"from.elsewhere{number}", PBKDF2)
+    seen = Counter(algorithm for number in range(400) for algorithm in cost(f"nobody{number}"))
     assert seen.total() == 400
     assert 260 <= seen["pbkdf2"] <= 340  # 300 expected, with a standard deviation of 8.7
     assert seen.keys() == {"pbkdf2", "argon2"}
@@ -44,22 +44,22 @@ def test_unknown_names_cost_each_kind_as_often_as_accounts_have_it(alice, cost):
 @pytest.mark.parametrize(
     "encoded", ["!", "secret", "bcrypt$$2b$12$short", "phc$scrypt$ln=60,r=8,p=1$AAAA$AAAA"]
 )
-def test_an_account_without_a_whole_hash_costs_what_its_name_would_cost_if_nobody_had_it(
+def test_an_account_with_a_damaged_hash_costs_the_hash_of_an_unknown_identifier(
     alice, cost, encoded
 ):
-    for other in KINDS:
-        person(f"with.{KINDS[other]}", other)
-    names = [f"person{number}" for number in range(20)]
+    for other in ALGORITHMS:
+        user_with(f"with.{ALGORITHMS[other]}", other)
+    names = [f"user{number}" for number in range(20)]
     unknown = [cost(name) for name in names]
     for name in names:
-        person(name, encoded)
+        user_with(name, encoded)
     assert [cost(name) for name in names] == unknown
     assert {len(work) for work in unknown} == {1}
 
 
 def test_an_unknown_name_always_costs_the_same_however_it_is_spelled(alice, cost):
-    for encoded, kind in KINDS.items():
-        person(kind, encoded)
+    for encoded, algorithm in ALGORITHMS.items():
+        user_with(algorithm, encoded)
     for name in ("nobody", "somebody", "anybody", "x@example.com"):
         first = cost(name)
         hash_shares.forget()
@@ -67,28 +67,32 @@ def test_an_unknown_name_always_costs_the_same_however_it_is_spelled(alice, cost
 
 
 def test_a_change_of_password_costs_one_hash_too(hashed, alice):
-    person("carol", PBKDF2)
-    for user, kind in ((alice, "argon2"), (User.objects.get(username="carol"), "pbkdf2")):
+    user_with("carol", PBKDF2)
+    for user, algorithm in ((alice, "argon2"), (User.objects.get(username="carol"), "pbkdf2")):
         hashed.clear()
         with pytest.raises(InvalidCredentials):
             passwords.change(user.pk, "wrong", "another one, and longer")
-        assert hashed == [kind]
+        assert hashed == [algorithm]
 
 
-def test_eight_imported_kinds_make_no_strangers_guess_dearer(alice, cost):
+def test_eight_imported_algorithms_make_no_strangers_guess_dearer(alice, cost):
     for number in range(8):
-        person(f"imported{number}", f"pbkdf2_sha256${600 + number}$salt${DIGEST}=")
+        user_with(f"imported{number}", f"pbkdf2_sha256${600 + number}$salt${DIGEST}=")
     assert len(hash_shares.current()) == 9
     assert {len(cost(f"nobody{number}")) for number in range(30)} == {1}
 
 
 def test_djangos_own_check_costs_one_hash_too_and_waits_in_the_same_queue(hashed, alice):
-    carol = person("carol", PBKDF2)
-    for user, kind in ((alice, "argon2"), (carol, "pbkdf2"), (person("dave", "secret"), None)):
+    carol = user_with("carol", PBKDF2)
+    for user, algorithm in (
+        (alice, "argon2"),
+        (carol, "pbkdf2"),
+        (user_with("dave", "secret"), None),
+    ):
         hashed.clear()
         assert not user.check_password("wrong")
         assert len(hashed) == 1
-        assert kind in (hashed[0], None)
+        assert algorithm in (hashed[0], None)
     assert alice.check_password(PASSWORD)
     with full_queue(), pytest.raises(HashingOverloaded):
         carol.check_password(PASSWORD)

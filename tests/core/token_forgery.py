@@ -21,7 +21,7 @@ FORM_REFRESHES = ("/api/v1/auth/refresh", "/c/form/api/v1/auth/refresh")
 
 
 def refreshed(caller, raw: str, holder: str) -> dict[str, int]:
-    """What each refresh door, and the one for revoking, says of a refresh token."""
+    """Return the status of each endpoint that refreshes or revokes, for a refresh token."""
     return {
         "shared bearer": caller.json("/api/v1/auth/refresh", {"refresh_token": raw}).status_code,
         "shared camel": caller.json("/api/v1/auth/refresh", {"refreshToken": raw}).status_code,
@@ -45,7 +45,7 @@ def encoded(value: Any) -> str:
 
 
 def signed(header: Any, claims: Any, key: Any = None) -> str:
-    """What these say, signed by ES256 with our own key, or another."""
+    """Return a token of this header and these claims, signed by ES256 with our key or another."""
     message = f"{encoded(header)}.{encoded(claims)}"
     key = key or keyring.current().private
     return f"{message}.{encoded(ECAlgorithm(ECAlgorithm.SHA256).sign(message.encode(), key))}"
