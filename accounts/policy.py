@@ -42,7 +42,10 @@ _served: set[str] = set()
 
 
 def register(policy: Policy, *, served: bool) -> None:
-    """Make the policy of a contract known to the core; only those that are served give out tokens."""
+    """Make the policy of a contract known to the core.
+
+    A contract that is not served gives out no tokens, and its name stays in the audit log.
+    """
     _registered[policy.name] = policy
     if served:
         _served.add(policy.name)

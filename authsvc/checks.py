@@ -1,4 +1,4 @@
-"""What is wrong with a deployment, said before its clients find out."""
+"""System checks of a deployment: errors and warnings before its clients find out."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,12 +13,13 @@ from authsvc.contracts.contract_settings import from_settings
 
 @register()
 def rotation_that_locks_out(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
-    """A contract whose documented refresh answer has no refresh token must not rotate it."""
+    """Refuse to rotate refresh tokens where no response to a refresh has the new one."""
     return [
         Error(
             f"{contract.name.upper()}_ROTATE_REFRESH_TOKENS would lock out the clients of "
             f"{contract.name} at their second refresh.",
-            hint="Its documented answer to a refresh has no refresh token, so its clients keep the one they have.",
+            hint="Its documented answer to a refresh has no refresh token, so its clients keep the "
+            "one they have.",
             id="authsvc.E001",
         )
         for contract, _ in registry.registered()
@@ -44,8 +45,10 @@ def https_without_proxy(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessag
         return []
     return [
         Warning(
-            "PUBLIC_URL is https, but TRUSTED_PROXIES is 0: no proxy is believed that a page was asked for by https, and pages are 503.",
-            hint="Set TRUSTED_PROXIES to the number of proxies in front, and let the one that ends TLS send X-Forwarded-Proto.",
+            "PUBLIC_URL is https, but TRUSTED_PROXIES is 0: no proxy is believed that a page was "
+            "asked for by https, and pages are 503.",
+            hint="Set TRUSTED_PROXIES to the number of proxies in front, and let the one that "
+            "ends TLS send X-Forwarded-Proto.",
             id="authsvc.W004",
         )
     ]
@@ -53,12 +56,17 @@ def https_without_proxy(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessag
 
 @register(Tags.security, deploy=True)
 def data_that_others_read(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
-    """New files of ours are their owner's alone; those that were there before, or come from elsewhere, need not be."""
+    """Warn of a data folder that others can open.
+
+    New files are their owner's alone; those that were there before, or come from elsewhere, need
+    not be.
+    """
     if not settings.DATA_DIR.stat().st_mode & 0o077:
         return []
     return [
         Warning(
-            "DATA_DIR can be opened by others than its owner: it holds the database, secrets or mails.",
+            "DATA_DIR can be opened by others than its owner: it holds the database, secrets or "
+            "mails.",
             hint="Let its owner run chmod 700 on it.",
             id="authsvc.W005",
         )
@@ -69,14 +77,15 @@ def data_that_others_read(app_configs: Any, **kwargs: Any) -> Sequence[CheckMess
 def search_without_index(
     databases: Sequence[str] | None = None, **kwargs: Any
 ) -> Sequence[CheckMessage]:
-    """With ``check --database default``: what finds people among millions."""
+    """With ``check --database default``: warn of a missing index of the search for users."""
     if "default" not in (databases or ()) or not trigram_indexes.missing():
         return []
     return [
         Warning(
-            "Finding people by part of a name reads the whole table: its index is missing.",
-            hint="Let a superuser run CREATE EXTENSION pg_trgm in this database (on Debian it is in the package postgresql); then run "
-            "manage.py migrate, which makes the index while the service goes on.",
+            "Finding users by part of a name reads the whole table: its index is missing.",
+            hint="Let a superuser run CREATE EXTENSION pg_trgm in this database (on Debian it is "
+            "in the package postgresql); then run manage.py migrate, which makes the index while "
+            "the service goes on.",
             id="authsvc.W003",
         )
     ]

@@ -1,4 +1,4 @@
-"""Every path of the deployment."""
+"""Every path of the deployment, and the answers to requests that reach no view."""
 
 import sys
 from collections.abc import Callable
@@ -41,7 +41,7 @@ urlpatterns = [path("", include(contracts.urlpatterns)), *_others]
 
 
 def _answer(status: int, text: str, page: str = "") -> Callable[..., HttpResponse]:
-    """A refusal of what reached no view: a page for people, and short JSON for programs."""
+    """Return a handler of such requests: a page for browsers, and short JSON for programs."""
 
     def handler(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
         if _reads_html(request):
@@ -53,7 +53,7 @@ def _answer(status: int, text: str, page: str = "") -> Callable[..., HttpRespons
 
 
 def _reads_html(request: HttpRequest) -> bool:
-    """Whether a person is there: a browser asks for HTML, a program for JSON, or for anything."""
+    """Return whether a browser is asking: it wants HTML, and a program JSON or anything."""
     wanted = request.get_preferred_type(["application/json", "text/html"])
     return wanted == "text/html" and not is_for_programs(request.path_info)
 
@@ -68,7 +68,10 @@ handler404 = _answer(404, "Not found")
 
 
 def handler400(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Also for a browser whose session somebody ended while it was asking: it has sent nothing wrong, and signs in anew."""
+    """Answer a request that cannot be read.
+
+    A browser whose session was ended while it was asking has sent nothing wrong: it signs in anew.
+    """
     if isinstance(exception, SessionInterrupted) and _reads_html(request):
         return redirect("admin:login")
     if isinstance(exception, DisallowedHost):
@@ -78,8 +81,9 @@ def handler400(request: HttpRequest, exception: Exception | None = None) -> Http
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    """Django calls it while it handles what was raised. A database that does not answer is no fault, and will be back;
-    neither is a full queue of password hashes.
+    """Answer an exception that no view has handled, which ``sys.exception`` has.
+
+    A database that does not answer and a full queue of password hashes are 503: they will be back.
     """
     error = sys.exception()
     if not isinstance(error, OperationalError | InterfaceError | HashingOverloaded):

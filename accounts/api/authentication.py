@@ -1,4 +1,4 @@
-"""Who is asking, by the Authorization header (RFC 6750, 2.1) and nothing else."""
+"""Authentication of a request by its Authorization header (RFC 6750, 2.1), and nothing else."""
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -10,9 +10,9 @@ from accounts.identities import Identity
 
 
 def bearer_token(request: Request) -> str | None:
-    """The token in ``Authorization: Bearer …``, its scheme in any case; None without one, or with nothing behind the scheme.
+    """Return the token in ``Authorization: Bearer …``, or None without one.
 
-    Raises ``InvalidToken`` for a garbled one.
+    The scheme may be in any case. Raises ``InvalidToken`` for a garbled header.
     """
     header: str = request.META.get("HTTP_AUTHORIZATION", "")
     scheme, _, token = header.partition(" ")
@@ -25,7 +25,7 @@ def bearer_token(request: Request) -> str | None:
 
 
 class SessionTokenAuthentication(BaseAuthentication):
-    """A bearer token is good for as long as its session is live."""
+    """Authentication by an access token that has not expired, of a live session."""
 
     expired = False
 
@@ -35,6 +35,6 @@ class SessionTokenAuthentication(BaseAuthentication):
 
 
 class ExpiredTokenAuthentication(SessionTokenAuthentication):
-    """Also accepts a genuine token past its expiry, for what ends a live session."""
+    """Accepts a genuine token past its expiry, too, for what ends a live session."""
 
     expired = True

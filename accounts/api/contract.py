@@ -5,7 +5,7 @@ The contracts that exist are the modules of authsvc/contracts.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, cast
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
@@ -72,14 +72,14 @@ class Contract:
         return self.policy.name
 
     def error_response(self, error: Exception) -> ErrorResponse:
-        """Return the response to ``error``: the contract's own or the common one, for its nearest class."""
+        """Return the response to ``error``: the contract's, or the common one, for its class."""
         for cls in type(error).__mro__:
             if cls in self.phrases:
                 return self.phrases[cls]
             if cls is exceptions.ValidationError:
-                return ErrorResponse(self.invalid, _first_problem(error.detail))  # type: ignore[attr-defined]
+                return ErrorResponse(self.invalid, _first_problem(cast("Any", error).detail))
             if cls is errors.WeakPassword:
-                return ErrorResponse(self.invalid, error.text)  # type: ignore[attr-defined]
+                return ErrorResponse(self.invalid, cast("Any", error).text)
             if cls is exceptions.ParseError:
                 return ErrorResponse(self.invalid, str(error))
             if cls in COMMON_PHRASES:

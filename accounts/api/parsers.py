@@ -1,4 +1,7 @@
-"""Request bodies, read strictly: what two readers could read in two ways is refused (RFC 8259, 4 and 8)."""
+"""Parsers of request bodies.
+
+They are strict: whatever two readers could read in two ways is refused (RFC 8259, 4 and 8).
+"""
 
 import json
 from codecs import BOM_UTF8
@@ -15,7 +18,7 @@ MOST_FIELDS = 100
 
 
 def check_length(stated: str | None, largest: int | None = None) -> None:
-    """Refuse a body for what its header says, before it is read."""
+    """Refuse a body for the length in its header, before it is read."""
     if stated and not (stated.isascii() and stated.isdigit()):
         raise SuspiciousOperation("Malformed Content-Length")
     if stated and (len(stated) > 10 or int(stated) > (largest or settings.MAX_BODY_BYTES)):
@@ -23,9 +26,10 @@ def check_length(stated: str | None, largest: int | None = None) -> None:
 
 
 def read_json(body: bytes) -> Any:
-    """The value of a JSON text in UTF-8: no key twice, no NaN, no number or nesting beyond reason.
+    """Return the value of a JSON text in UTF-8.
 
-    A byte order mark before it is ignored (RFC 8259, 8.1).
+    Refuses a key that stands twice, NaN, and numbers or nesting beyond reason. A byte order mark
+    before it is ignored (RFC 8259, 8.1).
     """
     try:
         return json.loads(
@@ -36,7 +40,7 @@ def read_json(body: bytes) -> Any:
 
 
 def read_form(body: bytes) -> dict[str, str]:
-    """The fields of a urlencoded form in UTF-8, each of them once (RFC 6749, 3.2)."""
+    """Return the fields of a urlencoded form in UTF-8, each of them once (RFC 6749, 3.2)."""
     try:
         pairs = parse_qsl(
             body.decode("ascii"),
@@ -50,12 +54,12 @@ def read_form(body: bytes) -> dict[str, str]:
 
 
 def looks_like_json(body: bytes) -> bool:
-    """Whether a body sent as a form is JSON: ``curl -d '{…}'`` without a header labels it so."""
+    """Return whether a body is JSON; ``curl -d '{…}'`` without a header labels it a form."""
     return body.removeprefix(BOM_UTF8).lstrip()[:1] == b"{"
 
 
 def is_form(request: Request) -> bool:
-    """Whether a request's body, read already, was a form."""
+    """Return whether the body of a request, which is read already, was a form."""
     if request.content_type.lower().startswith("multipart/"):
         return True
     return request.content_type.lower().startswith(
@@ -80,7 +84,7 @@ class JSONParser(parsers.JSONParser):
 
 
 class MislabelledJSONParser(parsers.FormParser):
-    """JSON that came labelled as a form, for contracts that know no forms."""
+    """Reads JSON that is labelled as a form, for contracts that know no forms."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         body = stream.read()
@@ -90,7 +94,7 @@ class MislabelledJSONParser(parsers.FormParser):
 
 
 class FormParser(parsers.FormParser):
-    """A urlencoded form, or JSON that came labelled as one."""
+    """Reads a urlencoded form, or JSON that is labelled as one."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         body = stream.read()
@@ -98,7 +102,7 @@ class FormParser(parsers.FormParser):
 
 
 class MultipartParser(parsers.MultiPartParser):
-    """A multipart form, its fields each once, and no files."""
+    """Reads a multipart form with each field once, and refuses files."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         try:

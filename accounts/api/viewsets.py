@@ -102,7 +102,7 @@ class ContractViewSet(ViewSet):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         request_context.current().contract = self.contract.name
         check_length(request.META.get("CONTENT_LENGTH"))
-        if self.action is None:  # before anybody is validated who they are
+        if self.action is None:  # before authentication
             raise exceptions.MethodNotAllowed(request.method or "")
         self.perform_authentication(request)
         self.check_permissions(request)
@@ -134,7 +134,7 @@ class ContractViewSet(ViewSet):
         return self.write(serializer)
 
     def hand_over(self, other: "ContractViewSet") -> HttpResponse:
-        """Let another contract's viewset answer this request, with its operation of the same name."""
+        """Let another contract's viewset answer this request, with its method of the same name."""
         self.contract = other.contract
         request_context.current().contract = other.contract.name
         other.request = self.request

@@ -1,4 +1,4 @@
-"""Document 000: bearer pairs of one hour and thirty days, errors under ``detail``."""
+"""Document 000: bearer tokens of an hour and thirty days, errors under ``detail``."""
 
 from datetime import timedelta
 
@@ -112,7 +112,7 @@ class Refresh(RefreshViewSet):
 
 
 class Logout(LogoutViewSet):
-    """The document asks for "proper logout functionality", and names no path: as in ``camel``."""
+    """Logout as in ``camel``; the document asks for "proper logout" without a path."""
 
     logout_response = LogoutResponse
 

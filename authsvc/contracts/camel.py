@@ -84,9 +84,8 @@ class UserObject(Serializer):
 
 class LoginResponse(Serializer):
     token = OutputField(source="access")
-    refreshToken = OutputField(
-        source="refresh"
-    )  # the document's refresh needs one, and no other answer could hand it out
+    # The document's refresh needs one, and no other response could hand it out.
+    refreshToken = OutputField(source="refresh")
     expires_in = serializers.IntegerField(source="access_seconds")
     user = UserObject()
 
@@ -106,9 +105,8 @@ class LogoutResponse(Serializer):
 
 class ScopeField(serializers.ChoiceField):
     def __init__(self) -> None:
-        super().__init__(
-            Scope.values, error_messages={"invalid_choice": "There is no such scope."}
-        )  # without repeating what was sent
+        message = "There is no such scope."  # which does not repeat what was sent
+        super().__init__(Scope.values, error_messages={"invalid_choice": message})
 
 
 class KeyRequest(Serializer):

@@ -1,4 +1,7 @@
-"""Document 003: id, access and refresh tokens at /v1, and a challenge where a new password is required."""
+"""Document 003: id, access and refresh tokens at /v1.
+
+A user who must change the password gets a challenge in place of tokens.
+"""
 
 from datetime import timedelta
 
@@ -177,7 +180,10 @@ class SucceedingViewSet(OpenViewSet):
     parser_classes = BODIES
 
     def succeed(self, serializer: SerializerClass) -> HttpResponse:
-        """What the document shows; or, where the operator says so, the empty answer of the public server of this API."""
+        """Answer as the document shows, or 204 without a body where the operator has set it.
+
+        The public server of this API answers 204, and its client libraries take both.
+        """
         return json_response(None, 204) if EMPTY_SUCCESS.value else super().succeed(serializer)
 
 

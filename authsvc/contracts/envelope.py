@@ -1,4 +1,4 @@
-"""Document 004: one token of a day, every answer in an envelope that says whether it worked."""
+"""Document 004: one token of a day, and ``success`` in every response."""
 
 from datetime import timedelta
 from urllib.parse import quote
@@ -46,7 +46,8 @@ contract = Contract(
         AdminRequired: ErrorResponse(403, "Admin access required"),
         UnreadableSecret: ErrorResponse(
             503,
-            "The stored credentials cannot be decrypted: an operator has to restore the key, or store them again",
+            "The stored credentials cannot be decrypted: an operator has to restore the key, "
+            "or store them again",
         ),
     },
 )
@@ -128,7 +129,10 @@ class Validate(IdentityViewSet):
     identity_response = ValidateResponse
 
     def identity(self, request: Request) -> HttpResponse:
-        """Also says in headers who it is, so that nginx auth_request, Traefik ForwardAuth and Caddy forward_auth can pass it on."""
+        """Add headers with the user, for a proxy that passes them on.
+
+        nginx auth_request, Traefik ForwardAuth and Caddy forward_auth read them.
+        """
         response = super().identity(request)
         response.headers["X-Auth-User"] = quote(self.caller.username, safe="!#$&'*+-.^_`|~ ")
         response.headers["X-Auth-Role"] = self.caller.role
@@ -138,7 +142,7 @@ class Validate(IdentityViewSet):
 
 class Logout(OpenViewSet):
     def logout(self, request: Request) -> HttpResponse:
-        """With or without a token: whoever has none, or one that opens nothing, is logged out already."""
+        """End the session of a token, if there is one; without one there is nothing to end."""
         try:
             if token := bearer_token(request):
                 sessions.log_out(identities.identify(token, expired=True))
@@ -156,19 +160,20 @@ class NVIDIACredentials(ProviderCredentialViewSet):
 
 
 def without(contract: Contract, provider: Provider) -> Contract:
-    """The same contract, saying what is to be done as long as nobody has stored this provider's credentials."""
-    todo = f"an operator stores them in the admin, or with manage.py set_provider_credentials {provider}"
-    return contract.with_phrases(
-        {NothingStored: ErrorResponse(404, f"No {provider.label} credentials are stored: {todo}")}
+    """Return ``contract`` with the way to store this provider's credentials as their 404."""
+    text = (
+        f"No {provider.label} credentials are stored: an operator stores them in the admin, "
+        f"or with manage.py set_provider_credentials {provider}"
     )
+    return contract.with_phrases({NothingStored: ErrorResponse(404, text)})
 
 
 def urls(contract: Contract = contract) -> list[URLPattern]:
-    words = contract.with_phrases(
+    login = contract.with_phrases(
         {exceptions.ValidationError: ErrorResponse(400, "Username and password are required")}
     )
     return [
-        *route("login", Login, {"post": "login"}, words),
+        *route("login", Login, {"post": "login"}, login),
         *route("validate", Validate, {"get": "identity"}, contract),
         *route("logout", Logout, {"post": "logout"}, contract),
         *route("aws-credentials", AWSCredentials, {"get": "show"}, without(contract, Provider.AWS)),

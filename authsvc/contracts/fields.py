@@ -1,4 +1,4 @@
-"""Serializer and fields that the requests and responses of several contracts are made of."""
+"""Serializer and fields of the requests and responses of contracts."""
 
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -53,7 +53,7 @@ class PasswordField(TextField):
 
 
 class TokenField(TextField):
-    """A token in a request, of any length that a body can have; the core decides if it is good."""
+    """A token in a request, of any length that fits a body; the core decides whether it is good."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"max_length": None, **options})

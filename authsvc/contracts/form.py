@@ -1,4 +1,7 @@
-"""Document 002: form logins, week-long nested tokens, refresh tokens that rotate, an HTTP-only cookie."""
+"""Document 002: logins by form, and nested tokens of a week and a year.
+
+Refresh tokens rotate, and are in a cookie too.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -54,7 +57,7 @@ contract = Contract(
 
 
 def oauth_error(error: ErrorResponse) -> dict[str, Any]:
-    """RFC 6749, 5.2; the codes that it does not list are those of 4.1.2.1."""
+    """Return the body of RFC 6749, 5.2; codes that it does not list are those of 4.1.2.1."""
     code = {
         503: "temporarily_unavailable",
         429: "temporarily_unavailable",
@@ -63,7 +66,8 @@ def oauth_error(error: ErrorResponse) -> dict[str, Any]:
     return {"error": error.code or code, "error_description": error.text}
 
 
-# The answer of /token has no place for a refresh token, so none is made: its session lasts as long as the access token.
+# The response of /token has no place for a refresh token, so none is made: its session lasts as
+# long as the access token.
 oauth = replace(
     contract,
     policy=replace(contract.policy, refresh=None),
@@ -107,7 +111,7 @@ class TokenRequest(LoginRequest):
     grant_type = TextField(required=False)
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
-        """The grant first: of another one, the missing user name is not what is wrong."""
+        """Check the grant first: of another grant, a missing user name is no mistake."""
         if isinstance(data, dict) and data.get("grant_type") not in (None, "", "password"):
             raise errors.UnsupportedGrantType
         return super().run_validation(data)
@@ -145,12 +149,15 @@ class LogoutResponse(Serializer):
 
 
 def keep(request: Request, response: HttpResponse, issued: IssuedTokens) -> HttpResponse:
-    """Leave the refresh token in the cookie that logout reads."""
+    """Set the cookie with the refresh token, which logout reads."""
     return with_cookie(request, response, issued.refresh, issued.refresh_seconds)
 
 
 def with_cookie(request: Request, response: HttpResponse, value: str, seconds: int) -> HttpResponse:
-    """Its path is the mount through which the request came, with or without a prefix: browsers send it back to no other."""
+    """Set the cookie, on the path of the mount through which the request came.
+
+    Browsers send it back to no other path: the mount has a prefix where the contract is alone.
+    """
     path = f"{request.path.partition(f'/{contract.mount}/')[0]}/{contract.mount}"
     response.set_cookie(
         COOKIE,
@@ -183,7 +190,11 @@ class Refresh(RefreshViewSet):
     refresh_request, refresh_response = RefreshRequest, TokenPairResponse
 
     def refresh(self, request: Request) -> HttpResponse:
-        """ "Requires authentication": a live access token of the user, or one of the session, even expired: then one refreshes."""
+        """Refresh with an access token in the header, since the document "requires authentication".
+
+        It is a live one of the same user, or one of the same session, even expired: clients
+        refresh when it has expired.
+        """
         holder = bearer_token(request)
         if holder is None:
             raise exceptions.NotAuthenticated
@@ -209,7 +220,7 @@ class Logout(LogoutViewSet):
     logout_response = LogoutResponse
 
     def logout(self, request: Request) -> HttpResponse:
-        """A cookie that came along with the token of another contract's session is none of its business."""
+        """End the session; leave the cookie alone if another contract opened the session."""
         if self.caller.contract != self.contract.name:
             return super().logout(request)
         sessions.log_out(self.caller, refresh=request.COOKIES.get(COOKIE))

@@ -1,4 +1,7 @@
-"""RFC 7662: whether somebody else's access token is good at this moment, for services that hold a key of scope ``introspect``."""
+"""RFC 7662: introspection of access tokens, for services with a key of scope ``introspect``.
+
+It is no contract that CONTRACTS could switch off, and gives out no token.
+"""
 
 from datetime import timedelta
 
@@ -40,7 +43,7 @@ class TokenRequest(Serializer):
 
 
 class ActiveResponse(Serializer):
-    """RFC 7662, 2.2; ``sid``, ``role`` and ``contract`` are ours."""
+    """The response of RFC 7662, 2.2; ``sid``, ``role`` and ``contract`` are additions of ours."""
 
     active = ConstantField(True)
     token_type = ConstantField("Bearer")
@@ -64,7 +67,7 @@ class Introspect(ContractViewSet):
     authentication_classes = (IntrospectKeyAuthentication,)
 
     def introspect(self, request: Request) -> HttpResponse:
-        """Two queries: the key's and the token's."""
+        """Answer with two queries: one for the key and one for the token."""
         found = identities.introspect(self.read(TokenRequest)["token"])
         if found is None:
             return self.write(InactiveResponse)

@@ -21,7 +21,7 @@ from authsvc.contracts import BUILT_IN, introspection, shared_paths
 
 MAX_NAME_LENGTH = 20  # as the column ``contract`` of sessions, events and mails has it
 NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
-# What stands in place of a contract's name in the audit log, for requests that no contract answers.
+# In place of a contract in the audit log, for requests that no contract answers.
 RESERVED_NAMES = {"admin", "keys", introspection.contract.name}
 
 
@@ -97,7 +97,7 @@ def _import(name: str, reference: str) -> Any:
 
 
 def _check(contracts: Sequence[Contract]) -> None:
-    """Refuse names and mounts that cannot be told from others."""
+    """Refuse contracts that could not be told from one another or from paths of authsvc."""
     for contract in contracts:
         _check_name(contract.name)
         _check_mount(contract)

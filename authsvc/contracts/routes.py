@@ -1,4 +1,4 @@
-"""How a documented path is routed: with or without a slash at its end, and never by a redirect."""
+"""Routes of documented paths: with or without a slash at their end, and never by a redirect."""
 
 from typing import Any
 
@@ -15,13 +15,16 @@ def route(
     contract: Contract,
     **options: Any,
 ) -> list[URLPattern]:
-    """``place`` below a contract's mount, answered by ``viewset`` in the words of ``contract``; a POST to ``place/`` keeps its body."""
+    """Return the patterns of ``place`` below a mount, with and without a slash at its end.
+
+    ``viewset`` answers in the wording of ``contract``; a redirect would lose the body of a POST.
+    """
     view = viewset.as_view(actions, contract=contract, **options)
     return [path(place, view, name=place.partition("/")[0]), path(f"{place}/", view)]
 
 
 def nothing_else(contract: Contract) -> URLPattern:
-    """404, as the contract says it, for whatever else is below its mount."""
+    """Return the pattern that answers 404, in the contract's wording, for any path."""
     return re_path(
         "", NotFoundViewSet.as_view({"get": "nothing"}, contract=contract), name="nothing"
     )

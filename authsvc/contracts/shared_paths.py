@@ -1,4 +1,7 @@
-"""/api/v1/auth, which three documents claim: the request itself says which of them it is in."""
+"""/api/v1/auth, which three documents claim: each request says itself which of them it is for.
+
+The content type says it of a login, the key in the body of a refresh, and the token of a logout.
+"""
 
 from typing import Any, ClassVar
 
@@ -23,17 +26,21 @@ MOUNT = bearer.contract.mount
 
 
 def shared(contract: Contract) -> Contract:
-    """A contract that says its refusals under both names, for a client that reads either."""
+    """Return ``contract`` with its errors under both names, for a client that reads either."""
     return contract.with_error_body(lambda error: {"detail": error.text, "error": error.text})
 
 
 def jointly(first: Contract, second: Contract) -> Contract:
-    """Return ``first`` with the words of both, for answers that serve both. Two words for one refusal end the start."""
-    alone = {errors.InvalidRefreshToken}  # of a request that says whose it is
+    """Return ``first`` with the phrases of both, for responses that serve both.
+
+    Different phrases for one refusal stop the start.
+    """
+    alone = {errors.InvalidRefreshToken}  # a refresh says which contract it is for
     for refusal in first.phrases.keys() & second.phrases.keys() - alone:
         if first.phrases[refusal] != second.phrases[refusal]:
             raise ImproperlyConfigured(
-                f"{first.name} and {second.name} share a login, and must put {refusal.__name__} in the same words"
+                f"{first.name} and {second.name} share a login, and must put {refusal.__name__} "
+                "in the same words"
             )
     return first.with_phrases(second.phrases)
 
@@ -49,11 +56,12 @@ class CreatedKeyResponse(camel.CreatedKeyResponse):
 
 
 both = jointly(bearer.contract, camel.contract)
-everyone = shared(both)  # the words before it is known who is meant
+everyone = shared(both)  # before it is known which contract a request is for
 
 
-class LoginResponse(bearer.LoginResponse, camel.LoginResponse):  # type: ignore[misc]  # bearer's user has all that camel's has
-    """What both JSON documents promise."""
+# bearer's user has all that camel's has
+class LoginResponse(bearer.LoginResponse, camel.LoginResponse):  # type: ignore[misc]
+    """A login as both JSON documents promise it."""
 
 
 class MeResponse(form.MeResponse):
@@ -61,7 +69,7 @@ class MeResponse(form.MeResponse):
 
 
 class Fork(ContractViewSet):
-    """A path of several contracts. It reads the request once, and hands it to the one that it is meant for."""
+    """Base of a path of several contracts: reads the request, and hands it to its contract."""
 
     enabled: frozenset[str] = frozenset()
 
@@ -77,7 +85,7 @@ class Login(OpenViewSet, Fork):
     parser_classes = (parsers.JSONParser, *parsers.FORMS)
 
     def login(self, request: Request) -> HttpResponse:
-        """Form data is for ``form``; JSON is for the two others, whose requests are the same: one answer serves both."""
+        """Hand a form to ``form``; one response serves both others, whose requests are the same."""
         if parsers.is_form(request):
             return self.choose(form.Login, form.contract)
         if {"bearer", "camel"} <= self.enabled:
@@ -95,7 +103,10 @@ class Refresh(OpenViewSet, Fork):
     }
 
     def refresh(self, request: Request) -> HttpResponse:
-        """The key says the contract; two keys are one request only if they say the same. One that is null or empty says nothing."""
+        """Hand the request to the contract of the key in it.
+
+        Two keys are one request only if their values are equal; null and empty ones do not count.
+        """
         asked = request.data if isinstance(request.data, dict) else {}
         given = [key for key in self.by_key if asked.get(key) not in (None, "")]
         if not given or any(asked[key] != asked[given[0]] for key in given):
@@ -107,7 +118,10 @@ class Logout(Fork):
     authentication_classes = (ExpiredTokenAuthentication,)
 
     def logout(self, request: Request) -> HttpResponse:
-        """The answer is ``form``'s for a session that ``form`` opened, and for every other one that of the two that share theirs."""
+        """Hand a session of ``form`` to ``form``, and all others to ``camel``.
+
+        A contract that is not served leaves its sessions to the next.
+        """
         if self.caller.contract == form.contract.name and "form" in self.enabled:
             return self.choose(form.Logout, form.contract)
         if "camel" in self.enabled:
@@ -118,7 +132,7 @@ class Logout(Fork):
 
 
 def urls(enabled: frozenset[str]) -> list[URLPattern]:
-    """The paths that are shared, then those of one contract each, in its words alone."""
+    """Return the paths that are shared, then those of one contract each."""
     own = bearer.urls() if "bearer" in enabled else []
     if "camel" in enabled:
         own += camel.urls(key_response=KeyResponse, created_key_response=CreatedKeyResponse)

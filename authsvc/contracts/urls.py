@@ -26,7 +26,7 @@ def urls(served: frozenset[str]) -> list[URLResolver | URLPattern]:
 def mounted(
     mount: str, own: list[URLPattern], contract: Contract
 ) -> list[URLResolver | URLPattern]:
-    """Return a contract's paths at their mount, and 404 in its wording for whatever else is there."""
+    """Return a contract's paths at their mount, and its 404 for whatever else is there."""
     nothing = nothing_else(contract)
     return [path(f"{mount}/", include([*own, nothing])), path(mount, nothing.callback)]
 

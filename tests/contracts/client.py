@@ -1,4 +1,4 @@
-"""ContractClient: what a client program knows of one contract, for the suites that run on each.
+"""ContractClient: a contract as a client program knows it, for the suites that run on each.
 
 Each contract has a subclass in its own test file, ``tests/contracts/test_<module>.py`` for ours and
 ``test_<module>.py`` beside the module for one from elsewhere, with an instance named ``client``.

@@ -22,7 +22,7 @@ class Endpoint(NamedTuple):
 
 
 def endpoints(kind: str) -> list[Endpoint]:
-    """Return the endpoints of one kind of operation; one that is shared by contracts is one."""
+    """Return the endpoints of one kind of operation; one that contracts share is there once."""
     found: dict[tuple[str, ...], Endpoint] = {}
     for each in (endpoint for client in CLIENTS for endpoint in _of(client, getattr(client, kind))):
         key = (each.path, *each.good)
@@ -38,7 +38,7 @@ def _of(client: ContractClient, operations: Iterable[Operation]) -> Iterator[End
 
 
 def errors_of(client: ContractClient, end: str = SHARED_ENDS[0]) -> ErrorCheck:
-    """Return a check whether a body is an error in the client's contract, whatever it says."""
+    """Return a check that a body is an error of the client's contract, with any sentence."""
     make = client.refusal if end in SHARED_ENDS else client.error
 
     def check(body: dict[str, Any], status: int) -> bool:

@@ -1,4 +1,7 @@
-"""Whatever is sent to whichever endpoint: a refusal in the contract's own words, never a 500, a page or a redirect."""
+"""Bad requests to every endpoint: an error response of its contract.
+
+Never a 500, a page or a redirect.
+"""
 
 import codecs
 import json
@@ -39,7 +42,7 @@ TAKING_JSON = [endpoint for endpoint in READING if endpoint.json]
 
 @pytest.fixture(autouse=True)
 def plenty(settings):
-    """What is refused here is refused for what it is, and not because of how often."""
+    """Raise all limits, so that no request is refused for how often it was sent."""
     settings.LOGIN_RATE_PER_NAME = settings.LOGIN_RATE_PER_ADDRESS = (
         settings.CHALLENGE_REFRESH_RATE
     ) = "1000000/5m"
@@ -55,7 +58,7 @@ def token(caller, alice) -> str:
 
 @pytest.fixture
 def post(caller, token):
-    """Everything is sent with a good access token, for doors that look at it before they look at the body."""
+    """Send everything with a good access token, for endpoints that check it before the body."""
 
     def send(path: str, body: bytes, content_type: str = "application/json", **environ: Any) -> Any:
         environ = {"HTTP_AUTHORIZATION": f"Bearer {token}", "CONTENT_TYPE": content_type, **environ}
@@ -69,7 +72,7 @@ def raw(fields: dict[str, Any]) -> bytes:
 
 
 def bad_json(good: dict[str, str]) -> dict[str, bytes]:
-    """Bodies that are no JSON object in UTF-8, or that two readers could read in two ways."""
+    """Return bodies that are no JSON object in UTF-8, or that can be read in two ways."""
     first, *_ = good
     text = raw(good)
     field = f'{{"{first}": %s}}'
@@ -127,7 +130,10 @@ def test_bad_json(post, endpoint, content_type):
 @each(READING)
 @pytest.mark.parametrize("content_type", ["application/json", URLENCODED])
 def test_a_byte_order_mark_is_ignored(post, endpoint, content_type):
-    """PowerShell and .NET write one before their JSON, and a reader may ignore it (RFC 8259, 8.1)."""
+    """PowerShell and .NET write one before their JSON.
+
+    A reader may ignore it (RFC 8259, 8.1).
+    """
     known = post(endpoint.path, raw(endpoint.good), content_type)
     marked = post(endpoint.path, codecs.BOM_UTF8 + raw(endpoint.good), content_type)
     assert (marked.status_code, marked.json().keys()) == (known.status_code, known.json().keys())
@@ -149,7 +155,7 @@ def test_fields_of_wrong_types(post, endpoint, content_type):
 
 @each(READING)
 def test_missing_fields(post, endpoint):
-    """Also for a form, for what is JSON and labelled as one, and for other fields than the documented."""
+    """Also of a form, of JSON labelled as one, and with other fields than the documented."""
     bodies = [
         raw({name: value for name, value in endpoint.good.items() if name != field})
         for field in endpoint.good
@@ -164,7 +170,10 @@ def test_missing_fields(post, endpoint):
 
 @each(TAKING_JSON)
 def test_a_token_with_a_genuine_beginning_and_surrogates_behind_it(post, token, endpoint):
-    """What reaches the signature check is a header of ours; the rest may be anything that JSON can say."""
+    """A header of ours leads to the signature check.
+
+    The rest may be anything that JSON can say.
+    """
     header, payload, signature = token.split(".")
     tails = [
         "",
@@ -205,8 +214,9 @@ def test_two_equal_deep_values_in_the_keys_that_name_a_contract(post):
 @each(READING)
 def test_wrong_content_types(post, endpoint):
     kinds = [
-        ";", "json", "text/plain", "text/html", "application/xml", "application/json-patch+json", "application/json/x", "é",
-        "a" * 5_000, "application/octet-stream", "application/jsonp; charset=utf-8",
+        ";", "json", "text/plain", "text/html", "application/xml", "application/json-patch+json",
+        "application/json/x", "é", "a" * 5_000, "application/octet-stream",
+        "application/jsonp; charset=utf-8",
         "multipart/mixed; boundary=x", "text/plain; application/json",
     ]  # fmt: skip
     answers = {kind: post(endpoint.path, raw(endpoint.good), kind) for kind in kinds}
@@ -222,8 +232,9 @@ def test_wrong_content_types(post, endpoint):
 def test_content_types_with_strange_parameters(post, endpoint):
     """Python knows encodings that are none of text, and raises something else for each of them."""
     parameters = [
-        "", "boundary=", "boundary=" + "b" * 100, "boundary=é", "boundary=x; charset=rot13", "boundary=x; charset=zip",
-        "boundary=x; charset=idna", "boundary=x; charset=undefined", "boundary=x; charset=utf-16", "charset=hex", "charset=unicode_escape",
+        "", "boundary=", "boundary=" + "b" * 100, "boundary=é", "boundary=x; charset=rot13",
+        "boundary=x; charset=zip", "boundary=x; charset=idna", "boundary=x; charset=undefined",
+        "boundary=x; charset=utf-16", "charset=hex", "charset=unicode_escape",
     ]  # fmt: skip
     body = (
         b'--x\r\nContent-Disposition: form-data; name="username"\r\n\r\n\xff\xfe\\u12\r\n--x--\r\n'
@@ -271,26 +282,34 @@ def part(name: str, value: bytes, *headers: str, disposition: str = "") -> bytes
     return b"--x\r\n" + "\r\n".join(lines).encode() + b"\r\n\r\n" + value + b"\r\n"
 
 
+def file(
+    name: str, filename: str, *headers: str, key: str = "filename", content: bytes = b"alice"
+) -> bytes:
+    return part(name, content, *headers, disposition=f"; {key}={filename}")
+
+
 @each(READING)
 def test_bad_multipart_forms(post, endpoint):
+    end = b"--x--\r\n"
     good = b"".join(part(name, value.encode()) for name, value in endpoint.good.items())
     first, *_ = endpoint.good
     bodies = {
-        "a file as a field": part(first, b"alice", "Content-Type: text/plain", disposition='; filename="a.txt"') + good + b"--x--\r\n",
-        "a file beside": good + part("more", b"alice", disposition='; filename="../../etc/passwd"') + b"--x--\r\n",
-        "a file with an encoded name": good + part("more", b"", disposition="; filename*=utf-8''%ff%00") + b"--x--\r\n",
-        "a field twice": good + good + b"--x--\r\n",
+        "a file as a field": file(first, '"a.txt"', "Content-Type: text/plain") + good + end,
+        "a file beside": good + file("more", '"../../etc/passwd"') + end,
+        "a file with an encoded name": good
+        + file("more", "utf-8''%ff%00", key="filename*", content=b"") + end,
+        "a field twice": good + good + end,
         "no end": part(first, b"alice")[:-4],
         "only a boundary": b"--x",
         "no name": b'--x\r\nContent-Disposition: form-data\r\n\r\na\r\n--x--\r\n',
         "no disposition": b"--x\r\nX: y\r\n\r\na\r\n--x--\r\n",
-        "bad UTF-8": part(first, b"\xff\xfe") + b"--x--\r\n",
-        "bad UTF-8 in a name": part(first, b"a").replace(first.encode(), b"\xff") + b"--x--\r\n",
-        "NUL": part(first, b"a\0b") + b"--x--\r\n",
-        "bad base64": part(first, b"a", "Content-Transfer-Encoding: base64") + b"--x--\r\n",
+        "bad UTF-8": part(first, b"\xff\xfe") + end,
+        "bad UTF-8 in a name": part(first, b"a").replace(first.encode(), b"\xff") + end,
+        "NUL": part(first, b"a\0b") + end,
+        "bad base64": part(first, b"a", "Content-Transfer-Encoding: base64") + end,
         "headers without end": b"--x\r\nContent-Disposition: form-data; name=" + b"a" * 60_000,
-        "300 fields": b"".join(part(f"f{count}", b"") for count in range(300)) + b"--x--\r\n",
-        "1 MB": part(first, b"a" * 1_000_000) + b"--x--\r\n",
+        "300 fields": b"".join(part(f"f{count}", b"") for count in range(300)) + end,
+        "1 MB": part(first, b"a" * 1_000_000) + end,
     }  # fmt: skip
     answers = {
         name: problem(post(endpoint.path, body, MULTIPART), endpoint.is_error)

@@ -1,4 +1,4 @@
-"""What holds in every contract, at its documented paths and alone under /c/<name>."""
+"""Tests that hold in every contract, at its documented paths and alone under /c/<name>."""
 
 import json
 from dataclasses import replace
@@ -40,7 +40,7 @@ def statuses(caller: Caller, token: str) -> set[int]:
 
 
 def plainly(answer: Any) -> tuple[int, bytes, dict[str, str]]:
-    """All that a client can see of an answer, but for the request's own id."""
+    """Return all that a client can see of an answer, but for the request's own id."""
     return (
         answer.status_code,
         answer.content,
@@ -407,7 +407,7 @@ def test_head_is_a_get(caller, alice, protected):
     assert [answer.status_code for answer in asked] == [200, 401]
 
 
-# What the environment says
+# Settings
 
 
 @each_alone
@@ -428,7 +428,7 @@ def test_lifetimes_come_from_the_environment(caller, alice, settings, monkeypatc
 
 
 def routes(*patterns: Any) -> type:
-    """A URL configuration of the test's own."""
+    """Return a URL configuration of the test's own."""
     return type(
         "Routes", (), {"urlpatterns": [*patterns, path("", include("accounts.pages.urls"))]}
     )  # pages, which the log's filter knows

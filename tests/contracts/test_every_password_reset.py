@@ -1,4 +1,7 @@
-"""Passwords that are forgotten, reset or to be changed: what holds in every contract, and from one to another."""
+"""Password resets, and passwords to be changed, in every contract.
+
+Also from one contract to another.
+"""
 
 from typing import Any
 
@@ -207,7 +210,7 @@ def test_extra_fields_of_a_reset_are_ignored(caller, alice, bob, reset):
 
 @every_client
 def test_a_locked_name_is_unlocked_by_the_link(caller, alice, client):
-    """Whoever keeps guessing cannot lock Alice out: her mail is stronger."""
+    """Guessing on cannot lock Alice out: her mail is stronger."""
     for typed in ("alice", "alice@example.com"):
         for _ in range(10):
             client.log_in(caller, typed, "wrong")
@@ -219,7 +222,7 @@ def test_a_locked_name_is_unlocked_by_the_link(caller, alice, client):
 
 
 def test_code_token_and_code_again_go_by_one_budget(caller, alice):
-    """Guesses at codes and at passwords are one budget: ten of them, whatever they are guesses at."""
+    """Ten guesses in all, at codes or at passwords."""
     reset_secrets = password_reset.make(alice)
     wrong = [
         by_code(caller, reset_secrets, confirmation_code="6MadrbRF").status_code for _ in range(5)

@@ -83,7 +83,7 @@ def log_in(caller, mount=ALONE, username="john"):
 
 
 def pair_of(body, week=WEEK, year=YEAR):
-    """The documented body, with the tokens of ``body``."""
+    """Return the documented body, with the tokens of ``body``."""
     return {
         "username": "john",
         "access_token": {
@@ -114,7 +114,7 @@ def john(alice):
 
 @pytest.fixture
 def tokens(caller, john):
-    """John's access and refresh token; the cookie stays with the caller."""
+    """Return John's access and refresh token; the cookie stays with the caller."""
     body = log_in(caller).json()
     return body["access_token"]["token"], body["refresh_token"]["token"]
 

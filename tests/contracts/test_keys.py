@@ -1,4 +1,7 @@
-"""Document 001's API keys, its examples in its own order; what a key opens, and what it never does."""
+"""API keys of document 001, its examples in its own order.
+
+Then the paths that a key opens, and those that it never does.
+"""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -27,7 +30,7 @@ each_opening = pytest.mark.parametrize(
 
 
 def refusal(keys, text):
-    """The same at both mounts: these paths are of one document alone."""
+    """Return the body of an error: the same at both mounts, since one document has these paths."""
     return {"error": text}
 
 
@@ -49,7 +52,7 @@ def bobs(caller, bob):
 
 @pytest.fixture
 def make(caller, token):
-    """A key of Alice's, as it was shown to her; an operator has granted it what she cannot ask for."""
+    """Return a key of Alice's, as it was shown to her; an operator has granted its scopes."""
 
     def make(scopes=("profile",), **asked):
         made = caller.json(PLAIN, asked, token).json()
@@ -70,7 +73,7 @@ def in_seconds(stamp):
 
 
 def forge(key_id, body):
-    """A key that nobody made, whose checksum is right."""
+    """Return a key that nobody made, whose checksum is right."""
     return f"sk_live_{key_id}_{body}{checksum(key_id + body)}"
 
 
@@ -430,7 +433,7 @@ def test_a_report_without_a_key(caller, sent):
     assert (answer.status_code, answer.json().keys()) == (400, {"error"})
 
 
-# What may be asked for
+# Requests
 
 
 BAD: dict[str, list[Any]] = {
@@ -536,7 +539,7 @@ def test_a_body_that_is_no_object(caller, token, keys, sent):
 
 @each_mount
 def test_a_body_that_is_no_json_of_this_kind(caller, token, make, keys):
-    """Nothing is made for it; and a key is not found in it, though it stands there."""
+    """Nothing is made for it; and a key is not found in it, though it is there."""
     wrong = {}
     for path, field, value in (
         (keys, "name", "CI"),
@@ -624,7 +627,7 @@ def test_a_name_is_any_text_of_up_to_100_characters(caller, token, name):
     assert caller.get(ALONE, token).json()[0]["name"] == name
 
 
-# What a key opens
+# Paths that a key opens
 
 
 @pytest.mark.parametrize(
@@ -716,7 +719,7 @@ def test_a_key_in_a_query_or_a_cookie_is_none(caller, make, path):
     assert not AuditEvent.objects.filter(kind="key_used_from_new_address").exists()
 
 
-# What a key never does
+# Paths that a key never opens
 
 
 @pytest.mark.parametrize("scopes", [["profile"], ["introspect"], ["profile", "introspect"]])

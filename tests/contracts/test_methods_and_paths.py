@@ -1,4 +1,7 @@
-"""Other methods, and paths that no document names: refused in shape, with no redirect and no page."""
+"""Other methods, and paths that no document names.
+
+Each is an error response of its contract: no redirect and no page.
+"""
 
 import json
 from typing import Any
@@ -71,9 +74,11 @@ def test_a_slash_at_the_end_changes_nothing(caller, endpoint):
 
 
 STRANGE = [
-    "", "/", "//", "/nothing", "/nothing/", "/login/x", "/login%00", "/login%0A", "/%0A", "/a%0Ab", "/%0D%0ASet-Cookie:%20a=b", "/%C2%85",
-    "/%E2%80%A8x", "/%FF%FE", "/%ED%A0%80", "/..%2f..%2fadmin", "/../admin", "/%2e%2e/", "/%5C", "/\U0001f600", "/" + "a" * 5_000, "/;a=b",
-    "/%25s%25d{0}", "/<script>", "/login.json", "/LOGIN", "/\x1b[31m", "/%E2%80%AEx", "/login//",
+    "", "/", "//", "/nothing", "/nothing/", "/login/x", "/login%00", "/login%0A", "/%0A",
+    "/a%0Ab", "/%0D%0ASet-Cookie:%20a=b", "/%C2%85", "/%E2%80%A8x", "/%FF%FE", "/%ED%A0%80",
+    "/..%2f..%2fadmin", "/../admin", "/%2e%2e/", "/%5C", "/\U0001f600", "/" + "a" * 5_000,
+    "/;a=b", "/%25s%25d{0}", "/<script>", "/login.json", "/LOGIN", "/\x1b[31m", "/%E2%80%AEx",
+    "/login//",
 ]  # fmt: skip
 
 
@@ -96,7 +101,10 @@ def test_paths_that_no_document_names(caller, mount):
 
 @pytest.mark.parametrize("mount", MOUNTS)
 def test_a_host_that_is_not_ours_gets_no_page(caller, mount):
-    """Contract endpoints build nothing from it; one that refused it would have to say so in shape."""
+    """Contract endpoints build nothing from the Host header.
+
+    One that refused a host would have to do it with an error of its contract.
+    """
     for host in ("evil.example", "localhost:99999", "[::1", "a b", "<script>", "x" * 2_000):
         answer = caller.http.post(
             f"{mount}/nothing",

@@ -1,4 +1,4 @@
-"""The passwords' part of documents 000, 002 and 003, its examples in their own order: ways back in, and what they say."""
+"""Password resets of documents 000, 002 and 003, their examples in their own order."""
 
 from urllib.parse import quote
 
@@ -26,7 +26,7 @@ def told(answer):
 
 
 def detail(mount, text):
-    """A refusal on a path of bearer's or form's alone, wherever it is mounted."""
+    """Return an error of a path that is bearer's or form's alone, wherever it is mounted."""
     return {"detail": text}
 
 
@@ -37,7 +37,7 @@ def reset_secrets(alice):
 
 @pytest.fixture
 def deliver(mailoutbox):
-    """Let the worker send what is due; the addresses that got something."""
+    """Let the worker send the mails that are due; return the addresses that got one."""
 
     def work():
         mailoutbox.clear()

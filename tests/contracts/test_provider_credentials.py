@@ -1,4 +1,7 @@
-"""Document 004, its masked credentials: for admins by their role now, and never the secret."""
+"""Masked credentials of document 004.
+
+They are for admins by their role now, and never show the secret.
+"""
 
 import logging
 
@@ -40,7 +43,7 @@ def become(user, **fields):
 
 @pytest.fixture
 def token(caller, alice):
-    """Alice's, who is an admin now."""
+    """Return a token of Alice's, who is an admin now."""
     become(alice, is_staff=True)
     return caller.json(f"{MOUNT}/login", {"username": "alice", "password": PASSWORD}).json()[
         "token"
@@ -76,7 +79,8 @@ def test_aws_credentials(caller, stored, token):
             "region": "eu-north-1",
             "accessKeyId": "AKIAIOSFODNN7EXAMPLE",
             "secretAccessKey": "wJal****************************KEYX",
-            "endpoint": "https://bedrock-runtime.eu-north-1.amazonaws.com/model/cohere.embed-multilingual-v3/invoke",
+            "endpoint": "https://bedrock-runtime.eu-north-1.amazonaws.com"
+            "/model/cohere.embed-multilingual-v3/invoke",
             "authMethod": "AWS Signature Version 4",
             **{name: given[name] for name in ("curlExample", "nodeExample", "pythonExample")},
         },
@@ -165,7 +169,7 @@ def test_the_accounts_region_means_nothing_to_nvidia(caller, stored, token, alic
     assert caller.get(NVIDIA, token).json() == before
 
 
-# Who may look
+# Permission
 
 
 @either
@@ -218,12 +222,15 @@ def test_an_operators_session_in_the_admin_opens_nothing_here(caller, stored, ol
     assert got(caller.get(AWS)) == refused(401, "No token provided")
 
 
-# What is missing, and what cannot be read
+# Credentials that are missing or cannot be read
 
 
 @pytest.mark.parametrize(("path", "label"), [(AWS, "AWS"), (NVIDIA, "NVIDIA")])
 def test_nothing_is_stored_yet(caller, token, path, label):
-    todo = f"an operator stores them in the admin, or with manage.py set_provider_credentials {label.lower()}"
+    todo = (
+        "an operator stores them in the admin, "
+        f"or with manage.py set_provider_credentials {label.lower()}"
+    )
     assert got(caller.get(path, token)) == refused(
         404, f"No {label} credentials are stored: {todo}"
     )
@@ -234,7 +241,10 @@ def test_under_another_key_the_secret_cannot_be_read_and_the_answer_says_so(
     caller, stored, token, settings, path, caplog
 ):
     settings.ENCRYPTION_KEYS = ["another key, of thirty-two letters and more"]
-    text = "The stored credentials cannot be decrypted: an operator has to restore the key, or store them again"
+    text = (
+        "The stored credentials cannot be decrypted: an operator has to restore the key, "
+        "or store them again"
+    )
     assert got(caller.get(path, token)) == refused(503, text)
     assert "add the key that it was stored under to ENCRYPTION_KEYS" in caplog.text
     assert [
@@ -253,7 +263,7 @@ def test_a_secret_in_anothers_row_cannot_be_read(caller, stored, token):
     assert [caller.get(path, token).status_code for path in (AWS, NVIDIA)] == [503, 503]
 
 
-# What is on record, and what it costs
+# The record, and the queries
 
 
 def test_each_look_is_on_record(caller, stored, token, alice):
@@ -288,7 +298,7 @@ def test_each_refusal_is_on_record(caller, token, alice, settings):
 )
 @pytest.mark.django_db(transaction=True)
 def test_a_look_is_three_statements(caller, token, alice, staff, stored_before, status, count):
-    """Who asks, what is stored, the record."""
+    """One for the user, one for what is stored, one for the record."""
     if stored_before:
         providers.store(ProviderCredential(provider="nvidia"), NVIDIA_SECRET)
     become(alice, is_staff=staff)

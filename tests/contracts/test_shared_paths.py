@@ -1,4 +1,4 @@
-"""/api/v1/auth, which three documents claim: the request says which of them it is in."""
+"""/api/v1/auth, which three documents claim: each request says which of them it is for."""
 
 import pytest
 

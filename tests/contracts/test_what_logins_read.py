@@ -1,4 +1,4 @@
-"""What logins take as it is, and what they leave unread."""
+"""Requests to every login: fields that are taken as they are, and fields that are ignored."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def plenty(settings):
-    """What is refused here is refused for what it is, and not because of how often."""
+    """Raise all limits, so that no request is refused for how often it was sent."""
     settings.LOGIN_RATE_PER_NAME = settings.LOGIN_RATE_PER_ADDRESS = (
         settings.CHALLENGE_REFRESH_RATE
     ) = "1000000/5m"
@@ -23,7 +23,7 @@ def plenty(settings):
 
 
 def signed_in(caller, user: User, password: str) -> set[int]:
-    """The statuses of this login at every endpoint, form and JSON."""
+    """Return the statuses of this login at every endpoint, as a form and as JSON."""
     asked = [(each, each.client.login_fields(user.username, password)) for each in LOGINS]
     answers = [caller.json(each.path, fields) for each, fields in asked if each.json] + [
         caller.form(each.path, urlencode(fields)) for each, fields in asked if each.form
@@ -58,7 +58,7 @@ def test_a_password_of_1024_characters_works_and_one_more_is_refused(caller, db)
 
 
 class CountingHasher(TunedArgon2PasswordHasher):
-    """The one of the settings, which also counts its work."""
+    """The hasher of the settings, which also counts its work."""
 
     work = 0
 
