@@ -15,7 +15,8 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts.policy import Policy
-from authsvc.contracts.contract_settings import from_settings
+from authsvc.contracts import registry
+from authsvc.contracts.contract_settings import DECLARED, from_settings
 from tests.faults.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +29,7 @@ PRODUCTION = {
 
 @pytest.fixture
 def read(tmp_path, monkeypatch):
-    """The settings as this process reads them in an environment of nothing but what the test says."""
+    """Read all settings, those of contracts too, from nothing but what the test says."""
 
     def settings(**environment):
         with monkeypatch.context() as patch:
@@ -36,14 +37,16 @@ def read(tmp_path, monkeypatch):
                 patch.delenv(name)
             for name, value in ({"DATA_DIR": str(tmp_path)} | environment).items():
                 patch.setenv(name, value)
-            return runpy.run_path(str(ROOT / "authsvc" / "settings.py"))
+            read = runpy.run_path(str(ROOT / "authsvc" / "settings.py"))
+            registry.find(read["CONTRACTS"])
+            return read | {name: setting.read() for name, setting in DECLARED.items()}
 
     return settings
 
 
 @pytest.fixture
 def refused(read):
-    """The sentence with which no start goes on in such an environment; it tells no secret."""
+    """Return the sentence that stops a start in such an environment; it tells no secret."""
 
     def sentence(**environment):
         with pytest.raises(ImproperlyConfigured) as stopped:
@@ -57,7 +60,7 @@ def refused(read):
 
 @pytest.fixture
 def checked(read, settings):
-    """What the checks find in such an environment, by id; those of a deployment are among them."""
+    """Return the findings of all checks in such an environment, by id."""
 
     def messages(**environment):
         for name, value in read(**environment).items():
