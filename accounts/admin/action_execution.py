@@ -14,7 +14,7 @@ from accounts.admin.action_selection import Selection
 from accounts.admin.additional_actions import AdditionalAction
 from accounts.errors import NotPermitted
 from accounts.models import User
-from accounts.operators import actions
+from accounts.operators.actions import Outcome, carry_out
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Result:
         refused = self.forbidden and not self.done and not self.nothing_to_do
         return HTTPStatus.FORBIDDEN if refused else HTTPStatus.OK
 
-    def add(self, row: Any, outcome: actions.Outcome | None, name: str) -> None:
+    def add(self, row: Any, outcome: Outcome | None, name: str) -> None:
         (self.done if outcome else self.nothing_to_do).append(row)
         if outcome and outcome.secret:
             self.secrets.append((name, outcome.secret))
@@ -52,24 +52,13 @@ def run(
 ) -> Result:
     """Act on each row; a failure undoes no other.
 
-    Additional actions come first, so that a row that failed can be sent again. Forbidden rows are
-    tried too, for the audit event of the refusal.
+    Forbidden rows are tried too, for the audit event of the refusal.
     """
     result = Result(nothing_to_do=list(selection.nothing_to_do))
-    before = [(row, [each.action for each in additional]) for row in selection.eligible]
-    for row, first in [*before, *((row, []) for row in selection.forbidden)]:
-        if action.argument:
-            arguments[action.argument] = str(row.pk)
+    eligible = [(row, additional) for row in selection.eligible]
+    for row, first in (*eligible, *((row, ()) for row in selection.forbidden)):
         try:
-            for each in first:
-                actions.carry_out(each, operator=operator, user=row, reason=reason)
-            outcome = actions.carry_out(
-                action.action,
-                operator=operator,
-                user=action.user_of(row),
-                reason=reason,
-                **arguments,
-            )
+            outcome = _act_on(row, action, operator, reason, first, arguments)
         except NotPermitted:
             result.forbidden.append(row)
         except OperationalError:
@@ -77,3 +66,19 @@ def run(
         else:
             result.add(row, outcome, action.describe(row))
     return result
+
+
+def _act_on(
+    row: Any,
+    action: AdminAction,
+    operator: User,
+    reason: str,
+    additional: Sequence[AdditionalAction],
+    arguments: dict[str, str],
+) -> Outcome | None:
+    """Act on one row: additional actions first, so that a row that failed can be sent again."""
+    own = {action.argument: str(row.pk)} if action.argument else {}
+    user = action.user_of(row)
+    for each in additional:
+        carry_out(each.action, operator=operator, user=user, reason=reason)
+    return carry_out(action.action, operator=operator, user=user, reason=reason, **arguments, **own)

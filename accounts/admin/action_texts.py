@@ -170,8 +170,8 @@ action_registry.register(
         action=user_actions.REACTIVATE,
         label="Reactivate",
         before=(
-            "{rows} can log in again with the password from before. Sessions and {credentials} that "
-            "ended stay ended."
+            "{rows} can log in again with the password from before. Sessions and {credentials} "
+            "that ended stay ended."
         ),
         after="Reactivated {rows}.",
         nothing_to_do="Is active",
@@ -180,11 +180,11 @@ action_registry.register(
         action=user_actions.ERASE,
         label="Erase",
         before=(
-            "{rows} will be erased, for good. Sessions, {credentials}, mails and resets are deleted, "
-            "the account is emptied, and its name and address are free for anybody. What is in "
-            "the audit log stays, without names, addresses and what operators wrote. The reason "
-            "is kept there: do not name the user in it. Backups and files exported earlier keep "
-            "what they hold."
+            "{rows} will be erased, for good. Sessions, {credentials}, mails and resets are "
+            "deleted, the account is emptied, and its name and address are free for any user. "
+            "What is in the audit log stays, without names, addresses and what operators wrote. "
+            "The reason is kept there: do not name the user in it. Backups and files exported "
+            "earlier keep what they hold."
         ),
         after="Erased. Nothing here names them any more.",
         max_rows=20,

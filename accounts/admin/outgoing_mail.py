@@ -158,7 +158,7 @@ class OutgoingMailAdmin(ActionDetailAdmin, OwnedRowsAdmin, Readable):
     readonly_fields = ("request",)
 
     def owned_by(self, users: list[int], query: str) -> Q:
-        """Find mails by their users or, if none was found, by the identifier that was typed then."""
+        """Find mails by their users or, if none is found, by the identifier that was typed then."""
         return super().owned_by(users, query) if users else Q(identifier=normalise(query))
 
     @admin.display(description="to")

@@ -67,7 +67,7 @@ class NewUserForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(User)
 class UserAdmin(ActionAdmin, UserListAdmin, UserDetailAdmin):
-    """Users: admins edit profiles of users, super admins also of admins; actions change the rest."""
+    """Users: admins edit profiles of users, super admins also of admins; actions do the rest."""
 
     ordering = ("username",)
     readonly_fields = ("uuid", "last_login", "created_at", "updated_at")

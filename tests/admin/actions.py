@@ -15,6 +15,12 @@ from authsvc.contracts import bearer
 from tests.audit_events import told
 from tests.conftest import PASSWORD
 
+LIST, INDEX, LOGIN = (
+    reverse("admin:accounts_user_changelist"),
+    reverse("admin:index"),
+    reverse("admin:login"),
+)
+
 
 def action_url(model: type[Model], name: str) -> str:
     return action_registry.find(model, name).url

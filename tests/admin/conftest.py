@@ -40,3 +40,9 @@ def enter(visit, olga):
         return browser
 
     return enter
+
+
+@pytest.fixture
+def carol(db):
+    """A user who is invited, and has chosen no password yet."""
+    return User.objects.create_user("carol", None, email="carol@example.com")

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
-from django.urls import reverse
 from django.utils.timezone import now
 
 from accounts.models import OutgoingMail, Session, User
 from apikeys.models import APIKey
 from tests.admin.actions import (
+    LIST,
     action_url,
     confirm_action,
     events,
@@ -22,13 +22,6 @@ from tests.admin.actions import (
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
-
-
-LIST, INDEX, LOGIN = (
-    reverse("admin:accounts_user_changelist"),
-    reverse("admin:index"),
-    reverse("admin:login"),
-)
 
 
 @pytest.mark.parametrize(

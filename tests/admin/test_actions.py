@@ -7,6 +7,7 @@ from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 from apikeys.models import APIKey
 from tests.admin.actions import (
+    INDEX,
     confirm_action,
     events,
     lock,
@@ -19,19 +20,6 @@ from tests.admin.actions import (
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
-
-
-LIST, INDEX, LOGIN = (
-    reverse("admin:accounts_user_changelist"),
-    reverse("admin:index"),
-    reverse("admin:login"),
-)
-
-
-@pytest.fixture
-def carol(db):
-    """Invited, and has chosen no password yet."""
-    return User.objects.create_user("carol", None, email="carol@example.com")
 
 
 def test_a_page_says_what_will_happen_and_does_nothing(as_olga, alice):

@@ -4,28 +4,22 @@ from functools import partial
 
 import pytest
 from django.test import Client
-from django.urls import reverse
 
 from accounts.models import User
 from accounts.operators import permissions
-from tests.admin.actions import choose_action, confirm_action, events, open_action, text
+from tests.admin.actions import (
+    LIST,
+    LOGIN,
+    choose_action,
+    confirm_action,
+    events,
+    open_action,
+    text,
+)
 from tests.concurrency import at_once
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
-
-
-LIST, INDEX, LOGIN = (
-    reverse("admin:accounts_user_changelist"),
-    reverse("admin:index"),
-    reverse("admin:login"),
-)
-
-
-@pytest.fixture
-def carol(db):
-    """Invited, and has chosen no password yet."""
-    return User.objects.create_user("carol", None, email="carol@example.com")
 
 
 def test_many_are_deactivated_and_the_rest_is_skipped(as_olga, olga, alice, bob, carol):

@@ -9,7 +9,7 @@ from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, User
 from accounts.operators import actions, user_actions
 from tests.admin.actions import confirm_action, open_action
-from tests.admin.test_users import fields, log_in, page
+from tests.admin.user_pages import fields, log_in, page
 from tests.concurrency import at_once
 from tests.conftest import PASSWORD
 

@@ -3,8 +3,9 @@
 import pytest
 from django.urls import reverse
 
-from accounts.models import AuditEvent, User
+from accounts.models import AuditEvent
 from tests.admin.actions import (
+    INDEX,
     confirm_action,
     open_action,
     refresh,
@@ -13,19 +14,6 @@ from tests.admin.actions import (
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
-
-
-LIST, INDEX, LOGIN = (
-    reverse("admin:accounts_user_changelist"),
-    reverse("admin:index"),
-    reverse("admin:login"),
-)
-
-
-@pytest.fixture
-def carol(db):
-    """Invited, and has chosen no password yet."""
-    return User.objects.create_user("carol", None, email="carol@example.com")
 
 
 @pytest.mark.parametrize("reason", [None, "", "   ", "x" * 151])

@@ -4,43 +4,14 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
-from accounts import identities, sessions
+from accounts import identities
 from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, Session, User
-from authsvc.contracts import bearer
+from tests.admin.user_pages import ADD, AUDIT_LOG, LIST, fields, log_in, new, page
 from tests.audit_events import told
-from tests.conftest import PASSWORD
 from tests.reset_mails import token_in
 
 pytestmark = pytest.mark.usefixtures("db")
-
-
-LIST, ADD, INDEX, AUDIT_LOG = (
-    reverse(f"admin:{name}")
-    for name in (
-        "accounts_user_changelist",
-        "accounts_user_add",
-        "index",
-        "accounts_auditevent_changelist",
-    )
-)
-
-
-def page(user, name="change"):
-    return reverse(f"admin:accounts_user_{name}", args=[user.pk])
-
-
-def fields(user, **changes):
-    """Return the fields that the change form sends for this account."""
-    usual = {
-        name: getattr(user, name) or ""
-        for name in ("username", "email", "name", "organization", "aws_region", "language")
-    }
-    return {name: value for name, value in (usual | changes).items() if value is not None}
-
-
-def new(username="carol", way="temporary", **more):
-    return {"username": username, "email": "", "way": way, **more}
 
 
 def shown(answer):
@@ -48,10 +19,6 @@ def shown(answer):
     ((_, password),) = answer.context["secrets"]
     assert f">{password}</code>" in answer.content.decode()
     return password
-
-
-def log_in(username="alice", password=PASSWORD):
-    return sessions.open_session(bearer.contract.policy, username, password)
 
 
 def test_olga_invites_a_user(as_olga, olga, caller, mailoutbox):

@@ -5,45 +5,12 @@ from django.apps import apps
 from django.urls import reverse
 from django.utils.timezone import now
 
-from accounts import sessions
 from accounts.models import AuditEvent, Session, User
-from authsvc.contracts import bearer
 from tests.admin.actions import choose_action, confirm_action
+from tests.admin.user_pages import ADD, INDEX, LIST, fields, log_in, new, page
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
-
-
-LIST, ADD, INDEX, AUDIT_LOG = (
-    reverse(f"admin:{name}")
-    for name in (
-        "accounts_user_changelist",
-        "accounts_user_add",
-        "index",
-        "accounts_auditevent_changelist",
-    )
-)
-
-
-def page(user, name="change"):
-    return reverse(f"admin:accounts_user_{name}", args=[user.pk])
-
-
-def fields(user, **changes):
-    """Return the fields that the change form sends for this account."""
-    usual = {
-        name: getattr(user, name) or ""
-        for name in ("username", "email", "name", "organization", "aws_region", "language")
-    }
-    return {name: value for name, value in (usual | changes).items() if value is not None}
-
-
-def new(username="carol", way="temporary", **more):
-    return {"username": username, "email": "", "way": way, **more}
-
-
-def log_in(username="alice", password=PASSWORD):
-    return sessions.open_session(bearer.contract.policy, username, password)
 
 
 def test_stan_makes_and_edits_accounts(as_stan, alice):
