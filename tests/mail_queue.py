@@ -20,5 +20,5 @@ def recipients(mailoutbox):
 
 
 def make_due():
-    """Let the pause until the next try be over."""
+    """End the pauses until the next try."""
     OutgoingMail.objects.waiting().update(next_try_at=now())

@@ -1,6 +1,6 @@
 """Statements that are compiled to SQL once for each process, for every request or login.
 
-They are the identity behind an access token or an API key, the look-up and the write of a login,
+They are the identity behind an access token or a key, the look-up and the write of a login,
 and a refresh with its rotation. Building and compiling a queryset costs more than PostgreSQL needs
 to answer it. A call here only adapts its parameters and converts its one row, with the ORM's own
 adapters. Statements that run less often use the ORM.

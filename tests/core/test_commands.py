@@ -1,4 +1,4 @@
-"""What Olga types on the machine itself."""
+"""The commands that Olga runs on the machine."""
 
 import re
 from datetime import timedelta
@@ -178,20 +178,22 @@ def test_a_key_that_is_not_previous_cannot_be_retired(kid):
     assert keyring.find(keyring.current().kid)
 
 
-# What prune forgets
+# Prune
 
 SESSIONS, TOKENS = 100_000, 10_000
 HEX = "printf('%%032x', n)" if connection.vendor == "sqlite" else "lpad(to_hex(n), 32, '0')"
 
 
 def multiply(model: type[Model], count: int, **replaced: str) -> None:
-    """The only row of a table, so many times more, with these columns made from ``n``."""
+    """Copy the only row of a table so many times, with these columns made from ``n``."""
     columns = [str(field.column) for field in model._meta.concrete_fields]
     values = ", ".join(replaced.get(column, f"one.{column}") for column in columns)
     with connection.cursor() as cursor:
         cursor.execute(
-            "WITH RECURSIVE numbers(n) AS (SELECT 1000001 UNION ALL SELECT n + 1 FROM numbers WHERE n < %s) "  # noqa: S608 (names of our own)
-            f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) SELECT {values} FROM {model._meta.db_table} AS one, numbers",
+            "WITH RECURSIVE numbers(n) AS"  # noqa: S608 (names of our own)
+            " (SELECT 1000001 UNION ALL SELECT n + 1 FROM numbers WHERE n < %s)"
+            f" INSERT INTO {model._meta.db_table} ({', '.join(columns)})"
+            f" SELECT {values} FROM {model._meta.db_table} AS one, numbers",
             [1_000_000 + count],
         )
 

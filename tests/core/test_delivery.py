@@ -92,7 +92,7 @@ def test_sent_again_it_is_tried_for_another_day(alice, nobody_answers):
 def test_a_template_that_an_operator_broke_holds_up_no_other(
     alice, bob, mailoutbox, settings, tmp_path
 ):
-    """It waits, says why, and goes out once the template is mended."""
+    """The mail waits, tells its error, and goes out once the template is mended."""
     override(settings, tmp_path, "password_changed.txt", "{% no such tag %}")
     passwords.change(alice.pk, PASSWORD, NEW)
     ask("bob")
@@ -108,7 +108,7 @@ def test_a_template_that_an_operator_broke_holds_up_no_other(
 def test_a_template_that_fails_tells_nobody_what_it_was_given(
     alice, mailoutbox, settings, tmp_path, caplog
 ):
-    """Django's complaint about a missing name lists all that are there, link and code too."""
+    """Django's error about a missing name lists the whole context, link and code too."""
     override(settings, tmp_path, "reset.txt", "{{ link|default:missing }}")
     ask("alice")
     delivery.deliver_due()
@@ -120,7 +120,7 @@ def test_a_template_that_fails_tells_nobody_what_it_was_given(
 
 
 def override(settings, folder, name, text):
-    """An operator's own template in the place of ours."""
+    """Put an operator's own template in the place of ours."""
     (folder / "emails").mkdir(exist_ok=True)
     (folder / "emails" / name).write_text(text)
     (ours,) = settings.TEMPLATES
@@ -144,7 +144,7 @@ NOTICE = {
 
 
 def test_resets_and_then_invitations_go_before_any_notice(alice, bob, mailoutbox):
-    """A loop that makes keys keeps nobody waiting who is locked out."""
+    """A loop that makes keys delays no password reset."""
     OutgoingMail.objects.bulk_create(OutgoingMail(user=bob, **NOTICE) for _ in range(20))
     outbox.put(
         Template.INVITATION, user=User.objects.create_user("carol", email="carol@example.com")
@@ -157,7 +157,7 @@ def test_resets_and_then_invitations_go_before_any_notice(alice, bob, mailoutbox
 
 @pytest.mark.parametrize("waiting", [Template.RESET, Template.INVITATION, None])
 def test_the_next_mail_is_found_in_indexes(alice, waiting):
-    """Whatever waits behind it, and whatever has been sent before."""
+    """However many mails wait behind it, and were sent before."""
     closed = {**NOTICE, "closed_at": now(), "status": Status.SENT}
     OutgoingMail.objects.bulk_create(
         OutgoingMail(user=alice, **{**closed, "template": template})
@@ -177,7 +177,8 @@ def test_the_next_mail_is_found_in_indexes(alice, waiting):
         assert mail
         assert (mail.template, len(captured)) == (waiting or KeyTemplate.KEY_CREATED, 1)
         cursor.execute(
-            f"EXPLAIN {'' if connection.vendor == 'postgresql' else 'QUERY PLAN '}{captured.captured_queries[0]['sql']}"
+            f"EXPLAIN {'' if connection.vendor == 'postgresql' else 'QUERY PLAN '}"
+            f"{captured.captured_queries[0]['sql']}"
         )
         plan = "\n".join(str(line) for line in cursor.fetchall())
     assert (
@@ -261,7 +262,7 @@ def test_a_mail_is_in_the_language_of_its_reader_else_of_whoever_asked(
 
 @pytest.mark.parametrize("length", range(1, 9))
 def test_a_long_header_says_the_language_too(alice, mailoutbox, says_its_language, length):
-    """Wherever it may be cut."""
+    """The cut may be anywhere in the header."""
     with request_context.use(RequestContext(languages=f"de-CH,{'x' * length}{',x;q=0.875' * 40}")):
         ask("alice")
     delivery.deliver_due()

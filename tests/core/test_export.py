@@ -1,4 +1,4 @@
-"""Accounts written out, and what one person is told that is held about them."""
+"""The export of users, and the export of one user's data."""
 
 import csv
 import io
@@ -60,7 +60,7 @@ def written(*arguments):
 
 
 def facts():
-    """What moves with an account."""
+    """Return the values that move with a user."""
     return [
         {name: user_export.as_dict(user)[name] for name in user_export.PUBLIC}
         | {"hash": user.password}
@@ -70,7 +70,7 @@ def facts():
 
 @pytest.fixture
 def crowd(alice):
-    """People with names of all kinds, and one who signs in by nothing."""
+    """Users with names of all kinds, most of them without a password."""
     for number, name in enumerate(AWKWARD):
         fields = {
             "name": name,
@@ -183,10 +183,24 @@ def test_memory_does_not_grow_with_the_number_of_accounts(monkeypatch):
     assert peak() < few + 256 * 1024
 
 
-# One person
+# The data of one user
 
 
-def test_a_person_is_told_all_that_is_held_about_them_and_no_secret(alice, bob, olga):
+KEYS_OF_USER_DATA = {
+    "format",
+    "exported_at",
+    "profile",
+    "known_networks",
+    "sessions",
+    "password_resets",
+    "mails",
+    "events",
+    "acts_as_operator",
+    "api_keys",
+}
+
+
+def test_a_user_gets_all_data_about_them_and_no_secret(alice, bob, olga):
     with request_context.use(request_context.RequestContext(address="2001:db8::7:1")):
         issued = sessions.open_session(bearer.contract.policy, "alice", PASSWORD)
     sessions.open_session(bearer.contract.policy, "bob", PASSWORD)
@@ -194,18 +208,7 @@ def test_a_person_is_told_all_that_is_held_about_them_and_no_secret(alice, bob, 
     outbox.put(outbox.Template.RESET, identifier="alice@example.com")
     key, secret = APIKey.objects.issue(alice.pk, "ci")
     held = json.loads(json.dumps(user_data.export(alice, actor=olga, reason="she asked")))
-    assert held.keys() == {
-        "format",
-        "exported_at",
-        "profile",
-        "known_networks",
-        "sessions",
-        "password_resets",
-        "mails",
-        "events",
-        "acts_as_operator",
-        "api_keys",
-    }
+    assert held.keys() == KEYS_OF_USER_DATA
     assert held["profile"]["email"] == "alice@example.com"
     assert [each["network"] for each in held["known_networks"]] == ["2001:db8::"]
     assert [each["id"] for each in held["sessions"]] == [str(issued.session_id)]

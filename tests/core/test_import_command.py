@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("db")
 
 
 def run(tmp_path, content, *arguments, name="people.csv"):
-    """What the command printed, to both sides."""
+    """Run the command; return its output and its errors."""
     path = tmp_path / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     out, err = io.StringIO(), io.StringIO()
@@ -30,8 +30,8 @@ def test_a_dry_run_says_what_will_happen_and_then_it_does(tmp_path, alice):
     people = f"username,password\nAlice,\ncarol,{PASSWORD}\ndave,short\n"
     printed = run(tmp_path, people, "--dry-run", "--report", str(tmp_path / "dry.jsonl"))
     assert (
-        "1 would be imported, 0 would be updated, 1 would be unchanged, 1 would be refused.\nNothing was written."
-        in printed
+        "1 would be imported, 0 would be updated, 1 would be unchanged, 1 would be refused.\n"
+        "Nothing was written." in printed
     )
     assert (User.objects.count(), AuditEvent.objects.count()) == (1, 0)
     printed = run(tmp_path, people, "--report", str(tmp_path / "real.jsonl"))
@@ -91,7 +91,7 @@ def test_what_cannot_be_is_said_in_a_sentence(arguments, sentence):
 
 @pytest.mark.django_db(transaction=True)
 def test_an_import_that_is_killed_is_finished_by_running_it_again(tmp_path):
-    """At most the batch under way is lost, nothing is doubled, and no account comes without its record."""
+    """At most one batch is lost, nothing is doubled, and each account has its audit event."""
     people = tmp_path / "people.csv"
     people.write_bytes(b"".join(many(4000)))
     command = "manage.py", "import_users", str(people)

@@ -121,7 +121,7 @@ def test_what_is_wrong_with_one_object_costs_no_other():
 
 
 class Endless(io.RawIOBase):
-    """A line of a hundred megabytes, which nobody has to hold."""
+    """A line of a hundred megabytes, made as it is read."""
 
     def __init__(self):
         self.left = 100 * 2**20
@@ -145,11 +145,11 @@ def test_a_line_of_a_hundred_megabytes_takes_no_memory():
     assert peak < 2**20
 
 
-# Many
+# Long files
 
 
 class Stream(io.RawIOBase):
-    """Lines as they are asked for."""
+    """A file whose lines are made as they are read."""
 
     def __init__(self, lines):
         self.lines, self.rest = lines, b""
@@ -202,4 +202,4 @@ def test_a_batch_costs_as_many_queries_as_any_other(monkeypatch):
     two = queries_of(2)
     assert queries_of(20) == two
     assert queries_of(40) == 2 * two
-    assert two <= 5  # three looks, the accounts, the events
+    assert two <= 5  # three queries, the users, the events

@@ -15,7 +15,10 @@ pytestmark = pytest.mark.usefixtures("db")
 
 
 def test_names_that_differ_only_by_case_or_width_are_reported_as_such(alice):
-    people = "username,email\nＡlice,\nBob,bob@example.com\nＢＯＢ,\nbob ,\nBob,\ndave,BOB@example.com\nerin,Alice@Example.com\n"
+    people = (
+        "username,email\nＡlice,\nBob,bob@example.com\nＢＯＢ,\nbob ,\nBob,\n"
+        "dave,BOB@example.com\nerin,Alice@Example.com\n"
+    )
     assert row_tuples(import_text(people)) == [
         (2, "alice", "unchanged", "there already; written Ａlice in the file"),
         (
@@ -65,9 +68,12 @@ def test_a_uuid_is_of_one_account(alice):
     }
 
 
-def test_an_account_that_is_there_is_left_alone_unless_it_is_to_be_updated(alice):
+def test_an_existing_account_is_skipped_unless_it_is_to_be_updated(alice):
     before = dict(User.objects.values().get())
-    people = "username,name,email,organization,password,is_active,role\nalice,Alice Pleasance,new@example.com,,another long one,false,admin\n"
+    people = (
+        "username,name,email,organization,password,is_active,role\n"
+        "alice,Alice Pleasance,new@example.com,,another long one,false,admin\n"
+    )
     result = import_text(people, roles=True)[0]
     assert (str(result.status), result.reason) == (
         "unchanged",
@@ -98,7 +104,7 @@ def test_an_address_that_a_file_changes_is_told_to_the_old_and_to_the_new_one(al
     )
 
 
-def test_an_account_that_somebody_makes_meanwhile_is_found_at_the_second_try(monkeypatch):
+def test_an_account_that_is_made_meanwhile_is_found_at_the_second_try(monkeypatch):
     write, others = import_writer.BatchWriter.write, iter(["dave"])
 
     def write_later(writer, plan):

@@ -22,7 +22,7 @@ from tests.imports import import_text
 pytestmark = pytest.mark.usefixtures("db")
 
 LOGIN = "/api/v1/auth/login"
-SALT = bytes(range(0xF0, 0x100))  # which is no text
+SALT = bytes(range(0xF0, 0x100))  # not UTF-8
 
 
 def b64(raw):
@@ -71,7 +71,8 @@ HASHES = {
     ),
     "Keycloak's values": lambda: (
         "$pbkdf2-sha256$1000$"
-        + f"{base64.b64encode(SALT).decode()}${base64.b64encode(pbkdf2('sha256', length=64)).decode()}"
+        + f"{base64.b64encode(SALT).decode()}$"
+        + base64.b64encode(pbkdf2("sha256", length=64)).decode()
     ),
     "passlib's scrypt": lambda: f"$scrypt$ln=4,r=8,p=1${b64(SALT)}${b64(SCRYPT)}",
     "Django's scrypt": lambda: make_password(PASSWORD, hasher="scrypt"),
@@ -125,7 +126,8 @@ TOO_DEAR = [
     f"$scrypt$ln=17,r=8,p=2${b64(SALT)}${b64(SALT)}",
     f"pbkdf2_sha256$2500001$salt${b64(SALT)}",
     f"pbkdf2_sha1$1500001$salt${b64(SALT)}",
-    f"$pbkdf2-sha256$1300000${b64(SALT)}${b64(SALT * 4)}",  # of 64 bytes, which takes each round twice
+    # Of 64 bytes, which takes each round twice.
+    f"$pbkdf2-sha256$1300000${b64(SALT)}${b64(SALT * 4)}",
     f"$pbkdf2-sha512$1600000${b64(SALT)}${b64(SALT * 4)}",
     f"$argon2id$v=19$m=4194304,t=1,p=1${b64(SALT)}${b64(SALT)}",
     f"$argon2id$v=19$m=65536,t=1000,p=1${b64(SALT)}${b64(SALT)}",
@@ -203,7 +205,7 @@ def test_a_refused_hash_is_the_verdict_of_its_row_alone():
     assert "too much time or memory" in results[0].reason
 
 
-# Damaged ones
+# Damaged hashes
 
 
 @pytest.mark.parametrize(

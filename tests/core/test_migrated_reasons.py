@@ -1,4 +1,4 @@
-"""The sentences that releases before stored as reasons are codes now, with nothing lost."""
+"""The migration of stored reasons from sentences to codes loses nothing."""
 
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ HOUR = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
 def migrate():
-    """Convert what is there, under the triggers that the table had then; those of today stand before and afterwards."""
+    """Convert the rows under the triggers of that time, and restore those of today."""
     apps = MigrationLoader(connection).project_state(("accounts", "0008_reason_codes")).apps
     editor = connection.SchemaEditorClass(connection, atomic=False)
     with lifted():
@@ -212,7 +212,7 @@ def test_many_events_are_converted_in_batches_and_nothing_else_of_them_changes(m
 
 
 def test_a_batch_is_written_in_one_round_trip_however_many_sentences_and_names(alice):
-    """A statement for each distinct one made 300,000 events take minutes."""
+    """One statement for each distinct sentence took minutes for 300,000 events."""
     for n in range(20):
         happened(Kind.RESET_SENT, name=f" ALICE{n} ", reason=f"to a{n}@b.example: she asked")
     with CaptureQueriesContext(connection) as queries:

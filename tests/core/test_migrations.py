@@ -1,4 +1,4 @@
-"""A migration does tomorrow what it did when it was written: it takes nothing from the code of the day."""
+"""Migrations import no code that changes: they do tomorrow what they did at first."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One account, one name in one spelling; and what ends when an account changes."""
+"""Users: one spelling of their names, and the credentials that a change ends."""
 
 from datetime import timedelta
 
@@ -150,7 +150,7 @@ def test_some_names_are_none(name):
     assert list(refusal.value.message_dict) == ["username"]
 
 
-# What ends
+# Ended credentials
 
 
 @db
