@@ -17,7 +17,7 @@ from accounts.models import Session, User
 from apikeys.models import APIKey
 from bench import postgres
 from tests.conftest import lacking
-from tests.faults.servers import PROJECT
+from tests.faults.processes import PROJECT
 
 pytestmark = [pytest.mark.usefixtures("db"), pytest.mark.own_sql]
 

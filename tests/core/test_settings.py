@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from accounts.policy import Policy
 from authsvc.contracts import registry
 from authsvc.contracts.contract_settings import DECLARED, from_settings
-from tests.faults.servers import free_port
+from tests.faults.processes import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = {

@@ -14,7 +14,9 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from tests.databases import HERE
-from tests.faults.servers import Server, end, free_port, start_redis
+from tests.faults.mail_servers import PostOffice
+from tests.faults.processes import end, free_port, start_redis
+from tests.faults.servers import Server
 
 
 @contextmanager
@@ -72,3 +74,18 @@ def redis_url() -> Iterator[str]:
     process = start_redis(port)
     yield f"redis://127.0.0.1:{port}/0"
     end(process)
+
+
+@pytest.fixture
+def office(settings) -> Iterator[PostOffice]:
+    """Start a mail server for this test."""
+    made = PostOffice()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS, settings.EMAIL_TIMEOUT = (
+        "127.0.0.1",
+        made.port,
+        False,
+        2,
+    )
+    yield made.open()
+    made.close()

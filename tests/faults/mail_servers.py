@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, Self
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
-from tests.faults.servers import free_port
+from accounts import password_reset
+from tests.faults.processes import free_port
 
 Answer = str | Callable[[str], str]  # to a message: the words, or what makes them of its text
 logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd's
@@ -100,3 +101,8 @@ class PostOffice:
             len(self.taken) < self.together and asyncio.get_running_loop().time() < until
         ):
             await asyncio.sleep(0.01)
+
+
+def request_resets(*identifiers: str) -> None:
+    for identifier in identifiers:
+        password_reset.ask(identifier)

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from authsvc.server.chunked_bodies import ChunkedBody
 from tests.contracts.endpoints import LOGINS, LOGOUTS, READING, REFRESHES, Endpoint, each
-from tests.faults.servers import FORM, Server
+from tests.faults.http_client import FORM
+from tests.faults.servers import Server
 from tests.faults.test_http import SMUGGLED, statuses
 
 JSON = "application/json"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import lacking
-from tests.faults.servers import PROJECT, end, free_port
+from tests.faults.processes import PROJECT, end, free_port
 
 AROUND = """
 daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;

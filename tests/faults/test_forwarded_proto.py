@@ -11,7 +11,9 @@ from contextlib import closing, suppress
 
 import pytest
 
-from tests.faults.servers import FORM, PROJECT, Answer, Server, end, free_port
+from tests.faults.http_client import FORM, Answer
+from tests.faults.processes import PROJECT, end, free_port
+from tests.faults.servers import Server
 
 PAGES, PROGRAMS = (
     ("/forgot", "/login", "/admin/login/", "/static/accounts/pages.css"),

@@ -16,7 +16,8 @@ from django.contrib.auth.hashers import get_hasher
 from accounts.hashing.imported_formats import stored
 from accounts.hashing.stored_hashes import read
 from tests.faults.conftest import database
-from tests.faults.servers import Server, at_once
+from tests.faults.processes import in_parallel
+from tests.faults.servers import Server
 
 LOGIN = "/c/bearer/api/v1/auth/login"
 SALT = base64.b64encode(b"sixteen bytes of").decode().rstrip("=")
@@ -100,7 +101,7 @@ def test_twenty_wrong_passwords_for_unknown_names_cost_one_hash_each_and_keep_no
     guesses: list[Callable[[], Any]] = [
         partial(guess, imported, f"nobody{number}") for number in range(20)
     ]
-    flood = threading.Thread(target=lambda: refused.extend(at_once(guesses)))
+    flood = threading.Thread(target=lambda: refused.extend(in_parallel(guesses)))
     flood.start()
     while flood.is_alive():
         assert (imported.call("/healthz").status, imported.me(token)) == (200, 200)

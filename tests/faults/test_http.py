@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.faults.servers import PASSWORD
+from tests.faults.http_client import PASSWORD
 
 BODY = b'{"username": "nobody", "password": "wrong"}'
 CHUNKED = b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)

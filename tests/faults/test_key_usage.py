@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.servers import Server, end
+from tests.faults.processes import end
+from tests.faults.servers import Server
 
 pytestmark = pytest.mark.own_sql
 

@@ -1,53 +1,21 @@
 """Mail servers that refuse, stall, hang up or are gone, and workers that die: no mail is lost."""
 
 import gc
-import os
-import random
 import re
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit
 
 import pytest
-from django.db import connection
 from django.utils.timezone import now
 
 from accounts import password_reset
 from accounts.errors import InvalidReset
 from accounts.mail import delivery
 from accounts.models import OutgoingMail, PasswordReset, User
-from tests.concurrency import at_once
-from tests.conftest import PASSWORD
-from tests.faults.mail_servers import HANGS_UP, PostOffice
-from tests.faults.servers import KEPT, PROJECT
+from tests.faults.mail_servers import HANGS_UP, PostOffice, request_resets
 from tests.reset_mails import code_in, token_in
 
 pytestmark = pytest.mark.django_db
 NEW = "eine Zeile, die keiner kennt"
 Status = OutgoingMail.Status
-crowded = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def office(settings) -> Iterator[PostOffice]:
-    made = PostOffice()
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_USE_TLS, settings.EMAIL_TIMEOUT = (
-        "127.0.0.1",
-        made.port,
-        False,
-        2,
-    )
-    yield made.open()
-    made.close()
-
-
-def ask(*typed: str) -> None:
-    for each in typed:
-        password_reset.ask(each)
 
 
 def try_again() -> None:
@@ -64,7 +32,7 @@ def waiting() -> OutgoingMail:
 
 
 def test_a_mail_arrives(alice, office):
-    ask("alice")
+    request_resets("alice")
     delivery.deliver_due()
     (taken,) = office.taken
     assert (taken.recipients, taken.message["To"]) == (["alice@example.com"], "alice@example.com")
@@ -91,7 +59,7 @@ def refused(office: PostOffice, where: str, words: str) -> None:
 @pytest.mark.parametrize("where", ["sender", "recipient", "data"])
 def test_what_is_refused_for_good_fails_at_once_in_the_servers_words(alice, office, where):
     refused(office, where, "554 5.7.1 No, never")
-    ask("alice")
+    request_resets("alice")
     delivery.deliver_due()
     mail = OutgoingMail.objects.get()
     assert (mail.status, mail.tries, mail.recipient) == (Status.FAILED, 1, "alice@example.com")
@@ -100,7 +68,7 @@ def test_what_is_refused_for_good_fails_at_once_in_the_servers_words(alice, offi
 
 def test_a_recipient_that_is_refused_holds_up_no_other(alice, bob, office):
     office.refused["alice@example.com"] = "550 5.1.1 No such person here"
-    ask("alice", "bob")
+    request_resets("alice", "bob")
     delivery.deliver_due()
     assert office.delivered == {"bob@example.com": 1}
     assert OutgoingMail.objects.get(status=Status.FAILED).error == "550 5.1.1 No such person here"
@@ -120,7 +88,7 @@ def test_what_is_refused_for_now_or_because_of_how_we_came_is_tried_again(
 ):
     """A wrong setting of TLS is temporary: the mail is tried again."""
     refused(office, where, words)
-    ask("alice")
+    request_resets("alice")
     delivery.deliver_due()
     assert (waiting().error, waiting().is_between_tries) == (words, True)
 
@@ -129,7 +97,7 @@ def test_what_is_refused_for_now_or_because_of_how_we_came_is_tried_again(
 def test_a_login_that_the_mail_server_refuses_kills_no_mail(alice, office, settings):
     settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "mailer", "a password of yesterday"
     office.lets_in = False
-    ask("alice")
+    request_resets("alice")
     delivery.deliver_due()
     gc.collect()
     assert waiting().error.startswith("login refused: 535 5.7.8 ")
@@ -140,14 +108,14 @@ def test_a_login_that_the_mail_server_refuses_kills_no_mail(alice, office, setti
 
 def test_a_reply_of_several_lines_in_another_alphabet_is_one_sentence(alice, office):
     office.answers.append("451-4.7.1 Trop de courriers :\r\n451 4.7.1 réessayez")
-    ask("alice")
+    request_resets("alice")
     delivery.deliver_due()
     assert waiting().error == "451 4.7.1 Trop de courriers : 4.7.1 réessayez"
 
 
 def test_a_server_that_says_later_gets_it_later(alice, office):
     office.answers += ["451 4.7.1 Greylisted, come back", "452 4.3.1 Disk full"]
-    ask("alice")
+    request_resets("alice")
     delivery.deliver_due()
     assert waiting().error == "451 4.7.1 Greylisted, come back"
     try_again()
@@ -163,7 +131,7 @@ def test_a_server_that_stalls_is_waited_for_only_so_long(alice, office, settings
     """The server answers only after the worker has stopped waiting."""
     settings.EMAIL_TIMEOUT = 0.3
     office.closed = True
-    ask("alice")
+    request_resets("alice")
     delivery.deliver_due()
     assert "timed out" in waiting().error
     office.closed = False
@@ -174,7 +142,7 @@ def test_a_server_that_stalls_is_waited_for_only_so_long(alice, office, settings
 def test_a_server_that_hangs_up_after_the_message_gets_it_again(alice, office):
     """The server may have accepted it: both mails arrive, and the first works until the second."""
     office.answers.append(HANGS_UP)
-    ask("alice")
+    request_resets("alice")
     delivery.deliver_due()
     assert waiting().error
     first = token_in(office.taken[0].text)
@@ -189,7 +157,7 @@ def test_a_server_that_hangs_up_after_the_message_gets_it_again(alice, office):
 
 def test_a_server_that_is_not_there_gets_it_when_it_is(alice, office):
     office.close()
-    ask("alice")
+    request_resets("alice")
     delivery.deliver_due()
     assert waiting().error == "no connection: Connection refused"
     office.open()
@@ -198,11 +166,11 @@ def test_a_server_that_is_not_there_gets_it_when_it_is(alice, office):
 
 
 def test_the_code_in_hand_is_good_until_another_one_has_arrived(alice, office):
-    ask("alice")
+    request_resets("alice")
     delivery.deliver_due()
     code = code_in(office.taken[0].text, alice)
     office.answers.append("451 4.7.1 Later")
-    ask("alice")
+    request_resets("alice")
     delivery.deliver_due()
     assert password_reset.use_code("alice", code, NEW) == alice
 
@@ -212,7 +180,7 @@ def test_what_a_server_says_of_a_message_tells_nobody_its_secrets(alice, office)
     office.answers.append(
         lambda text: " ".join(["550 5.7.1 Bad link:", *re.findall(r"[\w-]{43}|\b\w{8}\b", text)])
     )
-    ask("alice")
+    request_resets("alice")
     delivery.deliver_due()
     error, reset = OutgoingMail.objects.get().error, PasswordReset.objects.get()
     assert error.startswith("550 5.7.1 Bad link: ")
@@ -229,7 +197,7 @@ def test_what_a_server_says_of_a_message_tells_nobody_its_secrets(alice, office)
 def test_an_address_that_is_none_fails_visibly_and_holds_up_no_other(alice, bob, office, address):
     """Such an address may come with an import."""
     User.objects.filter(pk=alice.pk).update(email=address)
-    ask("alice", "bob")
+    request_resets("alice", "bob")
     delivery.deliver_due()
     assert office.delivered["bob@example.com"] == 1
     mail = OutgoingMail.objects.get(identifier="alice")
@@ -238,7 +206,7 @@ def test_an_address_that_is_none_fails_visibly_and_holds_up_no_other(alice, bob,
 
 def test_an_address_in_another_alphabet(alice, office):
     User.objects.filter(pk=alice.pk).update(email="alice@bücher.example")
-    ask("ALICE@BÜCHER.example")
+    request_resets("ALICE@BÜCHER.example")
     delivery.deliver_due()
     assert office.delivered == {"alice@xn--bcher-kva.example": 1}
 
@@ -247,7 +215,7 @@ def test_an_address_in_another_alphabet(alice, office):
 def test_a_password_in_another_alphabet_for_the_mail_server(alice, office, settings):
     """smtplib encodes ASCII only: the worker goes on, and the row has the reason."""
     settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "mailer", "pässwort"
-    ask("alice")
+    request_resets("alice")
     delivery.deliver_due()
     gc.collect()
     assert "ascii" in waiting().error
@@ -256,158 +224,4 @@ def test_a_password_in_another_alphabet_for_the_mail_server(alice, office, setti
 # Two workers
 
 
-@crowded
-def test_of_two_mails_that_are_sent_at_the_same_moment_one_is_good(alice, office):
-    office.together = 2
-    ask("alice", "alice")
-    assert at_once(delivery.deliver_due, delivery.deliver_due) == [1, 1]
-    tokens = [token_in(taken.text) for taken in office.taken]
-    good = PasswordReset.objects.usable().filter(
-        token_digest__in=map(password_reset.token_digest, tokens)
-    )
-    assert good.count() == 1
-
-
-@crowded
-def test_two_workers_together_send_no_more_than_five_mails_an_hour(alice, office):
-    ask(*["alice"] * 4)
-    delivery.deliver_due()
-    office.together = 6
-    ask(*["alice"] * 3)
-    at_once(delivery.deliver_due, delivery.deliver_due)
-    assert office.delivered == {"alice@example.com": 5}
-
-
 # Workers that die
-
-Worker = Callable[..., "subprocess.Popen[bytes]"]
-
-
-@pytest.fixture
-def worker(office, transactional_db, tmp_path) -> Iterator[Worker]:
-    """Return a function that starts `manage.py deliver_mail` on the database of this test."""
-    database = str(connection.settings_dict["NAME"])
-    url = os.environ.get("DATABASE_URL", "")
-    environment = {
-        **{name: os.environ[name] for name in KEPT if name in os.environ},
-        "DATABASE_URL": urlsplit(url)._replace(path=f"/{database}").geturl()
-        if url
-        else f"sqlite:///{database}",
-        "DATA_DIR": str(tmp_path),
-        "EMAIL_HOST": "127.0.0.1",
-        "EMAIL_PORT": str(office.port),
-        "EMAIL_USE_TLS": "false",
-        "PUBLIC_URL": "http://testserver",
-    }
-    started: list[subprocess.Popen[bytes]] = []
-    log = (tmp_path / "log").open("wb")
-
-    def start(*arguments: str, **more: str) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "manage.py", "deliver_mail", *arguments]
-        started.append(
-            subprocess.Popen(command, cwd=PROJECT, env=environment | more, stdout=log, stderr=log)
-        )
-        return started[-1]
-
-    yield start
-    office.closed = False
-    for process in started:
-        process.kill()
-        process.wait()
-    log.close()
-
-
-def until(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-def make_users(count: int) -> list[User]:
-    return [
-        User.objects.create_user(f"user{n}", PASSWORD, email=f"user{n}@example.com")
-        for n in range(count)
-    ]
-
-
-def kill_while_sending(process: "subprocess.Popen[bytes]", mail: OutgoingMail) -> None:
-    """It dies at any moment between the claim of the row and shortly after the result is stored."""
-    until(lambda: not OutgoingMail.objects.filter(pk=mail.pk, tries=0).exists())
-    time.sleep(random.uniform(0, 0.15))
-    process.kill()
-    process.wait()
-
-
-@crowded
-def test_a_worker_that_is_killed_at_any_moment_loses_no_mail(office, worker):
-    for user in make_users(10):
-        ask(user.username)
-        kill_while_sending(
-            worker(MAIL_CLAIM="1h"), OutgoingMail.objects.get(identifier=user.username)
-        )
-    interrupted = OutgoingMail.objects.waiting().count()
-    OutgoingMail.objects.waiting().update(next_try_at=now())
-    assert worker("--once").wait(30) == 0
-    assert set(OutgoingMail.objects.values_list("status", flat=True)) == {Status.SENT}
-    assert set(office.delivered) == {f"user{n}@example.com" for n in range(10)}
-    assert max(office.delivered.values()) <= 2
-    assert sum(office.delivered.values()) <= 10 + interrupted
-
-
-@crowded
-def test_another_worker_takes_over_when_the_claim_of_a_dead_one_has_run_out(alice, office, worker):
-    office.closed = True
-    ask("alice")
-    dead = worker(MAIL_CLAIM="2s")
-    until(lambda: len(office.taken) == 1)
-    dead.kill()
-    office.closed = False
-    worker()
-    until(lambda: OutgoingMail.objects.filter(status=Status.SENT).exists())
-    assert office.delivered == {"alice@example.com": 2}
-    assert OutgoingMail.objects.get().tries == 2
-    assert password_reset.use_token(token_in(office.taken[1].text), NEW) == alice
-
-
-@crowded
-@pytest.mark.parametrize("order", [signal.SIGTERM, signal.SIGINT])
-def test_a_worker_that_is_told_to_stop_ends_at_once(alice, office, worker, order):
-    process = worker()
-    ask("alice")
-    until(lambda: OutgoingMail.objects.filter(status=Status.SENT).exists())
-    process.send_signal(order)
-    assert process.wait(3) == 0
-
-
-@crowded
-def test_a_worker_that_is_told_to_stop_finishes_one_mail_and_leaves_the_rest(office, worker):
-    """A supervisor waits ten seconds, and then kills the process."""
-    office.pause = 0.2
-    ask(*(user.username for user in make_users(60)))
-    process = worker()
-    until(lambda: len(office.taken) >= 2)
-    process.terminate()
-    assert process.wait(5) == 0
-    sent = OutgoingMail.objects.filter(status=Status.SENT)
-    assert sent.count() == len(office.taken) < 60
-    assert not OutgoingMail.objects.waiting().filter(tries__gt=0).exists()
-
-
-@crowded
-@pytest.mark.postgresql
-def test_a_worker_outlives_its_database(alice, office, worker):
-    """Its connections end during a delivery: it goes on, and sends the mail again."""
-    office.closed = True
-    ask("alice")
-    process = worker(MAIL_CLAIM="2s")
-    until(lambda: len(office.taken) == 1)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-    office.closed = False
-    until(lambda: OutgoingMail.objects.filter(status=Status.SENT).exists())
-    assert process.poll() is None
-    assert office.delivered == {"alice@example.com": 2}

@@ -15,17 +15,8 @@ import psycopg
 import pytest
 
 from tests.faults.conftest import database
-from tests.faults.servers import (
-    NEW,
-    PASSWORD,
-    RESET,
-    RESET_NEVER,
-    RESET_WHOLE,
-    WORKERS,
-    Answer,
-    Server,
-    send,
-)
+from tests.faults.http_client import PASSWORD, Answer, send
+from tests.faults.servers import NEW, RESET, RESET_NEVER, RESET_WHOLE, WORKERS, Server
 
 pytestmark = pytest.mark.postgresql
 

@@ -10,18 +10,9 @@ from functools import partial
 import pytest
 import redis
 
-from tests.faults.servers import (
-    NEW,
-    PASSWORD,
-    RESET,
-    RESET_NEVER,
-    RESET_WHOLE,
-    WORKERS,
-    Answer,
-    Server,
-    at_once,
-    send,
-)
+from tests.faults.http_client import PASSWORD, Answer, send
+from tests.faults.processes import in_parallel
+from tests.faults.servers import NEW, RESET, RESET_NEVER, RESET_WHOLE, WORKERS, Server
 
 pytestmark = pytest.mark.races
 
@@ -79,7 +70,7 @@ def test_a_logout_through_one_worker_is_known_to_the_other_at_once(server, user)
 def test_twenty_rotations_at_once_have_one_successor(server, user):
     for _ in range(3):
         pair = server.log_in_by_form(user)
-        answers = at_once([partial(server.rotate, pair)] * 20)
+        answers = in_parallel([partial(server.rotate, pair)] * 20)
         assert {answer.status for answer in answers} == {200}
         (successor,) = {answer.json()["refresh_token"]["token"] for answer in answers}
         assert {server.me(answer.json()["access_token"]["token"]) for answer in answers} == {200}
@@ -93,7 +84,7 @@ def test_twenty_rotations_at_once_have_one_successor(server, user):
 def test_twenty_refreshes_of_a_token_that_stays_are_twenty_answers(server, user):
     for logins, (login, refresh, access, token) in enumerate(STEADY, 1):
         pair = server.call(login, {"username": user, "password": PASSWORD}).json()
-        answers = at_once(
+        answers = in_parallel(
             [partial(server.call, refresh, {"username": user, token: pair[token]})] * 20
         )
         assert {answer.status for answer in answers} == {200}
@@ -111,7 +102,7 @@ def test_a_logout_among_refreshes_leaves_no_token_behind(server, user):
             partial(server.rotate, form),
         ]
         logouts = [partial(server.call, LOGOUT, {}, pair["access"]) for pair in (plain, form)]
-        answers = at_once([*refreshes * 5, *logouts, *refreshes * 5])
+        answers = in_parallel([*refreshes * 5, *logouts, *refreshes * 5])
         assert {answer.status for answer in answers} <= {200, 401}
         access, refresh = {plain["access"], form["access"]}, {form["refresh"]}
         for body in [answer.json() for answer in answers if answer.status == 200]:
@@ -205,7 +196,7 @@ def test_fifty_wrong_guesses_at_once_share_the_budget_of_ten(address, folder, re
     """Two workers count in one Redis, however requests are distributed."""
     with Server(address, REDIS_URL=redis_url, LOGIN_RATE_PER_NAME="10/5m") as limited:
         limited.start()
-        answers = at_once(
+        answers = in_parallel(
             [lambda: limited.call("/v1/login", {"username": "nobody", "password": "wrong"})] * 50
         )
         assert sorted(answer.status for answer in answers) == [401] * 10 + [429] * 40
@@ -224,7 +215,7 @@ def test_forty_right_passwords_at_once_lock_nobody_out(address, user, redis_url)
         limited.start()
         log_in = partial(limited.call, "/v1/login", {"username": user, "password": PASSWORD})
         assert log_in().status == 200  # and the password is hashed as slowly from now on
-        answers = at_once([log_in] * 40)
+        answers = in_parallel([log_in] * 40)
         assert {answer.status for answer in answers} <= {200, 429}
         assert {answer.headers["Retry-After"] for answer in answers if answer.status == 429} <= {
             "1"
@@ -241,7 +232,7 @@ def test_wrong_passwords_among_right_ones_are_still_ten_at_most(address, user, r
             partial(limited.call, "/v1/login", {"username": user, "password": word})
             for word in ("wrong", PASSWORD)
         )
-        answers = at_once([guess, log_in] * 30)
+        answers = in_parallel([guess, log_in] * 30)
         wrong, right = answers[::2], answers[1::2]
         assert {answer.status for answer in wrong} == {401, 429}
         assert sum(answer.status == 401 for answer in wrong) <= 10
@@ -258,7 +249,7 @@ def test_without_redis_each_worker_counts_for_itself_and_right_passwords_get_in(
         assert [guess().status for _ in range(4)] == [401] * 4
         with redis.Redis.from_url(redis_url) as client:
             client.shutdown(nosave=True)
-        answers = at_once([guess] * 50)
+        answers = in_parallel([guess] * 50)
         assert {answer.status for answer in answers} == {401, 429}
         assert sum(answer.status == 401 for answer in answers) <= 10 * WORKERS
         assert all(

@@ -12,7 +12,8 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from tests.faults.conftest import database
-from tests.faults.servers import PROJECT, Server
+from tests.faults.processes import PROJECT
+from tests.faults.servers import Server
 
 
 def refused(address: str, *command: str) -> str:

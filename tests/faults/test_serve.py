@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import database
-from tests.faults.servers import PROJECT, Server, children, end
+from tests.faults.processes import PROJECT, children, end
+from tests.faults.servers import Server
 
 SERVE = [sys.executable, "manage.py", "serve"]
 

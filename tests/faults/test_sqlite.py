@@ -9,7 +9,9 @@ from functools import partial
 
 import pytest
 
-from tests.faults.servers import PASSWORD, Server, at_once
+from tests.faults.http_client import PASSWORD
+from tests.faults.processes import in_parallel
+from tests.faults.servers import Server
 
 pytestmark = pytest.mark.sqlite
 
@@ -23,7 +25,7 @@ def test_a_writer_that_does_not_let_go(server, user):
         begun = time.monotonic()
         assert server.me(pair["access"]) == 200
         login = partial(server.call, "/v1/login", {"username": user, "password": PASSWORD})
-        refused, rotated = at_once([login, partial(server.rotate, pair)])
+        refused, rotated = in_parallel([login, partial(server.rotate, pair)])
         assert (
             refused.status,
             refused.json()["status"],

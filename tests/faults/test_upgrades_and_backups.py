@@ -11,7 +11,8 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from tests.faults.conftest import database
-from tests.faults.servers import PASSWORD, Server
+from tests.faults.http_client import PASSWORD
+from tests.faults.servers import Server
 
 pytestmark = pytest.mark.own_sql
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
+from accounts import password_reset
 from accounts.mail import delivery
 from tests.conftest import lacking
 from tests.pages.visitor import Visitor
@@ -100,3 +101,9 @@ def visit(chromium, transactional_db, live_server, settings) -> Iterator[Callabl
     for visitor in visitors:
         visitor.leave()
     assert [violation for visitor in visitors for violation in visitor.violations] == []
+
+
+@pytest.fixture
+def link(alice):
+    """Return the path of a reset link, as a mail to Alice has it."""
+    return f"/reset/{password_reset.make(alice).token}"

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.faults.conftest import database
-from tests.faults.servers import FORM, PASSWORD, Answer, Server
+from tests.faults.http_client import FORM, PASSWORD, Answer
+from tests.faults.servers import Server
 
 HEADERS = {"authorization", "x-api-key", "x-request-id", "x-requested-with", "content-type"}
 SIGN_IN_AND_OUT = """async ([mount, username, password]) => {
