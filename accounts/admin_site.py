@@ -101,7 +101,7 @@ class AuthsvcAdminSite(admin.AdminSite):
 
     site_header = site_title = "authsvc"
     site_url = None  # no "View site": there is no other page to lead to
-    index_title = "Accounts and sessions"
+    index_title = "Dashboard"
     login_form = LoginForm
 
     def has_permission(self, request: HttpRequest) -> bool:

@@ -79,7 +79,7 @@ def likely_request_id(query: str) -> str:
 
 
 def _rank(identifier: str) -> Case:
-    """Order an identifier that is equal before one that begins like the query, and the rest last."""
+    """Order equal identifiers before those that begin with the query, and the rest last."""
     equal, beginning = (
         Q(**{f"username{lookup}": identifier}) | Q(**{f"email{lookup}": identifier})
         for lookup in ("", "__startswith")

@@ -1,5 +1,7 @@
 """Messages of API keys and provider credentials in the audit log and in request reports."""
 
+from typing import Any
+
 from accounts.audit import event_kinds, event_messages, reason_messages, reasons, refusal_messages
 from accounts.audit.event_messages import template
 from accounts.audit.reasons import Data
@@ -28,7 +30,8 @@ def _lost(data: Data) -> str:
 
 
 def _stored(data: Data) -> str:
-    secret = {True: "new secret", False: "same secret"}.get(data.get("new_secret"), "")  # type: ignore[arg-type]
+    secrets: dict[Any, str] = {True: "new secret", False: "same secret"}
+    secret = secrets.get(data.get("new_secret"), "")
     return ", ".join(filter(None, (data.get("key_id"), data.get("region"), secret)))
 
 

@@ -1,4 +1,4 @@
-"""The audit log as tests need it: events of other days, and a table that can be emptied between two tests."""
+"""Audit events of other days for tests, and a table that can be emptied between two tests."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,20 +18,20 @@ append_only = import_module("accounts.migrations.0013_seals")
 _insert = CompiledInsert(AuditEvent)
 
 
-def happened(kind: str, **fields: Any) -> AuditEvent:
-    """An event of another day: ``happened("login", user_id=alice.pk, name="alice", at=yesterday)``. Once there, no event can be changed."""
+def add_event(kind: str, **fields: Any) -> AuditEvent:
+    """Add an event of another day: ``add_event("login", user_id=alice.pk, at=yesterday)``."""
     _insert(**{"at": now(), "kind": kind, **fields})
     return AuditEvent.objects.order_by("-pk")[0]
 
 
-def told(event: AuditEvent) -> str:
-    """The clause of an event's reason code and what an operator wrote."""
+def reason_of(event: AuditEvent) -> str:
+    """Return the clause of an event's reason code, with the operator's note."""
     return reason_messages.with_note(event.reason, event.data, event.note)
 
 
 @contextmanager
-def lifted() -> Iterator[None]:
-    """The database takes every change of events, for this long."""
+def without_triggers() -> Iterator[None]:
+    """Let the database accept every change of events meanwhile."""
     editor = connection.SchemaEditorClass(connection, atomic=False)
     if connection.vendor == "postgresql" and connection.in_atomic_block:
         editor.execute(
@@ -44,7 +44,7 @@ def lifted() -> Iterator[None]:
 
 @contextmanager
 def flushable() -> Iterator[None]:
-    """Django's flush, by which tests with transactions of their own leave no row behind, empties the audit log too."""
+    """Let Django's flush, which ends tests with transactions of their own, empty the table too."""
     with pytest.MonkeyPatch.context() as patch:
         operations = type(
             connection.ops
@@ -52,7 +52,7 @@ def flushable() -> Iterator[None]:
         flush = operations.execute_sql_flush
 
         def lift_and_flush(self: Any, statements: list[str]) -> None:
-            with lifted():
+            with without_triggers():
                 flush(self, statements)
             keyring.reload()  # makes new signing keys, for the tests that follow
 

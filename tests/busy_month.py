@@ -1,4 +1,4 @@
-"""A month as a busy service sees it, as rows with past dates."""
+"""A month of a busy service, as rows with past dates."""
 
 import math
 import random
@@ -43,7 +43,7 @@ _insert = CompiledInsert(AuditEvent)
 
 
 def event(kind: str, at: datetime, *, user: User | None = None, **fields: Any) -> None:
-    """An event that happened then."""
+    """Add an event of the time ``at``."""
     _insert(**columns(kind, at, user, **fields))
 
 
@@ -53,14 +53,14 @@ def columns(kind: str, at: datetime, user: User | None, **fields: Any) -> dict[s
 
 
 def add(events: list[dict[str, Any]]) -> None:
-    """Thousands of events, in their order."""
+    """Add thousands of events, in their order."""
     with connection.cursor() as cursor:
         cursor.executemany(_insert.sql("VALUES ({})"), list(map(_insert.parameters, events)))
 
 
 @transaction.atomic
-def fill(person: User, scale: float = 1.0) -> None:
-    """Thirty days with quiet nights and week-ends."""
+def fill(user: User, scale: float = 1.0) -> None:
+    """Add events and mails of thirty days with quiet nights and week-ends."""
     chance, end, mails = random.Random(5), now(), list[OutgoingMail]()
     events = list[dict[str, Any]]()
     hour = hour_of(end - timedelta(days=29))
@@ -79,14 +79,14 @@ def fill(person: User, scale: float = 1.0) -> None:
             return [at for at in times if at < end]
 
         for contract, often in CONTRACTS:
-            events += [columns(Kind.LOGIN, at, person, contract=contract) for at in moments(often)]
+            events += [columns(Kind.LOGIN, at, user, contract=contract) for at in moments(often)]
         for kind, reason, often in OFTEN:
             for at in moments(often * 3):
                 contract, _ = chance.choice(CONTRACTS)
-                events.append(columns(kind, at, person, reason=reason, contract=contract))
+                events.append(columns(kind, at, user, reason=reason, contract=contract))
         for status, often in STATUSES:
             mails += [
-                mail(person, status=status, at=at, error=FULL if status == Status.FAILED else "")
+                mail(user, status=status, at=at, error=FULL if status == Status.FAILED else "")
                 for at in moments(often * 2)
             ]
         hour += timedelta(hours=1)
@@ -95,14 +95,14 @@ def fill(person: User, scale: float = 1.0) -> None:
 
 
 def count() -> None:
-    """Count all hours that have ended, however long it takes: one look at the charts goes on for a second at most."""
+    """Count all hours that have ended; one call of ``close_hours`` takes a second at most."""
     at, until = statistics.close_hours()
     while until < (at - statistics.CLOSED_AFTER).replace(minute=0, second=0, microsecond=0):
         at, until = statistics.close_hours()
 
 
 def mail(user: User, *, status: str, at: datetime, error: str = "", tries: int = 1) -> OutgoingMail:
-    """A mail whose status was decided then; one that waits is due then."""
+    """Return a mail that was closed at this time; one that waits is due then."""
     waits = status == Status.WAITING
     return OutgoingMail(
         template=OutgoingMail.Template.RESET,
@@ -125,5 +125,5 @@ def session(user: User, contract: str, **fields: Any) -> Session:
 
 
 def hour_of(at: datetime) -> datetime:
-    """The beginning of an hour, in UTC."""
+    """Return the beginning of the hour, in UTC."""
     return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

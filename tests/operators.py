@@ -18,7 +18,7 @@ from accounts.operators.actions import Action
 from apikeys import operator_actions as key_actions
 from apikeys.models import APIKey
 from authsvc.contracts import bearer
-from tests.audit_events import told
+from tests.audit_events import reason_of
 from tests.conftest import PASSWORD
 
 ACTIONS = {
@@ -109,6 +109,6 @@ def events():
     """Return what the audit log says that operators did."""
     found = AuditEvent.objects.exclude(actor=None).order_by("pk")
     return [
-        (event.kind, event.name, event.actor and event.actor.username, told(event))
+        (event.kind, event.name, event.actor and event.actor.username, reason_of(event))
         for event in found
     ]

@@ -38,13 +38,9 @@ def state(user: User) -> list[Badge]:
         badges = [Badge("Invited, no password yet", "warn")]
     if wait := rate_limits.locked_for(user):
         guesses = rate_limits.locked_after(user)
-        badges.append(
-            Badge(
-                f"Locked, but for known networks, until {localtime(now() + wait):%H:%M} UTC because "
-                f"of {guesses} wrong guesses",
-                "bad",
-            )
-        )
+        until = f"{localtime(now() + wait):%H:%M} UTC"
+        text = f"Locked, but for known networks, until {until} because of {guesses} wrong guesses"
+        badges.append(Badge(text, "bad"))
     if wait := rate_limits.locked_on_known_networks_for(user):
         until = f"{localtime(now() + wait):%H:%M} UTC"
         badges.append(Badge(f"Known network locked until {until} because of wrong guesses", "bad"))

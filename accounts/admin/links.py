@@ -29,7 +29,7 @@ class LinkedCount:
 
 
 def rows_url(model: type[Model], **filters: str | int | None) -> str:
-    """Return the address of a model's list with these filters; a filter that is None is left out."""
+    """Return the address of a model's list with these filters, except those that are None."""
     listed = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     chosen = urlencode({field: value for field, value in filters.items() if value is not None})
     return f"{listed}?{chosen}" if chosen else listed

@@ -66,7 +66,8 @@ class BaseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def accepted(self, request: HttpRequest) -> set[str]:
         """Return the names of the parameters that the list's address may have."""
-        filters = {offered.parameter_name for offered in self.get_list_filter(request)}  # type: ignore[union-attr]
+        offered: Any = self.get_list_filter(request)
+        filters = {each.parameter_name for each in offered}
         return {SEARCH_VAR, PAGE_VAR, ORDER_VAR, *filters}
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:

@@ -12,7 +12,7 @@ from accounts.admin import action_registry
 from accounts.errors import InvalidCredentials, TooManyAttempts
 from accounts.models import AuditEvent
 from authsvc.contracts import bearer
-from tests.audit_events import told
+from tests.audit_events import reason_of
 from tests.conftest import PASSWORD
 
 LIST, INDEX, LOGIN = (
@@ -74,7 +74,7 @@ def page(user):
 def events():
     found = AuditEvent.objects.exclude(actor=None).order_by("pk")
     return [
-        (event.kind, event.name, event.actor and event.actor.username, told(event))
+        (event.kind, event.name, event.actor and event.actor.username, reason_of(event))
         for event in found
     ]
 

@@ -15,7 +15,7 @@ from accounts.audit.export import as_jsonl
 from accounts.audit.query import Selection, in_batches
 from accounts.models import AuditEvent
 from accounts.transfer.csv_writer import unprotected
-from tests.audit_events import happened, told
+from tests.audit_events import add_event, reason_of
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -32,7 +32,7 @@ def a_day(alice, bob, olga):
     def at(minutes):
         return start + timedelta(minutes=minutes)
 
-    happened(
+    add_event(
         Kind.LOGIN,
         user_id=alice.pk,
         name="alice",
@@ -41,7 +41,7 @@ def a_day(alice, bob, olga):
         at=at(0),
         request_id="first",
     )
-    happened(
+    add_event(
         Kind.LOGIN_FAILED,
         user_id=bob.pk,
         name="Bob@Example.com",
@@ -50,7 +50,7 @@ def a_day(alice, bob, olga):
         at=at(1),
         reason="wrong_password",
     )
-    happened(
+    add_event(
         Kind.LOGIN_FAILED,
         name="alcie",
         address="2001:db8::7",
@@ -58,7 +58,7 @@ def a_day(alice, bob, olga):
         at=at(2),
         reason="no_such_account",
     )
-    happened(
+    add_event(
         Kind.THROTTLED,
         name="alice",
         address="198.51.100.9",
@@ -67,7 +67,7 @@ def a_day(alice, bob, olga):
         reason="guesses_by_name",
         data={"limit": 10, "seconds": 300},
     )
-    happened(
+    add_event(
         Kind.DEACTIVATED,
         user_id=bob.pk,
         actor_id=olga.pk,
@@ -81,7 +81,7 @@ def a_day(alice, bob, olga):
 
 
 def found(client, **asked):
-    """What the list shows, newest first, but for Stan's own sign-in."""
+    """Return the events of the list, newest first, except Stan's own login."""
     answer = client.get(events_url(**asked))
     assert answer.status_code == 200
     return [
@@ -138,7 +138,7 @@ def test_everything_newest_first_as_sentences(as_stan, a_day):
         ({"person": "alice", "contract": "form"}, []),
     ],
 )
-def test_found_by_what_stan_knows(as_stan, a_day, asked, expected):
+def test_each_filter_finds_its_events(as_stan, a_day, asked, expected):
     assert found(as_stan, **asked) == expected
 
 
@@ -151,7 +151,7 @@ def test_found_by_account_and_operator_and_uuid(as_stan, a_day, bob, olga):
 def test_found_by_session(as_stan, caller, alice):
     caller.json("/v1/login", {"username": "alice", "password": PASSWORD})
     event = AuditEvent.objects.get(contract="challenge")
-    happened(Kind.LOGIN, user_id=alice.pk, name="alice")
+    add_event(Kind.LOGIN, user_id=alice.pk, name="alice")
     assert found(as_stan, session=event.session) == [("login", "alice")]
     alice.sessions.all().delete()
     assert found(as_stan, session=event.session) == [("login", "alice")]
@@ -187,7 +187,7 @@ def test_found_between_two_moments_however_they_are_written(as_stan, a_day):
         ({"person": "a\0b"}, "Null characters are not allowed"),
     ],
 )
-def test_what_cannot_be_shows_nothing_and_says_why(as_stan, a_day, asked, complaint):
+def test_an_invalid_filter_shows_no_event_and_an_error(as_stan, a_day, asked, complaint):
     answer = as_stan.get(events_url(**asked))
     assert answer.status_code == 200
     assert list(answer.context["cl"].result_list) == []
@@ -199,7 +199,7 @@ def test_what_cannot_be_shows_nothing_and_says_why(as_stan, a_day, asked, compla
 def test_pages_follow_each_other_without_a_gap(as_stan, alice):
     at = now()
     for number in range(120):
-        happened(
+        add_event(
             Kind.LOGIN,
             user_id=alice.pk,
             name=f"login {number}",
@@ -217,9 +217,9 @@ def test_pages_follow_each_other_without_a_gap(as_stan, alice):
 def test_a_page_is_three_queries_however_much_happened(
     as_stan, alice, olga, django_assert_num_queries
 ):
-    """Who asks, their session, and the events with their people. Nothing is counted."""
+    """The operator, their session, and the events with their users. Nothing is counted."""
     for _ in range(70):
-        happened(
+        add_event(
             Kind.UNLOCKED, user_id=alice.pk, actor_id=olga.pk, name="alice", address="192.0.2.7"
         )
     as_stan.get(LIST)
@@ -234,8 +234,10 @@ def test_a_page_is_three_queries_however_much_happened(
         as_stan.get(event)
 
 
-def test_what_was_typed_is_shown_and_not_run(as_stan, alice):
-    happened(Kind.LOGIN_FAILED, name="<script>alert(1)</script>", reason="<b>", address="192.0.2.7")
+def test_an_identifier_is_shown_and_not_run(as_stan, alice):
+    add_event(
+        Kind.LOGIN_FAILED, name="<script>alert(1)</script>", reason="<b>", address="192.0.2.7"
+    )
     for path in (
         LIST,
         events_url(person="<script>"),
@@ -246,7 +248,7 @@ def test_what_was_typed_is_shown_and_not_run(as_stan, alice):
         assert "<b>" not in page
 
 
-# Taking it along
+# Export
 
 
 SENT = {"form": "csv", "reason": "ticket 7", "password": PASSWORD}
@@ -258,7 +260,7 @@ def exported(client, form="csv", **asked):
     return answer, b"".join(answer.streaming_content).decode()
 
 
-def test_stan_takes_along_what_he_filtered(as_stan, stan, a_day):
+def test_stan_exports_the_filtered_events(as_stan, stan, a_day):
     answer, text = exported(as_stan, kind="login_failed")
     rows = list(csv.DictReader(StringIO(text, newline="")))
     assert [row["name"] for row in rows] == ["alcie", "Bob@Example.com"]
@@ -296,11 +298,11 @@ def test_as_json_lines(as_stan, a_day, bob, olga):
     assert answer["Content-Type"] == "application/jsonl; charset=utf-8"
 
 
-def test_an_export_is_in_the_audit_log_with_who_and_what(as_stan, stan, a_day, alice):
+def test_an_export_is_in_the_audit_log_with_operator_and_filter(as_stan, stan, a_day, alice):
     exported(as_stan, kind="login", person="alice")
     event = AuditEvent.objects.get(kind=Kind.EXPORTED)
     assert (event.actor, event.user, event.contract) == (stan, alice, "admin")
-    assert told(event) == "person=alice&kind=login, csv: ticket 7"
+    assert reason_of(event) == "person=alice&kind=login, csv: ticket 7"
 
 
 def test_an_export_takes_the_password_and_a_reason(as_stan, a_day):
@@ -355,7 +357,7 @@ def test_no_name_is_a_formula_whatever_the_spreadsheet_splits_at(as_stan, typed)
 
 
 def test_quotes_commas_and_lone_surrogates_survive(as_stan):
-    happened(Kind.LOGIN_FAILED, name='a "b", c; d', reason="no_such_account")
+    add_event(Kind.LOGIN_FAILED, name='a "b", c; d', reason="no_such_account")
     _, text = exported(as_stan)
     assert 'a "b", c; d' in [row["name"] for row in csv.DictReader(StringIO(text, newline=""))]
 
@@ -363,7 +365,9 @@ def test_quotes_commas_and_lone_surrogates_survive(as_stan):
 def test_many_events_are_read_in_batches_and_each_once(alice, django_assert_num_queries):
     at = now()
     for number in range(25):
-        happened(Kind.LOGIN, user_id=alice.pk, name="alice", at=at - timedelta(minutes=number // 4))
+        add_event(
+            Kind.LOGIN, user_id=alice.pk, name="alice", at=at - timedelta(minutes=number // 4)
+        )
     with django_assert_num_queries(4):
         read = list(in_batches(Selection(user=alice.pk).events(), size=10))
     assert [event.pk for event in read] == list(
@@ -373,10 +377,10 @@ def test_many_events_are_read_in_batches_and_each_once(alice, django_assert_num_
     assert len(pieces) == 3
 
 
-def test_what_happens_during_an_export_is_not_in_it(as_stan, alice):
-    happened(Kind.LOGIN, user_id=alice.pk, name="before")
+def test_an_event_during_an_export_is_not_in_it(as_stan, alice):
+    add_event(Kind.LOGIN, user_id=alice.pk, name="before")
     answer = as_stan.post(f"{EXPORT}?user={alice.pk}", SENT | {"form": "jsonl"})
-    happened(Kind.LOGIN, user_id=alice.pk, name="during")
+    add_event(Kind.LOGIN, user_id=alice.pk, name="during")
     assert [
         json.loads(line)["name"] for line in b"".join(answer.streaming_content).splitlines()
     ] == ["before"]
@@ -389,7 +393,7 @@ def test_an_export_takes_a_post_with_a_csrf_token(stan):
     assert not AuditEvent.objects.filter(kind=Kind.EXPORTED).exists()
 
 
-def test_who_has_no_business_here(client, alice, a_day):
+def test_the_audit_log_is_for_operators_only(client, alice, a_day):
     client.force_login(alice)
     for path in (LIST, EXPORT, reverse("admin:accounts_auditevent_request")):
         assert client.get(path).status_code in (302, 405)

@@ -4,7 +4,7 @@ import pytest
 
 from accounts.models import AuditEvent, SigningKey
 from apikeys.models import ProviderCredential
-from tests.audit_events import happened
+from tests.audit_events import add_event
 from tests.conftest import PASSWORD
 from tests.pages.visitor import DESK, PHONE
 
@@ -42,7 +42,7 @@ def test_a_request_is_explained_in_one_paste(enter, caller, alice, name, options
 def test_events_are_filtered_and_exported(enter, caller, alice, name, options):
     caller.json("/v1/login", {"username": "alice", "password": PASSWORD})
     caller.json("/v1/login", {"username": "alcie", "password": PASSWORD})
-    happened("login_failed", name="=cmd()", reason="no_such_account", address="192.0.2.7")
+    add_event("login_failed", name="=cmd()", reason="no_such_account", address="192.0.2.7")
     browser = enter("/admin/accounts/auditevent/", **options)
     browser.page.select_option("#id_kind", "login_failed")
     browser.page.select_option("#id_within", "24h")

@@ -70,9 +70,9 @@ def test_a_generated_password_is_to_be_changed_by_its_owner_or_by_another_super_
         User.objects.create_user("stan", PASSWORD, is_staff=True),
     )
     seen = {}
-    for person in (first, other, stan):
-        client.force_login(person)
-        seen[person] = client.get("/admin/").content.decode()
+    for user in (first, other, stan):
+        client.force_login(user)
+        seen[user] = client.get("/admin/").content.decode()
     assert (
         'href="/change-password">Your password is still the one that was generated' in seen[first]
     )
@@ -222,7 +222,7 @@ def test_a_mail_that_is_due_now_is_no_trouble(desk, alice):
 @pytest.mark.parametrize(
     ("refused", "logins", "noticed"), [(10, 0, True), (9, 0, False), (10, 1, False)]
 )
-def test_it_is_noticed_when_nobody_can_log_in(alice, refused, logins, noticed):
+def test_a_notice_says_that_no_user_can_log_in(alice, refused, logins, noticed):
     for _ in range(refused):
         busy_month.event(Kind.LOGIN_FAILED, now(), user=alice, reason="wrong_password")
     for _ in range(logins):
@@ -286,7 +286,7 @@ def test_counts_that_lag_behind_are_announced(desk, alice, monkeypatch):
 
 
 @pytest.mark.own_sql
-def test_sessions_that_nobody_counts_any_more_are_announced(desk, alice):
+def test_live_counts_that_are_old_are_announced(desk, alice):
     statistics.update()
     HourlyCount.objects.filter(kind="live_sessions").update(counted_at=now() - 5 * HOUR)
     assert notices(desk.get(PAGE)) == [
@@ -295,7 +295,7 @@ def test_sessions_that_nobody_counts_any_more_are_announced(desk, alice):
 
 
 @pytest.mark.own_sql
-def test_events_that_nobody_seals_are_announced(desk, alice):
+def test_events_that_are_not_sealed_are_announced(desk, alice):
     busy_month.event(Kind.LOGIN, now() - timedelta(minutes=3), user=alice)
     assert notices(desk.get(PAGE)) == []
     busy_month.event(Kind.LOGIN, now() - timedelta(minutes=12), user=alice)

@@ -65,7 +65,7 @@ def test_olga_follows_a_bar_and_a_number_to_their_rows(busy, enter):
     browser.page.wait_for_url("**/admin/accounts/user/**")
 
 
-def test_bars_say_what_they_are_and_stand_where_they_should(busy, enter):
+def test_bars_have_tooltips_and_stay_in_their_frame(busy, enter):
     browser = enter()
     figure = browser.page.locator("figure").nth(1)
     bars = figure.locator("a.bar")

@@ -19,7 +19,7 @@ from tests.admin.files import (
     upload,
     words,
 )
-from tests.audit_events import told
+from tests.audit_events import reason_of
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -55,7 +55,7 @@ def test_olga_exports_what_the_list_shows(as_olga, olga, alice, bob):
     assert len(everyone.splitlines()) == 4
     assert "argon2" not in everyone
     events = AuditEvent.objects.filter(kind="exported").order_by("pk")
-    assert [(str(event.actor), told(event)) for event in events] == [
+    assert [(str(event.actor), reason_of(event)) for event in events] == [
         ("olga", "accounts with state=active, jsonl: ticket 7"),
         ("olga", "all accounts, csv: ticket 7"),
     ]
@@ -65,7 +65,9 @@ def test_olga_exports_what_the_list_shows(as_olga, olga, alice, bob):
 def test_olga_exports_what_she_searched_for(as_olga, alice, bob):
     answer = as_olga.post(f"{EXPORT}?q=liddell", {"form": "jsonl", "reason": "ticket 7"})
     assert [json.loads(line)["username"] for line in body(answer).splitlines()] == ["alice"]
-    assert told(AuditEvent.objects.get(kind="exported")) == "accounts with q=…, jsonl: ticket 7"
+    assert (
+        reason_of(AuditEvent.objects.get(kind="exported")) == "accounts with q=…, jsonl: ticket 7"
+    )
 
 
 def test_the_list_leads_there_with_its_filter(as_olga, as_stan):
@@ -111,7 +113,7 @@ def test_stan_exports_the_data_of_a_user_and_of_no_admin(as_stan, stan, alice, o
     held = json.loads(body(as_stan.post(data(alice), {"reason": "she asked"})))
     assert held["profile"]["username"] == "alice"
     event = AuditEvent.objects.get(kind="person_exported")
-    assert (event.user, event.actor, told(event)) == (alice, stan, "she asked")
+    assert (event.user, event.actor, reason_of(event)) == (alice, stan, "she asked")
     assert as_stan.post(data(olga)).status_code == 403
     assert stale(as_stan).post(data(alice)).status_code == 422
     assert data(alice) in body(as_stan.get(reverse("admin:accounts_user_change", args=[alice.pk])))

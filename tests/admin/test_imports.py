@@ -13,7 +13,7 @@ from django.utils.timezone import now
 from accounts import encryption
 from accounts.models import AuditEvent, PendingImport, User
 from tests.admin.files import IMPORT, USERS, body, errors, signed_in, upload, words
-from tests.audit_events import told
+from tests.audit_events import reason_of
 from tests.concurrency import at_once, run_and_kill
 from tests.conftest import PASSWORD
 
@@ -57,7 +57,7 @@ def test_stan_sees_what_will_happen_and_then_it_does(as_stan, stan, alice, calle
         == 200
     )
     event = AuditEvent.objects.get(kind="imported")
-    assert (event.user, event.actor, told(event)) == (carol, stan, "from users.csv")
+    assert (event.user, event.actor, reason_of(event)) == (carol, stan, "from users.csv")
     assert PASSWORD not in body(page) + body(done)
 
 

@@ -12,7 +12,7 @@ from apikeys import keys, usage
 from apikeys.end_reasons import EndReason
 from apikeys.models import APIKey
 from tests.admin.actions import choose_action, confirm_action, open_action
-from tests.audit_events import told
+from tests.audit_events import reason_of
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -132,7 +132,7 @@ def test_olga_ends_many_and_it_is_on_record(as_olga, olga, alice, bob, caller):
         "deleted",
     }
     events = AuditEvent.objects.filter(kind="keys_ended").order_by("pk")
-    assert {(event.user, event.actor, told(event)) for event in events} == {
+    assert {(event.user, event.actor, reason_of(event)) for event in events} == {
         (alice, olga, f"{hers.public_id} ended: ticket 7"),
         (bob, olga, f"{his.public_id} ended: ticket 7"),
     }

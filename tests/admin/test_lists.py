@@ -1,4 +1,4 @@
-"""Lists accept the filters that they offer: no other parameter of their address tells anything of a column."""
+"""Lists accept only the filters that they offer, so no other parameter reveals a column."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ def path_of(model, page="changelist", *args):
 
 
 def columns(model, depth=2):
-    """Every column of a model, and of those that it refers to or that refer to it, as a lookup would name it."""
+    """Return the lookups of every column of a model and of its relations, in both directions."""
     for field in model._meta.get_fields(include_hidden=True):
         name = (
             field.attname
@@ -68,7 +68,7 @@ def columns(model, depth=2):
 
 
 def offered(model):
-    """The parameters of the list's own filters."""
+    """Return the parameters of the list's own filters."""
     return ADMINS[model].accepted(None)
 
 
@@ -81,7 +81,7 @@ def by(request, client):
 
 @pytest.fixture
 def rows(caller, alice):
-    """One row at least of everything that can be listed."""
+    """At least one row of every model with a list."""
     log_in(caller)
     outbox.put(outbox.Template.RESET, identifier="alice", user=alice)
     audit_log.record(audit_log.Kind.LOGIN, user=alice)
@@ -96,7 +96,7 @@ def answer(client, path, asked):
 
 @pytest.mark.parametrize("model", ADMINS)
 def test_no_column_can_be_asked_about_in_any_way(rf, olga, model):
-    """Every column of the model and of its relations, with every lookup: refused before the table is looked at."""
+    """Every lookup on every column of the model and of its relations is refused without a query."""
     for lookup in LOOKUPS:
         for column in {*columns(model)}:
             if f"{column}{lookup}" not in offered(model):
@@ -169,7 +169,7 @@ def test_no_switch_of_djangos_own_is_open(client, olga, model, parameter):
 @pytest.mark.own_sql
 @pytest.mark.parametrize("value", ODD)
 @pytest.mark.parametrize("model", ADMINS)
-def test_odd_values_of_what_is_offered_break_nothing(client, rows, olga, model, value):
+def test_odd_values_of_filters_break_nothing(client, rows, olga, model, value):
     client.force_login(olga)
     known = ADMINS[model].accepted(client.get("/").wsgi_request)
     for name in sorted(known | {"o", "p", "q"}):
@@ -199,7 +199,7 @@ def test_rows_are_named_by_their_key_alone(client, olga, alice, page, to_field):
 
 
 @pytest.mark.parametrize("model", ADMINS)
-def test_a_key_that_cannot_be_is_nobodys(client, olga, model):
+def test_an_impossible_key_is_refused(client, olga, model):
     client.force_login(olga)
     for key in ("%00", "9" * 40, "x" * 500, "ſ", "_00"):
         for page in ("change", "history"):
@@ -209,7 +209,7 @@ def test_a_key_that_cannot_be_is_nobodys(client, olga, model):
             )
 
 
-def test_nothing_completes_what_is_typed(client, olga, alice):
+def test_no_view_completes_an_input(client, olga, alice):
     client.force_login(User.objects.create_user("stan", PASSWORD, is_staff=True))
     for model, field in ((Session, "user"), (APIKey, "owner")):
         asked = {

@@ -11,7 +11,7 @@ from accounts import password_reset
 from accounts.mail import delivery, outbox
 from accounts.models import AuditEvent, OutgoingMail, User
 from tests.admin.actions import choose_action, confirm_action
-from tests.audit_events import told
+from tests.audit_events import reason_of
 from tests.conftest import PASSWORD
 from tests.reset_mails import token_in
 
@@ -68,7 +68,11 @@ def test_a_failed_mail_is_sent_again(desk, alice, olga, failed_mail):
         in desk.get(LIST).content.decode()
     )
     event = AuditEvent.objects.get(kind="mail_sent_again")
-    assert (event.user, event.actor, told(event)) == (alice, olga, f"mail {failed_mail.pk}, reset")
+    assert (event.user, event.actor, reason_of(event)) == (
+        alice,
+        olga,
+        f"mail {failed_mail.pk}, reset",
+    )
     assert (failed_mail.status, failed_mail.closed_at, failed_mail.tries) == ("waiting", None, 0)
     assert failed_mail.give_up_at > now()
 
@@ -120,7 +124,7 @@ def test_what_waits_is_sent_now_from_the_list(desk, put_off):
     asked = choose_action(desk, "send_now", put_off)
     confirm_action(desk, "send_now", put_off, reason="", next=asked.context["next"])
     assert OutgoingMail.objects.due().exists()
-    assert told(AuditEvent.objects.get(kind="mail_sent_again")) == f"mail {put_off.pk}, reset"
+    assert reason_of(AuditEvent.objects.get(kind="mail_sent_again")) == f"mail {put_off.pk}, reset"
 
 
 def test_a_mail_that_a_worker_is_sending_is_left_to_it(desk, put_off):

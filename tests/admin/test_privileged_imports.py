@@ -4,7 +4,7 @@ import pytest
 
 from accounts.models import AuditEvent, PendingImport, User
 from tests.admin.files import signed_in, stale, upload, words
-from tests.audit_events import told
+from tests.audit_events import reason_of
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -55,7 +55,8 @@ def test_olga_imports_hashes_with_her_password_and_a_reason(as_olga, olga):
     assert not User.objects.filter(username="carol").exists()
     as_olga.post(url, {"confirm": "yes", "password": PASSWORD, "reason": "moving"})
     reasons = {
-        event.name: told(event) for event in AuditEvent.objects.filter(kind="imported", actor=olga)
+        event.name: reason_of(event)
+        for event in AuditEvent.objects.filter(kind="imported", actor=olga)
     }
     assert reasons == {
         "carol": "from users.csv, with a password hash: moving",

@@ -10,7 +10,7 @@ from accounts.errors import NotPermitted
 from accounts.models import AuditEvent, User
 from accounts.operators import privileged
 from apikeys.models import ProviderCredential
-from tests.audit_events import told
+from tests.audit_events import reason_of
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -52,7 +52,7 @@ def test_olga_stores_credentials(as_olga, olga):
     assert (aws().key_id, aws().region, aws().decrypt_secret()) == (KEY_ID, "eu-north-1", SECRET)
     event = change()
     assert (event.kind, event.name, event.actor) == ("credentials_changed", "aws", olga)
-    assert told(event) == f"{KEY_ID}, eu-north-1, new secret: the yearly one"
+    assert reason_of(event) == f"{KEY_ID}, eu-north-1, new secret: the yearly one"
 
 
 def test_nvidia_has_nothing_but_a_secret(as_olga):
@@ -70,7 +70,10 @@ def test_olga_changes_the_region_and_leaves_the_secret(as_olga, olga, stored):
     )
     assert (aws().region, aws().encrypted_secret) == ("us-east-1", before)
     event = change()
-    assert (event.actor, told(event)) == (olga, f"{KEY_ID}, us-east-1, same secret: the yearly one")
+    assert (event.actor, reason_of(event)) == (
+        olga,
+        f"{KEY_ID}, us-east-1, same secret: the yearly one",
+    )
 
 
 def test_olga_replaces_the_secret(as_olga, stored):
@@ -129,7 +132,7 @@ def test_olga_deletes_credentials(as_olga, olga, stored):
     assert as_olga.post(DELETE, SURE).status_code == 302
     assert not ProviderCredential.objects.exists()
     event = change()
-    assert (event.kind, event.name, event.actor, told(event)) == (
+    assert (event.kind, event.name, event.actor, reason_of(event)) == (
         "credentials_deleted",
         "aws",
         olga,
@@ -182,7 +185,7 @@ def test_olga_sees_it_masked_and_that_look_is_on_record(as_olga, olga, stored):
     assert f"wJal{'*' * 28}EKEY" in page
     assert "hand the new one to the programs that use it" in page
     event = AuditEvent.objects.get(kind="credentials_viewed")
-    assert (event.user, told(event), event.contract) == (olga, "aws", "admin")
+    assert (event.user, reason_of(event), event.contract) == (olga, "aws", "admin")
 
 
 def test_a_secret_that_cannot_be_decrypted_is_said_to_be_so_and_can_be_stored_again(

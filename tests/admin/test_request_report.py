@@ -16,7 +16,7 @@ from accounts.models import AuditEvent, OutgoingMail, Session, User
 from apikeys.end_reasons import EndReason
 from apikeys.models import APIKey
 from authsvc.contracts import bearer
-from tests.audit_events import happened
+from tests.audit_events import add_event
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -84,14 +84,15 @@ def test_a_password_that_has_to_be_changed(explain, caller, alice):
     assert client_answer(page) == "“Password change required” (status 403)"
 
 
-def test_everybody_who_was_throttled_finds_when_it_ends(explain, caller, alice):
-    """The audit log holds one event for each window; who comes later has an id of their own."""
+def test_each_throttled_request_says_when_it_ends(explain, caller, alice):
+    """The audit log has one event for each window; later requests have ids of their own."""
     answers = [log_in(caller, password="wrong") for _ in range(13)]
     assert [answer.status_code for answer in answers[-3:]] == [429] * 3
     for answer in answers[-3:]:
         page = explain(answer)
         assert re.fullmatch(
-            r"Throttled: more than 10 wrong guesses for “alice” in 5 minutes\. It ends at \d\d:\d\d UTC\.",
+            r"Throttled: more than 10 wrong guesses for “alice” in 5 minutes\. "
+            r"It ends at \d\d:\d\d UTC\.",
             message(page),
         )
         assert "Too many login attempts" in client_answer(page)
@@ -106,7 +107,7 @@ def test_a_login_that_lacks_something(explain, caller):
     )
 
 
-def test_what_helps_is_one_click_away(explain, caller, alice, olga):
+def test_actions_that_help_are_one_click_away(explain, caller, alice, olga):
     for _ in range(11):
         answer = log_in(caller, password="wrong")
     page = explain(answer)
@@ -314,9 +315,8 @@ def test_keys_of_others_and_too_many(explain, caller, alice):
 
 def test_credentials_for_admins_only(explain, caller, alice):
     page = explain(caller.get("/api/auth/aws-credentials", tokens(caller)["access_token"]))
-    assert (
-        message(page)
-        == "alice was refused a look at the credentials of aws: the role user is not that of an admin."
+    assert message(page) == (
+        "alice was refused a look at the credentials of aws: the role user is not that of an admin."
     )
     assert client_answer(page) == "“Admin access required” (status 403)"
 
@@ -324,22 +324,22 @@ def test_credentials_for_admins_only(explain, caller, alice):
 # The page
 
 
-def test_what_happened_around_it(explain, caller, alice, bob):
+def test_events_around_the_request(explain, caller, alice, bob):
     at = now()
-    near = happened(
+    near = add_event(
         "login_failed",
         user_id=alice.pk,
         name="alice",
         at=at - timedelta(minutes=10),
         reason="wrong_password",
     )
-    same_address = happened(
+    same_address = add_event(
         "login", user_id=bob.pk, name="bob", address="127.0.0.1", at=at - timedelta(minutes=5)
     )
-    happened("login", user_id=alice.pk, name="alice", at=at - timedelta(minutes=20))
-    happened("login", user_id=bob.pk, name="bob", address="192.0.2.1", at=at)
+    add_event("login", user_id=alice.pk, name="alice", at=at - timedelta(minutes=20))
+    add_event("login", user_id=bob.pk, name="bob", address="192.0.2.1", at=at)
     answer = log_in(caller, password="wrong")
-    later = happened("unlocked", user_id=alice.pk, name="alice", at=now() + timedelta(minutes=1))
+    later = add_event("unlocked", user_id=alice.pk, name="alice", at=now() + timedelta(minutes=1))
     around = explain(answer).context["report"].around
     assert [event.pk for event in around if event.name != "stan"] == [
         later.pk,
@@ -354,7 +354,7 @@ def test_the_id_is_found_in_what_was_pasted(as_stan, caller, alice, pasted):
     assert as_stan.get(PAGE, {"id": pasted.format(request_id)}).context["request_id"] == request_id
 
 
-def test_an_id_that_nobody_knows(as_stan):
+def test_an_unknown_id(as_stan):
     page = as_stan.get(PAGE, {"id": "0123456789abcdef"})
     assert page.status_code == 404
     text = page.content.decode()
@@ -369,7 +369,7 @@ def test_an_id_that_nobody_knows(as_stan):
 
 
 @pytest.mark.parametrize("pasted", ["???", "<script>alert(1)</script>", "\0", "x" * 5000])
-def test_what_is_no_id_is_said_to_be_none(as_stan, pasted):
+def test_a_text_without_an_id_is_refused(as_stan, pasted):
     page = as_stan.get(PAGE, {"id": pasted})
     assert page.status_code in (200, 404)
     assert "<script>alert" not in page.content.decode()
@@ -381,7 +381,7 @@ def test_the_page_without_an_id_asks_for_one(as_stan):
     assert "Nothing is known" not in page.content.decode()
 
 
-def test_what_was_typed_is_shown_and_not_run(explain, caller):
+def test_an_identifier_is_shown_and_not_run(explain, caller):
     typed = "<b>alice</b>"
     page = explain(log_in(caller, typed)).content.decode()
     assert typed not in page
@@ -389,16 +389,16 @@ def test_what_was_typed_is_shown_and_not_run(explain, caller):
 
 
 def test_a_page_is_seven_queries(as_stan, caller, alice, django_assert_num_queries):
-    """Who asks and their session; the request's events with their people, what happened before and after, and what may help."""
+    """The operator and their session; the events of the request, before and after; the actions."""
     as_stan.get(PAGE)
     for _ in range(20):
-        happened("login", user_id=alice.pk, name="alice")
+        add_event("login", user_id=alice.pk, name="alice")
     answer = log_in(caller, password="wrong")
     with django_assert_num_queries(7):
         as_stan.get(PAGE, {"id": answer["X-Request-ID"]})
 
 
-# What a flood does
+# Floods
 
 
 def test_a_flood_of_refusals_fills_no_table_and_drives_out_only_its_own_kind(

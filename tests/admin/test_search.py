@@ -75,7 +75,7 @@ def test_the_box_leads_to_the_list_of_several_or_of_none(client, alice, bob, que
     assert answer.context["cl"].query == query
 
 
-def test_the_box_leads_to_what_happened_in_a_request(client):
+def test_the_box_leads_to_a_request_report(client):
     with request_context.use(request_context.RequestContext(request_id="0123456789abcdef")):
         audit_log.record(audit_log.Kind.LOGIN_FAILED, name="who")
     assert client.get(FIND, {"q": "0123456789abcdef"}).url.endswith("?id=0123456789abcdef")
@@ -138,8 +138,8 @@ def test_a_name_like_a_request_id_is_its_owners_and_the_list_leads_to_the_report
 @pytest.mark.parametrize(
     "path", ["/admin/accounts/", "/admin/apikeys/", "/admin/auth/", "/admin/token_blacklist/"]
 )
-def test_what_would_be_the_page_of_an_app_is_the_first_page(client, path):
-    """Where it showed the dashboard without its data, all was well while mail failed."""
+def test_the_page_of_an_app_is_the_dashboard(client, path):
+    """Shown without its data, the dashboard said that all is well while mail failed."""
     answer = client.get(path)
     assert (answer.status_code, answer.get("Location")) in [(302, "/admin/"), (404, None)]
     assert answer.status_code == 302 or path not in ("/admin/accounts/", "/admin/apikeys/")
@@ -168,7 +168,7 @@ def test_nobody_else_may_look(client, alice):
     assert client.get(FIND, {"q": "olga"}).url.startswith("/admin/login/")
 
 
-# People
+# Users
 
 
 def test_the_list_of_users_found_by_a_request_leads_to_its_report(client, alice):
@@ -234,12 +234,12 @@ def test_only_what_was_found_can_be_sorted_by_any_column(client, crowd):
 
 @pytest.fixture
 def much(crowd):
-    people = list(User.objects.filter(username__startswith="person"))
-    for person in people[:60]:
-        open_session(person)
-        outbox.put(outbox.Template.RESET, identifier=person.username, user=person)
-        APIKey.objects.issue(person.pk)
-        audit_log.record(audit_log.Kind.LOGIN, user=person)
+    users = list(User.objects.filter(username__startswith="person"))
+    for user in users[:60]:
+        open_session(user)
+        outbox.put(outbox.Template.RESET, identifier=user.username, user=user)
+        APIKey.objects.issue(user.pk)
+        audit_log.record(audit_log.Kind.LOGIN, user=user)
 
 
 @pytest.mark.parametrize("path", [PEOPLE, SESSIONS, MAILS, KEYS])

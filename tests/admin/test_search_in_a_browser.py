@@ -1,4 +1,4 @@
-"""Olga finds Alice and sees her whole, at her desk and on her phone."""
+"""Olga finds Alice and opens her page, at her desk and on her phone."""
 
 from datetime import timedelta
 
@@ -15,7 +15,8 @@ from tests.pages.visitor import DESK, NARROW, PHONE
 
 AGENTS = (
     "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Mobile Safari/604.1",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/17.0 Mobile Safari/604.1",
     "curl/8.5.0",
 )
 
@@ -41,7 +42,8 @@ def lived(alice, bob, olga):
     APIKey.objects.filter(pk=keys[2].pk).end(EndReason.LEAKED)
     for error in (
         "",
-        "550 5.1.1 <alice@example.com>: Recipient address rejected: User unknown in virtual mailbox table",
+        "550 5.1.1 <alice@example.com>: Recipient address rejected: "
+        "User unknown in virtual mailbox table",
     ):
         outbox.put(outbox.Template.RESET, identifier="alice", user=alice)
         mail = OutgoingMail.objects.latest("pk")
@@ -60,7 +62,7 @@ def lived(alice, bob, olga):
             reason="guesses_by_name",
             data={"limit": 10, "seconds": 300},
         )
-    people = (
+    users = (
         User(
             username=f"person{n:02}",
             email=f"person{n:02}@example.com",
@@ -70,7 +72,7 @@ def lived(alice, bob, olga):
         )
         for n in range(70)
     )
-    User.objects.bulk_create(people)
+    User.objects.bulk_create(users)
     return alice
 
 
@@ -91,7 +93,7 @@ def find(browser, query):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("screen", "viewport"), [("desk", DESK), ("phone", PHONE)])
-def test_one_person_whole(lived, enter, screen, viewport, scheme):
+def test_the_page_of_a_user(lived, enter, screen, viewport, scheme):
     browser = enter(viewport=viewport, color_scheme=scheme)
     find(browser, "Liddell")
     assert browser.heading == "Alice Liddell"
@@ -173,9 +175,10 @@ def test_a_mails_page_shows_all_of_a_long_user_agent(lived, enter, viewport):
     script = """found => {
         const text = document.createRange();
         text.selectNodeContents(found);
-        return text.getBoundingClientRect().right - found.closest(".form-row").getBoundingClientRect().right;
+        const row = found.closest(".form-row");
+        return text.getBoundingClientRect().right - row.getBoundingClientRect().right;
     }"""
     assert agent.evaluate(script) <= 0
-    assert browser.page.inner_text(".field-request_link .readonly") == "—"
+    assert browser.page.inner_text(".field-request .readonly") == "—"
     assert browser.inner_scrolls() == []
     browser.keep(f"mail-detail-{viewport['width']}")

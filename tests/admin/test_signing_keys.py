@@ -11,7 +11,7 @@ from accounts.errors import InvalidToken, MissingReason, NotPermitted
 from accounts.models import AuditEvent, SigningKey, User
 from accounts.operators import privileged
 from authsvc.contracts import bearer
-from tests.audit_events import told
+from tests.audit_events import reason_of
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -151,7 +151,7 @@ def test_the_core_refuses_and_records_an_operator_who_is_no_super_admin_any_more
         privileged.retire_signing_key(olga, kid, "because")
     assert key("current").kid == kid
     assert [
-        told(event)
+        reason_of(event)
         for event in AuditEvent.objects.filter(kind="act_refused", actor=olga).order_by("pk")
     ] == [
         "rotate the signing keys",

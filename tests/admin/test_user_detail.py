@@ -1,4 +1,4 @@
-"""Olga sees Alice whole: who she is, in which state, what can be done, and what is live, mailed and on record."""
+"""Olga opens Alice's page: her state, the actions, and her sessions, mails and events."""
 
 import re
 from datetime import timedelta
@@ -47,7 +47,7 @@ def path_of(user):
 
 
 def shown(client, user):
-    """The panels, by name: a list of rows each, as texts."""
+    """Return the panels by name, each with the texts of its rows."""
     panels = client.get(path_of(user)).context["panels"]
     return {
         panel.panel.name: [[strip_tags(str(cell)) for _, cell in row.cells] for row in panel.rows]
@@ -59,16 +59,16 @@ def states(client, user):
     return [badge.text for badge in client.get(path_of(user)).context["state"]]
 
 
-def test_at_the_top_stands_who_it_is(client, alice):
+def test_the_account_is_at_the_top(client, alice):
     page = client.get(path_of(alice)).content.decode()
     assert re.findall(r"<h1>(.*?)</h1>", page) == ["Alice Liddell"]
-    for told in (
+    for text in (
         "alice@example.com",
         f'<code id="uuid">{alice.uuid}</code>',
         "<dt>Role</dt><dd>User</dd>",
         "<dt>Last login</dt><dd>never</dd>",
     ):
-        assert told in page
+        assert text in page
     assert re.findall(
         r"<h1>(.*?)</h1>", client.get(path_of(User.objects.create_user("zoe"))).content.decode()
     ) == ["zoe"]
@@ -110,10 +110,10 @@ def test_an_account_that_was_guessed_at_slowly(client, settings, alice):
     assert "because of 5 wrong guesses" in " ".join(states(client, alice))
 
 
-# What can be done
+# Actions
 
 
-def test_the_buttons_are_what_this_operator_may_do_now_the_harmless_first(client, olga, alice):
+def test_the_buttons_are_the_actions_of_this_operator_the_harmless_first(client, olga, alice):
     open_session(alice)
     page = client.get(path_of(alice))
     dangerous = [button.dangerous for button in page.context["buttons"]]
@@ -122,7 +122,7 @@ def test_the_buttons_are_what_this_operator_may_do_now_the_harmless_first(client
         assert f'href="{button.url}">{button.label}…</a>' in page.content.decode()
 
 
-def test_stan_sees_olga_whole_and_can_do_nothing_to_her(client, stan, olga):
+def test_stan_sees_olgas_page_without_actions(client, stan, olga):
     open_session(olga)
     client.force_login(stan)
     page = client.get(path_of(olga))
@@ -145,7 +145,7 @@ def test_a_session_is_ended_from_her_page_and_leads_back_to_it(client, alice):
     assert shown(client, alice)["sessions"] == []
 
 
-# What there is
+# Panels
 
 
 def test_her_live_sessions_the_last_used_first(client, alice, bob):
@@ -175,7 +175,7 @@ def test_her_keys_the_live_ones_first(client, alice, bob):
     assert action_registry.link("end_key", old) not in page
 
 
-def test_her_mails_and_what_became_of_them(client, alice, bob):
+def test_her_mails_and_their_status(client, alice, bob):
     outbox.put(outbox.Template.RESET, identifier="alice", user=alice)
     mail = OutgoingMail.objects.get()
     mail.error = "550 User unknown"
@@ -191,7 +191,7 @@ def test_her_mails_and_what_became_of_them(client, alice, bob):
     assert action_registry.link("send_again", mail) in client.get(path_of(alice)).content.decode()
 
 
-def test_what_happened_in_sentences_also_to_her_name(client, olga, alice, bob):
+def test_her_events_in_sentences_also_of_her_name(client, olga, alice, bob):
     with request_context.use(
         request_context.RequestContext(
             request_id="0123456789abcdef", address="192.0.2.7", contract="form"
@@ -217,11 +217,11 @@ def test_what_happened_in_sentences_also_to_her_name(client, olga, alice, bob):
 
 
 def test_each_panel_leads_to_all_of_her_rows_and_no_others(client, alice, bob):
-    for person in (alice, bob):
-        open_session(person)
-        APIKey.objects.issue(person.pk)
-        outbox.put(outbox.Template.PASSWORD_CHANGED, user=person)
-        audit_log.record(audit_log.Kind.LOGIN, user=person)
+    for user in (alice, bob):
+        open_session(user)
+        APIKey.objects.issue(user.pk)
+        outbox.put(outbox.Template.PASSWORD_CHANGED, user=user)
+        audit_log.record(audit_log.Kind.LOGIN, user=user)
     for panel in client.get(path_of(alice)).context["panels"]:
         rows = list(client.get(panel.all_url).context["cl"].result_list)
         assert [
@@ -272,7 +272,7 @@ def test_saving_the_profile_stays_on_the_page(client, alice):
     assert "<h1>Alice P. Liddell</h1>" in answer.content.decode()
 
 
-def test_what_cannot_be_saved_comes_first_and_under_the_name_that_still_holds(client, alice, bob):
+def test_a_form_with_errors_comes_first_under_the_stored_name(client, alice, bob):
     page = client.post(
         path_of(alice), {"username": "bob", "name": "Somebody else" * 20}
     ).content.decode()

@@ -8,7 +8,7 @@ from accounts import identities
 from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 from tests.admin.user_pages import ADD, AUDIT_LOG, LIST, fields, log_in, new, page
-from tests.audit_events import told
+from tests.audit_events import reason_of
 from tests.reset_mails import token_in
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -50,8 +50,8 @@ def test_olga_invites_a_user(as_olga, olga, caller, mailoutbox):
         == 200
     )
     made, invited = AuditEvent.objects.filter(actor=olga).order_by("pk")
-    assert (made.kind, made.user, told(made)) == ("account_changed", carol, "created")
-    assert (invited.kind, invited.user, told(invited), invited.contract) == (
+    assert (made.kind, made.user, reason_of(made)) == ("account_changed", carol, "created")
+    assert (invited.kind, invited.user, reason_of(invited), invited.contract) == (
         "invited",
         carol,
         "to carol@example.com",
@@ -91,7 +91,7 @@ def test_olga_makes_an_account_with_a_temporary_password(as_olga, olga, caller):
     answer = caller.json("/api/auth/login", {"username": "carol", "password": temporary})
     assert (answer.status_code, answer.json()["message"]) == (403, "Password change required")
     event = AuditEvent.objects.get(kind=AuditEvent.Kind.ACCOUNT_CHANGED)
-    assert (event.user, event.actor, told(event)) == (carol, olga, "created")
+    assert (event.user, event.actor, reason_of(event)) == (carol, olga, "created")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_olga_edits_an_account_and_its_session_goes_on(as_olga, olga, alice):
     identity = identities.identify(issued.access)
     assert (identity.name, identity.organization) == ("Alice L.", "Wonderland")
     event = AuditEvent.objects.get(kind=AuditEvent.Kind.ACCOUNT_CHANGED)
-    assert (event.user, event.actor, told(event)) == (alice, olga, "name, organization")
+    assert (event.user, event.actor, reason_of(event)) == (alice, olga, "name, organization")
 
 
 def test_what_stays_as_it_was_is_no_change(as_olga, alice):

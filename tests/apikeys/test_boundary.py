@@ -29,11 +29,11 @@ CLASSES = {
     if getattr(module, name).__module__.startswith("apikeys")
 }
 PROSE = re.compile(r"\bapi.?keys?\b|\bapikeys", re.IGNORECASE)
-CONTRACTS = set(policy.registered_names()) - {"form"}  # which is any HTML form, too
+# A form is any HTML form, too, and introspection is what Django's database connection does.
+CONTRACTS = set(policy.registered_names()) - {"form", "introspection"}
 OTHER_MEANINGS = {
     ("api/authentication.py", "bearer"),  # the authentication scheme of HTTP
     ("tokens.py", "challenge"),  # a type of token
-    ("db/trigram_indexes.py", "introspection"),  # of Django's database connection
     ("mail/templates.py", "new_network"),  # the mail about a login from a new network
 }
 

@@ -21,7 +21,7 @@ from tests.apikeys.key_helpers import (
     stored,
     use,
 )
-from tests.audit_events import told
+from tests.audit_events import reason_of
 
 
 @stored
@@ -110,7 +110,11 @@ def test_the_first_use_from_another_address_is_on_record_and_the_second_is_not(a
         usage.write()
         usage.clear()
     event = AuditEvent.objects.get(kind="key_used_from_new_address")
-    assert (event.user, event.name, told(event)) == (alice, key_of(secret).public_id, "192.0.2.7")
+    assert (event.user, event.name, reason_of(event)) == (
+        alice,
+        key_of(secret).public_id,
+        "192.0.2.7",
+    )
     assert (event.address, event.request_id, event.contract) == ("192.0.2.7", "abc", "form")
     use(secret, "192.0.2.8")
     usage.write()

@@ -28,7 +28,7 @@ from tests.apikeys.key_helpers import (
     use,
     works,
 )
-from tests.audit_events import told
+from tests.audit_events import reason_of
 from tests.concurrency import at_once
 
 
@@ -43,7 +43,7 @@ def test_what_becomes_of_a_key_is_on_record(alice, owner):
         keys.revoke_leaked(secret)
         keys.revoke_leaked(secret)
     events = AuditEvent.objects.filter(kind__startswith="key_").order_by("pk")
-    assert [(event.kind, event.name, told(event)) for event in events] == [
+    assert [(event.kind, event.name, reason_of(event)) for event in events] == [
         ("key_created", old.public_id, ""),
         ("key_rotated", new.public_id, f"successor of {old.public_id}"),
         ("key_deleted", new.public_id, ""),

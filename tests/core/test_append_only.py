@@ -1,4 +1,4 @@
-"""Nobody changes what happened: neither an operator, nor a bug, nor whoever got hold of the application's connection."""
+"""No operator, bug or holder of the application's connection changes an audit event."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ from accounts.models import AuditEvent, User
 from accounts.operators import actions, user_actions
 from accounts.privacy import erased_events
 from accounts.request_context import RequestContext
-from tests.audit_events import happened
+from tests.audit_events import add_event
 from tests.conftest import PASSWORD
 
 pytestmark = [pytest.mark.django_db, pytest.mark.own_sql]
@@ -27,7 +27,7 @@ SENTENCE = "the audit trail is append-only"
 
 @pytest.fixture
 def event(alice, olga):
-    return happened(
+    return add_event(
         Kind.DEACTIVATED,
         user_id=alice.pk,
         actor_id=olga.pk,
@@ -66,7 +66,7 @@ def refused(statement, *parameters):
 )
 def test_no_event_can_be_changed(bob, column, value):
     session = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
-    happened(
+    add_event(
         Kind.LOGIN_FAILED,
         name="alice",
         address="192.0.2.7",
@@ -80,7 +80,7 @@ def test_no_event_can_be_changed(bob, column, value):
 
 
 @pytest.mark.parametrize("column", ["user_id", "actor_id"])
-def test_an_event_cannot_be_pinned_on_somebody_else(event, bob, column):
+def test_an_event_cannot_be_given_another_user(event, bob, column):
     refused("UPDATE AUDIT_LOG SET COLUMN = %s".replace("COLUMN", column), bob.pk)
 
 
@@ -92,7 +92,10 @@ def test_no_event_can_be_deleted(event):
 
 
 def test_no_event_can_be_written_over(event):
-    row = "INTO AUDIT_LOG (id, at, kind, name, contract, request_id, reason, data, note) VALUES (%s, %s, 'login', 'x', '', '', 'x', '{}', '')"
+    row = (
+        "INTO AUDIT_LOG (id, at, kind, name, contract, request_id, reason, data, note)"
+        " VALUES (%s, %s, 'login', 'x', '', '', 'x', '{}', '')"
+    )
     ways = {
         "sqlite": "INSERT OR REPLACE " + row,
         "postgresql": f"INSERT {row} ON CONFLICT (id) DO UPDATE SET reason = EXCLUDED.reason",
@@ -116,7 +119,7 @@ def test_the_product_itself_gets_no_further(event):
 # Erasure
 
 
-def test_alice_is_erased_and_what_happened_stays_told(alice, olga):
+def test_alice_is_erased_and_her_events_stay(alice, olga):
     request = RequestContext(address="192.0.2.7", request_id="r1", contract="bearer")
     with request_context.use(request):
         audit_log.record(
@@ -144,17 +147,17 @@ def test_alice_is_erased_and_what_happened_stays_told(alice, olga):
     assert erased_events.erase(alice, "erased-1f") == 3
     rows = AuditEvent.objects.exclude(kind=Kind.ERASED).order_by("pk")
     assert list(rows.values("id", "at", "kind", "session", "contract", "request_id")) == before
-    now_told: list[tuple] = list(
+    current: list[tuple] = list(
         rows.values_list("user", "actor", "name", "address", "reason", "data", "note")
     )
-    assert now_told == [
+    assert current == [
         (None, None, "erased-1f", None, "wrong_password", {}, ""),
         (None, None, "erased-1f", None, "guesses_by_name", {"limit": 10, "seconds": 300}, ""),
         (None, olga.pk, "erased-1f", "192.0.2.7", "mailed_to", {}, "erased"),
     ]
 
 
-def test_what_an_erased_operator_did_to_others_stays_told(alice, olga, event):
+def test_the_actions_of_an_erased_operator_stay(alice, olga, event):
     assert erased_events.erase(olga, "erased-2e") == 1
     event.refresh_from_db()
     assert (event.user, event.actor, event.name, event.address, event.note) == (
@@ -166,8 +169,8 @@ def test_what_an_erased_operator_did_to_others_stays_told(alice, olga, event):
     )
 
 
-def test_an_operator_who_acted_on_themselves_is_erased_whole(olga):
-    happened(
+def test_an_operator_who_acted_on_themselves_is_erased_entirely(olga):
+    add_event(
         Kind.SESSIONS_ENDED,
         user_id=olga.pk,
         actor_id=olga.pk,
@@ -187,12 +190,12 @@ def test_an_operator_who_acted_on_themselves_is_erased_whole(olga):
 
 
 def test_erasing_alice_leaves_bob(alice, bob):
-    happened(Kind.LOGIN, user_id=bob.pk, name="bob", address="192.0.2.7")
-    happened(Kind.THROTTLED, name="alicent")
+    add_event(Kind.LOGIN, user_id=bob.pk, name="bob", address="192.0.2.7")
+    add_event(Kind.THROTTLED, name="alicent")
     assert erased_events.erase(alice, "erased-1f") == 0
 
 
-def test_only_a_stand_in_takes_a_persons_place(alice, event):
+def test_only_a_stand_in_takes_a_users_place(alice, event):
     with pytest.raises(ValueError, match="erased-"):
         erased_events.erase(alice, "bob")
     refused("UPDATE AUDIT_LOG SET name = 'bob', user_id = NULL")
@@ -203,24 +206,27 @@ def test_an_account_that_events_name_is_erased_and_never_deleted(alice, event):
         alice.delete()
 
 
-DRESSED = "UPDATE AUDIT_LOG SET user_id = NULL, actor_id = NULL, address = NULL, name = %s, note = 'erased', data = '{}'"
+LIKE_AN_ERASURE = (
+    "UPDATE AUDIT_LOG SET user_id = NULL, actor_id = NULL, address = NULL, name = %s,"
+    " note = 'erased', data = '{}'"
+)
 
 
 def test_no_update_dresses_events_up_as_erased(event, alice, bob):
-    happened(Kind.LOGIN_FAILED, user_id=bob.pk, name="bob", address="192.0.2.8")
-    happened(Kind.LOGIN_FAILED, name="alice", address="192.0.2.7")
-    refused(DRESSED, "erased-1f")
+    add_event(Kind.LOGIN_FAILED, user_id=bob.pk, name="bob", address="192.0.2.8")
+    add_event(Kind.LOGIN_FAILED, name="alice", address="192.0.2.7")
+    refused(LIKE_AN_ERASURE, "erased-1f")
     erased_events.erase(bob, "erased-2e")
     before = list(AuditEvent.objects.values().order_by("pk"))
     for stand_in in ("erased-2e", "erased-1f"):
-        refused(DRESSED + " WHERE name = 'alice'", stand_in)
+        refused(LIKE_AN_ERASURE + " WHERE name = 'alice'", stand_in)
     refused("UPDATE AUDIT_LOG SET actor_id = NULL, address = NULL WHERE actor_id IS NOT NULL")
     refused("UPDATE AUDIT_LOG SET address = NULL WHERE address IS NOT NULL")
     refused("UPDATE AUDIT_LOG SET note = 'erased' WHERE note <> ''")
     assert list(AuditEvent.objects.values().order_by("pk")) == before
 
 
-def test_the_stand_in_of_an_erased_person_cannot_be_replaced(event, alice):
+def test_the_stand_in_of_an_erased_user_cannot_be_replaced(event, alice):
     erased_events.erase(alice, "erased-1f")
     refused("UPDATE AUDIT_LOG SET name = 'bob' WHERE kind <> 'erased'")
 
@@ -229,7 +235,10 @@ def test_the_digests_that_an_erasure_keeps_cannot_be_changed(event, alice):
     erased_events.erase(alice, "erased-1f")
     refused("UPDATE accounts_erasedvalue SET digest = %s", b"another")
     refused("DELETE FROM accounts_erasedvalue")
-    row = "INTO accounts_erasedvalue (event_id, field, digest) SELECT event_id, field, %s FROM accounts_erasedvalue WHERE TRUE"
+    row = (
+        "INTO accounts_erasedvalue (event_id, field, digest)"
+        " SELECT event_id, field, %s FROM accounts_erasedvalue WHERE TRUE"
+    )
     other = "ON CONFLICT (event_id, field) DO UPDATE SET digest = EXCLUDED.digest"
     ways = {"sqlite": f"INSERT OR REPLACE {row}", "postgresql": f"INSERT {row} {other}"}
     refused(ways[connection.vendor], b"another")
@@ -240,7 +249,8 @@ def test_no_seal_can_be_written_over(event):
     refused("UPDATE accounts_auditseal SET up_to = 0")
     refused("DELETE FROM accounts_auditseal")
     columns = "number, after, up_to, last_at, previous_at, sealed_at, rows, previous, digest"
-    row = f"INTO accounts_auditseal ({columns}) SELECT {columns} FROM accounts_auditseal WHERE TRUE"  # noqa: S608
+    table = "accounts_auditseal"
+    row = f"INTO {table} ({columns}) SELECT {columns} FROM {table} WHERE TRUE"  # noqa: S608
     other = "ON CONFLICT (number) DO UPDATE SET digest = EXCLUDED.digest"
     ways = {"sqlite": f"INSERT OR REPLACE {row}", "postgresql": f"INSERT {row} {other}"}
     refused(ways[connection.vendor])
@@ -257,8 +267,8 @@ def test_an_erasure_that_is_undone_leaves_no_event_of_its_own(event, alice):
 # Retention
 
 
-def test_events_are_kept_for_ever_unless_somebody_decides_otherwise():
-    happened(Kind.LOGIN, name="alice", at=now() - timedelta(days=4000))
+def test_events_are_kept_for_ever_unless_retention_is_set():
+    add_event(Kind.LOGIN, name="alice", at=now() - timedelta(days=4000))
     call_command("prune")
     assert AuditEvent.objects.exists()
 
@@ -266,7 +276,7 @@ def test_events_are_kept_for_ever_unless_somebody_decides_otherwise():
 def test_events_are_forgotten_when_the_operator_says_so(settings, capsys):
     settings.AUDIT_RETENTION = timedelta(days=365)
     for days in (366, 364):
-        happened(Kind.LOGIN, name=f"{days} days ago", at=now() - timedelta(days=days))
+        add_event(Kind.LOGIN, name=f"{days} days ago", at=now() - timedelta(days=days))
     call_command("prune")
     assert AuditEvent.objects.get().name == "364 days ago"
     assert "accounts.AuditEvent: 1" in capsys.readouterr().out
@@ -274,7 +284,7 @@ def test_events_are_forgotten_when_the_operator_says_so(settings, capsys):
 
 def test_no_event_of_the_last_ninety_days_can_be_deleted_whatever_is_set(settings):
     settings.AUDIT_RETENTION = timedelta(0)
-    happened(Kind.LOGIN, name="alice", at=now() - timedelta(days=89))
+    add_event(Kind.LOGIN, name="alice", at=now() - timedelta(days=89))
     call_command("prune")
     assert AuditEvent.objects.count() == 1
     refused("DELETE FROM AUDIT_LOG")
@@ -295,7 +305,7 @@ def forbidden(act):
 def test_a_web_node_works_without_the_right_to_change_events(
     caller, client, alice, olga, as_web_node
 ):
-    """Bodies may be changed and rows deleted everywhere else: a login, a rotation, a reset, an operator's act and the pages work."""
+    """All other tables can be changed: login, rotation, reset, an action and the pages work."""
     body = caller.form("/api/v1/auth/login", f"username=alice&password={PASSWORD}").json()
     tokens = (body["access_token"]["token"], body["refresh_token"]["token"])
     assert (
@@ -318,12 +328,14 @@ def test_a_web_node_works_without_the_right_to_change_events(
 
 @pytest.mark.postgresql
 def test_a_web_node_cannot_change_events_by_any_statement(alice, as_web_node):
-    happened(Kind.LOGIN, user_id=alice.pk, name="alice", at=now() - timedelta(days=400))
+    add_event(Kind.LOGIN, user_id=alice.pk, name="alice", at=now() - timedelta(days=400))
     forbidden(lambda: AuditEvent.objects.update(reason="another"))
     forbidden(lambda: AuditEvent.objects.all().delete())
     forbidden(lambda: connection.cursor().execute(f"TRUNCATE {TABLE}"))
     forbidden(
-        lambda: connection.cursor().execute(DRESSED.replace("AUDIT_LOG", TABLE), ["erased-1f"])
+        lambda: connection.cursor().execute(
+            LIKE_AN_ERASURE.replace("AUDIT_LOG", TABLE), ["erased-1f"]
+        )
     )
     refused(
         "INSERT INTO AUDIT_LOG (at, kind, user_id, name, contract, request_id, reason, data, note)"
@@ -335,16 +347,14 @@ def test_a_web_node_cannot_change_events_by_any_statement(alice, as_web_node):
 
 
 @pytest.mark.postgresql
-def test_a_web_node_erases_a_person_by_the_function_and_no_more(alice, bob, olga, as_web_node):
-    for person in (alice, bob):
-        happened(
-            Kind.LOGIN, user_id=person.pk, name=person.username, at=now() - timedelta(days=400)
-        )
+def test_a_web_node_erases_a_user_by_the_function_and_no_more(alice, bob, olga, as_web_node):
+    for user in (alice, bob):
+        add_event(Kind.LOGIN, user_id=user.pk, name=user.username, at=now() - timedelta(days=400))
     actions.carry_out(user_actions.ERASE, operator=olga, user=alice, reason="she asked")
     seals.seal()
-    told = AuditEvent.objects.order_by("pk").values_list("kind", "user", "name", "actor", "note")
+    rows = AuditEvent.objects.order_by("pk").values_list("kind", "user", "name", "actor", "note")
     stand_in = User.objects.get(pk=alice.pk).username
-    assert [*told] == [
+    assert [*rows] == [
         ("login", None, stand_in, None, ""),
         ("login", bob.pk, "bob", None, ""),
         ("erased", alice.pk, stand_in, olga.pk, "she asked"),
@@ -353,9 +363,9 @@ def test_a_web_node_erases_a_person_by_the_function_and_no_more(alice, bob, olga
 
 
 @pytest.mark.postgresql
-def test_a_web_node_deletes_what_retention_lets_go_and_no_more(settings, as_web_node):
+def test_a_web_node_deletes_events_beyond_retention_and_no_more(settings, as_web_node):
     for days in (400, 89):
-        happened(Kind.LOGIN, name=f"{days} days ago", at=now() - timedelta(days=days))
+        add_event(Kind.LOGIN, name=f"{days} days ago", at=now() - timedelta(days=days))
     settings.AUDIT_RETENTION = timedelta(days=90)
     call_command("prune")
     assert AuditEvent.objects.get().name == "89 days ago"
@@ -368,7 +378,7 @@ def test_a_web_node_deletes_what_retention_lets_go_and_no_more(settings, as_web_
 @pytest.mark.parametrize(
     "call", ["accounts_forget_events(now())", "accounts_erase_events('{}', '{}', '[]')"]
 )
-def test_what_web_nodes_call_is_for_no_other_role(call):
+def test_the_functions_of_web_nodes_are_for_no_other_role(call):
     with connection.cursor() as cursor:
         cursor.execute("CREATE ROLE reader")
         with (

@@ -1,4 +1,4 @@
-"""The audit log: what happened, to whom, from where, and the true reason."""
+"""Audit events: their user, address and request, and the true reason."""
 
 import pytest
 from django.db.models import ProtectedError
@@ -107,7 +107,7 @@ def test_a_logout_is_on_record(caller, alice):
     )
 
 
-def test_a_revocation_is_on_record_once_with_whose_it_was(caller, alice):
+def test_a_revocation_is_recorded_once_with_its_user(caller, alice):
     token = log_in(caller).json()["refresh_token"]
     for _ in range(2):
         caller.json("/v1/token-revoke", {"refresh_token": token})
@@ -135,7 +135,7 @@ def test_a_refresh_and_a_look_leave_no_record(caller, alice):
     assert kinds() == [Kind.LOGIN]
 
 
-def test_what_was_typed_is_kept_cut_and_on_one_line(db):
+def test_an_identifier_is_stored_cut_and_on_one_line(db):
     audit_log.record(
         Kind.LOGIN_FAILED, name="ali\r\nce\x1b[2K\0" + "x" * 1000, note="because\nof " + "y" * 1000
     )

@@ -54,7 +54,7 @@ def test_every_kind_of_event_is_a_sentence(kind, reason):
     assert message(kind, name="", user=None, reason=reason).endswith(".")
 
 
-def test_the_end_of_a_key_says_by_whom():
+def test_the_message_of_a_keys_end_names_the_user():
     assert (
         message(EventKind.KEY_DELETED, "key_a1B2c3D4")
         == "The API key key_a1B2c3D4 was ended by alice."
@@ -120,8 +120,8 @@ def test_apps_can_add_kinds_and_codes_but_not_replace_them():
                 "reason": "other_contract",
                 "data": {"contract": "bearer"},
             },
-            "alice's refresh token was refused because it was issued by bearer, and is good nowhere "
-            "else.",
+            "alice's refresh token was refused because it was issued by bearer, and is good "
+            "nowhere else.",
         ),
         (
             {"kind": Kind.DEACTIVATED, "actor": OLGA, "note": "she left"},

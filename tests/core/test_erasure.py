@@ -1,4 +1,4 @@
-"""A person who is forgotten: what goes, what stays told, and what finds nobody any more."""
+"""Erasure of a user: rows that are deleted, events that stay, and logins that fail."""
 
 import io
 from datetime import timedelta
@@ -51,17 +51,18 @@ def log_in(username="alice", policy=bearer.contract.policy):
 
 
 def everything_stored():
-    """Every value of every column of every table."""
+    """Return every value of every column of every table."""
     with connection.cursor() as cursor:
         for model in apps.get_models(include_auto_created=True):
-            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(model._meta.db_table)}")  # noqa: S608
+            table = connection.ops.quote_name(model._meta.db_table)
+            cursor.execute(f"SELECT * FROM {table}")  # noqa: S608
             for row in cursor.fetchall():
                 yield from ((model._meta.label, str(value)) for value in row)
 
 
 @pytest.fixture
 def known(alice, olga, settings):
-    """Alice as the service knows her after a while: also where she misspelt herself, and where an operator acted on her."""
+    """Alice after a while of use: with misspelt logins, and with actions of an operator."""
     logins = log_in(), log_in(policy=form.contract.policy)
     refresh.refresh_session(form.contract.policy, logins[1].refresh)
     with pytest.raises(InvalidCredentials):
@@ -89,7 +90,7 @@ def known(alice, olga, settings):
     return logins, secret
 
 
-def test_nothing_that_is_stored_names_the_person_any_more(known, alice, bob):
+def test_no_stored_value_names_the_user_any_more(known, alice, bob):
     assert {label for label, value in everything_stored() if "alice" in value.lower()} >= {
         "accounts.User",
         "accounts.AuditEvent",
@@ -110,13 +111,13 @@ def test_nothing_that_is_stored_names_the_person_any_more(known, alice, bob):
     assert passwords.authenticate("bob", PASSWORD) == bob
 
 
-def test_what_happened_stays_told_of_a_stand_in(known, alice, olga):
-    told = [*AuditEvent.objects.order_by("pk").values_list("pk", "at", "kind", "session")]
+def test_events_stay_under_a_stand_in(known, alice, olga):
+    before = [*AuditEvent.objects.order_by("pk").values_list("pk", "at", "kind", "session")]
     actions.carry_out(user_actions.ERASE, operator=olga, user=alice, reason="asked on 3 May")
     alice.refresh_from_db()
     assert [*AuditEvent.objects.order_by("pk").values_list("pk", "at", "kind", "session")][
-        : len(told)
-    ] == told
+        : len(before)
+    ] == before
     assert set(AuditEvent.objects.values_list("name", flat=True)) == {alice.username}
     assert alice.username.startswith("erased-")
     event = AuditEvent.objects.get(kind="erased")
@@ -148,7 +149,7 @@ def test_tokens_keys_and_links_are_dead_at_once(known, alice, caller):
 
 
 @pytest.mark.parametrize("typed", ["alice", "Alice@Example.com", " ＡＬＩＣＥ "])
-def test_a_mail_that_still_waits_is_not_sent_and_names_nobody(alice, bob, mailoutbox, typed):
+def test_a_mail_that_still_waits_is_not_sent_and_names_no_user(alice, bob, mailoutbox, typed):
     outbox.put(outbox.Template.RESET, identifier=typed)
     outbox.put(outbox.Template.PASSWORD_CHANGED, user=alice)
     outbox.put(outbox.Template.RESET, identifier="bob")
@@ -172,11 +173,10 @@ def test_a_mail_that_a_worker_has_claimed_is_overtaken_by_an_erasure(alice, mail
     assert not [label for label, value in everything_stored() if "alice" in value]
 
 
-def test_whoever_takes_the_name_inherits_nothing(known, alice):
-    for _ in range(10):
+def test_a_new_account_with_the_name_inherits_nothing(known, alice):
+    while not rate_limits.locked_for(alice):
         with pytest.raises(InvalidCredentials), rate_limits.login_attempt("alice"):
             raise InvalidCredentials
-    assert rate_limits.locked_for(alice)
     erasure.erase(alice)
     heir = User.objects.create_user("alice", "another one, and longer", email="alice@example.com")
     assert rate_limits.locked_for(heir) is None
@@ -200,7 +200,7 @@ def test_a_browser_that_is_signed_in_to_the_admin_is_out(olga):
     assert other.get("/admin/").status_code == 200
 
 
-def test_what_is_left_can_be_erased_or_worked_on_by_nobody(alice, olga):
+def test_no_operator_can_erase_or_edit_the_empty_account(alice, olga):
     erasure.erase(alice)
     with pytest.raises(NotPermitted, match="erased_already"):
         erasure.erase(alice)
@@ -220,11 +220,11 @@ def test_what_is_left_can_be_erased_or_worked_on_by_nobody(alice, olga):
             )
 
 
-def test_only_super_admins_erase_and_nobody_themselves(alice, olga):
+def test_only_super_admins_erase_and_never_themselves(alice, olga):
     stan = User.objects.create_user("stan", PASSWORD, is_staff=True)
-    for operator, person in ((stan, alice), (olga, olga), (alice, stan)):
+    for operator, user in ((stan, alice), (olga, olga), (alice, stan)):
         with pytest.raises(NotPermitted):
-            actions.carry_out(user_actions.ERASE, operator=operator, user=person, reason="because")
+            actions.carry_out(user_actions.ERASE, operator=operator, user=user, reason="because")
     with pytest.raises(MissingReason):
         actions.carry_out(user_actions.ERASE, operator=olga, user=alice)
     assert not User.objects.exclude(erased_at=None).exists()
@@ -250,10 +250,10 @@ def test_of_two_super_admins_who_are_erased_at_once_one_stays(olga):
 def test_a_login_at_the_same_moment_leaves_no_session(alice):
     for number in range(4):
         name = f"person{number}"
-        person = User.objects.create_user(name, PASSWORD)
+        user = User.objects.create_user(name, PASSWORD)
         answers = at_once(
             *[partial(log_in, name)] * 3,
-            partial(erasure.erase, person),
+            partial(erasure.erase, user),
             *[partial(log_in, name)] * 3,
         )
         assert {type(answer) for answer in answers} <= {
@@ -261,13 +261,13 @@ def test_a_login_at_the_same_moment_leaves_no_session(alice):
             issued_tokens.IssuedTokens,
             InvalidCredentials,
         } | set(InvalidCredentials.__subclasses__())
-        assert not person.sessions.exists()
-        assert not OutstandingToken.objects.filter(user=person).exists()
-        assert User.objects.get(pk=person.pk).last_login is None
+        assert not user.sessions.exists()
+        assert not OutstandingToken.objects.filter(user=user).exists()
+        assert User.objects.get(pk=user.pk).last_login is None
 
 
-def test_an_act_or_a_login_that_an_erasure_overtakes_is_on_record_without_the_name(alice, olga):
-    """The caller read the account a moment ago, by the name that it had then."""
+def test_an_action_or_a_login_that_an_erasure_overtakes_is_recorded_without_the_name(alice, olga):
+    """The caller read the account a moment before, with the name that it had then."""
     overtaken, read = passwords.authenticate("alice", PASSWORD), User.objects.get(pk=alice.pk)
     erasure.erase(alice)
     with pytest.raises(InvalidCredentials, match="account_changed"):
@@ -276,8 +276,8 @@ def test_an_act_or_a_login_that_an_erasure_overtakes_is_on_record_without_the_na
         actions.carry_out(user_actions.DEACTIVATE, operator=olga, user=read, reason="asked to")
     with pytest.raises(NotPermitted):
         user_management.edit(read, operator=olga, changed=["name"])
-    told = AuditEvent.objects.order_by("pk").values_list("kind", "user", "name", "actor")
-    assert [*told] == [
+    rows = AuditEvent.objects.order_by("pk").values_list("kind", "user", "name", "actor")
+    assert [*rows] == [
         ("erased", alice.pk, alice.username, None),
         ("login_failed", alice.pk, alice.username, None),
         ("act_refused", alice.pk, alice.username, olga.pk),
@@ -287,7 +287,7 @@ def test_an_act_or_a_login_that_an_erasure_overtakes_is_on_record_without_the_na
 
 
 @crowded
-def test_what_others_do_to_somebody_who_is_erased_at_that_moment_names_nobody_afterwards(olga):
+def test_actions_on_a_user_who_is_erased_at_that_moment_do_not_name_them_afterwards(olga):
     tina = User.objects.create_superuser("tina", PASSWORD)
     acts = (
         user_actions.GIVE_TEMPORARY_PASSWORD,
@@ -296,11 +296,11 @@ def test_what_others_do_to_somebody_who_is_erased_at_that_moment_names_nobody_af
         user_actions.ERASE,
     )
     for number in range(4):
-        person = User.objects.create_user(
+        user = User.objects.create_user(
             f"person{number}", PASSWORD, email=f"person{number}@example.com"
         )
         doing = [
-            partial(actions.carry_out, act, operator=olga, user=person, reason="asked to")
+            partial(actions.carry_out, act, operator=olga, user=user, reason="asked to")
             for act in acts
         ]
         answers = at_once(
@@ -309,14 +309,14 @@ def test_what_others_do_to_somebody_who_is_erased_at_that_moment_names_nobody_af
                 actions.carry_out,
                 user_actions.ERASE,
                 operator=tina,
-                user=person,
+                user=user,
                 reason="asked to",
             ),
         )
         assert {type(answer) for answer in answers} <= {actions.Outcome, NotPermitted, type(None)}
-        assert AuditEvent.objects.filter(kind="erased", user=person).count() == 1
+        assert AuditEvent.objects.filter(kind="erased", user=user).count() == 1
         assert not [label for label, value in everything_stored() if f"person{number}" in value]
-        left = User.objects.get(pk=person.pk)
+        left = User.objects.get(pk=user.pk)
         assert (
             left.email,
             left.is_active,
@@ -358,7 +358,7 @@ def test_the_command_asks_for_the_name_and_erases(monkeypatch, alice):
     )
 
 
-def test_what_the_command_cannot_do_it_says_in_a_sentence(olga):
+def test_a_refusal_of_the_command_is_a_sentence(olga):
     for arguments, sentence in [
         (("nobody", "--reason", "x", "--yes"), "no account"),
         (("olga", "--reason", " ", "--yes"), "Give a reason"),

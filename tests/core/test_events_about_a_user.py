@@ -1,4 +1,4 @@
-"""Events about a person are the same ones on their page, in the log's filter, in their export and in an erasure."""
+"""A user's page, the audit log's filter, an export and an erasure take the same events."""
 
 import pytest
 from django.db import connection
@@ -11,7 +11,7 @@ from accounts.models import AuditEvent
 from accounts.privacy import erasure, user_data
 from accounts.request_context import RequestContext
 from apikeys.audit_codes import EventKind
-from tests.audit_events import happened
+from tests.audit_events import add_event
 
 pytestmark = [pytest.mark.django_db, pytest.mark.own_sql]
 Kind = AuditEvent.Kind
@@ -20,7 +20,7 @@ SPELLINGS = ("ALICE", " alice ", "ａｌｉｃｅ", "Alice@Example.com", "ALICE@
 
 @pytest.fixture(params=SPELLINGS)
 def locked(request, alice):
-    """Somebody typed Alice's name in some spelling until it was locked, and nobody looked up whose name that is."""
+    """Alice's name was typed in some spelling until it was locked, without a look at accounts."""
     with request_context.use(RequestContext(request_id="r1")):
         audit_log.record(
             Kind.THROTTLED,
@@ -28,11 +28,11 @@ def locked(request, alice):
             reason=Reason.GUESSES_BY_NAME,
             data={"limit": 10, "seconds": 300},
         )
-    happened(Kind.THROTTLED, name="alicent")
+    add_event(Kind.THROTTLED, name="alicent")
     return AuditEvent.objects.earliest("pk")
 
 
-def test_what_was_typed_in_another_case_or_width_is_hers_everywhere(locked, alice, client, olga):
+def test_an_identifier_in_another_case_or_width_is_hers_everywhere(locked, alice, client, olga):
     assert list(AuditEvent.objects.about(alice)) == [locked]
     assert AuditEvent.objects.newest_about(alice, 20) == [locked]
     for typed in (*SPELLINGS, str(alice.uuid)):
@@ -60,15 +60,15 @@ def test_an_erasure_reaches_it_too(locked, alice):
     assert AuditEvent.objects.filter(name="alicent").exists()
 
 
-def test_whoever_takes_the_name_of_another_account_takes_none_of_its_events(alice, bob):
-    login = happened(Kind.LOGIN, user_id=alice.pk, name="alice")
+def test_a_new_account_with_an_old_name_takes_none_of_its_events(alice, bob):
+    login = add_event(Kind.LOGIN, user_id=alice.pk, name="alice")
     alice.username, bob.username = "alicia", "alice"
-    for person in (alice, bob):
-        person.save()
-    for person, events in ((alice, [login]), (bob, [])):
+    for user in (alice, bob):
+        user.save()
+    for user, events in ((alice, [login]), (bob, [])):
         assert (
-            list(AuditEvent.objects.about(person))
-            == AuditEvent.objects.newest_about(person, 20)
+            list(AuditEvent.objects.about(user))
+            == AuditEvent.objects.newest_about(user, 20)
             == events
         )
 
@@ -83,7 +83,7 @@ def test_names_of_keys_keep_their_case(alice):
 
 
 def test_both_halves_are_ranges_of_an_index(alice):
-    """No function on a column: the index of typed names serves all spellings."""
+    """No function is applied to the column: the index serves all spellings."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL enable_seqscan = off")

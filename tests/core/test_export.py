@@ -20,7 +20,7 @@ from accounts.transfer.file_reader import COLUMNS, read_rows
 from accounts.transfer.user_import import ImportOptions, import_rows
 from apikeys.models import APIKey
 from authsvc.contracts import bearer
-from tests.audit_events import told
+from tests.audit_events import reason_of
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -90,7 +90,7 @@ def crowd(alice):
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
-def test_what_is_exported_comes_back_as_it_was(crowd, form):
+def test_exported_accounts_can_be_imported_unchanged(crowd, form):
     before, text = facts(), written("--format", form, "--with-hashes")
     User.objects.all().delete()
     results = [
@@ -130,13 +130,15 @@ def test_an_export_holds_no_secret_unless_it_is_asked_for(crowd, alice):
     assert json.loads(text.splitlines()[0]).keys() == set(user_export.PUBLIC)
     assert "argon2" not in text
     assert alice.password in written("--format", "jsonl", "--with-hashes")
-    assert [told(event) for event in AuditEvent.objects.filter(kind="exported").order_by("pk")] == [
+    assert [
+        reason_of(event) for event in AuditEvent.objects.filter(kind="exported").order_by("pk")
+    ] == [
         "all accounts, on the machine, jsonl",
         "all accounts, on the machine, jsonl, with password hashes",
     ]
 
 
-def test_a_file_is_for_its_owner_only_whoever_could_read_it_before(tmp_path, alice):
+def test_a_file_is_for_its_owner_only_also_if_others_could_read_it_before(tmp_path, alice):
     path = tmp_path / "people.csv"
     path.write_text("old")
     path.chmod(0o644)
@@ -242,7 +244,7 @@ def test_the_command_writes_it_for_its_owner_only(tmp_path, alice):
         call_command("export_user_data", "nobody")
 
 
-def test_an_operator_is_told_that_they_acted_and_not_on_whom(alice, olga):
+def test_an_operator_gets_their_actions_without_the_users(alice, olga):
     AuditEvent.objects.create(
         kind="deactivated", user=alice, actor=olga, name="alice", note="she left"
     )
@@ -251,5 +253,5 @@ def test_an_operator_is_told_that_they_acted_and_not_on_whom(alice, olga):
     assert "alice" not in json.dumps(held)
 
 
-def test_awkward_names_stay_what_they_are():
+def test_awkward_names_stay_unchanged():
     assert all(normalise(normalise(name)) == normalise(name) for name in AWKWARD)

@@ -11,7 +11,7 @@ from accounts.hashing.stored_hashes import CURRENT
 from accounts.models import AuditEvent, User
 from accounts.transfer.file_reader import read_rows
 from accounts.transfer.user_import import ImportOptions, import_rows
-from tests.audit_events import told as told_of
+from tests.audit_events import reason_of as told_of
 from tests.conftest import PASSWORD
 from tests.imports import PEOPLE, bcrypt_hash, import_text, refusals, row_tuples
 

@@ -11,7 +11,7 @@ from accounts.models import AuditEvent, User
 from accounts.transfer import user_import
 from accounts.transfer.file_reader import MAX_LINE_LENGTH, UnreadableFile, read_rows
 from accounts.transfer.user_import import ImportOptions, import_rows
-from tests.audit_events import lifted
+from tests.audit_events import without_triggers
 from tests.imports import import_text, many, refusals
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -185,7 +185,7 @@ def test_memory_does_not_grow_with_the_file():
 @pytest.mark.own_sql
 def test_a_batch_costs_as_many_queries_as_any_other(monkeypatch):
     def queries_of(count):
-        with lifted():
+        with without_triggers():
             AuditEvent.objects.all().delete()
         User.objects.all().delete()
         with CaptureQueriesContext(connection) as captured:

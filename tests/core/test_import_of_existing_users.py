@@ -7,7 +7,7 @@ from accounts import password_reset
 from accounts.mail import delivery
 from accounts.models import AuditEvent, User
 from accounts.transfer import import_writer, user_import
-from tests.audit_events import told as told_of
+from tests.audit_events import reason_of as told_of
 from tests.conftest import PASSWORD
 from tests.imports import import_text, refusals, row_tuples
 

@@ -15,7 +15,7 @@ from accounts.hashing import uniform_timing
 from accounts.hashing.imported_formats import RefusedHash, stored
 from accounts.hashing.stored_hashes import CURRENT, DamagedHash, read
 from accounts.models import AuditEvent, User
-from tests.audit_events import told as told_of
+from tests.audit_events import reason_of as told_of
 from tests.conftest import PASSWORD
 from tests.imports import import_text
 

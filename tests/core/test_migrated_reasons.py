@@ -13,7 +13,7 @@ from django.utils.timezone import now
 from accounts.audit import reasons
 from accounts.models import AuditEvent, HourlyCount, Session
 from apikeys.audit_codes import EventKind
-from tests.audit_events import happened, lifted
+from tests.audit_events import add_event, without_triggers
 from tests.busy_month import session
 
 pytestmark = [pytest.mark.django_db, pytest.mark.own_sql]
@@ -26,7 +26,7 @@ def migrate():
     """Convert the rows under the triggers of that time, and restore those of today."""
     apps = MigrationLoader(connection).project_state(("accounts", "0008_reason_codes")).apps
     editor = connection.SchemaEditorClass(connection, atomic=False)
-    with lifted():
+    with without_triggers():
         migration.columns.lay(apps, editor)
         for convert in (
             migration.convert_events,
@@ -181,7 +181,7 @@ STORED = [
 
 @pytest.mark.parametrize(("kind", "sentence", "code", "data", "note"), STORED)
 def test_a_stored_sentence_becomes_a_code(kind, sentence, code, data, note):
-    event = happened(kind, name="alice", reason=sentence)
+    event = add_event(kind, name="alice", reason=sentence)
     migrate()
     migrate()  # whatever stopped it, it can be run again
     event.refresh_from_db()
@@ -196,7 +196,7 @@ def test_the_migration_knows_no_code_that_is_none():
 def test_many_events_are_converted_in_batches_and_nothing_else_of_them_changes(monkeypatch, alice):
     monkeypatch.setattr(migration, "BATCH", 2)
     for _ in range(5):
-        happened(
+        add_event(
             Kind.LOGIN_FAILED,
             user_id=alice.pk,
             name="alice",
@@ -214,7 +214,7 @@ def test_many_events_are_converted_in_batches_and_nothing_else_of_them_changes(m
 def test_a_batch_is_written_in_one_round_trip_however_many_sentences_and_names(alice):
     """One statement for each distinct sentence took minutes for 300,000 events."""
     for n in range(20):
-        happened(Kind.RESET_SENT, name=f" ALICE{n} ", reason=f"to a{n}@b.example: she asked")
+        add_event(Kind.RESET_SENT, name=f" ALICE{n} ", reason=f"to a{n}@b.example: she asked")
     with CaptureQueriesContext(connection) as queries:
         migrate()
     assert (
@@ -227,14 +227,14 @@ def test_a_long_conversion_says_how_far_it_is(monkeypatch, capsys):
     monkeypatch.setattr(migration, "BATCH", 2)
     monkeypatch.setattr(migration, "SAID", 3)
     for _ in range(7):
-        happened(Kind.LOGIN_FAILED, name="alice", reason="wrong password")
+        add_event(Kind.LOGIN_FAILED, name="alice", reason="wrong password")
     migrate()
     lines = capsys.readouterr().err.splitlines()
     assert [line.rpartition(": ")[2] for line in lines] == ["3 events done.", "6 events done."]
 
 
 def test_afterwards_the_database_refuses_changes_again():
-    happened(Kind.LOGIN_FAILED, name="alice", reason="wrong password")
+    add_event(Kind.LOGIN_FAILED, name="alice", reason="wrong password")
     migrate()
     for change in ({"reason": "no_such_account"}, {"note": "another"}, {"data": {"limit": 1}}):
         with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
@@ -243,8 +243,8 @@ def test_afterwards_the_database_refuses_changes_again():
 
 def test_names_that_were_typed_get_their_one_spelling_and_ids_of_keys_stay():
     for name in (" ALICE ", "ａｌｉｃｅ", "alice"):
-        happened(Kind.THROTTLED, name=name)
-    happened(EventKind.KEY_DELETED, name="key_a1B2c3D4")
+        add_event(Kind.THROTTLED, name=name)
+    add_event(EventKind.KEY_DELETED, name="key_a1B2c3D4")
     migrate()
     assert list(AuditEvent.objects.order_by("pk").values_list("name", flat=True)) == [
         "alice",

@@ -1,4 +1,4 @@
-"""The audit log is sealed every minute, and whoever changes it afterwards is found out."""
+"""The audit log is sealed every minute, and a later change of it is found."""
 
 import io
 import threading
@@ -15,7 +15,7 @@ from accounts.audit import audit_log, event_messages, seal_digests, seals, verif
 from accounts.models import AuditEvent, AuditSeal, ErasedValue, SealKey, User
 from accounts.privacy import erased_events, erasure
 from accounts.request_context import RequestContext
-from tests.audit_events import happened, lifted
+from tests.audit_events import add_event, without_triggers
 from tests.concurrency import at_once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.own_sql]
@@ -38,7 +38,7 @@ def found(match, **options):
 
 def tamper(statement, *parameters):
     """The owner of the tables switches the triggers off."""
-    with lifted(), connection.cursor() as cursor:
+    with without_triggers(), connection.cursor() as cursor:
         cursor.execute(
             statement.replace("LOG", "accounts_auditevent").replace("SEALS", "accounts_auditseal"),
             parameters,
@@ -64,7 +64,7 @@ def log(alice, olga):
     return list(AuditEvent.objects.order_by("pk"))
 
 
-def test_whoever_finds_a_change_leaves_an_event_of_it(log):
+def test_a_change_that_is_found_is_recorded(log):
     tamper("UPDATE LOG SET name = 'bob' WHERE id = %s", log[0].pk)
     found("was changed")
     event = AuditEvent.objects.get(kind=Kind.LOG_CHANGED)
@@ -72,8 +72,8 @@ def test_whoever_finds_a_change_leaves_an_event_of_it(log):
     assert "is not as it was sealed: Event" in event_messages.text(event)
 
 
-def test_what_was_sealed_and_left_alone_is_as_it_was_written(log):
-    happened(Kind.LOGIN, name="later")
+def test_unchanged_events_agree_with_their_seals(log):
+    add_event(Kind.LOGIN, name="later")
     printed = verified()
     assert printed.startswith(f"Sealed up to event {log[-1].pk}, at ")
     assert ": 4 events, all as they were written. Seal 2:" in printed
@@ -83,13 +83,13 @@ def test_what_was_sealed_and_left_alone_is_as_it_was_written(log):
 
 def test_nothing_is_sealed_twice_and_an_empty_log_not_at_all(alice):
     assert (seals.seal(), verified()) == (0, "Nothing is sealed yet.\n")
-    happened(Kind.LOGIN, name="alice")
+    add_event(Kind.LOGIN, name="alice")
     assert (seals.seal(), seals.seal(), AuditSeal.objects.count()) == (1, 0, 1)
 
 
 @crowded
 def test_the_mail_worker_seals(log):
-    happened(Kind.LOGIN, name="later")
+    add_event(Kind.LOGIN, name="later")
     call_command("deliver_mail", once=True)
     assert AuditSeal.objects.order_by("-pk")[0].up_to == AuditEvent.objects.order_by("-pk")[0].pk
 
@@ -126,7 +126,7 @@ def test_an_event_that_was_removed_or_put_in_is_named(log):
     number = log[1].pk
     tamper("DELETE FROM LOG WHERE id = %s", number)
     found(f"^Event {number} was removed after")
-    later = happened(Kind.LOGIN)
+    later = add_event(Kind.LOGIN)
     tamper("UPDATE LOG SET id = %s WHERE id = %s", number, later.pk)
     found(rf"^Event {number} \(login, .*\) was changed")
     tamper("UPDATE LOG SET id = %s WHERE id = %s", log[0].pk - 1, number)
@@ -141,12 +141,13 @@ def test_a_seal_that_was_changed_or_removed_is_named(log):
     verified()
     tamper("DELETE FROM SEALS WHERE number = 1")
     found(
-        f"^Events up to {sealed.up_to} were removed together with their seals, although AUDIT_RETENTION is not set"
+        f"^Events up to {sealed.up_to} were removed together with their seals, "
+        "although AUDIT_RETENTION is not set"
     )
 
 
 def test_a_seal_that_was_removed_with_its_events_is_named(log):
-    happened(Kind.LOGIN, name="later")
+    add_event(Kind.LOGIN, name="later")
     seals.seal()
     tamper("DELETE FROM SEALS WHERE number = 2")
     tamper("DELETE FROM LOG WHERE id IN (%s, %s)", log[2].pk, log[3].pk)
@@ -161,15 +162,15 @@ def test_an_event_that_was_removed_from_its_seal_too_is_missed(log):
 
 
 @pytest.mark.parametrize("chained", [False, True])
-def test_a_seal_stands_behind_the_one_that_it_was_made_behind_and_no_other(log, chained):
-    """Somebody changes an event, has the service seal it anew, and puts the later seal back."""
+def test_a_seal_is_valid_behind_the_one_that_it_was_made_behind_and_no_other(log, chained):
+    """An attacker changes an event, has it sealed anew, and puts the later seal back."""
     later = AuditSeal.objects.get(number=2)
     tamper("DELETE FROM SEALS")
     tamper("UPDATE LOG SET name = 'bob' WHERE id = %s", log[0].pk)
     assert seals._seal_next(seal_digests.key(), log[1].pk) == 2
     if chained:
         later.previous = AuditSeal.objects.get().digest
-    with lifted():
+    with without_triggers():
         later.save(force_insert=True)
     found("^Seal 2 was changed, or was not made by this service")
 
@@ -183,7 +184,7 @@ def test_a_log_that_was_cut_off_is_found_by_a_seal_that_was_noted(log):
     found("^The seal 2:.* is not there", seal=noted)
 
 
-def test_whoever_has_the_database_alone_cannot_seal(log, settings):
+def test_the_database_without_the_key_cannot_seal(log, settings):
     tamper("UPDATE LOG SET name = 'bob' WHERE id = %s", log[0].pk)
     tamper("DELETE FROM SEALS")
     SealKey.objects.all().delete()
@@ -205,7 +206,7 @@ def test_another_secret_key_leaves_every_seal_good(log, settings):
         "another secret key, of more than 32 letters",
         [before],
     )
-    happened(Kind.LOGIN, name="later")
+    add_event(Kind.LOGIN, name="later")
     seals.seal()
     assert ": 5 events" in verified()
     call_command("reencrypt")
@@ -222,14 +223,14 @@ def test_an_erasure_is_no_change(log, alice, olga):
     assert ": 5 events, all as they were written" in verified()
     User.objects.create_superuser("otto", "whatever it is that he chose")
     erasure.erase(olga, reason="left too")
-    happened(Kind.LOGIN, name="later")
+    add_event(Kind.LOGIN, name="later")
     seals.seal()
     assert ": 7 events, all as they were written" in verified()
     assert not ErasedValue.objects.filter(event_id=log[3].pk).exists()
 
 
 def test_events_that_are_erased_before_they_are_sealed(alice):
-    happened(Kind.LOGIN, user_id=alice.pk, name="alice", address="192.0.2.7")
+    add_event(Kind.LOGIN, user_id=alice.pk, name="alice", address="192.0.2.7")
     erasure.erase(alice, reason="she asked")
     seals.seal()
     assert ": 2 events, all" in verified()
@@ -244,7 +245,7 @@ def test_events_that_are_erased_before_they_are_sealed(alice):
         "user_id = (SELECT MAX(id) FROM accounts_user)",
     ],
 )
-def test_what_an_erasure_left_is_not_changed_either(log, alice, change):
+def test_a_change_of_an_erased_event_is_found(log, alice, change):
     erasure.erase(alice, reason="she asked")
     tamper("UPDATE LOG SET CHANGE WHERE id = %s".replace("CHANGE", change), log[0].pk)
     found(rf"^Event {log[0].pk} \(login, .*\) was ")
@@ -261,7 +262,7 @@ def test_dressed_up_as_erased_is_changed_even_with_an_event(log, alice, bob):
     found(rf"^Event {log[0].pk} \(login, .*\) was changed")
 
 
-def test_the_digests_that_an_erasure_keeps_tell_nobody_who_it_was(log, alice):
+def test_the_digests_that_an_erasure_keeps_do_not_tell_the_user(log, alice):
     erasure.erase(alice, reason="she asked")
     kept = {bytes(value.digest) for value in ErasedValue.objects.filter(event_id=log[0].pk)}
     assert kept == {
@@ -283,7 +284,7 @@ def _personal(event):
 def test_an_erasure_in_many_batches(alice, monkeypatch):
     monkeypatch.setattr(erased_events, "BATCH", 2)
     for _ in range(5):
-        happened(Kind.LOGIN, user_id=alice.pk, name="alice", address="192.0.2.7")
+        add_event(Kind.LOGIN, user_id=alice.pk, name="alice", address="192.0.2.7")
     seals.seal()
     assert erased_events.erase(alice, "erased-1f") == 5
     assert AuditEvent.objects.filter(kind=Kind.ERASED).count() == 3
@@ -293,9 +294,9 @@ def test_an_erasure_in_many_batches(alice, monkeypatch):
 # Retention
 
 
-def test_what_retention_deletes_goes_with_its_seals(settings, log):
+def test_retention_deletes_events_with_their_seals(settings, log):
     for days in (400, 380, 300):
-        happened(Kind.LOGIN, name=f"{days}", at=now() - timedelta(days=days))
+        add_event(Kind.LOGIN, name=f"{days}", at=now() - timedelta(days=days))
     settings.AUDIT_RETENTION = timedelta(days=90)
     call_command("prune")
     assert ": 7 events" in verified(), (
@@ -305,7 +306,7 @@ def test_what_retention_deletes_goes_with_its_seals(settings, log):
 
 def test_the_beginning_of_the_log_is_deleted_by_retention(settings, alice):
     for days in (400, 380, 300, 1):
-        happened(Kind.LOGIN, user_id=alice.pk, name=f"{days}", at=now() - timedelta(days=days))
+        add_event(Kind.LOGIN, user_id=alice.pk, name=f"{days}", at=now() - timedelta(days=days))
     seals.seal()
     erased_events.erase(alice, "erased-1f")
     settings.AUDIT_RETENTION = timedelta(days=365)
@@ -323,7 +324,7 @@ def test_the_beginning_of_the_log_is_deleted_by_retention(settings, alice):
 def test_a_log_of_old_events_alone_goes_and_its_chain_goes_on(settings):
     settings.AUDIT_RETENTION = timedelta(days=365)
     for name in ("a", "b"):
-        happened(Kind.LOGIN, name=name, at=now() - OLD)
+        add_event(Kind.LOGIN, name=name, at=now() - OLD)
         call_command("prune")
         assert (AuditEvent.objects.count(), AuditSeal.objects.count()) == (0, 1)
         verified()
@@ -336,7 +337,7 @@ def test_a_log_of_old_events_alone_goes_and_its_chain_goes_on(settings):
 @crowded
 def test_of_many_workers_one_seals(log):
     for _ in range(3):
-        happened(Kind.LOGIN, name="later")
+        add_event(Kind.LOGIN, name="later")
         answers = at_once(*[seals.seal] * 4)
         assert sorted(answers) == [0, 0, 0, 1]
     assert ": 7 events, all as they were written" in verified()
@@ -345,18 +346,18 @@ def test_of_many_workers_one_seals(log):
 @crowded
 @pytest.mark.postgresql
 def test_a_row_that_is_committed_late_is_in_the_seal(alice):
-    """Its id is lower than that of an event which everybody sees: the seal waits for it, or is made the next time."""
+    """Its id is lower than that of a visible event: the seal waits for it, or is made next time."""
     added, commit = threading.Event(), threading.Event()
 
     def slowly():
         with transaction.atomic():
-            happened(Kind.LOGIN, user_id=alice.pk, name="late")
+            add_event(Kind.LOGIN, user_id=alice.pk, name="late")
             added.set()
             commit.wait(30)
 
     def meanwhile():
         added.wait(30)
-        happened(Kind.LOGIN, user_id=alice.pk, name="early")
+        add_event(Kind.LOGIN, user_id=alice.pk, name="early")
         nothing = seals.seal(timedelta(seconds=0.2))
         commit.set()
         return nothing
@@ -369,7 +370,7 @@ def test_a_row_that_is_committed_late_is_in_the_seal(alice):
 def test_seals_are_small_and_end_with_the_day(monkeypatch):
     monkeypatch.setattr(seals, "MAX_EVENTS", 3)
     for hours in (49, 48, 24, 24, 24, 24, 24, 24):
-        happened(Kind.LOGIN, name="alice", at=now().replace(hour=1) - timedelta(hours=hours))
+        add_event(Kind.LOGIN, name="alice", at=now().replace(hour=1) - timedelta(hours=hours))
     assert seals.seal(None) == 8
     assert [len(bytes(seal.rows)) // 24 for seal in AuditSeal.objects.order_by("pk")] == [2, 3, 3]
     assert ": 8 events" in verified()
@@ -380,7 +381,7 @@ def test_seals_are_small_and_end_with_the_day(monkeypatch):
     [{"number": 9}, {"after": 0}, {"up_to": 2**62}, {"previous": b"x"}, {"previous_at": now()}],
 )
 def test_the_database_takes_no_seal_but_the_next(log, wrong):
-    happened(Kind.LOGIN, name="later")
+    add_event(Kind.LOGIN, name="later")
     last = AuditSeal.objects.get(number=2)
     made = seals._made(seal_digests.key(), last, seals.rows_between(last.up_to))
     for field, value in wrong.items():

@@ -1,4 +1,4 @@
-"""Olga looks for people: by part of what they are called, or by an id that somebody read out."""
+"""Olga searches users by part of a name or an address, or by an id."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.usefixtures("db"), pytest.mark.own_sql]
 
 
 @pytest.fixture(autouse=True)
-def everyone(alice, bob, olga):
+def all_users(alice, bob, olga):
     User.objects.create_user("zoe", email="zoe@example.com", name="Zoé ÖSTLUND-Müller")
     User.objects.create_user("100%_sure", name="Percy")
     User.objects.create_user("1000_sure", name="Percival")
@@ -83,22 +83,22 @@ def test_two_letters_are_the_beginning_of_a_word(query, expected):
         (" ", []),
     ],
 )
-def test_what_stands_for_anything_in_sql_stands_for_itself(query, expected):
+def test_wildcards_of_sql_stand_for_themselves(query, expected):
     assert names(query) == expected
 
 
-def test_whatever_is_pasted_is_looked_for(alice):
+def test_any_text_can_be_searched(alice):
     assert names("ali\0ce") == ["alice"]
     assert names("word " * 100_000) == names("\N{PILE OF POO}" * 300) == []
 
 
-def test_whoever_is_called_so_comes_before_whoever_is_called_somehow_like_it(db):
+def test_an_equal_name_comes_before_one_that_contains_it(db):
     for name in ("aa-mary", "mary-ann", "mary"):
         User.objects.create_user(name)
     assert names("mary") == ["mary", "mary-ann", "aa-mary"]
 
 
-def test_only_among_those_who_are_asked_for(alice, bob):
+def test_only_the_given_users_are_searched(alice, bob):
     User.objects.filter(pk=alice.pk).update(is_active=False)
     found = user_search.find("example.com", among=User.objects.filter(is_active=False))
     assert list(found.users) == [alice]
@@ -109,7 +109,7 @@ def test_only_among_those_who_are_asked_for(alice, bob):
     assert list(user_search.find("alice", among=User.objects.none()).users) == []
 
 
-def test_of_more_than_a_thousand_some_are_found_and_it_is_said(db, monkeypatch):
+def test_of_more_than_a_thousand_matches_some_are_found_and_it_is_said(db, monkeypatch):
     monkeypatch.setattr(user_search, "MAX_MATCHES", 3)
     found = user_search.find("example.com")
     assert (found.users.count(), found.more) == (3, True)
@@ -137,7 +137,7 @@ def test_an_id_of_a_key_with_its_capitals(bob):
 
 
 @pytest.mark.parametrize("given", ["0123456789abcdef", "proxy-id.2026_11"])
-def test_an_id_of_a_request_finds_whom_its_events_name(alice, bob, olga, given):
+def test_an_id_of_a_request_finds_the_users_of_its_events(alice, bob, olga, given):
     with request_context.use(request_context.RequestContext(request_id=given)):
         audit_log.record(audit_log.Kind.UNLOCKED, user=alice, actor=olga)
         audit_log.record(audit_log.Kind.THROTTLED, name="Bob@example.com")
@@ -152,7 +152,7 @@ def test_an_id_of_a_request_finds_whom_its_events_name(alice, bob, olga, given):
     )
 
 
-def test_what_is_found_costs_the_same_for_one_and_for_many(django_assert_num_queries):
+def test_a_search_costs_the_same_for_one_match_and_for_many(django_assert_num_queries):
     User.objects.bulk_create(
         User(username=f"person{n}", email=f"person{n}@example.com") for n in range(1100)
     )
@@ -161,7 +161,7 @@ def test_what_is_found_costs_the_same_for_one_and_for_many(django_assert_num_que
         ("example.com", 3),
         ("Zoé Östlund", 2),
         ("nobody", 2),
-    ):  # what has a space is no request's id
+    ):  # a text with a space is not the id of a request
         with django_assert_num_queries(queries):
             list(user_search.find(query).users[:50])
 
@@ -207,14 +207,18 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from accounts import user_search
 from accounts.models import User
-User.objects.bulk_create(User(username=f"person{n}", email=f"person{n}@example.com", name="Somebody") for n in range(20000))
+User.objects.bulk_create(
+    User(username=f"person{n}", email=f"person{n}@example.com", name="Somebody")
+    for n in range(20000)
+)
 User.objects.create_user("haystack", name="With a NEEDLE")
 cursor = connection.cursor()
 cursor.execute("VACUUM ANALYZE accounts_user")
 for query in ("needle", "wi", "w"):
     with CaptureQueriesContext(connection) as sent:
         print([user.username for user in user_search.find(query).users])
-    cursor.execute("EXPLAIN " + next(query["sql"] for query in sent if "LIMIT (SELECT" in query["sql"]))
+    search = next(query["sql"] for query in sent if "LIMIT (SELECT" in query["sql"])
+    cursor.execute("EXPLAIN " + search)
     print("\\n".join(line for line, in cursor.fetchall()))
 """
 
@@ -233,7 +237,7 @@ def test_parts_of_names_are_found_by_their_trigrams(system_postgres):
 
 
 @pytest.mark.postgresql
-def test_a_role_that_may_not_have_the_extension_gets_the_index_once_somebody_else_made_it(
+def test_a_role_that_may_not_have_the_extension_gets_the_index_once_another_role_made_it(
     system_postgres,
 ):
     with postgres.database(system_postgres, "poor") as address:
