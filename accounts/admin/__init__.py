@@ -11,11 +11,11 @@ from accounts.admin import (
     signing_keys,
     users,
 )
-from accounts.admin.base import Readable, SuperAdmins, operator
+from accounts.admin.base import ReadOnlyAdmin, SuperAdminsOnly, operator
 
 __all__ = [
-    "Readable",
-    "SuperAdmins",
+    "ReadOnlyAdmin",
+    "SuperAdminsOnly",
     "action_registry",
     "action_texts",
     "audit_log",

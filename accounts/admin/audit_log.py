@@ -15,7 +15,7 @@ from django.utils.http import urlencode
 from accounts.admin import request_report_view
 from accounts.admin.audit_log_export import AuditLogExportView
 from accounts.admin.audit_log_filter import AuditLogForm
-from accounts.admin.base import Readable
+from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.links import events_url, request_url
 from accounts.audit import event_messages
 from accounts.audit.query import older_than
@@ -59,7 +59,7 @@ class AuditLogList(ChangeList):
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(Readable):
+class AuditEventAdmin(ReadOnlyAdmin):
     """Audit events, which nobody changes."""
 
     list_display = ("when", "message", "account", "contract", "address_link", "request_link")

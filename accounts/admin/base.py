@@ -40,7 +40,7 @@ def record_refusal(request: HttpRequest, action: str, user: User | None = None) 
     )
 
 
-class Readable(BaseAdmin):
+class ReadOnlyAdmin(BaseAdmin):
     """Rows that operators can only look at."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -59,7 +59,7 @@ class Readable(BaseAdmin):
         return self.has_view_permission(request)
 
 
-class SuperAdmins(Readable):
+class SuperAdminsOnly(ReadOnlyAdmin):
     """Rows that only super admins can look at."""
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

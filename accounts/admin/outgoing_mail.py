@@ -14,7 +14,7 @@ from django.utils.timezone import localtime
 
 from accounts.admin.action_admin import ActionDetailAdmin
 from accounts.admin.badges import Badge, device, mail_status, relative_time
-from accounts.admin.base import Readable
+from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.filters import ChoiceFilter, OwnerFilter, PeriodFilter
 from accounts.admin.links import request_url
 from accounts.admin.lists import OwnedRowsAdmin, time_column
@@ -130,7 +130,7 @@ class ClosedFilter(PeriodFilter):
 
 
 @admin.register(OutgoingMail)
-class OutgoingMailAdmin(ActionDetailAdmin, OwnedRowsAdmin, Readable):
+class OutgoingMailAdmin(ActionDetailAdmin, OwnedRowsAdmin, ReadOnlyAdmin):
     list_display = (
         "template",
         "became",

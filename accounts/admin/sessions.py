@@ -12,7 +12,7 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 
 from accounts.admin.action_admin import ActionAdmin
 from accounts.admin.badges import Badge, device
-from accounts.admin.base import Readable
+from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.filters import ActiveFilter, ContractFilter, OwnerFilter
 from accounts.admin.lists import OwnedRowsAdmin, time_column
 from accounts.audit import reason_messages
@@ -23,7 +23,7 @@ admin.site.unregister([OutstandingToken, BlacklistedToken])
 
 
 @admin.register(Session)
-class SessionAdmin(ActionAdmin, OwnedRowsAdmin, Readable):
+class SessionAdmin(ActionAdmin, OwnedRowsAdmin, ReadOnlyAdmin):
     list_display = (
         "user",
         "state",

@@ -18,7 +18,7 @@ from django.utils.timesince import timesince
 from django.utils.timezone import now
 
 from accounts import policy
-from accounts.admin.base import SuperAdmins
+from accounts.admin.base import SuperAdminsOnly
 from accounts.admin.reauthentication import ReauthenticatedFormView
 from accounts.models import SigningKey
 from accounts.operators import privileged
@@ -139,7 +139,7 @@ class RetireView(ReauthenticatedFormView):
 
 
 @admin.register(SigningKey)
-class SigningKeyAdmin(SuperAdmins):
+class SigningKeyAdmin(SuperAdminsOnly):
     fields = ("kid", "algorithm", "use", "created_at", "retires_at")
     actions = None
 

@@ -26,15 +26,14 @@ from accounts.operators import permissions, user_management
 
 admin.site.unregister(Group)  # roles are two flags
 
-NEW = (*user_management.IDENTIFIERS, *user_management.PROFILE)
+NEW_USER_FIELDS = (*user_management.IDENTIFIERS, *user_management.PROFILE)
 INVITE, TEMPORARY = "invite", "temporary"
 
 
 class NewUserForm(forms.ModelForm):  # type: ignore[type-arg]
     """A new account: an invitation to choose a password by mail, or a temporary password."""
 
-    way = forms.ChoiceField(
-        label="First password",
+    first_password = forms.ChoiceField(
         choices=[
             (INVITE, "Invite: mail a link to choose one"),
             (TEMPORARY, "Temporary password: shown to you once, replaced at the first login"),
@@ -45,21 +44,25 @@ class NewUserForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = User
-        fields = NEW
+        fields = NEW_USER_FIELDS
         labels: ClassVar = {"username": "User name"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not settings.EMAILS_ENABLED:
-            self.fields["way"].initial = TEMPORARY
-            self.fields["way"].help_text = "This service sends no mail, so no user can be invited."
+            self.fields["first_password"].initial = TEMPORARY
+            self.fields[
+                "first_password"
+            ].help_text = "This service sends no mail, so no user can be invited."
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if cleaned.get("way") != INVITE:
+        if cleaned.get("first_password") != INVITE:
             return cleaned
         if not settings.EMAILS_ENABLED:
-            self.add_error("way", "This service sends no mail. Choose a temporary password.")
+            self.add_error(
+                "first_password", "This service sends no mail. Choose a temporary password."
+            )
         elif not cleaned.get("email") and "email" not in self.errors:
             self.add_error("email", "An invitation needs an address to go to.")
         return cleaned
@@ -72,7 +75,7 @@ class UserAdmin(ActionAdmin, UserListAdmin, UserDetailAdmin):
     ordering = ("username",)
     readonly_fields = ("uuid", "last_login", "created_at", "updated_at")
     fieldsets = (("Profile", {"fields": user_management.PROFILE}),)
-    add_fieldsets = ((None, {"fields": (*NEW, "way")}),)
+    add_fieldsets = ((None, {"fields": (*NEW_USER_FIELDS, "first_password")}),)
 
     # Permissions
 
@@ -105,7 +108,7 @@ class UserAdmin(ActionAdmin, UserListAdmin, UserDetailAdmin):
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> Any:
         if obj is None:
-            kwargs |= {"form": NewUserForm, "fields": NEW}
+            kwargs |= {"form": NewUserForm, "fields": NEW_USER_FIELDS}
         return super().get_form(request, obj, change, **kwargs)
 
     def changeform_view(
@@ -132,7 +135,7 @@ class UserAdmin(ActionAdmin, UserListAdmin, UserDetailAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
             user_management.edit(obj, operator=operator(request), changed=form.changed_data)
-        elif form.cleaned_data["way"] == INVITE:
+        elif form.cleaned_data["first_password"] == INVITE:
             user_management.invite(obj, operator=operator(request))
         else:
             obj.shown_once = user_management.create_with_temporary_password(

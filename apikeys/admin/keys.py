@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.timezone import now
 
-from accounts.admin import Readable, action_registry, action_texts
+from accounts.admin import ReadOnlyAdmin, action_registry, action_texts
 from accounts.admin.action_admin import ActionDetailAdmin
 from accounts.admin.action_registry import AdminAction
 from accounts.admin.additional_actions import (
@@ -74,7 +74,7 @@ ORDER: dict[str, list[Any]] = {
 
 
 @admin.register(APIKey)
-class APIKeyAdmin(ActionDetailAdmin, OwnedRowsAdmin, Readable):
+class APIKeyAdmin(ActionDetailAdmin, OwnedRowsAdmin, ReadOnlyAdmin):
     list_display = (
         "public_id",
         "state",

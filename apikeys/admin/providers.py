@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 
 from accounts import admin_session
-from accounts.admin import SuperAdmins, operator
+from accounts.admin import SuperAdminsOnly, operator
 from accounts.admin.base import permitted
 from accounts.admin.reauthentication import ReauthenticatedFormView, ReauthenticationForm
 from accounts.operators import privileged
@@ -82,7 +82,7 @@ class ProviderCredentialDeleteView(ReauthenticatedFormView):
 
 
 @admin.register(ProviderCredential)
-class ProviderCredentialAdmin(SuperAdmins):
+class ProviderCredentialAdmin(SuperAdminsOnly):
     """Credentials that super admins look at masked, store, replace and delete."""
 
     form = ProviderCredentialForm

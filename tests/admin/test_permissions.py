@@ -178,7 +178,7 @@ def send(client, found, verb):
         "post": "yes",
         "username": "renamed",
         "name": "Renamed",
-        "way": "temporary",
+        "first_password": "temporary",
         "provider": "aws",
         "reason": "ticket 7",
         "password": PASSWORD,

@@ -30,8 +30,8 @@ def fields(user, **changes):
     return {name: value for name, value in (usual | changes).items() if value is not None}
 
 
-def new(username="carol", way="temporary", **more):
-    return {"username": username, "email": "", "way": way, **more}
+def new(username="carol", first_password="temporary", **more):
+    return {"username": username, "email": "", "first_password": first_password, **more}
 
 
 def log_in(username="alice", password=PASSWORD):
