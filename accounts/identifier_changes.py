@@ -24,7 +24,7 @@ def fingerprint(user: User) -> str:
 def change(user: User, username: str, email: str, *, shown: str = "") -> Changes:
     """Give a user, whom the caller has locked, another user name or address; return the changes.
 
-    Password resets become void, and the user is told at the old and at the new address. Raises
+    Password resets become void, and the old and the new address get a notice. Raises
     ``IdentifierTaken`` where another user has one of them; ``ChangedMeanwhile`` if the identifiers
     are not as ``shown``; ``ValidationError``, by the name of the field, for invalid values.
     """
@@ -40,7 +40,7 @@ def change(user: User, username: str, email: str, *, shown: str = "") -> Changes
     _store(user, {name: wanted[name] for name in before})
     PasswordReset.objects.filter(user=user).void()
     changes = {name: (value or "", wanted[name] or "") for name, value in before.items()}
-    tell(user, changes)
+    notify(user, changes)
     return changes
 
 
@@ -76,7 +76,7 @@ def _store(user: User, values: dict[str, str | None]) -> None:
     user.refresh_from_db(fields=[*values])
 
 
-def tell(user: User, changes: Changes) -> None:
+def notify(user: User, changes: Changes) -> None:
     """Mail a notice to the present address and, where it was replaced, to the one before."""
     old, new = changes.get("email", (user.email or "",) * 2)
     if settings.EMAILS_ENABLED:

@@ -1,4 +1,4 @@
-"""Files of users, read row by row in bounded memory, each fault told of its row."""
+"""Files of users, read row by row in bounded memory; a fault is that of one row."""
 
 import csv
 import json
@@ -108,22 +108,21 @@ def _csv_rows(lines: _Lines) -> Iterator[FileRow]:
         except csv.Error as error:
             yield FileRow(begins, fault=_csv_fault(str(error), begins, lines.number))
             continue
-        fault = lines.take_fault()
-        if fault:
+        if fault := lines.take_fault():
             yield FileRow(begins, fault=fault)
-        elif len(cells) == len(header):
-            yield FileRow(
-                begins,
-                {
-                    name: cell if name in SECRETS else unprotected(cell)
-                    for name, cell in zip(header, cells, strict=True)
-                },
-            )
         elif cells:
-            yield FileRow(
-                begins,
-                fault=f"{len(cells)} fields, where the first line names {len(header)} columns",
-            )
+            yield _csv_row(begins, header, cells)
+
+
+def _csv_row(line: int, header: list[str], cells: list[str]) -> FileRow:
+    if len(cells) != len(header):
+        fault = f"{len(cells)} fields, where the first line names {len(header)} columns"
+        return FileRow(line, fault=fault)
+    values = {
+        name: cell if name in SECRETS else unprotected(cell)
+        for name, cell in zip(header, cells, strict=True)
+    }
+    return FileRow(line, values)
 
 
 def _header(line: str, delimiter: str, fault: str) -> list[str]:

@@ -95,7 +95,7 @@ def _date(candidates: list[UserCandidate]) -> None:
 def _update(changed: list[tuple[User, list[str]]]) -> list[tuple[User, str | None]]:
     """Update profiles; return the users with another e-mail address, and the one before.
 
-    Links that were mailed to the old address are void, and both addresses are told.
+    Links that were mailed to the old address are void, and both addresses get a notice.
     """
     at = now()
     moved = [user.pk for user, names in changed if "email" in names]
@@ -106,5 +106,5 @@ def _update(changed: list[tuple[User, list[str]]]) -> list[tuple[User, str | Non
     PasswordReset.objects.filter(user__in=old).void()
     readdressed = [(user, old[user.pk]) for user, _ in changed if user.pk in old]
     for user, before in readdressed:
-        identifier_changes.tell(user, {"email": (before or "", user.email or "")})
+        identifier_changes.notify(user, {"email": (before or "", user.email or "")})
     return readdressed

@@ -28,7 +28,7 @@ MAX_TRIES = 5  # of a batch, while others make the same accounts
 
 @dataclass(frozen=True, kw_only=True)
 class ImportOptions:
-    """Choices of whoever imports.
+    """Choices for an import.
 
     ``roles`` admits operators, ``hashes`` password hashes, ``accept_weak`` passwords that break the
     rules and must be changed at the first login; ``update`` changes profiles. ``reason`` goes into

@@ -91,10 +91,10 @@ def _check(user: User) -> None:
         user.clean_fields(exclude=NOT_IN_FILES)
     except ValidationError as error:
         found = {
-            name: [said for each in errors if each.code != RESERVED_CODE for said in each.messages]
+            name: [text for each in errors if each.code != RESERVED_CODE for text in each.messages]
             for name, errors in error.error_dict.items()
         }
-        if faults := [f"{name}: {' '.join(said)}" for name, said in found.items() if said]:
+        if faults := [f"{name}: {' '.join(texts)}" for name, texts in found.items() if texts]:
             raise RowRefused("; ".join(faults)) from error
 
 

@@ -1,5 +1,6 @@
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -50,15 +51,18 @@ class Command(BaseCommand):
             hashes=options["with_hashes"],
         )
         try:
-            if name == "-":
-                self.stdout.ending = ""
-                for piece in pieces:
-                    self.stdout.write(piece)
-                return
-            with private(name) as file:
-                for piece in tqdm(pieces, unit=" lines", disable=None):
-                    file.write(piece)
+            self.write(pieces, name)
         except BrokenPipeError:  # the reader, such as head, has ended
             sys.stderr.close()
         except OSError as error:
             raise CommandError(f"{name}: {error.strerror}.") from error
+
+    def write(self, pieces: Iterator[str], name: str) -> None:
+        if name == "-":
+            self.stdout.ending = ""
+            for piece in pieces:
+                self.stdout.write(piece)
+            return
+        with private(name) as file:
+            for piece in tqdm(pieces, unit=" lines", disable=None):
+                file.write(piece)

@@ -80,9 +80,9 @@ class Command(BaseCommand):
         with suppress(IntegrityError), transaction.atomic():
             User.objects.create_superuser(name, password, password_generated=True)
             if self.stdout.isatty():
-                told = f"password {password} (shown only now)"
+                where = f"password {password} (shown only now)"
             else:
-                told = f"password in {first_password.write(password)} (until it is changed)"
+                where = f"password in {first_password.write(password)} (until it is changed)"
             self.stdout.write(
-                f"First admin: user name {name}, {told}\nSign in at {settings.PUBLIC_URL}/admin/"
+                f"First admin: user name {name}, {where}\nSign in at {settings.PUBLIC_URL}/admin/"
             )
