@@ -13,11 +13,16 @@ EMPTY = ">—</td>"
 
 @register.filter
 def labelled(cells: Iterable[str], headers: list[dict[str, Any]]) -> Iterator[SafeString]:
-    """The cells of one row as Django renders them, with ``data-label``; those that hold nothing have the class ``nothing``, too."""
+    """Return the cells of one row as Django renders them, with ``data-label``.
+
+    Empty cells have the class ``nothing``, too.
+    """
     for cell, header in zip(cells, headers, strict=False):
         if not cell.startswith('<td class="field-'):
-            yield mark_safe(cell)  # noqa: S308 (a checkbox or the row's title, as Django escaped it)
+            # A checkbox or the row's title, as Django escaped it.
+            yield mark_safe(cell)  # noqa: S308
             continue
         label = format_html('<td data-label="{}" class="', str(header["text"]).capitalize())
         rest = cell.removeprefix('<td class="')
-        yield mark_safe(f"{label}{'nothing ' if cell.endswith(EMPTY) else ''}{rest}")  # noqa: S308 (both are escaped)
+        empty = "nothing " if cell.endswith(EMPTY) else ""
+        yield mark_safe(f"{label}{empty}{rest}")  # noqa: S308 (both are escaped)

@@ -39,7 +39,7 @@ def test_olga_changes_her_password_and_stays_signed_in(sign_in, caller):
     assert browser.path == "/change-password/done"
     browser.page.click("main a")
     browser.page.wait_for_selector("#user-tools")
-    assert (browser.path, browser.page.title()) == ("/admin/", "Accounts and sessions | authsvc")
+    assert (browser.path, browser.page.title()) == ("/admin/", "Dashboard | authsvc")
     assert caller.json(LOGIN, {"username": "olga", "password": NEW}).status_code == 200
 
 
