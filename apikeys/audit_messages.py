@@ -26,7 +26,7 @@ def register() -> None:
 
 def _lost(data: Data) -> str:
     end = ", and ended: it had no other" if data.get("ended") else ""
-    return f"{data.get('scope', 'a scope')} is for operators, and nobody granted it{end}"
+    return f"{data.get('scope', 'a scope')} is for operators, and no operator granted it{end}"
 
 
 def _stored(data: Data) -> str:
@@ -61,7 +61,7 @@ REASONS: dict[str, reason_messages.Message] = {
 
 def _credentials_refused(event: AuditEvent) -> str:
     provider = event.data.get("provider") or "a provider"
-    refused = f"{event.name or 'Somebody'} was refused a look at the credentials of {provider}"
+    refused = f"{event.name or event_messages.UNKNOWN} was refused a look at the credentials of {provider}"
     return refused + event_messages.reason_of(event)
 
 

@@ -13,6 +13,7 @@ from accounts.models import AuditEvent
 
 Kind = AuditEvent.Kind
 Message = Callable[[AuditEvent], str]
+UNKNOWN = "An unknown user"
 
 
 def register(messages: Mapping[str, Message]) -> None:
@@ -44,7 +45,7 @@ def template(words: str) -> Message:
     def message(event: AuditEvent) -> str:
         owner = str(event.user) if event.user else ""
         text = words.format(
-            name=event.name or owner or "Somebody",
+            name=event.name or owner or UNKNOWN,
             owner=owner or "its owner",
             actor=str(event.actor or "An operator"),
             reason=reason_messages.with_note(event.reason, event.data, event.note),
@@ -58,7 +59,7 @@ def throttled(name: str, reason: str, data: Data, note: str = "") -> str:
     """Return a sentence that says which limit was exceeded, and for which name."""
     if not reason_messages.is_known(reason):
         clause = reason_messages.with_note(reason, data, note) or "too many attempts"
-        return f"{name or 'Somebody'} was throttled: {clause}."
+        return f"{name or UNKNOWN} was throttled: {clause}."
     named = {**data, "who": f"“{name}”"} if name else data
     last = f", the last of them for “{name}”" if reason == Reason.GUESSES_BY_ADDRESS else ""
     return f"Throttled: {reason_messages.with_note(reason, named, note)}{last}."
@@ -73,7 +74,7 @@ def _because(event: AuditEvent) -> str:
 
 def _login(event: AuditEvent) -> str:
     """Of a page that is signed in to, the code says which; a login with the API has no code."""
-    name = event.name or "Somebody"
+    name = event.name or UNKNOWN
     if reason_messages.is_known(event.reason):
         return f"{name} {reason_messages.text(event.reason, event.data)}."
     return f"{name} logged in."
@@ -82,7 +83,7 @@ def _login(event: AuditEvent) -> str:
 def _login_failed(event: AuditEvent) -> str:
     if event.reason == Reason.NO_SUCH_ACCOUNT:
         return f"A login as “{event.name}” was refused because no account has this name."
-    return f"{event.name or 'Somebody'}'s login was refused{_because(event)}"
+    return f"{event.name or UNKNOWN}'s login was refused{_because(event)}"
 
 
 def _throttled(event: AuditEvent) -> str:
@@ -127,12 +128,12 @@ PASSWORD_CHANGES: dict[str, str] = {
 
 def _password_changed(event: AuditEvent) -> str:
     if event.reason in PASSWORD_CHANGES:
-        return f"{event.name or 'Somebody'} {PASSWORD_CHANGES[event.reason]}."
+        return f"{event.name or UNKNOWN} {PASSWORD_CHANGES[event.reason]}."
     return template("{name}'s password was changed")(event)
 
 
 def _logout(event: AuditEvent) -> str:
-    name = event.name or "Somebody"
+    name = event.name or UNKNOWN
     if event.reason in (Reason.SIGNED_OUT_OF_ADMIN, Reason.ADMIN_IDLE, Reason.ADMIN_TOO_LONG):
         return f"{name} {reason_messages.text(event.reason, event.data)}."
     return f"{name} logged out{reason_of(event)}"

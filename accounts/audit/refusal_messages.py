@@ -119,7 +119,7 @@ ANSWERS: dict[str, AnswerToEvent] = {
     ),
     Kind.REFRESH_REUSED: AnswerToEvent(
         "Only that the refresh token is invalid or expired.",
-        "Somebody else may hold a copy of the token, or the client sent an old one. Its session is "
+        "A stranger may hold a copy of the token, or the client sent an old one. Its session is "
         "ended: the user logs in again. If they know of no second device, end all sessions and "
         "send a reset mail.",
     ),

@@ -149,7 +149,7 @@ def test_a_spent_refresh_token(explain, caller, alice):
     Session.objects.update(rotated_at=now() - timedelta(minutes=1))
     page = explain(caller.json("/c/form/api/v1/auth/refresh", refresh, access))
     assert message(page).startswith("alice's spent refresh token was used again: its session ended")
-    assert "Somebody else may hold a copy" in page.content.decode()
+    assert "A stranger may hold a copy" in page.content.decode()
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_a_key_of_a_demoted_operator_introspects_no_longer(
     assert APIKey.objects.get(pk=key.pk).scope == "profile"
     event = AuditEvent.objects.get(kind="key_scope_lost")
     assert (event.user, event.name, event.data) == (stan, key.public_id, {"scope": "introspect"})
-    assert reason_of(event) == "introspect is for operators, and nobody granted it"
+    assert reason_of(event) == "introspect is for operators, and no operator granted it"
     assert event_messages.text(event).startswith(
         f"The API key {key.public_id} of stan lost a scope"
     )

@@ -175,7 +175,11 @@ def test_an_event_in_a_sentence(event, sentence):
             {"limit": 100, "seconds": 3600},
             "Throttled: more than 100 reset mails in an hour.",
         ),
-        ("a code of another release", {}, "Somebody was throttled: a code of another release."),
+        (
+            "a code of another release",
+            {},
+            "An unknown user was throttled: a code of another release.",
+        ),
     ],
 )
 def test_other_limits_in_a_sentence(reason, data, sentence):
