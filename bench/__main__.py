@@ -35,7 +35,7 @@ WORKLOADS = {
 
 
 def main() -> int:
-    asked = arguments()
+    options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     if not shutil.which("wrk"):
         raise SystemExit("wrk is missing; Debian and Ubuntu have it as the package wrk.")
@@ -43,11 +43,11 @@ def main() -> int:
         raise SystemExit(
             "djoser is missing: python -m pip install --require-hashes -r bench/requirements.txt"
         )
-    comparisons = report.chosen(asked.only)
-    results = measure(asked, report.needed(comparisons))
+    comparisons = report.chosen(options.only)
+    results = measure(options, report.needed(comparisons))
     print("\n".join(report.lines(results, comparisons)))
-    if asked.json:
-        asked.json.write_text(json.dumps(report.as_json(results, comparisons), indent=2) + "\n")
+    if options.json:
+        options.json.write_text(json.dumps(report.as_json(results, comparisons), indent=2) + "\n")
     return (
         0
         if report.small_enough(results)
@@ -56,13 +56,13 @@ def main() -> int:
     )
 
 
-def measure(asked: argparse.Namespace, names: list[str]) -> report.Results:
+def measure(options: argparse.Namespace, names: list[str]) -> report.Results:
     """Measure with every worker type in turn; all servers of one type run at the same time."""
     results = report.Results()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        applications = prepare(stack, folder, asked.users)
-        for worker in asked.workers:
+        applications = prepare(stack, folder, options.users)
+        for worker in options.workers:
             with ExitStack() as served:
                 servers = {
                     each.name: served.enter_context(
@@ -70,8 +70,8 @@ def measure(asked: argparse.Namespace, names: list[str]) -> report.Results:
                     )
                     for each in applications
                 }
-                stage = Stage(servers, folder, asked.users, asked.sessions)
-                play(stage, worker, names, asked, results)
+                stage = Stage(servers, folder, options.users, options.sessions)
+                play(stage, worker, names, options, results)
                 results.memory[worker] = {name: server.memory() for name, server in servers.items()}
     return results
 
@@ -127,7 +127,7 @@ def authsvc_environment(address: str, redis: str, folder: Path) -> dict[str, str
 
 
 def play(
-    stage: Stage, worker: str, names: list[str], asked: argparse.Namespace, results: report.Results
+    stage: Stage, worker: str, names: list[str], options: argparse.Namespace, results: report.Results
 ) -> None:
     """Warm up each server for a second, then run the rounds, every other one in reverse order.
 
@@ -139,10 +139,10 @@ def play(
         server.application.environment.get("DATABASE_URL") for server in stage.servers.values()
     } - {None}:
         postgres.tidy(str(address))
-    for number in range(asked.repeat):
+    for number in range(options.repeat):
         for name in names if number % 2 == 0 else reversed(names):
             figure = quiet_machine.undisturbed(
-                partial(WORKLOADS[name], stage, asked.seconds), asked.patience
+                partial(WORKLOADS[name], stage, options.seconds), options.patience
             )
             results.add(worker, name, figure)
             tell(progress(worker, number, name, figure))
@@ -202,12 +202,12 @@ def some_of(names: list[str]) -> Callable[[str], list[str]]:
     """Return a parser of a comma-separated choice."""
 
     def read(text: str) -> list[str]:
-        asked = text.split(",")
-        if unknown := set(asked) - set(names):
+        options = text.split(",")
+        if unknown := set(options) - set(names):
             raise argparse.ArgumentTypeError(
                 f"{', '.join(sorted(unknown))}: not one of {', '.join(names)}"
             )
-        return asked
+        return options
 
     return read
 

@@ -61,9 +61,9 @@ def wrk(port: int, seconds: int, threads: int, script: str, arguments: list[str]
     run = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60)
     if run.returncode:
         raise SystemExit(f"wrk failed: {run.stderr.strip()}")
-    told = json.loads(run.stdout.splitlines()[-1])
-    rate = told["requests"] / (told["microseconds"] / 1e6)
-    return Figure(rate, told["p50"] / 1000, told["p99"] / 1000, told["errors"])
+    printed = json.loads(run.stdout.splitlines()[-1])
+    rate = printed["requests"] / (told["microseconds"] / 1e6)
+    return Figure(rate, printed["p50"] / 1000, told["p99"] / 1000, told["errors"])
 
 
 def bare_hash(seconds: int) -> Figure:

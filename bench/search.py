@@ -23,7 +23,7 @@ def main() -> int:
         help="accounts; three times as many sessions and events, as many mails and keys",
     )
     parser.add_argument("--rounds", type=int, default=7)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with postgres.packaged() as address, tempfile.TemporaryDirectory() as folder:
         environment = {
             "DATABASE_URL": address,
@@ -31,7 +31,7 @@ def main() -> int:
             "SECRET_KEY": "a key that protects nothing of any value",
         }
         application = Application("authsvc", "authsvc.settings", environment=environment)
-        command = [sys.executable, "-m", "bench.search_report", str(asked.users), str(asked.rounds)]
+        command = [sys.executable, "-m", "bench.search_report", str(options.users), str(options.rounds)]
         return subprocess.run(
             command, cwd=PROJECT, env=application.variables(), check=False
         ).returncode

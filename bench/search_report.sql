@@ -40,4 +40,4 @@ ON CONFLICT DO NOTHING;
 
 INSERT INTO accounts_auditevent (at, kind, user_id, name, session, contract, address, request_id, reason)
 SELECT now() - (3 * :users - n) * interval '30 days' / (3 * :users), CASE WHEN n % 10 = 0 THEN 'login_failed' ELSE 'login' END,
-  1 + n * 7919 % :users, 'somebody', NULL, 'bearer', '10.0.0.1', left(md5(n::text), 16), '' FROM generate_series(1::bigint, 3 * :users) n;
+  1 + n * 7919 % :users, 'alice', NULL, 'bearer', '10.0.0.1', left(md5(n::text), 16), '' FROM generate_series(1::bigint, 3 * :users) n;

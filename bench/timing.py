@@ -66,7 +66,7 @@ class Endpoint:
         return took * 1000
 
 
-WRONG_PASSWORD = "not the password of anybody here"
+WRONG_PASSWORD = "not the password of any user"
 ENDPOINTS = [
     Endpoint(
         "login", "/api/v1/auth/login", {"username": "{}", "password": WRONG_PASSWORD}, refused=True
@@ -84,7 +84,7 @@ ENDPOINTS = [
 
 
 def main() -> int:
-    asked = arguments()
+    options = arguments()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-timing-")))
         server = stack.enter_context(postgres.server())
@@ -99,10 +99,10 @@ def main() -> int:
         application.run("bench.timing_users", str(folder / "users.json"))
         made = json.loads((folder / "users.json").read_text())
         addresses = {(state, algorithm): email for state, algorithm, email in made["addresses"]}
-        serving = stack.enter_context(serve(application, asked.worker, folder / "log"))
+        serving = stack.enter_context(serve(application, options.worker, folder / "log"))
         kept = report(
             [
-                (endpoint, measure(serving, database, endpoint, asked.rounds, addresses))
+                (endpoint, measure(serving, database, endpoint, options.rounds, addresses))
                 for endpoint in ENDPOINTS
             ]
         )
@@ -165,7 +165,7 @@ def arguments() -> argparse.Namespace:
         "--rounds",
         type=int,
         default=60,
-        help="how often each kind of name is asked for at each endpoint (60)",
+        help="how often each kind of name is requested at each endpoint (60)",
     )
     parser.add_argument(
         "--worker",

@@ -81,7 +81,7 @@ def shares() -> list[tuple[str, float, float]]:
     """Return each kind of hash with its share among accounts, and among unknown names."""
     of_accounts = {share.hash.prefix: share.weight for share in hash_shares.current()}
     of_names = Counter(
-        hash_shares.ranked(f"somebody{number}", hash_shares.current())[0].prefix
+        hash_shares.ranked(f"unknown{number}", hash_shares.current())[0].prefix
         for number in range(UNKNOWN_NAMES)
     )
     total = sum(of_accounts.values())
