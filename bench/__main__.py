@@ -127,7 +127,11 @@ def authsvc_environment(address: str, redis: str, folder: Path) -> dict[str, str
 
 
 def play(
-    stage: Stage, worker: str, names: list[str], options: argparse.Namespace, results: report.Results
+    stage: Stage,
+    worker: str,
+    names: list[str],
+    options: argparse.Namespace,
+    results: report.Results,
 ) -> None:
     """Warm up each server for a second, then run the rounds, every other one in reverse order.
 

@@ -62,8 +62,8 @@ def wrk(port: int, seconds: int, threads: int, script: str, arguments: list[str]
     if run.returncode:
         raise SystemExit(f"wrk failed: {run.stderr.strip()}")
     printed = json.loads(run.stdout.splitlines()[-1])
-    rate = printed["requests"] / (told["microseconds"] / 1e6)
-    return Figure(rate, printed["p50"] / 1000, told["p99"] / 1000, told["errors"])
+    rate = printed["requests"] / (printed["microseconds"] / 1e6)
+    return Figure(rate, printed["p50"] / 1000, printed["p99"] / 1000, printed["errors"])
 
 
 def bare_hash(seconds: int) -> Figure:

@@ -31,7 +31,13 @@ def main() -> int:
             "SECRET_KEY": "a key that protects nothing of any value",
         }
         application = Application("authsvc", "authsvc.settings", environment=environment)
-        command = [sys.executable, "-m", "bench.search_report", str(options.users), str(options.rounds)]
+        command = [
+            sys.executable,
+            "-m",
+            "bench.search_report",
+            str(options.users),
+            str(options.rounds),
+        ]
         return subprocess.run(
             command, cwd=PROJECT, env=application.variables(), check=False
         ).returncode

@@ -102,7 +102,7 @@ class Server(Client):
         return Path(self.environment["DATA_DIR"], "first_admin_password").read_text().strip()
 
     def new_user(self) -> str:
-        """The name of an account that nobody has used. Ten are made at once: a command takes long to start."""
+        """Return an unused account. A command makes ten of them, since it takes long to start."""
         if not self.new_users:
             self.new_users = [f"user{os.urandom(6).hex()}" for _ in range(10)]
             self.run("shell", "-v", "0", "-c", MAKE_USERS.format(self.new_users, PASSWORD))

@@ -22,7 +22,7 @@ from tests.faults.servers import Server
 from tests.faults.test_http import SMUGGLED, statuses
 
 JSON = "application/json"
-LARGEST = 64 * 1024
+MAX_BODY_BYTES = 64 * 1024
 
 
 def in_chunks(body: bytes, size: int = 7) -> bytes:
@@ -103,14 +103,14 @@ def test_whoever_expects_100_continue_is_told_so_once(server, user):
 )
 def test_too_many_chunks_are_as_too_large_as_any_body(server, path):
     received = server.raw(
-        request(path, "Transfer-Encoding: chunked", in_chunks(b" " * (LARGEST + 1), 4096)),
+        request(path, "Transfer-Encoding: chunked", in_chunks(b" " * (MAX_BODY_BYTES + 1), 4096)),
         then=SMUGGLED,
     )
     assert statuses(received) == ([400] if "admin" in path else [413])
 
 
 def test_a_body_of_the_largest_size_is_read(server):
-    body = b'{"username": "nobody", "password": "wrong"}'.ljust(LARGEST)
+    body = b'{"username": "nobody", "password": "wrong"}'.ljust(MAX_BODY_BYTES)
     assert statuses(
         server.raw(request("/v1/login", "Transfer-Encoding: chunked", in_chunks(body, 4096)))
     ) == [401]
@@ -165,7 +165,10 @@ def test_the_import_page_keeps_its_own_size(server):
         "/admin/accounts/user/import/",
         server.run("shell", "-v", "0", "-c", SIGN_IN).strip(),
     )
-    for size, status in ((LARGEST * 4, [403]), (6 * 2**20, [302])):  # 403: a form without its token
+    for size, status in (
+        (MAX_BODY_BYTES * 4, [403]),
+        (6 * 2**20, [302]),
+    ):  # 403: a form without its token
         sent = request(
             path,
             "Transfer-Encoding: chunked",
@@ -223,7 +226,7 @@ def test_sync_workers_read_nothing_of_a_length_that_is_too_long_to_be_read(sync,
 
 def test_sync_workers_refuse_what_is_too_large_or_malformed(sync):
     large = request(
-        "/v1/login", "Transfer-Encoding: chunked", in_chunks(b" " * (LARGEST + 1), 4096)
+        "/v1/login", "Transfer-Encoding: chunked", in_chunks(b" " * (MAX_BODY_BYTES + 1), 4096)
     )
     assert statuses(sync.raw(large)) == [413]
     assert statuses(sync.raw(request("/v1/login", "Transfer-Encoding: chunked", MALFORMED[0]))) == [
@@ -236,9 +239,9 @@ def test_sync_workers_refuse_what_is_too_large_or_malformed(sync):
 def test_a_body_is_complete_with_its_last_byte_and_not_before(body, end):
     sent = in_chunks(body).removesuffix(b"0\r\n\r\n") + end
     chunks = ChunkedBody()
-    assert [chunks.is_complete(sent[:length], LARGEST) for length in range(len(sent) + 1)] == [
-        False
-    ] * len(sent) + [True]
+    assert [
+        chunks.is_complete(sent[:length], MAX_BODY_BYTES) for length in range(len(sent) + 1)
+    ] == [False] * len(sent) + [True]
     assert (chunks.size, chunks.too_large) == (len(body), False)
 
 

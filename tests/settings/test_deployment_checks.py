@@ -1,0 +1,68 @@
+"""Deployment checks: manage.py check --deploy, and errors that stop a start."""
+
+import pytest
+
+from tests.settings.conftest import PRODUCTION
+
+
+def test_production_settings_pass_the_deployment_checks(run):
+    checked = run("manage.py", "check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
+    assert (checked.returncode, checked.stdout + checked.stderr) == (
+        0,
+        "System check identified no issues (1 silenced).\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "complaint"),
+    [
+        ({"REVEAL_UNKNOWN_USERS": "true"}, "authsvc.W001"),
+        ({"PUBLIC_URL": "http://auth.example.com"}, "authsvc.W002"),
+        ({"TRUSTED_PROXIES": "0"}, "authsvc.W004"),
+        ({"DEBUG": "true"}, "security.W018"),
+    ],
+)
+def test_the_deployment_checks_warn(checked, environment, complaint):
+    assert complaint in checked(**PRODUCTION | environment)
+
+
+@pytest.mark.parametrize("name", ["bearer", "camel", "challenge"])
+def test_rotation_that_would_lock_clients_out_is_an_error(checked, name):
+    variable = f"{name.upper()}_ROTATE_REFRESH_TOKENS"
+    assert variable in checked(**PRODUCTION, **{variable: "true"})["authsvc.E001"]
+
+
+def test_what_is_an_error_stops_the_start(run):
+    checked = run("manage.py", "check", CAMEL_ROTATE_REFRESH_TOKENS="true")
+    assert checked.returncode != 0
+    assert "authsvc.E001" in checked.stderr
+    assert "CAMEL_ROTATE_REFRESH_TOKENS" in checked.stderr
+
+
+def test_rotation_may_be_said_where_it_is_documented(checked):
+    said = {"FORM_ROTATE_REFRESH_TOKENS": "true", "BEARER_ROTATE_REFRESH_TOKENS": "false"}
+    assert checked(**PRODUCTION, **said) == {}
+
+
+WORDS = """
+import django; django.setup()
+from accounts.errors import UnknownAccount as Unknown
+from authsvc.contracts import bearer, camel, challenge, envelope, form
+modules = bearer, camel, form, challenge, envelope
+print([module.contract.error_response(Unknown()).text for module in modules])
+"""
+
+
+@pytest.mark.parametrize(
+    ("revealed", "told"), [("false", "Invalid credentials"), ("true", "User not found")]
+)
+def test_unknown_names_are_told_only_where_the_operator_wants_it_and_the_document_lists_it(
+    run, revealed, told
+):
+    said = run("-c", WORDS, REVEAL_UNKNOWN_USERS=revealed)
+    others = [
+        "Invalid credentials",
+        "Incorrect username or password.",
+        "Invalid username or password",
+    ]
+    assert said.stdout == f"{['Invalid credentials', told, *others]}\n"
