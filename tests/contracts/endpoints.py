@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.conftest import Caller
+from tests.contracts.answers import is_sentence
 from tests.contracts.client import SHARED_ENDS, ContractClient, ErrorCheck, Operation
 from tests.contracts.clients import CLIENTS
-from tests.contracts.sentences import is_sentence
 
 
 class Endpoint(NamedTuple):
@@ -52,6 +53,8 @@ REFRESHES = endpoints("refreshes")
 READING = [*LOGINS, *REFRESHES]  # those that read a body
 LOGOUTS = endpoints("logouts")
 GETS = endpoints("gets")
+PROTECTED = [endpoint.path for endpoint in GETS]
+LOGOUT_PATHS = [endpoint.path for endpoint in LOGOUTS]
 MOUNTS = {client.path("").rstrip("/"): errors_of(client) for client in CLIENTS}
 
 
@@ -59,6 +62,11 @@ def each(endpoints: list[Endpoint]) -> Any:
     return pytest.mark.parametrize(
         "endpoint", endpoints, ids=lambda endpoint: "-".join([endpoint.path, *endpoint.good])
     )
+
+
+def statuses(caller: Caller, token: str) -> set[int]:
+    """Return the statuses of every endpoint that describes the user of a token."""
+    return {caller.get(path, token).status_code for path in PROTECTED}
 
 
 def problem(answer: Any, is_error: ErrorCheck) -> str:

@@ -11,6 +11,7 @@ from accounts import password_reset, passwords
 from accounts.mail import delivery
 from accounts.models import OutgoingMail, Session, User
 from tests.conftest import PASSWORD, Caller
+from tests.contracts.answers import plainly
 from tests.contracts.client import ContractClient
 from tests.contracts.clients import BY_NAME, CLIENTS, REFRESHING
 from tests.contracts.endpoints import errors_of, misshapen
@@ -32,14 +33,6 @@ def ask(client: ContractClient, caller: Caller, address: str, **more: Any) -> An
     if field:
         return caller.json(client.path(end), {field: address, **more})
     return caller.http.post(client.path(f"{end}/{address}"))
-
-
-def plainly(answer: Any) -> tuple[int, bytes, dict[str, str]]:
-    return (
-        answer.status_code,
-        answer.content,
-        {name: value for name, value in answer.headers.items() if name != "X-Request-ID"},
-    )
 
 
 # Forgotten

@@ -12,8 +12,8 @@ from accounts.models import Session
 from accounts.tokens import AccessToken
 from authsvc.contracts import form
 from tests.conftest import PASSWORD
+from tests.contracts.answers import is_sentence
 from tests.contracts.client import ContractClient, Forgot, Operation
-from tests.contracts.sentences import is_sentence
 
 pytestmark = pytest.mark.django_db
 ALONE, SHARED = "/c/form/api/v1/auth", "/api/v1/auth"
