@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from apikeys.models import APIKey
+from tests.contracts.bad_input.bodies import WRONG_TYPES, bad_json, raw
 from tests.contracts.clients import BY_NAME
 from tests.contracts.endpoints import errors_of, problem
 from tests.contracts.keys.key_requests import ALONE, each_mount, refusal
-from tests.contracts.test_bad_input import WRONG_TYPES, bad_json, raw
 
 pytestmark = pytest.mark.django_db
 
