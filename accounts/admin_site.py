@@ -78,7 +78,7 @@ class LoginForm(AdminAuthenticationForm):
             audit_log.record(
                 audit_log.Kind.LOGIN_FAILED,
                 user=user,
-                name=self.cleaned_data["username"],
+                identifier=self.cleaned_data["username"],
                 reason=(
                     Reason.PASSWORD_CHANGE_REQUIRED if user.is_staff else Reason.NOT_AN_OPERATOR
                 ),

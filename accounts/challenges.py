@@ -43,7 +43,10 @@ def answer(
         user = passwords.replace_temporary(user, credential_version, password)
     except InvalidChallenge as refusal:
         audit_log.record(
-            audit_log.Kind.LOGIN_FAILED, name=identifier, reason=refusal.reason, data=refusal.data
+            audit_log.Kind.LOGIN_FAILED,
+            identifier=identifier,
+            reason=refusal.reason,
+            data=refusal.data,
         )
         raise
     return sessions.create_session(policy, user, attempt)

@@ -152,7 +152,7 @@ def use_code(identifier: str, code: str, password: str) -> User:
         audit_log.record(
             Kind.RESET_FAILED,
             user=user,
-            name=identifier,
+            identifier=identifier,
             reason=Reason.NO_SUCH_CODE if user else Reason.NO_SUCH_ACCOUNT,
         )
         raise InvalidCode(Reason.NO_SUCH_CODE)

@@ -65,7 +65,7 @@ def _recorded(
     refusal: InvalidCredentials, identifier: str, user: User | None = None
 ) -> InvalidCredentials:
     """Record a refused login, and return the refusal."""
-    audit_log.record(Kind.LOGIN_FAILED, user=user, name=identifier, reason=refusal.reason)
+    audit_log.record(Kind.LOGIN_FAILED, user=user, identifier=identifier, reason=refusal.reason)
     return refusal
 
 

@@ -129,7 +129,7 @@ def _take(budget: Budget, attempt: LoginAttempt) -> Place:
             audit_log.record(
                 audit_log.Kind.THROTTLED,
                 user=attempt.user,
-                name=attempt.identifier,
+                identifier=attempt.identifier,
                 reason=refusal.reason,
                 data=refusal.data,
             )

@@ -35,7 +35,7 @@ def open_session(policy: Policy, identifier: str, password: str) -> IssuedTokens
     if user.must_change_password:
         refusal = PasswordChangeRequired(user)
         audit_log.record(
-            audit_log.Kind.LOGIN_FAILED, user=user, name=identifier, reason=refusal.reason
+            audit_log.Kind.LOGIN_FAILED, user=user, identifier=identifier, reason=refusal.reason
         )
         raise refusal
     return create_session(policy, user, attempt)

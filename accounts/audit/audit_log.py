@@ -36,12 +36,13 @@ insert = CompiledInsert(AuditEvent)
 class Details(TypedDict, total=False):
     """The details of an event, as far as they are known.
 
-    ``name`` is the identifier that was typed, and the account's if it is left out. ``reason`` is a
-    code, ``data`` its details, and ``note`` the reason that an operator wrote. ``at`` is the time
-    of an event that is recorded later.
+    ``identifier`` is the one that was typed. Where there is none, ``name`` is what the event shows:
+    the user name if it is left out too. ``reason`` is a code, ``data`` its details, and ``note``
+    the reason that an operator wrote. ``at`` is the time of an event that is recorded later.
     """
 
     at: datetime
+    identifier: str
     user: User | None
     user_id: int | None
     name: str
@@ -75,16 +76,16 @@ def record_with_current_name(kind: str, **details: Unpack[Details]) -> None:
 def event(kind: str, **details: Unpack[Details]) -> dict[str, Any]:
     """Return the row of an event, for ``insert``."""
     user, actor = details.get("user"), details.get("actor")
-    name = details.get("name") or (user.username if user else "")
+    shown = details.get("identifier") or details.get("name") or (user.username if user else "")
     context = request_context.current()
     return {
         "at": details.get("at") or now(),
         "kind": kind,
         "user_id": user.pk if user else details.get("user_id"),
         "actor_id": actor.pk if actor else None,
-        "name": printable(name, 150)
+        "name": printable(shown, 150)
         if event_kinds.names_a_thing(kind)
-        else stored_identifier(name),
+        else stored_identifier(shown),
         "session": details.get("session"),
         "contract": context.contract,
         "address": context.address,

@@ -77,7 +77,7 @@ def still_there(mail: OutgoingMail) -> bool:
         return False
     if mail.template == Template.RESET and mail.tries == 1 and not mail.error:
         with request_context.use(mail.request_context()):
-            audit_log.record(audit_log.Kind.RESET_ASKED, user=mail.user, name=mail.identifier)
+            audit_log.record(audit_log.Kind.RESET_ASKED, user=mail.user, identifier=mail.identifier)
     return True
 
 
