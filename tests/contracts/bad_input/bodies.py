@@ -33,7 +33,18 @@ def bad_json(good: dict[str, str]) -> dict[str, bytes]:
     """Return bodies that are no JSON object in UTF-8, or that can be read in two ways."""
     first, *_ = good
     text = raw(good)
-    field = f'{{"{first}": %s}}'
+    return {
+        **malformed_json(text),
+        **misencoded_json(text),
+        **excessive_json(f'{{"{first}": %s}}'),
+        "duplicate key": text[:-1] + b", " + text[1:],
+        "duplicate key, escaped": text[:-1]
+        + f', "\\u{ord(first[0]):04x}{first[1:]}": "x"}}'.encode(),
+        "duplicate key inside": text[:-1] + b', "more": {"a": 1, "a": 2}}',
+    }
+
+
+def malformed_json(text: bytes) -> dict[str, bytes]:
     return {
         "empty": b"",
         "cut": text[:-1],
@@ -48,6 +59,11 @@ def bad_json(good: dict[str, str]) -> dict[str, bytes]:
         "comment": b"{/**/" + text[1:],
         "raw NUL": text[:-2] + b'\0"}',
         "raw newline": text[:-2] + b'\n"}',
+    }
+
+
+def misencoded_json(text: bytes) -> dict[str, bytes]:
+    return {
         "invalid UTF-8": text[:-2] + b'\xff"}',
         "overlong UTF-8": text[:-2] + b'\xc0\xaf"}',
         "surrogate as UTF-8": text[:-2] + b'\xed\xa0\x80"}',
@@ -56,6 +72,12 @@ def bad_json(good: dict[str, str]) -> dict[str, bytes]:
         "UTF-32": text.decode().encode("utf-32"),
         "two byte order marks": codecs.BOM_UTF8 * 2 + text,
         "byte order mark alone": codecs.BOM_UTF8,
+    }
+
+
+def excessive_json(field: str) -> dict[str, bytes]:
+    """Return texts of great length and depth, and of numbers that no reader has."""
+    return {
         "1 MB": (field % json.dumps("a" * 1_000_000)).encode(),
         "1 MB of a key": raw({"a" * 1_000_000: 1}),
         "depth 900": (field % ("[" * 900 + "]" * 900)).encode(),
@@ -68,10 +90,6 @@ def bad_json(good: dict[str, str]) -> dict[str, bytes]:
         "infinite exponent": (field % "1e999").encode(),
         "NaN": (field % "NaN").encode(),
         "Infinity": (field % "-Infinity").encode(),
-        "duplicate key": text[:-1] + b", " + text[1:],
-        "duplicate key, escaped": text[:-1]
-        + f', "\\u{ord(first[0]):04x}{first[1:]}": "x"}}'.encode(),
-        "duplicate key inside": text[:-1] + b', "more": {"a": 1, "a": 2}}',
     }
 
 
