@@ -192,7 +192,7 @@ def lost_or_answered(server: Server, connection: http.client.HTTPConnection) -> 
         connection.close()
 
 
-def test_fifty_wrong_guesses_at_once_share_the_budget_of_ten(address, folder, redis_url):
+def test_fifty_wrong_passwords_at_once_share_the_budget_of_ten(address, folder, redis_url):
     """Two workers count in one Redis, however requests are distributed."""
     with Server(address, REDIS_URL=redis_url, LOGIN_RATE_PER_NAME="10/5m") as limited:
         limited.start()

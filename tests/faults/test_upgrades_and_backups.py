@@ -113,7 +113,7 @@ def backup_of(address: str) -> Iterator[str]:
         yield copy
 
 
-def test_a_restored_backup_lets_people_in_and_keeps_ended_what_had_ended_by_then(upgraded):
+def test_a_restored_backup_lets_users_in_and_keeps_ended_what_had_ended_by_then(upgraded):
     """A logout after the backup is lost; nothing that ended before it works again."""
     server, _ = upgraded
     ended, kept, lost = (server.log_in("alice") for _ in range(3))

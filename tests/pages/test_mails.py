@@ -180,12 +180,12 @@ def _joined(quoted: str) -> str:
 
 
 def test_the_address_is_only_ever_the_stored_one(client, mailoutbox, alice):
-    for typed in (
+    for identifier in (
         "alıce@example.com",
         "aliceſ@example.com",
         "alice@example.com\nBcc: eve@evil.example",
     ):
-        client.post("/forgot", {"identifier": typed})
+        client.post("/forgot", {"identifier": identifier})
     delivery.deliver_due()
     assert not mailoutbox
     client.post("/forgot", {"identifier": " ALICE@Example.com "})

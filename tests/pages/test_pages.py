@@ -67,7 +67,7 @@ def test_a_forged_host_reaches_no_mail_and_no_answer(client, alice, mailoutbox, 
     ]
 
 
-def test_people_get_pages_and_programs_get_json(client):
+def test_browsers_get_pages_and_programs_get_json(client):
     for path in ("/nowhere", "/reset/a/b"):
         page = client.get(path, headers=BROWSER)
         assert (page.status_code, page["Content-Type"]) == (404, "text/html; charset=utf-8")
@@ -82,7 +82,7 @@ def test_people_get_pages_and_programs_get_json(client):
     )
 
 
-def test_when_everything_breaks_people_still_get_a_page(client, link, caplog):
+def test_when_everything_breaks_browsers_still_get_a_page(client, link, caplog):
     """The log does not show the token, in either format."""
     client.raise_request_exception = False
     with pytest.MonkeyPatch.context() as patch:
@@ -115,7 +115,7 @@ def test_mails_and_the_log_follow_the_pages_to_another_path(
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
-def test_without_a_database_people_and_programs_are_asked_to_come_back(client, link, error):
+def test_without_a_database_browsers_and_programs_are_asked_to_come_back(client, link, error):
     def fail(*_):
         raise error("no route to host db.internal")
 

@@ -33,9 +33,9 @@ def errors(answer):
 
 def test_known_and_unknown_names_look_the_same(client, alice, django_assert_num_queries):
     answers = []
-    for typed in ("alice", "alice@example.com", "nobody", "nobody@example.com"):
+    for identifier in ("alice", "alice@example.com", "nobody", "nobody@example.com"):
         with django_assert_num_queries(1):
-            answers.append(client.post("/forgot", {"identifier": typed}))
+            answers.append(client.post("/forgot", {"identifier": identifier}))
     assert {(answer.status_code, answer["Location"], answer.content) for answer in answers} == {
         (302, "/forgot/sent", b"")
     }
@@ -57,9 +57,9 @@ def test_asking_too_often(client, settings):
     assert OutgoingMail.objects.count() == 2
 
 
-@pytest.mark.parametrize("typed", ["", "   ", "a\0b", "x" * 255])
-def test_asking_with_no_name_at_all(client, typed):
-    assert client.post("/forgot", {"identifier": typed}).status_code == 422
+@pytest.mark.parametrize("identifier", ["", "   ", "a\0b", "x" * 255])
+def test_asking_with_no_name_at_all(client, identifier):
+    assert client.post("/forgot", {"identifier": identifier}).status_code == 422
     assert not OutgoingMail.objects.exists()
 
 
@@ -197,7 +197,7 @@ def test_wrong_unknown_and_deactivated_look_the_same(client, alice, bob):
     assert AuditEvent.objects.filter(kind="login_failed").count() == 3
 
 
-def test_guesses_count_with_those_at_every_other_door(client, alice, caller):
+def test_wrong_passwords_count_with_those_at_every_other_endpoint(client, alice, caller):
     for _ in range(5):
         change(client, current="wrong")
         caller.json(LOGIN, {"username": "alice", "password": "wrong"})
@@ -207,7 +207,7 @@ def test_guesses_count_with_those_at_every_other_door(client, alice, caller):
     assert caller.json(LOGIN, {"username": "alice", "password": PASSWORD}).status_code == 429
 
 
-def test_a_weak_password_is_no_guess(client, alice):
+def test_a_weak_password_is_no_wrong_password(client, alice):
     for _ in range(12):
         assert errors(change(client, password="12345678")) == ["This password is too common."]
     assert change(client).status_code == 302
