@@ -21,6 +21,7 @@ DIALECTS = [
         (r"^INSERT OR IGNORE (.*)$", r"INSERT \1 ON CONFLICT DO NOTHING"),
         (r"SELECT \* FROM UNNEST\(.*\)|VALUES \(.*\), \(.*\)", "VALUES rows"),
         (r" RETURNING .*$", ""),
+        (r"\((CASE WHEN [^()]*(?:\([^()]*\)[^()]*)*END)\)::", r"\1::"),
         (r"::[a-z]+(\(\d+\))?(\[\])?( with time zone(\[\])?)?", ""),
         (r" ESCAPE '\\'", ""),
         (r" (REGEXP|~) ", " MATCHES "),

@@ -95,6 +95,10 @@ def test_on_all_databases_other_sql_without_a_mark_is_an_error(run):
             "INSERT INTO t (a, b) VALUES (%s, %s), (%s, %s)",
             "INSERT INTO t (a, b) SELECT * FROM UNNEST((%s)::text[], (%s)::bigint[])",
         ),
+        (
+            "UPDATE t SET a = CASE WHEN (id = %s) THEN %s ELSE NULL END WHERE id IN (%s)",
+            "UPDATE t SET a = (CASE WHEN (id = %s) THEN %s ELSE NULL END)::varchar(9) WHERE id IN (%s)",
+        ),
         ("SAVEPOINT s1", "BEGIN"),
     ],
 )

@@ -14,7 +14,7 @@ from accounts.models import User
 from tests.conftest import PASSWORD
 from tests.core.stored_hashes import BCRYPT, DIGEST, PBKDF2, SALT, SCRYPT, user_with
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.own_sql]
 
 
 # The algorithm that an unknown identifier costs

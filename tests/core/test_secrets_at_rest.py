@@ -132,6 +132,7 @@ def traces(tokens: set[str]) -> set[str]:
     )
 
 
+@pytest.mark.own_sql
 def test_the_database_holds_no_token_and_no_password(caller, alice, bob):
     tokens = busy_day(caller, alice, bob)
     stored = dump()
@@ -143,6 +144,7 @@ def test_the_database_holds_no_token_and_no_password(caller, alice, bob):
     assert [password for password in (PASSWORD, MISTYPED) if password in stored] == []
 
 
+@pytest.mark.own_sql
 def test_the_database_holds_no_key_in_clear(caller, alice):
     caller.json("/v1/login", BODY)
     private, stored = keyring.current().private, dump()
