@@ -9,6 +9,8 @@ from typing import Any
 
 from django.db.models import TextChoices
 
+from accounts.code_registry import CodeRegistry
+
 Data = Mapping[str, Any]  # values of JSON: the details of a code, such as a limit and its seconds
 
 
@@ -89,14 +91,9 @@ class Reason(TextChoices):
     OTHER = "other", "other"
 
 
-labels: dict[str, str] = {str(code): str(label) for code, label in Reason.choices}
-
-
-def register(codes: type[TextChoices]) -> None:
-    """Add the reason codes of an app. ``ValueError`` for a code that another app has."""
-    if taken := labels.keys() & set(codes.values):
-        raise ValueError(f"reason codes registered twice: {', '.join(sorted(taken))}")
-    labels.update({str(code): str(label) for code, label in codes.choices})
+_registry = CodeRegistry("reason codes")
+_registry.add(Reason)
+labels, register = _registry.labels, _registry.add
 
 
 def label(code: str) -> str:

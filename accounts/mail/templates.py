@@ -8,7 +8,10 @@ from collections import defaultdict
 
 from django.db.models import TextChoices
 
-labels: dict[str, str] = {}
+from accounts.code_registry import CodeRegistry
+
+_registry = CodeRegistry("mail templates")
+labels, register, choices = _registry.labels, _registry.add, _registry.choices
 _sections: dict[str, list[str]] = defaultdict(list)
 
 
@@ -21,21 +24,9 @@ class Template(TextChoices):
     ROLE_CHANGED = "role_changed", "Notice that the role changed"
 
 
-def register(templates: type[TextChoices]) -> None:
-    """Add the templates of an app. ``ValueError`` for a code that another app has."""
-    if taken := labels.keys() & set(templates.values):
-        raise ValueError(f"mail templates registered twice: {', '.join(sorted(taken))}")
-    labels.update({str(code): str(label) for code, label in templates.choices})
-
-
 def add_section(template: str, section: str) -> None:
     """Show ``section``, a text and an HTML file in ``emails/``, in the mails of ``template``."""
     _sections[template].append(section)
-
-
-def choices() -> list[tuple[str, str]]:
-    """Return all templates with their labels, as a field of a model or a form takes them."""
-    return list(labels.items())
 
 
 def sections(template: str) -> list[str]:
