@@ -30,9 +30,9 @@ class _Compiled(NamedTuple):
 class CompiledQuery(Generic[Row]):
     """A query for one row by one key, or by several.
 
-    ``build(key)`` returns a ``values_list`` queryset with ``key`` among its parameters. ``field`` is
-    what the key is compared with, ``sample`` a key that equals no other parameter; ``more`` has both
-    for further keys. ``get(key)`` returns ``row`` of the columns, or None.
+    ``build(key)`` returns a ``values_list`` queryset with ``key`` among its parameters. ``field``
+    is what the key is compared with, ``sample`` a key that equals no other parameter; ``more`` has
+    both for further keys. ``get(key)`` returns ``row`` of the columns, or None.
     """
 
     def __init__(
@@ -193,7 +193,8 @@ class CompiledChange:
         conditions = [f"{columns[name]} = %s" for name in self._where] + [
             f"{columns[name]} IS NULL" for name in self._null
         ]
-        return f"UPDATE {_quoted(self._table)} SET {changes} WHERE {' AND '.join(conditions)}"  # noqa: S608 (the model's own names)
+        where = " AND ".join(conditions)
+        return f"UPDATE {_quoted(self._table)} SET {changes} WHERE {where}"  # noqa: S608
 
 
 def _prepared(fields: list[Any], values: list[Any]) -> list[Any]:

@@ -17,7 +17,8 @@ class Command(BaseCommand):
             "--retire",
             metavar="KID",
             help=(
-                "instead, delete this previous key: tokens that it signed are refused within a minute"
+                "instead, delete this previous key:"
+                " tokens that it signed are refused within a minute"
             ),
         )
 

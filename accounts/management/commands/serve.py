@@ -13,7 +13,7 @@ MAIL_WORKER = [sys.executable, "manage.py", "deliver_mail"]
 
 
 class Command(BaseCommand):
-    help = "Run setup, then gunicorn and the mail worker, until one of them ends or a signal stops all."
+    help = "Run setup, then gunicorn and the mail worker, until one of them ends or a signal comes."
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stop = threading.Event()

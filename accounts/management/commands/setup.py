@@ -16,8 +16,8 @@ from accounts.models import User
 
 class Command(BaseCommand):
     help = (
-        "Make what is missing: tables, signing keys, and a first admin, whose password is printed or"
-        " written to a file. Safe to run again."
+        "Make what is missing: tables, signing keys, and a first admin, whose password is printed"
+        " or written to a file. Safe to run again."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -54,8 +54,8 @@ class Command(BaseCommand):
             app_role.make(role, settings.DATABASE_APP_PASSWORD)
         elif not app_role.exists(role):
             raise CommandError(
-                f"There is no role {role}: make it with CREATE ROLE, or set DATABASE_APP_PASSWORD to"
-                " have it made."
+                f"There is no role {role}: make it with CREATE ROLE,"
+                " or set DATABASE_APP_PASSWORD to have it made."
             )
         try:
             app_role.grant(role)

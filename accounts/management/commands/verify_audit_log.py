@@ -12,8 +12,8 @@ from accounts.models import AuditSeal
 
 class Command(BaseCommand):
     help = (
-        "Compare the audit log with its seals: print the first event that was changed, removed or put "
-        "in since it was sealed; exit status 1 if there is one."
+        "Compare the audit log with its seals: print the first event that was changed, removed or"
+        " put in since it was sealed; exit status 1 if there is one."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
