@@ -34,8 +34,9 @@ class Command(BaseCommand):
             keyring.reload()
         except UnusableKeyring as error:
             raise CommandError(f"{error}.") from error
+        name = self.free_name()  # looked for first: of two that start at once, both find the same
         if not User.objects.filter(is_superuser=True).exists():
-            self.make_first_admin()
+            self.make_first_admin(name)
         first_password.forget_if_stale()
 
     def make_key_of_seals(self) -> None:
@@ -65,17 +66,17 @@ class Command(BaseCommand):
                 " name another role."
             ) from error
 
-    def make_first_admin(self) -> None:
-        """Print the password on a terminal, else write a file: others read logs and keep them."""
-        password = secrets.token_urlsafe(15)
+    def free_name(self) -> str:
+        """Return the first of admin, admin2, admin3, … that no account has."""
         taken = set(
             User.objects.filter(username__startswith="admin").values_list("username", flat=True)
         )
-        name = next(
-            name
-            for name in ("admin", *(f"admin{n}" for n in range(2, len(taken) + 3)))
-            if name not in taken
-        )
+        names = ("admin", *(f"admin{n}" for n in range(2, len(taken) + 3)))
+        return next(name for name in names if name not in taken)
+
+    def make_first_admin(self, name: str) -> None:
+        """Print the password on a terminal, else write a file: others read logs and keep them."""
+        password = secrets.token_urlsafe(15)
         # Of two that start at once, one is first.
         with suppress(IntegrityError), transaction.atomic():
             User.objects.create_superuser(name, password, password_generated=True)
