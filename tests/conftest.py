@@ -1,7 +1,6 @@
 """The people of our stories. Alice and Bob have accounts, Olga runs the place."""
 
 import json
-import os
 from typing import Any, NoReturn
 
 import pytest
@@ -61,9 +60,8 @@ def static_files_are_listed_once():
 
 
 def lacking(what: str) -> NoReturn:
-    """Skips the test that this machine lacks something for; in CI, where everything is installed, it fails."""
-    refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-    refuse(what)
+    """Skip the test that this machine lacks something for. In CI that is a failure."""
+    pytest.skip(what)
 
 
 @pytest.fixture(autouse=True)

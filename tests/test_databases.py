@@ -79,6 +79,16 @@ def test_on_all_databases_other_sql_without_a_mark_is_an_error(run):
     )
 
 
+@pytest.mark.parametrize(("ci", "outcome"), [("true", "failed"), ("", "skipped")])
+def test_in_ci_nothing_is_skipped(pytester, monkeypatch, ci, outcome):
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+    pytester.makepyfile("import pytest\n\ndef test_of_a_tool():\n    pytest.skip('not installed')")
+    result = pytester.runpytest_subprocess("-rfs", "-p", "tests.nothing_skipped", "-p", "no:django")
+    result.assert_outcomes(**{outcome: 1})
+    result.stdout.fnmatch_lines(["*not installed*"])
+
+
 @pytest.mark.parametrize(
     ("sqlite", "postgresql"),
     [
