@@ -11,7 +11,7 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglo
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 MAX_LINES = 200
-UNDER_WAY = {ROOT / "docs" / "architecture.md"}
+WITHOUT_CONTENTS = {ROOT / "docs" / "architecture.md"}
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 each_document = pytest.mark.parametrize(
     "page", PAGES[2:], ids=lambda page: str(page.relative_to(ROOT))
@@ -40,17 +40,15 @@ def test_every_link_leads_somewhere(page):
     for link in LINK.findall(prose(page)):
         file, _, anchor = link.partition("#")
         target = (page.parent / file).resolve() if file else page
-        if re.match(r"[a-z]+:", link) or target in UNDER_WAY:
+        if re.match(r"[a-z]+:", link):
             continue
         if not target.exists() or (anchor and anchor not in anchors(target)):
             broken.append(link)
     assert broken == []
 
 
-@each_document
+@pytest.mark.parametrize("page", [page for page in PAGES[2:] if page not in WITHOUT_CONTENTS])
 def test_a_page_begins_with_its_title_and_contents(page):
-    if page in UNDER_WAY:
-        pytest.skip("is being written")
     text = prose(page)
     assert text.startswith("# ")
     head, _, _ = text.partition("\n## ")
@@ -63,7 +61,7 @@ def test_every_page_can_be_reached_from_the_readme():
     reached, waiting = set(), [ROOT / "README.md"]
     while waiting:
         page = waiting.pop()
-        if page in reached or page.suffix != ".md" or not page.exists():
+        if page in reached or page.suffix != ".md":
             continue
         reached.add(page)
         links = (link.partition("#")[0] for link in LINK.findall(prose(page)))
