@@ -150,7 +150,7 @@ class ActionView(ReauthenticatedFormView):
         except InvalidSelection as refusal:
             return self.refuse(str(refusal), refusal.status)
         if selection.forbidden and not selection.eligible:
-            return self.report(self.run())
+            return self.report(self.run_without_form())
         form = self.get_form()
         if selection.eligible and not form.is_valid():
             return self.form_invalid(form)
@@ -159,12 +159,15 @@ class ActionView(ReauthenticatedFormView):
                 "This was sent twice. It was done the first time, and nothing was done now.",
                 HTTPStatus.CONFLICT,
             )
-        return self.form_valid(form) if selection.eligible else self.report(self.run())
+        return self.form_valid(form) if selection.eligible else self.report(self.run_without_form())
 
-    def carry_out(self, form: ActionForm) -> HttpResponseBase:
-        reason, arguments = form.cleaned_data["reason"], form.arguments
+    def form_valid(self, form: ActionForm) -> HttpResponse:
+        reason, ticked = form.cleaned_data["reason"], form.ticked
         try:
-            return self.report(self.run(reason, form.ticked, **arguments), form.ticked)
+            result = run(
+                self.admin_action, self.operator, self.selection, reason, ticked, **form.arguments
+            )
+            return self.report(result, ticked)
         except IdentifierTaken as refusal:
             form.add_error(refusal.field, "Another account has this one. Nothing was done.")
             return self.form_invalid(form)
@@ -183,8 +186,9 @@ class ActionView(ReauthenticatedFormView):
         key = f"action:{self.operator.pk}:{given.encode().hex()}"
         return not given or cache.add(key, True, timeout=SUBMISSION_REMEMBERED_FOR)
 
-    def run(self, *args: Any, **arguments: Any) -> Result:
-        return run(self.admin_action, self.operator, self.selection, *args, **arguments)
+    def run_without_form(self) -> Result:
+        """Try the rows that the operator may not act on: each refusal is an audit event."""
+        return run(self.admin_action, self.operator, self.selection)
 
     # Result
 
