@@ -1,0 +1,115 @@
+"""The layout keeps its own rules: small modules, short functions, imports one way, a map that is true.
+
+docs/architecture.md says the rules; these tests read the source as text and run none of it.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+APPS = ("accounts", "apikeys", "authsvc")
+MAX_MODULE_LINES = 300
+MAX_FUNCTION_LINES = 40
+MEDIAN_FUNCTION_LINES = 6
+P90_FUNCTION_LINES = 17
+NEVER_IMPORTED_BY = {"accounts": ("apikeys", "authsvc"), "apikeys": ("authsvc",), "authsvc": ()}
+WH_WORDS = re.compile(r"(what|who|whom|whose|where|when|which|why|how)\b", re.IGNORECASE)
+
+MODULES = sorted(
+    path
+    for app in APPS
+    for path in (ROOT / app).rglob("*.py")
+    if "migrations" not in path.parts and path.read_text().strip()
+)
+Definition = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def definitions(path: Path) -> Iterator[Definition]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, Definition):
+            yield node
+
+
+def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return the number of lines from ``def`` to the end, without those of the docstring."""
+    total = (function.end_lineno or 0) - function.lineno + 1
+    if ast.get_docstring(function) is None:
+        return total
+    docstring = function.body[0]
+    return total - ((docstring.end_lineno or 0) - docstring.lineno + 1)
+
+
+FUNCTION_LENGTHS = sorted(
+    (lines_of(node), f"{relative(path)}:{node.lineno} {node.name}")
+    for path in MODULES
+    for node in definitions(path)
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+)
+
+
+def test_a_module_has_at_most_300_lines():
+    lengths = {relative(path): path.read_text().count("\n") for path in MODULES}
+    assert {path for path, length in lengths.items() if length > MAX_MODULE_LINES} == set()
+
+
+def test_functions_are_short():
+    lengths = [length for length, _ in FUNCTION_LENGTHS]
+    assert FUNCTION_LENGTHS[-1][0] <= MAX_FUNCTION_LINES, FUNCTION_LENGTHS[-3:]
+    assert lengths[len(lengths) // 2] <= MEDIAN_FUNCTION_LINES
+    assert lengths[len(lengths) * 9 // 10] <= P90_FUNCTION_LINES
+
+
+def test_a_docstring_begins_with_what_the_thing_is_or_does():
+    docstrings = [ast.get_docstring(node) or "" for path in MODULES for node in definitions(path)]
+    assert len(docstrings) > 1000
+    assert [text for text in docstrings if WH_WORDS.match(text)] == []
+
+
+def imports(path: Path) -> set[str]:
+    """Return the dotted names of the modules that a module imports, absolutely."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    whole = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    return whole | {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+
+
+def test_imports_run_one_way():
+    against = {
+        (relative(path), name)
+        for path in MODULES
+        for name in imports(path)
+        if name.split(".")[0] in NEVER_IMPORTED_BY[path.relative_to(ROOT).parts[0]]
+    }
+    assert against == set()
+
+
+def is_core(path: Path) -> bool:
+    folders = path.relative_to(ROOT).parts[1:-1]
+    callers = {"api", "admin", "pages", "templatetags", "management"}
+    return path.is_relative_to(ROOT / "accounts") and callers.isdisjoint(folders)
+
+
+def test_the_core_imports_no_rest_framework():
+    imported = {
+        (relative(path), name) for path in MODULES if is_core(path) for name in imports(path)
+    }
+    assert ("accounts/tokens.py", "rest_framework_simplejwt.tokens") in imported
+    assert {name for name in imported if name[1].split(".")[0] == "rest_framework"} == set()
+
+
+def test_the_map_names_every_module_that_there_is():
+    """docs/architecture.md names a module as ``package/name`` below a heading of its folder."""
+    text = (ROOT / "docs/architecture.md").read_text()
+    assert [relative(path) for path in MODULES if not named(path, text)] == []
+
+
+def named(path: Path, text: str) -> bool:
+    if path.name == "__init__.py":
+        return f"`{relative(path.parent)}/`" in text
+    folder = re.split(rf"^\W*`{re.escape(relative(path.parent))}/`", text, flags=re.MULTILINE)
+    return len(folder) > 1 and f"`{path.stem}`" in folder[1].split("\n\n")[0]
