@@ -71,9 +71,7 @@ def test_from_an_empty_folder_to_the_end(place):
         assert [pid for pid in started if alive(pid)] == []
         assert not place.healthy()
 
-    begun = time.monotonic()
     with serving(place):
-        assert time.monotonic() - begun < 20
         assert "first_admin_password" not in place.log.read_text()
         assert place.me(session["access_token"]) == 200
         assert place.call("/c/bearer/api/v1/auth/login", login).status == 200
