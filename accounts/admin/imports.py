@@ -35,7 +35,7 @@ from accounts.admin.reauthentication import ReauthenticatedFormView, Reauthentic
 from accounts.models import PendingImport, User
 from accounts.operators import permissions
 from accounts.request_context import printable
-from accounts.transfer import file_reader
+from accounts.transfer import columns, file_reader
 from accounts.transfer.jsonl_writer import jsonl_line
 
 TOO_LARGE = f"This file has more than 5 MB. {COMMAND}"
@@ -153,7 +153,7 @@ class UploadView(FormView):  # type: ignore[type-arg]
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(
             **page_context(self.model_admin, self.request, "Import users"),
-            columns=file_reader.COLUMNS,
+            columns=columns.COLUMNS,
             super_admin=self.super_admin,
             **kwargs,
         )

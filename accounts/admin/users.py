@@ -26,7 +26,7 @@ from accounts.operators import permissions, user_management
 
 admin.site.unregister(Group)  # roles are two flags
 
-NEW_USER_FIELDS = (*user_management.IDENTIFIERS, *user_management.PROFILE)
+NEW_USER_FIELDS = (*user_management.IDENTIFIERS, *user_management.EDITABLE_FIELDS)
 INVITE, TEMPORARY = "invite", "temporary"
 
 
@@ -74,7 +74,7 @@ class UserAdmin(ActionAdmin, UserListAdmin, UserDetailAdmin):
 
     ordering = ("username",)
     readonly_fields = ("uuid", "last_login", "created_at", "updated_at")
-    fieldsets = (("Profile", {"fields": user_management.PROFILE}),)
+    fieldsets = (("Profile", {"fields": user_management.EDITABLE_FIELDS}),)
     add_fieldsets = ((None, {"fields": (*NEW_USER_FIELDS, "first_password")}),)
 
     # Permissions

@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.operators import actions, permissions, user_actions
 
 IDENTIFIERS = ("username", "email")  # given with a new account; changed by an action
-PROFILE = ("name", "organization", "aws_region", "language")  # edited as plain fields
+EDITABLE_FIELDS = ("name", "organization", "aws_region", "language")
 
 
 def invite(user: User, *, operator: User) -> User:
@@ -61,7 +61,7 @@ def edit(user: User, *, operator: User, changed: list[str]) -> None:
     """Save the fields of a profile that `changed` names, and no others."""
     with actions.refusals_recorded(operator, user), transaction.atomic():
         operator, current = actions.lock_accounts(operator, user)
-        if not permissions.may_edit(operator, current) or not set(changed) <= set(PROFILE):
+        if not permissions.may_edit(operator, current) or not set(changed) <= set(EDITABLE_FIELDS):
             raise NotPermitted("edit")
         values = _changed_values(user, current, changed)
         if not values:

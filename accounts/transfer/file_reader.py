@@ -6,15 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal
 
+from accounts.transfer.columns import COLUMNS, SECRETS
 from accounts.transfer.csv_writer import unprotected
 
 MAX_LINE_LENGTH = 64 * 1024  # bytes; the longest user is far shorter
 BOM, UTF16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
-PROFILE = ("username", "email", "name", "organization", "aws_region", "language")
-FLAGS = ("is_active", "must_change_password")
-DATES = ("created_at", "last_login")
-SECRETS = ("password", "password_hash")
-COLUMNS = ("uuid", *PROFILE, "role", *FLAGS, *DATES, *SECRETS)
 FileFormat = Literal["csv", "jsonl"]
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from accounts.identifiers import objection_to_new
 from accounts.models import User
 from accounts.request_context import printable
-from accounts.transfer.file_reader import PROFILE
+from accounts.transfer.columns import PROFILE
+from accounts.transfer.row_reader import RowRefused, UserCandidate
 from accounts.transfer.seen_identifiers import Occurrence, SeenIdentifiers
-from accounts.transfer.user_rows import RowRefused, UserCandidate
 
 ONLY_CASE = "only in case, width or space"
 REPORT_COLUMNS = ("line", "username", "verdict", "reason")  # the verdict is the status

@@ -16,7 +16,7 @@ from accounts.audit.reasons import Reason
 from accounts.hashing.pool import pool as hashing_pool
 from accounts.models import AuditEvent, PasswordReset, User
 from accounts.transfer.import_plan import UPDATABLE, ImportPlan
-from accounts.transfer.user_rows import UserCandidate
+from accounts.transfer.row_reader import UserCandidate
 
 
 def hash_passwords(candidates: list[UserCandidate], threads: Executor) -> None:

@@ -16,7 +16,8 @@ from django.utils.timezone import is_naive
 from accounts.hashing.imported_formats import RefusedHash, stored
 from accounts.identifiers import RESERVED_CODE, normalise
 from accounts.models import ROLES, User
-from accounts.transfer.file_reader import DATES, FLAGS, PROFILE, FileRow
+from accounts.transfer.columns import DATES, FLAGS, PROFILE
+from accounts.transfer.file_reader import FileRow
 from accounts.validators import MaximumLengthValidator
 
 BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

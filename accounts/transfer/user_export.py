@@ -8,8 +8,9 @@ from django.db.models import QuerySet
 from accounts.audit import audit_log
 from accounts.audit.reasons import Reason
 from accounts.models import User
+from accounts.transfer.columns import COLUMNS, SECRETS
 from accounts.transfer.csv_writer import Raw, csv_lines
-from accounts.transfer.file_reader import COLUMNS, SECRETS, FileFormat
+from accounts.transfer.file_reader import FileFormat
 from accounts.transfer.jsonl_writer import jsonl_line
 
 PAGE_SIZE = 1000  # users of one query

@@ -19,8 +19,8 @@ from accounts.request_context import printable
 from accounts.transfer.file_reader import FileRow
 from accounts.transfer.import_plan import ImportPlan, RowResult, RowStatus, make_plan
 from accounts.transfer.import_writer import BatchWriter, hash_passwords
+from accounts.transfer.row_reader import RowRefused, UserCandidate, read_candidate
 from accounts.transfer.seen_identifiers import SeenIdentifiers
-from accounts.transfer.user_rows import RowRefused, UserCandidate, read_candidate
 
 BATCH_SIZE = 500  # rows
 MAX_TRIES = 5  # of a batch, while others make the same accounts

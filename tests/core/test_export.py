@@ -16,7 +16,8 @@ from accounts.mail import outbox
 from accounts.models import AuditEvent, User
 from accounts.privacy import user_data
 from accounts.transfer import user_export
-from accounts.transfer.file_reader import COLUMNS, read_rows
+from accounts.transfer.columns import COLUMNS
+from accounts.transfer.file_reader import read_rows
 from accounts.transfer.user_import import ImportOptions, import_rows
 from apikeys.models import APIKey
 from authsvc.contracts import bearer

@@ -13,7 +13,7 @@ from django.db import Error
 from tqdm import tqdm
 
 from accounts.hashing.pool import PROCESSORS
-from accounts.transfer import file_reader
+from accounts.transfer import columns, file_reader
 from accounts.transfer.csv_writer import csv_line
 from accounts.transfer.import_plan import REPORT_COLUMNS, RowResult, RowStatus
 from accounts.transfer.jsonl_writer import jsonl_line
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "file",
             help=(
-                f"a file with the columns {', '.join(file_reader.COLUMNS)}, of which username is"
+                f"a file with the columns {', '.join(columns.COLUMNS)}, of which username is"
                 " required; - for standard input"
             ),
         )
