@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from accounts import admin_session, passwords, request_context, sign_ins
+from accounts import admin_session, known_networks, passwords, request_context
 from accounts.audit import audit_log
 from accounts.audit.reasons import Reason
 from accounts.errors import HashingOverloaded, InvalidCredentials, TooManyAttempts
@@ -52,7 +52,7 @@ class LoginForm(AdminAuthenticationForm):
         user, attempt = self.check_credentials(username, password)
         self.user_cache = user
         self.confirm_login_allowed(user)
-        sign_ins.note(attempt, user)
+        known_networks.note(attempt, user)
         return self.cleaned_data
 
     def check_credentials(self, username: str, password: str) -> tuple[User, LoginAttempt]:

@@ -48,7 +48,7 @@ def note(attempt: LoginAttempt, user: User) -> None:
         insert(**row)
 
 
-def know_network(user: User) -> None:
+def add_current(user: User) -> None:
     """Make the network of the present request one that the account is known from.
 
     It is called when the user has chosen a new password there. The mail about that names the

@@ -17,7 +17,7 @@ from django.db.models import F
 from django.utils.crypto import salted_hmac
 from django.utils.timezone import now
 
-from accounts import passwords, rate_limits, sign_ins, signals
+from accounts import known_networks, passwords, rate_limits, signals
 from accounts.audit import audit_log
 from accounts.audit.reasons import Reason
 from accounts.errors import InvalidCode, InvalidReset, TooManyResets
@@ -196,7 +196,7 @@ def _use(
         by_code = reason == Reason.RESET_BY_CODE
         if not reset.use(by_code=by_code) or not passwords.replace_hash(user, hashed, reason):
             raise refusal(Reason.LINK_USED, name=user.username)
-        sign_ins.know_network(user)
+        known_networks.add_current(user)
         passwords.report_change(user, reason, **({"first": True} if first else {}))
         signals.password_reset.send(User, user=user)
     rate_limits.unlock(user)

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from accounts import rate_limits, sign_ins
+from accounts import known_networks, rate_limits
 from accounts.audit import audit_log
 from accounts.audit.reasons import Reason
 from accounts.errors import (
@@ -116,7 +116,7 @@ def _change(user: User, proposed: str, keep: UUID | None = None) -> User:
     with transaction.atomic():
         if not replace_hash(user, hashed, Reason.CHANGED, keep):
             raise InvalidCredentials(Reason.ACCOUNT_CHANGED)
-        sign_ins.know_network(user)
+        known_networks.add_current(user)
         report_change(user, Reason.CHANGED, **_outliving_credentials(user))
     return user
 

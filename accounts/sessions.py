@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from django.utils.timezone import now
 
-from accounts import issued_tokens, passwords, request_context, sign_ins
+from accounts import issued_tokens, known_networks, passwords, request_context
 from accounts.audit import audit_log
 from accounts.audit.reasons import Reason
 from accounts.db.compiled_statements import CompiledChange, CompiledInsert
@@ -65,7 +65,7 @@ def create_session(policy: Policy, user: User, attempt: LoginAttempt | None = No
     if jti:
         rows.append(issued_tokens.outstanding_row(jti, user.pk, at, until))
     if attempt:
-        rows += sign_ins.rows(attempt, user, at)
+        rows += known_networks.rows(attempt, user, at)
     unchanged = {"id": user.pk, "credential_version": user.credential_version, "is_active": True}
     if not _update_last_login({"last_login": at}, *rows, **unchanged):
         raise _recorded_change(user)

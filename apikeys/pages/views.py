@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
 
-from accounts import passwords, request_context, sign_ins
+from accounts import known_networks, passwords, request_context
 from accounts.audit import audit_log
 from accounts.errors import PasswordChangeRequired
 from accounts.models import User
@@ -42,7 +42,7 @@ class SignInView(FormPage):
         if self.owner.must_change_password:
             raise PasswordChangeRequired(self.owner)
         audit_log.record(audit_log.Kind.LOGIN, user=self.owner, reason=KeyReason.SIGNED_IN_TO_KEYS)
-        sign_ins.note(attempt, self.owner)
+        known_networks.note(attempt, self.owner)
 
     def form_valid(self, form: PageForm) -> HttpResponse:
         response = super().form_valid(form)
