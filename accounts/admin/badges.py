@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 from django.utils.timezone import localtime, now
 
-from accounts import devices, rate_limits
+from accounts import rate_limits
 from accounts.models import OutgoingMail, User
 
 ROLES = {"user": "User", "admin": "Admin", "super_admin": "Super admin"}
@@ -78,11 +78,6 @@ def relative_time(at: datetime | None) -> SafeString | str:
         f"{localtime(at):%Y-%m-%d %H:%M:%S} UTC",
         words,
     )
-
-
-def device(user_agent: str) -> str:
-    """Return the client's name as mails have it, or else the beginning of its user agent."""
-    return devices.describe(user_agent) or user_agent[:40] or "unknown"
 
 
 def mail_status(mail: OutgoingMail) -> Badge:

@@ -12,8 +12,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
+from accounts import devices
 from accounts.admin.action_admin import ActionDetailAdmin
-from accounts.admin.badges import Badge, device, mail_status, relative_time
+from accounts.admin.badges import Badge, mail_status, relative_time
 from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.filters import ChoiceFilter, OwnerFilter, PeriodFilter
 from accounts.admin.links import request_url
@@ -50,7 +51,7 @@ def _asked(mail: OutgoingMail) -> SafeString:
         f"for “{mail.identifier}”" if mail.identifier else "",
         f"through {mail.contract}" if mail.contract else "",
         f"from {mail.address}" if mail.address else "",
-        f"with {device(mail.user_agent)}" if mail.user_agent else "",
+        f"with {devices.describe_in_lists(mail.user_agent)}" if mail.user_agent else "",
     ]
     return format_html(
         "Asked for {} ({}) {}.",

@@ -10,8 +10,9 @@ from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist import admin as registers_them  # noqa: F401
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
+from accounts import devices
 from accounts.admin.action_admin import ActionAdmin
-from accounts.admin.badges import Badge, device
+from accounts.admin.badges import Badge
 from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.filters import ActiveFilter, ContractFilter, OwnerFilter
 from accounts.admin.lists import OwnedRowsAdmin, time_column
@@ -55,4 +56,4 @@ class SessionAdmin(ActionAdmin, OwnedRowsAdmin, ReadOnlyAdmin):
 
     @admin.display(description="device")
     def device(self, session: Session) -> str:
-        return device(session.user_agent)
+        return devices.describe_in_lists(session.user_agent)

@@ -9,8 +9,9 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts import devices
 from accounts.admin import action_registry
-from accounts.admin.badges import device, mail_status, relative_time
+from accounts.admin.badges import mail_status, relative_time
 from accounts.admin.links import events_url, request_url, rows_url
 from accounts.admin.outgoing_mail import mail_action
 from accounts.audit import event_messages
@@ -86,7 +87,7 @@ def _sessions_of(user: User, most: int) -> Iterable[Session]:
 
 def _session_cells(session: Session) -> Sequence[Any]:
     return (
-        device(session.user_agent),
+        devices.describe_in_lists(session.user_agent),
         session.contract,
         session.address or "unknown",
         relative_time(session.created_at),
