@@ -63,37 +63,7 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
 class AuditEvent(models.Model):
     """An audit event, as it was seen then. Rows are only ever added."""
 
-    class Kind(models.TextChoices):
-        LOGIN = "login", "Login"
-        LOGIN_FAILED = "login_failed", "Login refused"
-        THROTTLED = "throttled", "Throttled"
-        REFRESH_FAILED = "refresh_failed", "Refresh refused"
-        REFRESH_REUSED = "refresh_reused", "Spent refresh token used again"
-        LOGOUT = "logout", "Logout"
-        REVOKE = "revoke", "Token revoked"
-        SESSIONS_ENDED = "sessions_ended", "Sessions ended by an operator"
-        ACCOUNT_CHANGED = "account_changed", "Account changed by an operator"
-        RESET_ASKED = "reset_asked", "Password reset asked for"
-        RESET_FAILED = "reset_failed", "Password reset refused"
-        PASSWORD_CHANGED = "password_changed", "Password changed"
-        INVITED = "invited", "Invited by an operator"
-        RESET_SENT = "reset_sent", "Reset mail sent by an operator"
-        TEMPORARY_PASSWORD = "temporary_password", "Temporary password given by an operator"
-        CHANGE_FORCED = "change_forced", "Password change demanded by an operator"
-        UNLOCKED = "unlocked", "Unlocked by an operator"
-        DEACTIVATED = "deactivated", "Deactivated by an operator"
-        REACTIVATED = "reactivated", "Reactivated by an operator"
-        ROLE_CHANGED = "role_changed", "Role changed by an operator"
-        IDENTIFIERS_CHANGED = "identifiers_changed", "User name or e-mail changed by an operator"
-        ACTION_REFUSED = "act_refused", "Action of an operator refused"
-        IMPORTED = "imported", "Accounts imported"
-        EXPORTED = "exported", "Accounts or events exported"
-        USER_DATA_EXPORTED = "person_exported", "Data of one user exported"
-        ERASED = "erased", "User erased"
-        MAIL_SENT_AGAIN = "mail_sent_again", "Mail sent again by an operator"
-        SIGNING_KEY_ROTATED = "signing_key_rotated", "Signing key rotated"
-        SIGNING_KEY_RETIRED = "signing_key_retired", "Signing key retired before its time"
-        LOG_CHANGED = "log_changed", "Audit log not as it was sealed"
+    Kind = event_kinds.Kind
 
     at = models.DateTimeField(auto_now_add=True)
     kind = CodeField(max_length=30, choices=event_kinds.choices)
@@ -158,13 +128,3 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
-
-
-event_kinds.register(
-    AuditEvent.Kind,
-    naming_things=(
-        AuditEvent.Kind.EXPORTED,
-        AuditEvent.Kind.SIGNING_KEY_ROTATED,
-        AuditEvent.Kind.SIGNING_KEY_RETIRED,
-    ),
-)
