@@ -8,7 +8,7 @@ from tests.portable_sql import portable
 
 PROJECT = Path(__file__).resolve().parents[1]
 SETTINGS = """
-SECRET_KEY = "of a project that issues three statements"
+SECRET_KEY = "of a project of a few statements"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 """
 TESTS = """
@@ -24,6 +24,12 @@ def test_of_one_statement():
 def test_of_another():
     connection.cursor().execute(f"SELECT '{DATABASE}'")
 
+def test_of_what_the_other_database_is_asked_elsewhere():
+    connection.cursor().execute("SELECT 1" if DATABASE == "sqlite" else "SELECT 2")
+
+def test_of_two_statements():
+    connection.cursor().execute("SELECT 2")
+
 @pytest.mark.own_sql
 def test_that_says_so():
     connection.cursor().execute(f"SELECT '{DATABASE}'")
@@ -36,7 +42,7 @@ def test_of_one_database():
 
 @pytest.fixture
 def run(pytester, monkeypatch):
-    """Runs these four tests with two workers: one that calls itself SQLite, and one PostgreSQL."""
+    """Runs these tests with two workers: one that calls itself SQLite, and one PostgreSQL."""
     for name in ("TEST_DATABASE", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYTHONPATH", str(PROJECT))
@@ -53,7 +59,7 @@ def run(pytester, monkeypatch):
 
 def test_without_a_mark_a_test_runs_once(run):
     result = run()
-    result.assert_outcomes(passed=5)
+    result.assert_outcomes(passed=7)
     result.stdout.fnmatch_lines_random(
         [
             "*PASSED test_small.py::test_of_one_statement *",
@@ -67,7 +73,7 @@ def test_without_a_mark_a_test_runs_once(run):
 
 def test_on_all_databases_other_sql_without_a_mark_is_an_error(run):
     result = run("--all-databases")
-    result.assert_outcomes(passed=7, errors=1)
+    result.assert_outcomes(passed=11, errors=1)
     result.stdout.fnmatch_lines(
         [
             "*ERROR at teardown of test_of_another*",
