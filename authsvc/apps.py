@@ -6,10 +6,12 @@ class AuthsvcConfig(AppConfig):
     name = "authsvc"
 
     def ready(self) -> None:
-        from authsvc import checks  # noqa: F401 (registers them)
+        from authsvc import checks as registers_checks  # noqa: F401
+        from authsvc import health, paths
         from authsvc.contracts import registry
 
         registry.load()
+        paths.add_api_prefixes(health.CHECKS)
 
 
 class AdminSiteConfig(admin.AdminConfig):

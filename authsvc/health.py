@@ -1,8 +1,12 @@
-"""Health checks for load balancers, and the public keys that verify tokens."""
+"""Health checks for load balancers, and the public keys that verify tokens.
+
+A further check is a view here and a line in ``CHECKS``.
+"""
 
 from django.core.cache import caches
 from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
+from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 
 from accounts import keyring
@@ -56,3 +60,12 @@ def _cache_answers() -> bool:
 
 def _word(answers: bool) -> str:
     return "ok" if answers else "unreachable"
+
+
+# By path. Middleware takes them for requests of programs, which come past the proxy and so without
+# an address of a client.
+CHECKS = {"/healthz": healthz, "/readyz": readyz}
+
+
+def urls() -> list[URLPattern]:
+    return [path(each.removeprefix("/"), view) for each, view in CHECKS.items()]

@@ -19,6 +19,7 @@ from django.utils import translation
 
 from accounts import request_context
 from accounts.api import parsers
+from authsvc import health
 from authsvc.paths import is_for_programs, with_one_slash
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -65,7 +66,7 @@ def client_address(meta: dict[str, Any]) -> str | None:
         return read_hop(hops[-settings.TRUSTED_PROXIES].strip())
     except (IndexError, ValueError):
         # Health checks come from inside, past the proxy.
-        if meta.get("PATH_INFO") not in settings.HEALTH_PATHS:
+        if meta.get("PATH_INFO") not in health.CHECKS:
             warn_of_unreadable(header)
         return None
 

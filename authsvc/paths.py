@@ -5,8 +5,9 @@ from typing import Any
 
 from django.conf import settings
 
-# What programs call; everything else is for browsers. Contracts add theirs when they are loaded.
-_api_prefixes = {"/c/", "/introspect", "/healthz", "/readyz", "/.well-known/"}
+# What programs call; everything else is for browsers. Contracts and health checks are added when
+# Django starts.
+_api_prefixes = {"/c/", "/introspect", "/.well-known/"}
 
 
 def add_api_prefixes(prefixes: Iterable[str]) -> None:

@@ -29,7 +29,6 @@ from authsvc.environment import (
 from authsvc.logging_config import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-HEALTH_PATHS = ("/healthz", "/readyz")
 
 # The service and its address
 

@@ -22,8 +22,7 @@ from authsvc.paths import is_for_programs
 
 _others: list[URLResolver | URLPattern] = [
     path("", include(introspection.urls())),
-    path("healthz", health.healthz),
-    path("readyz", health.readyz),
+    path("", include(health.urls())),
     path(".well-known/jwks.json", health.jwks),
     path("", include("accounts.pages.urls")),
     path("", include("apikeys.pages.urls")),

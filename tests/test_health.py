@@ -3,8 +3,10 @@
 import jwt
 import pytest
 from django.db import DatabaseError, connection
+from django.urls import resolve
 
 from accounts import keyring
+from authsvc import health, paths
 from tests.conftest import PASSWORD
 
 
@@ -22,6 +24,12 @@ def test_alive_is_said_without_the_database(caller):
 def test_alive_is_said_to_whoever_asks(caller):
     assert caller.http.head("/healthz").status_code == 200
     assert caller.json("/healthz").status_code == 405
+
+
+@pytest.mark.parametrize(("address", "check"), health.CHECKS.items())
+def test_a_check_is_served_at_its_path_and_is_for_programs(address, check):
+    assert resolve(address).func is check
+    assert paths.is_for_programs(address)
 
 
 @pytest.mark.usefixtures("db")
