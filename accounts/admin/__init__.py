@@ -2,8 +2,8 @@
 
 from accounts import admin_site
 from accounts.admin import (
+    action_definitions,
     action_registry,
-    action_texts,
     audit_log,
     dashboard,
     outgoing_mail,
@@ -16,8 +16,8 @@ from accounts.admin.base import ReadOnlyAdmin, SuperAdminsOnly, operator
 __all__ = [
     "ReadOnlyAdmin",
     "SuperAdminsOnly",
+    "action_definitions",
     "action_registry",
-    "action_texts",
     "audit_log",
     "operator",
     "outgoing_mail",

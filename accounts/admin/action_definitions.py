@@ -1,4 +1,4 @@
-"""Actions on users, sessions and mails as the admin site shows them: labels and sentences."""
+"""Actions on users, sessions and mails: the texts, fields and limits of each in the admin site."""
 
 from datetime import timedelta
 from functools import partial

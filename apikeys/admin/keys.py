@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.timezone import now
 
-from accounts.admin import ReadOnlyAdmin, action_registry, action_texts
+from accounts.admin import ReadOnlyAdmin, action_definitions, action_registry
 from accounts.admin.action_admin import ActionDetailAdmin
 from accounts.admin.action_registry import AdminAction
 from accounts.admin.additional_actions import (
@@ -171,7 +171,7 @@ def describe(key: APIKey) -> str:
 
 
 action_registry.register(
-    action_texts.user_action(
+    action_definitions.user_action(
         action=operator_actions.END_KEYS,
         label="End all API keys",
         before=(
