@@ -48,6 +48,8 @@ contract = Contract(
             accepts_refresh_from=frozenset({"bearer"}),
         )
     ),
+    # bearer and form have this mount, too. shared_paths.py words the refusals of login, refresh and
+    # logout there: under both names, with the phrases of bearer and camel, which must agree.
     mount="api/v1/auth",
     error_body=lambda error: {"error": error.text},
     phrases={
