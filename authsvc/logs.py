@@ -9,6 +9,7 @@ from accounts import request_context
 from accounts.request_context import printable
 from authsvc.paths import is_for_programs
 
+PLACEHOLDER = "in-place-of-a-token"
 MAX_LINE = 4000  # characters of a message, or of a line of a traceback
 
 
@@ -29,12 +30,17 @@ class PagesFilter(logging.Filter):
         request = record.__dict__.pop("request", None)
         if request is None:
             return True
-        secret = f"{reverse('reset')}/"
-        if request.path.startswith(secret) and isinstance(record.args, tuple):
-            record.args = tuple(f"{secret}…" if arg == request.path else arg for arg in record.args)
+        prefix = reset_link_prefix()
+        if request.path.startswith(prefix) and isinstance(record.args, tuple):
+            record.args = tuple(f"{prefix}…" if arg == request.path else arg for arg in record.args)
         # A page answers 503 where no mail is sent, which is no fault.
         refused = getattr(record, "status_code", 0) == 503
         return not refused and not is_for_programs(request.path_info)
+
+
+def reset_link_prefix() -> str:
+    """Return the path of a mail's link up to its token, wherever the link leads."""
+    return reverse("open-link", args=[PLACEHOLDER]).partition(PLACEHOLDER)[0]
 
 
 class EscapingFormatter(logging.Formatter):

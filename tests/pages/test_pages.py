@@ -96,13 +96,17 @@ def test_when_everything_breaks_browsers_still_get_a_page(client, link, caplog):
     assert link not in f"{record.getMessage()}{record.__dict__}{caplog.text}"
 
 
+@pytest.mark.parametrize(
+    ("urls", "prefix"),
+    [("prefixed_urls", "/people/reset/"), ("moved_link_urls", "/people/links/")],
+)
 def test_mails_and_the_log_follow_the_pages_to_another_path(
-    client, alice, settings, mailoutbox, caplog
+    client, alice, settings, mailoutbox, caplog, urls, prefix
 ):
-    settings.ROOT_URLCONF = "tests.pages.prefixed_urls"
+    settings.ROOT_URLCONF = f"tests.pages.{urls}"
     password_reset.ask("alice")
     delivery.deliver_due()
-    (link,) = re.findall(r"http://testserver(/people/reset/\S+)", mailoutbox[0].body)
+    (link,) = re.findall(rf"http://testserver({prefix}\S+)", mailoutbox[0].body)
     client.raise_request_exception = False
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
@@ -110,7 +114,7 @@ def test_mails_and_the_log_follow_the_pages_to_another_path(
         )
         assert client.get(link).status_code == 500
     (record,) = (record for record in caplog.records if record.name == "django.request")
-    assert "/people/reset/…" in record.getMessage()
+    assert f"{prefix}…" in record.getMessage()
     assert link not in f"{record.__dict__}{caplog.text}"
 
 
