@@ -9,7 +9,7 @@ from accounts import passwords, sessions
 from accounts.audit import audit_log
 from accounts.audit.reasons import Reason
 from accounts.errors import InvalidChallenge
-from accounts.identifiers import normalise
+from accounts.identifiers import identifiers_of, normalise
 from accounts.issued_tokens import IssuedTokens
 from accounts.models import User
 from accounts.policy import Policy
@@ -64,6 +64,6 @@ def _read(raw: str, identifier: str) -> tuple[User, str]:
     except TokenError as error:
         raise InvalidChallenge(Reason.CHALLENGE_INVALID, data={"detail": str(error)}) from error
     user = User.objects.filter(uuid=token.user_uuid).first()
-    if user is None or normalise(identifier) not in (user.username, user.email):
+    if user is None or normalise(identifier) not in identifiers_of(user):
         raise InvalidChallenge(Reason.CHALLENGE_OF_ANOTHER)
     return user, token["epoch"]

@@ -1,6 +1,7 @@
 """Identifiers, that is user names and e-mail addresses, in one spelling for each account."""
 
 import unicodedata
+from typing import Protocol
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -57,6 +58,20 @@ def objection_to_new(username: str) -> str:
 def identifier_column(normalised: str) -> str:
     """Return the column of users that holds a normalised identifier."""
     return "email" if is_address(normalised) else "username"
+
+
+class HasIdentifiers(Protocol):
+    """A user, or a row of a query that has the same columns of theirs."""
+
+    @property
+    def username(self) -> str: ...
+    @property
+    def email(self) -> str | None: ...
+
+
+def identifiers_of(user: HasIdentifiers) -> tuple[str, ...]:
+    """Return every identifier of a user: the user name, and the address if there is one."""
+    return tuple(filter(None, (user.username, user.email)))
 
 
 class IdentifierField(models.CharField):  # type: ignore[type-arg]

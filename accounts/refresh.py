@@ -18,7 +18,7 @@ from accounts.audit import audit_log
 from accounts.audit.reasons import Data, Reason
 from accounts.db.compiled_statements import CompiledChange, CompiledInsert, CompiledQuery
 from accounts.errors import InvalidRefreshToken
-from accounts.identifiers import normalise
+from accounts.identifiers import identifiers_of, normalise
 from accounts.identities import identify
 from accounts.issued_tokens import IssuedTokens
 from accounts.models import Session
@@ -145,7 +145,7 @@ def _reason_to_refuse(
         return Reason.OTHER_CONTRACT
     if holder is not None and not _is_of_same_user(holder, family):
         return Reason.OTHER_SESSION
-    if identifier is not None and normalise(identifier) not in (family.username, family.email):
+    if identifier is not None and normalise(identifier) not in identifiers_of(family):
         return Reason.OTHER_ACCOUNT
     if family.blacklisted or (not policy.rotates and token.jti != family.refresh_jti):
         return Reason.TOKEN_BLACKLISTED

@@ -15,6 +15,7 @@ from accounts.admin.badges import mail_status, relative_time
 from accounts.admin.links import events_url, request_url, rows_url
 from accounts.admin.outgoing_mail import mail_action
 from accounts.audit import event_messages
+from accounts.identifiers import identifiers_of
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 from accounts.operators import actions
 
@@ -97,8 +98,7 @@ def _session_cells(session: Session) -> Sequence[Any]:
 
 def _mails_of(user: User, most: int) -> Iterable[OutgoingMail]:
     """Return also mails that wait: until they are sent they have no user, but an identifier."""
-    identifiers = [user.username, *filter(None, [user.email])]
-    waiting = Q(closed_at=None, identifier__in=identifiers)
+    waiting = Q(closed_at=None, identifier__in=identifiers_of(user))
     return OutgoingMail.objects.filter(waiting | Q(user=user)).order_by("-created_at")[:most]
 
 

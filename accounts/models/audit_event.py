@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from django.db import models
 
 from accounts.audit import event_kinds
-from accounts.identifiers import normalise
+from accounts.identifiers import identifiers_of, normalise
 from accounts.models.fields import CodeField
 from accounts.request_context import printable
 
@@ -22,7 +22,7 @@ def stored_identifier(identifier: str) -> str:
     return printable(normalise(identifier), 150)
 
 
-def with_identifiers(*identifiers: str | None) -> models.Q:
+def with_identifiers(*identifiers: str) -> models.Q:
     """Return the condition of events of no account in which one of these identifiers was typed.
 
     It has one equation for each: for a list SQLite would read all events of no account.
@@ -33,13 +33,13 @@ def with_identifiers(*identifiers: str | None) -> models.Q:
 
 def about(user: User) -> models.Q:
     """Return the condition of ``AuditEvent.objects.about``, to be combined with others."""
-    return models.Q(user=user) | with_identifiers(user.username, user.email)
+    return models.Q(user=user) | with_identifiers(*identifiers_of(user))
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     """Events by user. Each condition is one range of an index, without functions of columns."""
 
-    def with_identifiers(self, *identifiers: str | None) -> AuditEventQuerySet:
+    def with_identifiers(self, *identifiers: str) -> AuditEventQuerySet:
         """Return the events of no account in which one of these was typed, in any spelling."""
         return self.filter(with_identifiers(*identifiers))
 
@@ -55,7 +55,7 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         events = self.order_by("-at", "-pk")
         found = [
             *events.filter(user=user)[:most],
-            *events.with_identifiers(user.username, user.email)[:most],
+            *events.with_identifiers(*identifiers_of(user))[:most],
         ]
         return sorted(found, key=lambda event: (event.at, event.pk), reverse=True)[:most]
 

@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import Case, F, JSONField, Q, Value, When
 
 from accounts.audit import audit_log, seal_digests
+from accounts.identifiers import identifiers_of
 from accounts.models import AuditEvent, ErasedValue, User
 from accounts.models.audit_event import about, stored_identifier
 
@@ -61,7 +62,7 @@ def _replaced(user: User, events: list[AuditEvent]) -> list[ErasedValue]:
 
 def _lost(user: User, event: AuditEvent) -> list[str]:
     """Return the columns that an erasure replaces in one event."""
-    names = {stored_identifier(name) for name in (user.username, user.email) if name}
+    names = {stored_identifier(each) for each in identifiers_of(user)}
     by_user = event.actor_id == user.pk
     about_user = event.user_id == user.pk if event.user_id else event.name in names
     about_user = about_user and not (event.kind == audit_log.Kind.ERASED and event.user_id)

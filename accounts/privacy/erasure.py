@@ -23,6 +23,7 @@ from accounts import browser_sessions, rate_limits
 from accounts.audit import audit_log
 from accounts.audit.reasons import Reason
 from accounts.errors import NotPermitted
+from accounts.identifiers import identifiers_of
 from accounts.models import OutgoingMail, PendingImport, User
 from accounts.privacy import erased_events
 from accounts.signals import account_erased
@@ -59,7 +60,7 @@ def _delete_rows(user: User) -> None:
     user.sessions.all().delete()
     user.known_networks.all().delete()
     user.resets.all().delete()
-    OutgoingMail.objects.filter(Q(user=user) | _mails_to(user.username, user.email)).delete()
+    OutgoingMail.objects.filter(Q(user=user) | _mails_to(identifiers_of(user))).delete()
     OutstandingToken.objects.filter(user=user).update(user=None)
     PendingImport.objects.filter(operator=user).delete()
     LogEntry.objects.filter(
@@ -68,10 +69,10 @@ def _delete_rows(user: User) -> None:
     BrowserSession.objects.filter(pk__in=list(_browser_sessions(user))).delete()
 
 
-def _mails_to(*identifiers: str | None) -> Q:
+def _mails_to(identifiers: Iterable[str]) -> Q:
     """Return the condition of mails that were requested with, or sent to, one of these."""
     condition = Q()
-    for each in filter(None, identifiers):
+    for each in identifiers:
         condition |= Q(identifier__iexact=each) | Q(recipient__iexact=each)
     return condition
 

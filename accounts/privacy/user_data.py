@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 
 from accounts.audit import audit_log
+from accounts.identifiers import identifiers_of
 from accounts.models import AuditEvent, OutgoingMail, User
 from accounts.signals import user_data_requested
 from accounts.transfer.user_export import as_dict
@@ -53,8 +54,8 @@ def export(user: User, *, actor: User | None = None, reason: str = "") -> dict[s
     The format is described in ``docs/moving-accounts.md``.
     """
     audit_log.record(audit_log.Kind.USER_DATA_EXPORTED, user=user, actor=actor, note=reason)
-    identifiers = [each for each in (user.username, user.email) if each]
-    mails = OutgoingMail.objects.filter(Q(user=user) | Q(user=None, identifier__in=identifiers))
+    requested = Q(user=None, identifier__in=identifiers_of(user))
+    mails = OutgoingMail.objects.filter(Q(user=user) | requested)
     events = AuditEvent.objects.about(user)
     # The users that an operator's actions were about are others, and are left out.
     actions = AuditEvent.objects.filter(actor=user).exclude(user=user)
