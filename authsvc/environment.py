@@ -22,9 +22,9 @@ def text(name: str, default: str = "") -> str:
     """Return the value of NAME, or the content of the file that NAME_FILE names, both stripped."""
     try:
         return str(env.str(name, "")).strip() or default
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         raise ImproperlyConfigured(
-            f"{name}_FILE must name a file that this process may read."
+            f"{name}_FILE must name a text file that this process may read."
         ) from None
 
 

@@ -122,6 +122,14 @@ def test_a_secret_may_come_in_a_file(read, tmp_path):
     assert settings["SECRET_KEY"] == PRODUCTION["SECRET_KEY"]
 
 
+@pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL", "ENCRYPTION_KEYS"])
+def test_a_file_that_is_no_text_stops_the_start(refused, tmp_path, name):
+    """Random bytes in place of a secret in letters, say."""
+    (tmp_path / "given").write_bytes(b"\x8b\xff" * 30)
+    sentence = refused(**{f"{name}_FILE": str(tmp_path / "given")})
+    assert sentence == f"{name}_FILE must name a text file that this process may read."
+
+
 def test_encryption_keys_are_separated_by_commas(run, tmp_path):
     keys = [
         "the first, of thirty-two letters".replace(",", ";"),
