@@ -51,6 +51,8 @@ def test_the_rest_of_the_service_knows_of_it():
     """The filters of the admin, the lifetimes of signing keys, and what is for programs."""
     assert "legacy" in policy.registered_names()
     assert "legacy" in policy.served_names()
+    assert "introspection" in policy.registered_names()
+    assert "introspection" not in policy.served_names()  # it gives out no tokens
     assert paths.is_for_programs("/auth/v2/log_in")
     assert {"LEGACY_ACCESS_LIFETIME", "LEGACY_REFRESH_LIFETIME"} <= DECLARED.keys()
 
@@ -140,3 +142,27 @@ def test_a_start_with_a_contract_on_the_python_path(tmp_path, contracts, said):
     )
     assert said in ended.stdout + ended.stderr
     assert (ended.stdout + ended.stderr).strip().count("\n") == 0
+
+
+def test_a_contract_that_is_switched_off_is_still_known_by_name(tmp_path):
+    """And a signing key is kept for a year, however short the lifetimes are."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DATA_DIR": str(tmp_path),
+        "DJANGO_SETTINGS_MODULE": "authsvc.settings",
+        "CONTRACTS": "form",
+        **{f"{name.upper()}_REFRESH_LIFETIME": "1d" for name in BUILT_IN},
+    }
+    code = (
+        "import django; django.setup(); from accounts import policy; print("
+        "*policy.served_names(), len(policy.registered_names()), policy.longest_lifetime().days)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stdout.split() == ["form", str(len(BUILT_IN) + 1), "365"], ended.stderr

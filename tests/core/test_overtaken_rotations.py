@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -15,9 +16,7 @@ from accounts.policy import Policy
 from tests.conftest import PASSWORD
 
 pytestmark = [pytest.mark.django_db, pytest.mark.own_sql]
-ROTATING = Policy(
-    name="form", access=timedelta(days=7), refresh=timedelta(days=365), rotates=True
-)
+ROTATING = Policy(name="form", access=timedelta(days=7), refresh=timedelta(days=365), rotates=True)
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def rotate(pair):
 @contextmanager
 def overtaken(other):
     """Run ``other`` once, just before the first statement that replaces a refresh token."""
-    results = []
+    results: list[Any] = []
 
     def execute(run, sql, parameters, many, context):
         if 'SET "refresh_jti" = ' in sql and not results:

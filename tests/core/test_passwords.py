@@ -230,6 +230,7 @@ def test_an_old_hash_opens_once_more_and_is_made_anew(alice, kind):
         log_in(password="wrong")
     there = log_in()
     alice.refresh_from_db()
+    assert there.user.password == alice.password
     assert alice.password.startswith("argon2$argon2id$v=19$m=64,t=1,p=1$")
     assert live(alice) == {here.session_id, there.session_id}
     assert password_reset.find(reset_secrets.token) == reset_secrets.reset
