@@ -1,12 +1,13 @@
-"""Calls at the same moment, in threads or processes, and a process that is killed."""
+"""Calls at the same moment, or between two statements, and a process that is killed."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Barrier
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,6 +37,24 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(len(calls)) as threads:
         return list(threads.map(begin, calls))
+
+
+@contextmanager
+def overtaken(by: Callable[[], Any], *, before: str) -> Iterator[list[Any]]:
+    """Call ``by`` once, just before the first statement that contains ``before``.
+
+    So another request comes between two statements of a function. Yield a list for its result.
+    """
+    results: list[Any] = []
+
+    def execute(run: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if before in sql and not results:
+            results.append(None)
+            results[0] = by()
+        return run(sql, *arguments)
+
+    with connection.execute_wrapper(execute):
+        yield results
 
 
 def run_elsewhere(*command: str) -> str:

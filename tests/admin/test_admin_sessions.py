@@ -71,6 +71,14 @@ def test_an_operator_sets_other_lengths(client, olga, settings):
     assert not signed_in(client)
 
 
+def test_an_operator_at_work_is_not_idle_however_short_that_is(client, olga, settings):
+    settings.ADMIN_IDLE = timedelta(minutes=1)
+    sign_in(client)
+    for _ in range(5):
+        wait(client, seconds=40)
+        assert signed_in(client)
+
+
 def test_signing_in_anew_begins_a_new_day(client, olga):
     sign_in(client)
     wait(client, hours=7)

@@ -12,6 +12,7 @@ from tests.admin.actions import (
     text,
 )
 from tests.conftest import PASSWORD
+from tests.core.stored_hashes import full_queue
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -69,6 +70,17 @@ def test_a_wrong_password_counts_like_one_at_the_login(as_olga, alice, caller):
     )
     refresh(alice)
     assert alice.is_active
+
+
+def test_a_password_that_cannot_be_checked_just_now_is_none(as_olga, alice):
+    """The action itself needs no hash: only the check of the password stands in its way."""
+    with full_queue():
+        answer = confirm_action(as_olga, "deactivate", alice)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+    assert "Too many passwords are being checked just now. Nothing was changed." in text(answer)
+    refresh(alice)
+    assert alice.is_active
+    assert confirm_action(as_olga, "deactivate", alice).status_code == 302
 
 
 def test_a_form_without_a_reason_costs_no_attempt(as_olga, alice):

@@ -75,8 +75,10 @@ def test_the_longest_lifetime_of_any_token_is_a_year_or_more():
         ("introspection", "auth/v3", "'introspection' is not"),
         ("a_name_of_21_letters_", "auth/v3", "at most 20 small letters"),
         ("Sixth", "auth/v3", "'Sixth' is not"),
+        ("sixth-api", "auth/v3", "'sixth-api' is not"),
         ("sixth", "", "without slashes at its ends"),
-        ("sixth", "/auth/v3/", "without slashes at its ends"),
+        ("sixth", "/auth/v3", "without slashes at its ends"),
+        ("sixth", "auth/v3/", "without slashes at its ends"),
     ],
 )
 def test_a_name_or_a_mount_that_is_taken_stops_the_start(other, name, mount, complaint):
@@ -101,11 +103,16 @@ def test_what_is_no_contract_stops_the_start(reference, complaint):
 
 
 def test_a_module_without_paths_or_with_an_import_that_fails_stops_the_start(other):
-    without_urls = other((SIXTH % ("sixth", "auth/v3")).replace("urls =", "paths ="))
-    with pytest.raises(ImproperlyConfigured, match="has no function urls"):
-        registry.find([f"{without_urls}:contract"])
+    for mistaken in ("paths = lambda contract: []", "urls = []"):
+        module = other(
+            (SIXTH % ("sixth", "auth/v3")).replace("urls = lambda contract: []", mistaken)
+        )
+        with pytest.raises(ImproperlyConfigured, match="has no function urls"):
+            registry.find([f"{module}:contract"])
     with pytest.raises(ImproperlyConfigured, match="No module named 'zeep'"):
         registry.find([f"{other('import zeep')}:contract"])
+    with pytest.raises(ImproperlyConfigured, match="cannot import name 'soap'"):
+        registry.find([f"{other('from authsvc.contracts import soap')}:contract"])
 
 
 @pytest.mark.parametrize("mount", ["admin/api", "c/api", "static/api", "healthz"])

@@ -26,7 +26,7 @@ from accounts import (
 from accounts.errors import InvalidCredentials, WeakPassword
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 from accounts.tokens import ChallengeToken
-from tests.concurrency import at_once
+from tests.concurrency import at_once, overtaken
 from tests.conftest import PASSWORD
 from tests.core.password_logins import NEW, POLICY, crowded, live, log_in
 
@@ -130,6 +130,23 @@ def test_the_owner_and_the_audit_log_are_told_of_a_change(alice):
         "",
     )
     assert (event.user, event.name) == (alice, "alice")
+
+
+def test_a_change_among_renamings_is_of_no_other_account(alice, bob):
+    """Alice's user name becomes Bob's after it was read; their passwords are the same."""
+
+    def rename():
+        User.objects.filter(pk=alice.pk).update(username="alicia")
+        User.objects.filter(pk=bob.pk).update(username="alice")
+
+    with (
+        overtaken(rename, before='."last_seen_at"') as renamings,
+        pytest.raises(InvalidCredentials, match="account_changed"),
+    ):
+        passwords.change(alice.pk, PASSWORD, NEW)
+    assert len(renamings) == 1
+    assert passwords.authenticate("alice", PASSWORD) == bob
+    assert passwords.authenticate("alicia", PASSWORD) == alice
 
 
 @pytest.mark.parametrize("lacking", ["mail", "address"])
