@@ -3,6 +3,7 @@
 from functools import partial
 
 import pytest
+from django.db import OperationalError, connection
 from django.test import Client
 
 from accounts.models import User
@@ -14,6 +15,7 @@ from tests.admin.actions import (
     confirm_action,
     events,
     open_action,
+    refresh,
     text,
 )
 from tests.concurrency import at_once
@@ -57,6 +59,24 @@ def test_rows_posted_past_the_page_are_tried_and_recorded(as_stan, stan, olga, a
         ("act_refused", "olga"),
         ("act_refused", "stan"),
     }
+
+
+def test_a_row_at_which_the_database_is_busy_is_reported_and_stops_no_other(as_olga, alice, bob):
+    def busy(run, sql, parameters, many, context):
+        if sql.startswith('UPDATE "accounts_user" SET') and bob.pk in parameters:
+            raise OperationalError("database is locked")
+        return run(sql, parameters, many, context)
+
+    with connection.execute_wrapper(busy):
+        answer = confirm_action(as_olga, "deactivate", alice, bob)
+    assert (answer.status_code, answer.context["title"]) == (200, "Deactivated alice.")
+    assert {names.heading: names.rows for names in answer.context["skipped"]} == {
+        "The database was busy: try again": [bob]
+    }
+    assert "The database was busy: try again" in text(answer)
+    refresh(alice, bob)
+    assert (alice.is_active, bob.is_active) == (False, True)
+    assert [event[:2] for event in events()] == [("deactivated", "alice")]
 
 
 def test_temporary_passwords_for_many_are_all_shown(as_olga, alice, bob, caller):

@@ -148,6 +148,11 @@ def test_found_by_account_and_operator_and_uuid(as_stan, a_day, bob, olga):
     assert found(as_stan, person=bob.uuid) == [LEFT, BOB]
 
 
+@pytest.mark.parametrize("entrance", ["bearer", "legacy", "introspection", "admin", "keys"])
+def test_every_entrance_is_a_choice(as_stan, entrance):
+    assert f'<option value="{entrance}">' in as_stan.get(LIST).content.decode()
+
+
 def test_found_by_session(as_stan, caller, alice):
     caller.json("/v1/login", {"username": "alice", "password": PASSWORD})
     event = AuditEvent.objects.get(contract="challenge")

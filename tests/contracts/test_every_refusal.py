@@ -68,6 +68,12 @@ def test_nothing_is_there(caller, client, end, method):
     assert answer["Cache-Control"] == "no-store"
 
 
+@pytest.mark.parametrize("client", ALONE, ids=str)
+def test_nothing_is_beside_the_mount_of_a_contract_that_stands_alone(caller, client):
+    answer = caller.get(f"{client.prefix}/nowhere")
+    assert (answer.status_code, answer.json()) == (404, client.refusal(404, "Not found"))
+
+
 @every_client
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "TRACE"])
 def test_a_method_that_the_document_does_not_name(caller, client, method):

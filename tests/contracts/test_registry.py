@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.urls import path
+from django.urls import URLPattern, URLResolver, include, path
 
 from accounts import policy
 from accounts.api.contract import Contract
@@ -115,14 +115,18 @@ def test_a_module_without_paths_or_with_an_import_that_fails_stops_the_start(oth
         registry.find([f"{other('from authsvc.contracts import soap')}:contract"])
 
 
-@pytest.mark.parametrize("mount", ["admin/api", "c/api", "static/api", "healthz"])
+@pytest.mark.parametrize("mount", ["admin/api", "c/api", "static/api", "healthz", "keys/api"])
 def test_a_mount_below_a_path_of_ours_stops_the_start(mount):
     contract = Contract(
         policy=Policy(name="sixth", access=timedelta(hours=1), refresh=None),
         mount=mount,
         error_body=lambda error: {},
     )
-    ours = [path("admin/", health.jwks), path("healthz", health.healthz)]
+    ours: list[URLPattern | URLResolver] = [
+        path("admin/", health.jwks),
+        path("healthz", health.healthz),
+        path("", include([path("keys/new", health.healthz)])),
+    ]
     with pytest.raises(ImproperlyConfigured, match=f"/{mount} of sixth is below a path of authsvc"):
         urls.check_collisions([registry.Registered(contract, lambda contract: [])], ours)
 

@@ -10,13 +10,14 @@ from django.utils.timezone import now
 
 from accounts import identities, password_reset, passwords, sessions
 from accounts.errors import (
+    InvalidCode,
     InvalidCredentials,
     InvalidReset,
     InvalidToken,
     WeakPassword,
 )
 from accounts.mail import delivery
-from accounts.models import PasswordReset, User
+from accounts.models import AuditEvent, PasswordReset, User
 from tests.conftest import PASSWORD
 from tests.core.resets import NEW, POLICY, by_code, by_token, each_way, log_in, refuses
 
@@ -117,6 +118,24 @@ def test_an_inactive_account_cannot_be_reset(alice, reset_secrets, use):
     User.objects.update(is_active=False)
     refuses(use, reset_secrets)
     assert not User.objects.get().check_password("yet another password")
+
+
+def test_the_reset_of_an_account_that_was_deactivated_by_hand_is_not_found(alice, reset_secrets):
+    User.objects.update(is_active=False)
+    with pytest.raises(InvalidReset, match="account_inactive"):
+        password_reset.find(reset_secrets.token)
+    with pytest.raises(InvalidCode, match="no_such_code"):
+        by_code(reset_secrets)
+
+
+@pytest.mark.parametrize(
+    ("identifier", "reason"), [("alice", "no_such_code"), ("nobody", "no_such_account")]
+)
+def test_a_wrong_code_is_on_record_with_its_true_reason(alice, identifier, reason):
+    with pytest.raises(InvalidCode, match="no_such_code"):
+        password_reset.use_code(identifier, "aaaaaaaa", NEW)
+    event = AuditEvent.objects.get(kind=AuditEvent.Kind.RESET_FAILED)
+    assert (event.name, event.reason) == (identifier, reason)
 
 
 @each_way

@@ -23,6 +23,7 @@ from accounts import (
     passwords,
     refresh,
 )
+from accounts.audit.reasons import Reason
 from accounts.errors import InvalidCredentials, WeakPassword
 from accounts.models import AuditEvent, OutgoingMail, Session, User
 from accounts.tokens import ChallengeToken
@@ -147,6 +148,13 @@ def test_a_change_among_renamings_is_of_no_other_account(alice, bob):
     assert len(renamings) == 1
     assert passwords.authenticate("alice", PASSWORD) == bob
     assert passwords.authenticate("alicia", PASSWORD) == alice
+
+
+def test_an_account_that_was_deactivated_by_hand_meanwhile_keeps_its_password(alice):
+    User.objects.update(is_active=False)
+    assert not passwords.replace_hash(alice, make_password(NEW), Reason.CHANGED)
+    alice.refresh_from_db()
+    assert alice.check_password(PASSWORD)
 
 
 @pytest.mark.parametrize("lacking", ["mail", "address"])

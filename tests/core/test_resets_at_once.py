@@ -1,8 +1,10 @@
-"""Password resets used at the same moment as each other, as changes and as logins."""
+"""Password resets made and used at the same moment as each other, as changes and as logins."""
 
+from datetime import timedelta
 from functools import partial
 
 import pytest
+from django.utils.timezone import now
 
 from accounts import issued_tokens, password_reset, passwords, sessions
 from accounts.errors import (
@@ -10,8 +12,9 @@ from accounts.errors import (
     InvalidCredentials,
     InvalidReset,
 )
+from accounts.mail import delivery
 from accounts.models import AuditEvent, OutgoingMail, PasswordReset, User
-from tests.concurrency import at_once
+from tests.concurrency import at_once, overtaken
 from tests.conftest import PASSWORD
 from tests.core.resets import (
     NEW,
@@ -24,7 +27,9 @@ from tests.core.resets import (
     each_way,
     kinds,
     log_in,
+    refuses,
 )
+from tests.mail_queue import ask, make_due
 
 pytestmark = pytest.mark.django_db
 
@@ -102,3 +107,58 @@ def test_a_login_that_was_right_before_the_reset_does_not_finish_after_it(alice,
     with pytest.raises(InvalidCredentials, match="account_changed"):
         sessions.create_session(POLICY, overtaken)
     assert not alice.sessions.exists()
+
+
+# Resets that end after they were found, and before they are used
+
+USE = 'UPDATE "accounts_passwordreset" SET "used_at" = '
+
+
+@each_way
+def test_a_reset_that_expires_before_it_is_used_sets_no_password(alice, reset_secrets, use):
+    def expire():
+        PasswordReset.objects.update(expires_at=now() - timedelta(seconds=1))
+
+    with overtaken(expire, before=USE) as ends:
+        refuses(use, reset_secrets)
+    assert ends
+    assert User.objects.get().check_password(PASSWORD)
+
+
+def test_a_code_that_wrong_ones_end_before_it_is_used_sets_no_password(alice, reset_secrets):
+    def five_wrong_codes():
+        PasswordReset.objects.update(wrong_tries=PasswordReset.MAX_WRONG_CODES)
+
+    with overtaken(five_wrong_codes, before=USE) as ends:
+        refuses(by_code, reset_secrets)
+    assert ends
+    assert User.objects.get().check_password(PASSWORD)
+
+
+# Mails of resets
+
+
+def test_a_reset_mail_that_is_tried_again_counts_once_against_the_limit(
+    alice, settings, nobody_answers, mailoutbox
+):
+    ask(*["alice"] * password_reset.MAX_MAILS_PER_HOUR)
+    delivery.deliver_due()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    make_due()
+    delivery.deliver_due()
+    assert len(mailoutbox) == password_reset.MAX_MAILS_PER_HOUR
+    ask("alice")
+    delivery.deliver_due()
+    assert len(mailoutbox) == password_reset.MAX_MAILS_PER_HOUR
+
+
+def test_a_link_goes_to_the_address_that_the_user_has_when_it_is_made(alice, mailoutbox):
+    """An operator changes the address while the mail is on its way."""
+    ask("alice")
+    with overtaken(
+        lambda: User.objects.update(email="new@example.com"),
+        before='AS "a" FROM "accounts_outgoingmail"',
+    ) as changes:
+        delivery.deliver_due()
+    assert changes == [1]
+    assert [mail.to for mail in mailoutbox] == [["new@example.com"]]
