@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 MIN_SECRET_LENGTH = 32  # characters
 
 env = environ.FileAwareEnv()
+env.ENVIRON = environ.FileAwareMapping(cache=False)  # a file is read as it is now
 
 
 def text(name: str, default: str = "") -> str:
