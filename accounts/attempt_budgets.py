@@ -255,11 +255,10 @@ class Place:
 def _key(*parts: str) -> str:
     """Return the cache's key: a keyed digest, since identifiers are long and hold anything.
 
-    A reader of the cache cannot tell the identifier behind a key by trying some.
+    A reader of the cache cannot tell the identifier behind a key by trying some. Another salt would
+    forget all locks, and part the nodes of a rolling upgrade.
     """
     return (
         "limits:"
-        + salted_hmac(
-            "accounts.attempt_budgets.key", "\0".join(parts), algorithm="sha256"
-        ).hexdigest()
+        + salted_hmac("accounts.budgets.key", "\0".join(parts), algorithm="sha256").hexdigest()
     )

@@ -1,6 +1,6 @@
 """The tokens that a client gets for a session: signed from its row, and never stored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID, uuid4
@@ -33,9 +33,9 @@ class IssuedTokens:
     contract: str
     session_id: UUID
     at: datetime
-    access: str
+    access: str = field(repr=False)
     access_expires: datetime
-    refresh: str = ""
+    refresh: str = field(default="", repr=False)
     refresh_expires: datetime
 
     @property

@@ -219,9 +219,9 @@ def _count(group: str, value: str, rate: str) -> dict[str, Any]:
     """Count one use of ``value`` in ``group``, and return django-ratelimit's usage.
 
     The cache's key, and the end of the window, follow from SECRET_KEY too: no client can compute
-    them.
+    them. The salt stays, as that of ``attempt_budgets`` does.
     """
-    keyed = salted_hmac("accounts.rate_limits", value, algorithm="sha256").hexdigest()
+    keyed = salted_hmac("accounts.limits", value, algorithm="sha256").hexdigest()
     usage: dict[str, Any] = get_usage(
         None, group=group, key=lambda *_: keyed, rate=rate, increment=True
     )

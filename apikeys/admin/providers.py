@@ -126,7 +126,11 @@ class ProviderCredentialAdmin(SuperAdminsOnly):
                 context["masked"] = providers.show_to_operator(obj, operator=operator(request))
             except UnreadableSecret as refusal:
                 context["unreadable"] = str(refusal)
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        response = super().render_change_form(request, context, add, change, form_url, obj)
+        form = context["adminform"].form
+        if form.refused_with:
+            response.status_code, response["Retry-After"] = form.refused_with, str(form.retry_after)
+        return response
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         reason = form.cleaned_data["reason"]

@@ -253,3 +253,11 @@ def test_stan_has_no_business_here(as_stan, stored):
 def test_a_user_is_shown_the_way_in_and_no_more(client, alice, stored):
     client.force_login(alice)
     assert [client.get(path).status_code for path in (LIST, ADD, AWS, DELETE)] == [302] * 4
+
+
+def test_too_many_wrong_passwords_store_nothing_and_say_when_to_try_again(as_olga):
+    for _ in range(10):
+        as_olga.post(ADD, {**FILLED, "password": "wrong"})
+    answer = as_olga.post(ADD, FILLED)
+    assert (answer.status_code, int(answer["Retry-After"]) > 0) == (429, True)
+    assert not ProviderCredential.objects.exists()
