@@ -23,10 +23,11 @@ from accounts.admin.user_list import UserListAdmin
 from accounts.errors import NotPermitted
 from accounts.models import User
 from accounts.operators import permissions, user_management
+from accounts.operators.user_fields import EDITABLE_FIELDS, IDENTIFIERS
 
 admin.site.unregister(Group)  # roles are two flags
 
-NEW_USER_FIELDS = (*user_management.IDENTIFIERS, *user_management.EDITABLE_FIELDS)
+NEW_USER_FIELDS = (*IDENTIFIERS, *EDITABLE_FIELDS)
 INVITE, TEMPORARY = "invite", "temporary"
 
 
@@ -74,7 +75,7 @@ class UserAdmin(ActionAdmin, UserListAdmin, UserDetailAdmin):
 
     ordering = ("username",)
     readonly_fields = ("uuid", "last_login", "created_at", "updated_at")
-    fieldsets = (("Profile", {"fields": user_management.EDITABLE_FIELDS}),)
+    fieldsets = (("Profile", {"fields": EDITABLE_FIELDS}),)
     add_fieldsets = ((None, {"fields": (*NEW_USER_FIELDS, "first_password")}),)
 
     # Permissions

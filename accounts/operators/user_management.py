@@ -13,9 +13,7 @@ from accounts.audit.reasons import Reason
 from accounts.errors import EmailDisabled, NotPermitted
 from accounts.models import User
 from accounts.operators import actions, permissions, user_actions
-
-IDENTIFIERS = ("username", "email")  # given with a new account; changed by an action
-EDITABLE_FIELDS = ("name", "organization", "aws_region", "language")
+from accounts.operators.user_fields import EDITABLE_FIELDS
 
 
 def invite(user: User, *, operator: User) -> User:
