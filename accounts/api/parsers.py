@@ -116,3 +116,5 @@ class MultipartParser(parsers.MultiPartParser):
 
 JSON = (JSONParser, MislabelledJSONParser)
 FORMS = (FormParser, MultipartParser)
+# Not (*JSON, *FORMS): the second parser of JSON would refuse urlencoded forms.
+JSON_AND_FORMS = (JSONParser, *FORMS)

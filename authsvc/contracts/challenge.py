@@ -44,8 +44,6 @@ from authsvc.contracts.fields import (
 from authsvc.contracts.routes import route
 from authsvc.environment import flag, rate
 
-BODIES = (*parsers.JSON[:1], *parsers.FORMS)
-
 EMPTY_SUCCESS = Setting("CHALLENGE_EMPTY_SUCCESS", flag, default=False)
 REFRESH_RATE = Setting("CHALLENGE_REFRESH_RATE", rate, default="90/24h")
 
@@ -138,7 +136,7 @@ class AnswerRequest(Serializer):
 
 
 class Login(LoginViewSet):
-    parser_classes = BODIES
+    parser_classes = parsers.JSON_AND_FORMS
     login_request, login_response = LoginRequest, LoginResponse
 
     def challenged(self, refusal: errors.PasswordChangeRequired) -> HttpResponse:
@@ -158,7 +156,7 @@ class Login(LoginViewSet):
 
 
 class Refresh(RefreshViewSet):
-    parser_classes = BODIES
+    parser_classes = parsers.JSON_AND_FORMS
     refresh_request, refresh_response = RefreshRequest, RefreshResponse
 
     def refresh(self, request: Request) -> HttpResponse:
@@ -177,7 +175,7 @@ class Refresh(RefreshViewSet):
 
 
 class SucceedingViewSet(OpenViewSet):
-    parser_classes = BODIES
+    parser_classes = parsers.JSON_AND_FORMS
 
     def succeed(self, serializer: SerializerClass) -> HttpResponse:
         """Answer as the document shows, or 204 without a body where the operator has set it.

@@ -63,7 +63,7 @@ class InactiveResponse(Serializer):
 
 
 class Introspect(ContractViewSet):
-    parser_classes = (parsers.JSONParser, *parsers.FORMS)
+    parser_classes = parsers.JSON_AND_FORMS
     authentication_classes = (IntrospectKeyAuthentication,)
 
     def introspect(self, request: Request) -> HttpResponse:

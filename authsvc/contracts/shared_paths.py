@@ -82,7 +82,7 @@ class Fork(ContractViewSet):
 
 
 class Login(OpenViewSet, Fork):
-    parser_classes = (parsers.JSONParser, *parsers.FORMS)
+    parser_classes = parsers.JSON_AND_FORMS
 
     def login(self, request: Request) -> HttpResponse:
         """Hand a form to ``form``; one response serves both others, whose requests are the same."""

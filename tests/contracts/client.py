@@ -2,7 +2,7 @@
 
 Each contract has a subclass in its own test file, ``tests/contracts/test_<module>.py`` for ours and
 ``test_<module>.py`` beside the module for one from elsewhere, with an instance named ``client``.
-docs/contracts.md says how to write one.
+docs/contract-tests.md says how to write one.
 """
 
 from collections.abc import Callable

@@ -43,9 +43,23 @@ def errors_of(client: ContractClient, end: str = SHARED_ENDS[0]) -> ErrorCheck:
     make = client.refusal if end in SHARED_ENDS else client.error
 
     def check(body: dict[str, Any], status: int) -> bool:
-        return any(body == make(status, text) for text in body.values() if is_sentence(text))
+        return any(body == make(status, text) for text in texts_in(body) if is_sentence(text))
 
     return check
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield the texts of a JSON value at any depth."""
+    if isinstance(value, str):
+        yield value
+    for inner in _members(value):
+        yield from texts_in(inner)
+
+
+def _members(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 LOGINS = endpoints("logins")

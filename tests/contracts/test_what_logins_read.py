@@ -8,7 +8,7 @@ import pytest
 
 from accounts.hashing.hashers import TunedArgon2PasswordHasher
 from accounts.models import User
-from tests.contracts.endpoints import LOGINS, each, problem
+from tests.contracts.endpoints import LOGINS, READING, each, problem
 
 pytestmark = pytest.mark.django_db
 
@@ -103,6 +103,14 @@ def test_fields_that_no_document_names_change_nothing(caller, alice, bob, endpoi
         answer.get("user", {}).pop("last_login", None)
         answer.get("user", {}).pop("updated_at", None)
     assert without_tokens(extra) == without_tokens(plain)
+
+
+@each([endpoint for endpoint in READING if endpoint.form])
+def test_a_form_is_read_where_forms_are_documented(caller, alice, endpoint):
+    """With a good refresh token in place of the sample one, where one is asked for."""
+    access, refresh = endpoint.client.tokens(caller)
+    good = {name: refresh if text == "x.y.z" else text for name, text in endpoint.good.items()}
+    assert caller.form(endpoint.path, urlencode(good), access).status_code == 200
 
 
 def without_tokens(value: Any) -> Any:

@@ -6,6 +6,7 @@ from django.urls import URLPattern
 from rest_framework import serializers
 
 from accounts import errors
+from accounts.api import parsers
 from accounts.api.contract import Contract, ErrorResponse
 from accounts.api.viewsets import IdentityViewSet, LoginViewSet, LogoutViewSet, RefreshViewSet
 from accounts.policy import Policy
@@ -18,7 +19,7 @@ contract = Contract(
         Policy(name="legacy", access=timedelta(minutes=30), refresh=timedelta(days=14))
     ),
     mount="auth/v2",
-    error_body=lambda error: {"error_code": error.status, "error_message": error.text},
+    error_body=lambda error: {"fault": {"code": error.status, "reason": error.text}},
     phrases={errors.InvalidCredentials: ErrorResponse(401, "Wrong user name or password")},
 )
 
@@ -51,6 +52,7 @@ class WhoAmIResponse(fields.Serializer):
 
 
 class Login(LoginViewSet):
+    parser_classes = parsers.JSON_AND_FORMS
     login_request, login_response = LoginRequest, LoginResponse
 
 

