@@ -9,7 +9,7 @@ So any page can link to events. All parameters can be combined:
                 actions as an operator, and events of no account in which it was typed
 ``kind``        one kind, or several with commas between: ``login_failed,throttled``
 ``reason``      the reason code of an event
-``contract``    the name of a contract
+``contract``    the name of a contract, also of one that is no longer installed
 ``address``     an address, or a network as in ``10.0.0.0/8``
 ``session``     uuid of a session
 ``request_id``  the ``X-Request-ID`` of an answer
@@ -19,6 +19,7 @@ So any page can link to events. All parameters can be combined:
 ==============  ===========================================================================
 """
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,12 +40,20 @@ RANGES = {  # value → label and length
     "30d": ("the last 30 days", timedelta(days=30)),
 }
 MAX_KEY = 2**63 - 1
+CONTRACT_NAME = re.compile(r"[a-z][a-z0-9_]{0,19}", re.ASCII)
 
 
 def contract_choices() -> list[tuple[str, str]]:
     """Return the contracts by which events can be filtered, as choices of a form field."""
     names = (*policy.registered_names(), *request_context.other_entrances)
     return [("", "any"), *((name, name) for name in names)]
+
+
+class ContractField(forms.ChoiceField):
+    """A contract's name: one of the choices, or any that an earlier contract may have had."""
+
+    def valid_value(self, value: Any) -> bool:
+        return super().valid_value(value) or CONTRACT_NAME.fullmatch(value) is not None
 
 
 class KindsField(forms.MultipleChoiceField):
@@ -92,7 +101,7 @@ class AuditLogForm(forms.Form):
         help_text="User name, e-mail or uuid; also a name that no account has",
     )
     kind = KindsField(required=False, label="Event", choices=event_kinds.choices)
-    contract = forms.ChoiceField(required=False, choices=contract_choices)
+    contract = ContractField(required=False, choices=contract_choices)
     address = forms.CharField(
         required=False,
         max_length=50,
@@ -114,12 +123,23 @@ class AuditLogForm(forms.Form):
 
     def __init__(self, data: Any) -> None:
         super().__init__(data, label_suffix="")
-        given = data.get("kind", "")
+        self._offer_kinds(data.get("kind", ""))
+        self._offer_contract(data.get("contract", ""))
+
+    def _offer_kinds(self, given: str) -> None:
+        """Show several kinds, which only links give, as one choice."""
         choices: list[Any] = [("", "any"), *event_kinds.choices()]
         if "," in given:
             labels = [event_kinds.labels.get(kind, kind) for kind in given.split(",")]
             choices.insert(1, (given, " or ".join(labels)))
         self.fields["kind"].widget.choices = choices
+
+    def _offer_contract(self, given: str) -> None:
+        """Show a name that is none of the choices, such as that of a contract that was removed."""
+        choices = contract_choices()
+        if CONTRACT_NAME.fullmatch(given) and (given, given) not in choices:
+            choices.append((given, given))
+        self.fields["contract"].widget.choices = choices
 
     def selection(self) -> Selection | None:
         """Return the selected events; None for an invalid filter, whose errors the form shows."""

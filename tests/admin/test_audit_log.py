@@ -142,6 +142,17 @@ def test_each_filter_finds_its_events(as_stan, a_day, asked, expected):
     assert found(as_stan, **asked) == expected
 
 
+def test_events_of_a_contract_that_was_removed_are_found(as_stan, a_day):
+    """The form shows its name while it is chosen, and does not offer it otherwise."""
+    add_event(Kind.LOGIN_FAILED, name="alcie", reason="no_such_account", contract="acme")
+    assert found(as_stan, contract="acme") == [ALCIE]
+    assert found(as_stan, contract="acme_2") == []
+    page = as_stan.get(events_url(contract="acme")).content.decode()
+    assert '<option value="acme" selected>acme</option>' in page
+    assert "cannot be understood" not in page
+    assert 'value="acme"' not in as_stan.get(events_url(contract="form")).content.decode()
+
+
 def test_found_by_account_and_operator_and_uuid(as_stan, a_day, bob, olga):
     assert found(as_stan, user=bob.pk) == [LEFT, BOB]
     assert found(as_stan, actor=olga.pk) == [LEFT]
@@ -183,6 +194,8 @@ def test_found_between_two_moments_however_they_are_written(as_stan, a_day):
         ({"address": "10.0.0"}, "Write an address, as 192.0.2.7"),
         ({"address": "10.0.0.0/99"}, "Write an address, as 192.0.2.7"),
         ({"kind": "breakfast"}, "Select a valid choice"),
+        ({"contract": "Acme!"}, "Select a valid choice"),
+        ({"contract": "a_name_of_21_letters_"}, "Select a valid choice"),
         ({"at_from": "yesterday"}, "Enter a valid date/time"),
         ({"at_from": "0001-01-01T00:00:00+14:00"}, "Enter a valid date/time"),
         ({"at_to": "9999-12-31T23:59:59-14:00"}, "Enter a valid date/time"),
@@ -230,6 +243,8 @@ def test_a_page_is_three_queries_however_much_happened(
     as_stan.get(LIST)
     with django_assert_num_queries(3) as captured:
         as_stan.get(events_url(user=alice.pk, kind="unlocked", within="7d"))
+    with django_assert_num_queries(3):
+        as_stan.get(events_url(contract="acme"))
     assert "COUNT" not in "".join(query["sql"] for query in captured.captured_queries)
     with django_assert_num_queries(4):
         as_stan.get(events_url(person="alice"))
