@@ -84,7 +84,7 @@ def duration(name: str, default: timedelta | None, least: timedelta = timedelta(
             raise ValueError("too short")
         return min(length, timedelta(days=3650))
 
-    wanted = "a duration, such as 900, 15m, 24h or 30d"
+    wanted = "a duration of more than nothing, such as 900, 15m, 24h or 30d"
     return read(name, parse, default, f"{wanted}, and {least.days}d or more" if least else wanted)
 
 

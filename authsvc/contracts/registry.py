@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from importlib import import_module
+from itertools import permutations
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -17,10 +18,12 @@ from django.urls import URLPattern
 from accounts import policy
 from accounts.api.contract import Contract
 from authsvc import paths
-from authsvc.contracts import BUILT_IN, introspection, shared_paths
+from authsvc.contracts import BUILT_IN, contract_checks, introspection, shared_paths
+from authsvc.contracts.error_places import describe
 
 MAX_NAME_LENGTH = 20  # as the column ``contract`` of sessions, events and mails has it
 NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+MOUNT = re.compile(r"(?!\.\.?(/|$))[\w.~-]+(/(?!\.\.?(/|$))[\w.~-]+)*", re.ASCII)
 # In place of a contract in the audit log, for requests that no contract answers.
 RESERVED_NAMES = {"admin", "keys", introspection.contract.name}
 
@@ -75,6 +78,11 @@ def _find(reference: str) -> Registered:
             f"contract of your own; {reference} is none of them."
         )
     module = _import(name, reference)
+    if attribute and not hasattr(module, attribute):
+        raise ImproperlyConfigured(
+            f"CONTRACTS must name contracts; {reference} is none: {name} has no attribute "
+            f"{attribute}."
+        )
     contract, urls = getattr(module, attribute, None), getattr(module, "urls", None)
     if not isinstance(contract, Contract):
         raise ImproperlyConfigured(
@@ -90,24 +98,41 @@ def _find(reference: str) -> Registered:
 def _import(name: str, reference: str) -> Any:
     try:
         return import_module(name)
-    except ImportError as error:
+    except ImproperlyConfigured:  # a variable of the environment, in a sentence of its own
+        raise
+    except (Exception, SystemExit) as error:
         raise ImproperlyConfigured(
-            f"CONTRACTS must name contracts that can be imported; {reference} cannot: {error}."
+            f"CONTRACTS must name contracts that can be imported; {reference} cannot: "
+            f"{describe(error)}."
         ) from error
 
 
 def _check(contracts: Sequence[Contract]) -> None:
     """Refuse contracts that could not be told from one another or from paths of authsvc."""
     for contract in contracts:
-        _check_name(contract.name)
+        _check_name(contract)
         _check_mount(contract)
-    _check_unique("name", (contract.name for contract in contracts))
-    alone = [contract for contract in contracts if contract not in shared_paths.JOINED]
-    _check_unique("mount", (each.mount for each in (*alone, shared_paths.JOINED[0])))
+        contract_checks.check(contract)
+    _check_unique("name", [contract.name for contract in contracts])
+    _check_unique("mount", [each.mount for each in _one_for_each_mount(contracts)])
+    _check_nesting(_one_for_each_mount(contracts))
+    _check_accepted(contracts)
 
 
-def _check_name(name: str) -> None:
-    if not NAME.fullmatch(name) or len(name) > MAX_NAME_LENGTH or name in RESERVED_NAMES:
+def _one_for_each_mount(contracts: Sequence[Contract]) -> list[Contract]:
+    """Return the contracts, and one in place of those that share their paths."""
+    first, *others = shared_paths.JOINED
+    return [first, *(each for each in contracts if each not in (first, *others))]
+
+
+def _check_name(contract: Contract) -> None:
+    name = getattr(contract.policy, "name", None)
+    if (
+        not isinstance(name, str)
+        or not NAME.fullmatch(name)
+        or len(name) > MAX_NAME_LENGTH
+        or name in RESERVED_NAMES
+    ):
         raise ImproperlyConfigured(
             f"CONTRACTS must name contracts whose name is of at most {MAX_NAME_LENGTH} small "
             f"letters, digits and _, and not {', '.join(sorted(RESERVED_NAMES))}; {name!r} is not."
@@ -115,11 +140,33 @@ def _check_name(name: str) -> None:
 
 
 def _check_mount(contract: Contract) -> None:
-    if not contract.mount or contract.mount.strip("/") != contract.mount:
+    if not isinstance(contract.mount, str) or not MOUNT.fullmatch(contract.mount):
         raise ImproperlyConfigured(
-            f"CONTRACTS must name contracts with a mount such as auth/v2, without slashes at its "
-            f"ends; {contract.mount!r} of {contract.name} is none."
+            f"CONTRACTS must name contracts with a mount such as auth/v2, of letters, digits and "
+            f". _ ~ - between single slashes, without slashes at its ends; {contract.mount!r} of "
+            f"{contract.name} is none."
         )
+
+
+def _check_nesting(contracts: Sequence[Contract]) -> None:
+    """Refuse a mount below another contract's, which would answer in its place."""
+    for outer, inner in permutations(contracts, 2):
+        if inner.mount.startswith(f"{outer.mount}/"):
+            raise ImproperlyConfigured(
+                f"CONTRACTS must name contracts with a mount of their own; {inner.mount} of "
+                f"{inner.name} is below {outer.mount} of {outer.name}."
+            )
+
+
+def _check_accepted(contracts: Sequence[Contract]) -> None:
+    known = {contract.name for contract in contracts}
+    for contract in contracts:
+        if unknown := set(contract.policy.accepts_refresh_from) - known:
+            contract_checks.refuse(
+                contract,
+                "accepts_refresh_from must name contracts, and "
+                f"{', '.join(sorted(map(str, unknown)))} is none",
+            )
 
 
 def _check_unique(what: str, values: Iterable[str]) -> None:

@@ -79,6 +79,16 @@ def test_the_longest_lifetime_of_any_token_is_a_year_or_more():
         ("sixth", "", "without slashes at its ends"),
         ("sixth", "/auth/v3", "without slashes at its ends"),
         ("sixth", "auth/v3/", "without slashes at its ends"),
+        ("sixth", "auth//v3", "between single slashes"),
+        ("sixth", "auth/<v>", "'auth/<v>' of sixth is none"),
+        ("sixth", "auth v3", "'auth v3' of sixth is none"),
+        ("sixth", "auth?v3", "of sixth is none"),
+        ("sixth", "authé", "'authé' of sixth is none"),
+        ("sixth", "auth/..", "'auth/..' of sixth is none"),
+        ("sixth", "./auth", "'./auth' of sixth is none"),
+        ("sixth", "v1/login", "v1/login of sixth is below v1 of challenge"),
+        ("sixth", "api/v1/auth/sub", "api/v1/auth/sub of sixth is below api/v1/auth of bearer"),
+        ("sixth", "api", "is below api of sixth"),
     ],
 )
 def test_a_name_or_a_mount_that_is_taken_stops_the_start(other, name, mount, complaint):
@@ -91,7 +101,7 @@ def test_a_name_or_a_mount_that_is_taken_stops_the_start(other, name, mount, com
     [
         ("soap", "soap is none of them"),
         ("nowhere.legacy:contract", "No module named 'nowhere'"),
-        ("authsvc.contracts.bearer:nothing", "bearer:nothing is no accounts.api.contract.Contract"),
+        ("authsvc.contracts.bearer:nothing", "bearer:nothing .* has no attribute nothing"),
         ("authsvc.contracts.bearer:urls", "bearer:urls is no accounts.api.contract.Contract"),
         ("authsvc.contracts.bearer:", "bearer: is no accounts.api.contract.Contract"),
         (":contract", ":contract is none of them"),
@@ -113,6 +123,68 @@ def test_a_module_without_paths_or_with_an_import_that_fails_stops_the_start(oth
         registry.find([f"{other('import zeep')}:contract"])
     with pytest.raises(ImproperlyConfigured, match="cannot import name 'soap'"):
         registry.find([f"{other('from authsvc.contracts import soap')}:contract"])
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("\ndef x(:", r"SyntaxError: invalid syntax \({file}, line 2\)"),
+        ("\n\n1 / 0", r"ZeroDivisionError: division by zero \({file}, line 3\)"),
+        ("import sys; sys.exit('bye')", r"SystemExit: bye \({file}, line 1\)"),
+        ("import zeep", r"ModuleNotFoundError: No module named 'zeep' \({file}, line 1\)"),
+        ("import re\nre.compile('(')", r"error: missing \), .* \({file}, line 2\)"),
+        ("class A:\n    b = c", r"NameError: name 'c' is not defined \({file}, line 2\)"),
+        (
+            "from accounts.policy import Policy\nPolicy(name='a', accss=1)",
+            r"TypeError: .* unexpected keyword argument 'accss' \({file}, line 2\)",
+        ),
+        (
+            "from accounts.api.contract import Contract\nContract(policy=None)",
+            r"TypeError: .* missing 2 required .* \({file}, line 2\)",
+        ),
+        (
+            "from accounts import errors\nerrors.Nonsense",
+            r"AttributeError: .* no attribute 'Nonsense' \({file}, line 2\)",
+        ),
+    ],
+)
+def test_an_import_that_raises_stops_the_start_with_its_file_and_line(
+    other, tmp_path, content, complaint
+):
+    module = other(content)
+    where = complaint.replace("{file}", str(tmp_path / f"{module}.py"))
+    with pytest.raises(
+        ImproperlyConfigured, match=f"^CONTRACTS must .*; {module}:contract cannot: {where}.$"
+    ) as stopped:
+        registry.find([f"{module}:contract"])
+    assert stopped.value.__cause__ is not None
+    assert "\n" not in str(stopped.value)
+
+
+def test_a_module_that_is_not_there_has_no_place():
+    with pytest.raises(ImproperlyConfigured, match=r"No module named 'nowhere'\.$"):
+        registry.find(["nowhere:contract"])
+
+
+def test_a_wrong_variable_of_the_environment_keeps_its_own_sentence(other, monkeypatch):
+    monkeypatch.setenv("LEGACY_ACCESS_LIFETIME", "0")
+    source = Path(ROOT, "tests/contracts/somewhere/legacy.py").read_text()
+    with pytest.raises(
+        ImproperlyConfigured, match=r"^LEGACY_ACCESS_LIFETIME must be a duration of more than noth"
+    ):
+        registry.find([f"{other(source)}:contract"])
+
+
+@pytest.mark.parametrize("accepted", [{"nobody"}, {"bearer", "nobody"}])
+def test_refresh_tokens_are_accepted_from_contracts_only(other, accepted):
+    accepting = (
+        "policy = replace(legacy.policy, name='sixth', "
+        f"accepts_refresh_from=frozenset({accepted}))\n"
+        "contract = replace(legacy, policy=policy, mount='auth/v3')\n"
+    )
+    module = other(f"{SIXTH % ('sixth', 'auth/v3')}{accepting}")
+    with pytest.raises(ImproperlyConfigured, match=r"must name contracts, and nobody is none"):
+        registry.find([f"{module}:contract"])
 
 
 @pytest.mark.parametrize("mount", ["admin/api", "c/api", "static/api", "healthz", "keys/api"])
