@@ -36,6 +36,7 @@ pytestmark = pytest.mark.usefixtures("db")
         ("9" * 30, 400, "something that is no id"),
         ("999999999999999999", 404, "not there, or not any more"),
         (",".join(map(str, range(10_000))), 400, "at most 1,000 users"),
+        (",".join(map(str, range(1, 1002))), 400, "at most 1,000 users"),
     ],
 )
 def test_ids_that_are_none(as_olga, ids, status, said):

@@ -1,6 +1,7 @@
 """The commands that Olga runs on the machine."""
 
 import re
+from contextlib import suppress
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.hashers import make_password
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Model
 from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
@@ -97,6 +98,28 @@ def test_the_file_goes_with_the_password_whoever_replaces_it(
     with django_capture_on_commit_callbacks(execute=True):
         WAYS[way](admin, password_file.read_text().strip())
     assert (password_file.exists(), User.objects.get().password_generated) == (False, False)
+
+
+def test_the_file_stays_if_the_new_password_is_not_stored(password_file):
+    run("setup")
+    old = password_file.read_text().strip()
+    with suppress(InterruptedError), transaction.atomic():
+        WAYS["an operator"](User.objects.get(), old)
+        raise InterruptedError
+    assert (password_file.read_text().strip(), User.objects.get().password_generated) == (old, True)
+    assert passwords.authenticate("admin", old)
+
+
+def test_a_file_that_was_deleted_by_hand_stops_no_new_password(
+    password_file, django_capture_on_commit_callbacks
+):
+    run("setup")
+    admin, old = User.objects.get(), password_file.read_text().strip()
+    password_file.unlink()
+    with django_capture_on_commit_callbacks(execute=True):
+        WAYS["the machine"](admin, old)
+        admin.save()
+    assert not User.objects.get().password_generated
 
 
 def test_a_hash_of_todays_cost_is_still_the_generated_password(password_file):

@@ -7,7 +7,7 @@ from accounts import challenges, password_reset, sessions
 from accounts.audit.reasons import Reason
 from accounts.errors import InvalidChallenge, InvalidCredentials, InvalidReset, InvalidToken
 from accounts.identities import identify
-from accounts.models import User
+from accounts.models import Session, User
 from apikeys import keys
 from apikeys.models import APIKey
 from authsvc.contracts import bearer
@@ -89,6 +89,16 @@ def test_api_keys_end_with_a_deactivation_alone(alice, reason):
     keys.create(owner, "ci", [], None)
     alice.invalidate_credentials(reason)
     assert APIKey.objects.live().exists() == (reason != Reason.ACCOUNT_INACTIVE)
+
+
+def test_a_deactivation_with_a_new_password_is_a_deactivation(alice):
+    session = sessions.open_session(POLICY, "alice", PASSWORD)
+    keys.create(identify(session.access), "ci", [], None)
+    alice.is_active = False
+    alice.set_password("four small green lamps")
+    alice.save()
+    assert Session.objects.get().revoked_reason == Reason.ACCOUNT_INACTIVE
+    assert not APIKey.objects.live().exists()
 
 
 def test_a_reason_is_known_by_its_code_too(alice):

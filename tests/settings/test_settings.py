@@ -105,6 +105,25 @@ def test_an_impossible_address_is_named_and_not_shown(refused, name, value):
     assert name in refused(**{name: value})
 
 
+def test_a_data_dir_that_cannot_be_written_stops_the_start_on_any_database(refused):
+    sentence = refused(
+        DATA_DIR="/proc",
+        DATABASE_URL="postgres://auth:hunter2@localhost/auth",
+        SECRET_KEY=PRODUCTION["SECRET_KEY"],
+    )
+    assert sentence == "DATA_DIR must be a folder that this process may write."
+
+
+@pytest.mark.parametrize("said", ["true", "YES", "On", "1", "False", "no", "OFF", "0"])
+def test_a_switch_may_be_said_in_any_spelling(read, said):
+    assert read(DEBUG=said)["DEBUG"] is (said in ("true", "YES", "On", "1"))
+
+
+def test_the_greatest_port_is_a_port_and_the_next_is_none(read, refused):
+    assert read(PORT="65535")["PORT"] == 65_535
+    assert refused(PORT="65536") == "PORT must be a whole number from 1 to 65535."
+
+
 def test_nodes_that_share_a_database_need_a_secret_key(refused):
     sentence = refused(DATABASE_URL="postgres://auth:hunter2@localhost/auth")
     assert "SECRET_KEY (or SECRET_KEY_FILE) must be set" in sentence
