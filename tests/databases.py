@@ -44,8 +44,9 @@ def is_like_the_sixth(reference: str) -> bool:
         spec = find_spec(reference.partition(":")[0])
     except (ImportError, ValueError):
         return False  # the start says so
-    source = Path(spec.origin).read_text() if spec and spec.origin else ""
-    return any(word in source.replace("'", '"') for word in ITS_NAME_AND_MOUNT)
+    source = Path((spec and spec.origin) or "")
+    text = source.read_text().replace("'", '"') if source.suffix == ".py" else ""
+    return any(word in text for word in ITS_NAME_AND_MOUNT)
 
 
 def start_postgresql() -> str:

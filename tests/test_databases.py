@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from authsvc.contracts import BUILT_IN
+from tests.databases import SIXTH, contracts
 from tests.portable_sql import portable
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -147,3 +149,26 @@ def test_a_change_in_one_statement_stands_for_its_steps():
 )
 def test_another_statement_is_another_form(other):
     assert portable(other) != portable("UPDATE t SET a = %s WHERE id = %s")
+
+
+@pytest.mark.parametrize(
+    ("content", "sixth"),
+    [
+        ('name="acme", mount="acme/v3"', [SIXTH]),
+        ("name='legacy', mount='acme/v3'", []),
+        ('name="acme", mount="auth/v2"', []),
+    ],
+)
+def test_the_sixth_contract_makes_room_for_one_of_its_name_or_mount(
+    tmp_path, monkeypatch, content, sixth
+):
+    (tmp_path / "a_contract.py").write_text(content)
+    monkeypatch.syspath_prepend(tmp_path)
+    others = ["a_contract:contract"]
+    assert contracts(f"bearer,{others[0]}") == [*BUILT_IN, *sixth, *others]
+    assert contracts(f"nowhere:contract,json,{SIXTH}") == [
+        *BUILT_IN,
+        SIXTH,
+        "nowhere:contract",
+        "json",
+    ]
