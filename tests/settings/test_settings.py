@@ -61,6 +61,7 @@ WRONG = {
     "SIGNING_ALGORITHM": "none",
     "CONTRACTS": "bearer,soap",
     "FORM_ACCESS_LIFETIME": "a week",
+    "BEARER_ACCESS_LIFETIME": "1٥m",
     "FORM_SESSION_MAXIMUM": "0d",
     "BEARER_REFRESH_LIFETIME": "-1d",
     "FORM_ROTATE_REFRESH_TOKENS": "sometimes",
@@ -122,6 +123,22 @@ def test_a_switch_may_be_said_in_any_spelling(read, said):
 def test_the_greatest_port_is_a_port_and_the_next_is_none(read, refused):
     assert read(PORT="65535")["PORT"] == 65_535
     assert refused(PORT="65536") == "PORT must be a whole number from 1 to 65535."
+
+
+def test_addresses_are_read_as_browsers_write_them(read):
+    settings = read(
+        PUBLIC_URL="https://auth.example.com/",
+        CORS_ALLOWED_ORIGINS="https://App.Example.com, https://b.example.com",
+    )
+    assert settings["PUBLIC_URL"] == "https://auth.example.com"
+    assert settings["CORS_ALLOWED_ORIGINS"] == ["https://app.example.com", "https://b.example.com"]
+
+
+@pytest.mark.parametrize("beside", ["", "-wal", "-shm"])
+def test_a_folder_in_place_of_a_file_of_sqlite_stops_the_start(refused, tmp_path, beside):
+    (tmp_path / f"auth.sqlite3{beside}").mkdir()
+    sentence = refused(DATABASE_URL=f"sqlite:///{tmp_path}/auth.sqlite3")
+    assert sentence.startswith("DATABASE_URL must lead to a SQLite file that this process may ")
 
 
 def test_nodes_that_share_a_database_need_a_secret_key(refused):
