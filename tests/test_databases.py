@@ -7,6 +7,7 @@ import pytest
 from authsvc.contracts import BUILT_IN
 from tests.databases import SIXTH, contracts
 from tests.portable_sql import portable
+from tests.shared_work import in_parts
 
 PROJECT = Path(__file__).resolve().parents[1]
 SETTINGS = """
@@ -36,6 +37,10 @@ def test_of_two_statements():
 def test_that_says_so():
     connection.cursor().execute(f"SELECT '{DATABASE}'")
 
+@pytest.mark.django_db(transaction=True)
+def test_that_commits():
+    connection.cursor().execute(f"SELECT '{DATABASE}'")
+
 @pytest.mark.postgresql
 def test_of_one_database():
     assert DATABASE == "postgresql"
@@ -61,21 +66,30 @@ def run(pytester, monkeypatch):
 
 def test_without_a_mark_a_test_runs_once(run):
     result = run()
-    result.assert_outcomes(passed=7)
+    result.assert_outcomes(passed=9)
     result.stdout.fnmatch_lines_random(
         [
             "*PASSED test_small.py::test_of_one_statement *",
             "*PASSED test_small.py::test_of_another *",
             "*PASSED test_small.py::test_that_says_so[[]sqlite] *",
             "*PASSED test_small.py::test_that_says_so[[]postgresql] *",
+            "*PASSED test_small.py::test_that_commits[[]sqlite] *",
+            "*PASSED test_small.py::test_that_commits[[]postgresql] *",
             "*gw1*PASSED test_small.py::test_of_one_database *",
         ]
     )
 
 
+def test_what_few_workers_can_run_comes_first():
+    sqlite = {"test_a::of_all": 0, "test_b::of_all": 1}
+    postgresql = {**sqlite, "test_c::of_one": 2}
+    parts = in_parts([sqlite, postgresql])
+    assert parts == [["test_c::of_one"], ["test_a::of_all"], ["test_b::of_all"]]
+
+
 def test_on_all_databases_other_sql_without_a_mark_is_an_error(run):
     result = run("--all-databases")
-    result.assert_outcomes(passed=11, errors=1)
+    result.assert_outcomes(passed=13, errors=1)
     result.stdout.fnmatch_lines(
         [
             "*ERROR at teardown of test_of_another*",
