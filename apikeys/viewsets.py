@@ -3,6 +3,7 @@
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from accounts.api.operations import uses
 from accounts.api.viewsets import ContractViewSet, OpenViewSet, SerializerClass, json_response
 from apikeys import keys, providers
 from apikeys.models import APIKey
@@ -14,10 +15,12 @@ class KeyViewSet(ContractViewSet):
     created_key_response: SerializerClass
     rotate_key_request: SerializerClass
 
+    @uses("show_once", key_request={"name", "scopes", "expires_at"})
     def create(self, request: Request) -> HttpResponse:
         validated = self.read(self.key_request)
         return self.show_once(*keys.create(self.caller, **validated))
 
+    @uses(key_response=APIKey)
     def list(self, request: Request) -> HttpResponse:
         live = APIKey.objects.live().filter(owner_id=self.caller.id).order_by("-created_at")
         return json_response([self.represent(self.key_response, key) for key in live])
@@ -26,10 +29,12 @@ class KeyViewSet(ContractViewSet):
         keys.delete(self.caller, key_id)
         return json_response(None, 204)
 
+    @uses("show_once", rotate_key_request={"overlap"})
     def rotate(self, request: Request, key_id: str) -> HttpResponse:
         validated = self.read(self.rotate_key_request)
         return self.show_once(*keys.rotate(self.caller, key_id, validated["overlap"]))
 
+    @uses(created_key_response=None)
     def show_once(self, key: APIKey, secret: str) -> HttpResponse:
         return self.write(self.created_key_response, {"key": key, "secret": secret}, status=201)
 
@@ -37,6 +42,7 @@ class KeyViewSet(ContractViewSet):
 class LeakedKeyViewSet(OpenViewSet):
     leaked_key_request: SerializerClass
 
+    @uses(leaked_key_request={"secret"})
     def revoke(self, request: Request) -> HttpResponse:
         keys.revoke_leaked(self.read(self.leaked_key_request)["secret"])
         return json_response(None, 204)
@@ -46,5 +52,6 @@ class ProviderCredentialViewSet(ContractViewSet):
     credentials_response: SerializerClass
     provider: str
 
+    @uses(credentials_response=None)
     def show(self, request: Request) -> HttpResponse:
         return self.write(self.credentials_response, providers.show(self.caller, self.provider))

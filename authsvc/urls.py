@@ -16,7 +16,7 @@ from accounts.errors import HashingOverloaded
 from accounts.pages import misrouted
 from accounts.pages.views import keep_private
 from authsvc import health
-from authsvc.contracts import introspection, registry
+from authsvc.contracts import introspection, reachability, registry
 from authsvc.contracts import urls as contracts
 from authsvc.paths import is_for_programs
 
@@ -37,6 +37,7 @@ _others: list[URLResolver | URLPattern] = [
 ]
 contracts.check_collisions(registry.registered(), _others)
 urlpatterns = [path("", include(contracts.urlpatterns)), *_others]
+reachability.check(contracts.urlpatterns)
 
 
 def _answer(status: int, text: str, page: str = "") -> Callable[..., HttpResponse]:

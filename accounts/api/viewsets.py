@@ -23,6 +23,7 @@ from rest_framework.viewsets import ViewSet
 from accounts import password_reset, rate_limits, refresh, request_context, sessions
 from accounts.api.authentication import ExpiredTokenAuthentication, SessionTokenAuthentication
 from accounts.api.contract import Contract
+from accounts.api.operations import uses
 from accounts.api.parsers import JSON, JSONParser, check_length
 from accounts.audit import recent_refusals
 from accounts.errors import HashingOverloaded, PasswordChangeRequired, TooManyAttempts
@@ -190,6 +191,7 @@ class LoginViewSet(OpenViewSet):
     login_request: SerializerClass
     login_response: SerializerClass
 
+    @uses("logged_in", login_request={"identifier", "password"})
     def login(self, request: Request) -> HttpResponse:
         validated = self.read(self.login_request)
         try:
@@ -209,6 +211,7 @@ class LoginViewSet(OpenViewSet):
             password_reset.ask(refusal.user.username)
         raise refusal
 
+    @uses(login_response=IssuedTokens)
     def logged_in(self, issued: IssuedTokens) -> HttpResponse:
         return self.write(self.login_response, issued)
 
@@ -217,6 +220,7 @@ class RefreshViewSet(OpenViewSet):
     refresh_request: SerializerClass
     refresh_response: SerializerClass
 
+    @uses(refresh_request={"refresh"}, refresh_response=IssuedTokens)
     def refresh(self, request: Request) -> HttpResponse:
         validated = self.read(self.refresh_request)
         return self.write(
@@ -233,9 +237,11 @@ class ResetViewSet(OpenViewSet):
     reset_request: SerializerClass
     reset_response: SerializerClass
 
+    @uses(forgot_request={"identifier"}, forgot_response=None)
     def forgot(self, request: Request) -> HttpResponse:
         return self.mail_reset(self.read(self.forgot_request)["identifier"], self.forgot_response)
 
+    @uses(reset_request={"secret", "password"}, reset_response=None)
     def reset(self, request: Request) -> HttpResponse:
         validated = self.read(self.reset_request)
         password_reset.use_token(validated["secret"], validated["password"])
@@ -251,6 +257,7 @@ class LogoutViewSet(ContractViewSet):
     authentication_classes = (ExpiredTokenAuthentication,)
     logout_response: SerializerClass
 
+    @uses(logout_response=None)
     def logout(self, request: Request) -> HttpResponse:
         sessions.log_out(self.caller)
         return self.write(self.logout_response)
@@ -261,6 +268,7 @@ class IdentityViewSet(ContractViewSet):
 
     identity_response: SerializerClass
 
+    @uses(identity_response=Identity)
     def identity(self, request: Request) -> HttpResponse:
         return self.write(self.identity_response, self.caller)
 

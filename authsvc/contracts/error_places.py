@@ -9,7 +9,7 @@ def describe(error: BaseException, filename: str = "", line: int = 0) -> str:
     The place is the last line of ``filename`` that was running, else ``line`` of it. Without a
     ``filename`` it is the module whose import failed; one that is not there has no place.
     """
-    text = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
+    text = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split()).rstrip(".")
     place = _place(error, filename, line)
     return f"{type(error).__name__}: {text}{place and f' ({place})'}"
 

@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import URLPattern, URLResolver, include, path
 
 from accounts.api.contract import Contract
-from authsvc.contracts import registry, shared_paths
+from authsvc.contracts import registry, route_checks, shared_paths
 from authsvc.contracts.routes import nothing_else
 
 
@@ -15,7 +15,7 @@ def urls(served: frozenset[str]) -> list[URLResolver | URLPattern]:
     """Return the paths of every contract; one that is not served is 404 in its own wording."""
     patterns = mounted(shared_paths.MOUNT, shared_paths.urls(served), shared_paths.everyone)
     for contract, own_urls in registry.registered():
-        own = own_urls(contract) if contract.name in served else []
+        own = route_checks.own_urls(contract, own_urls) if contract.name in served else []
         if contract not in shared_paths.JOINED:
             patterns += mounted(contract.mount, own, contract)
         alone = [*mounted(contract.mount, own, contract), nothing_else(contract)]
