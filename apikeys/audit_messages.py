@@ -61,7 +61,8 @@ REASONS: dict[str, reason_messages.Message] = {
 
 def _credentials_refused(event: AuditEvent) -> str:
     provider = event.data.get("provider") or "a provider"
-    refused = f"{event.name or event_messages.UNKNOWN} was refused a look at the credentials of {provider}"
+    name = event.name or event_messages.UNKNOWN
+    refused = f"{name} was refused a look at the credentials of {provider}"
     return refused + event_messages.reason_of(event)
 
 

@@ -24,7 +24,7 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings):
-    """SQLite as it is deployed, in a file: the tables of one in memory are locked, not waited for, when threads meet."""
+    """SQLite in a file, as it is deployed: threads wait for its locks, which memory does not."""
     if connection.vendor == "sqlite":
         connections.databases["default"]["TEST"]["NAME"] = f"{HERE}/test.sqlite3"
 
@@ -44,7 +44,7 @@ def an_append_only_audit_log_that_tests_can_empty():
 
 @pytest.fixture(scope="session", autouse=True)
 def static_files_are_listed_once():
-    """WhiteNoise lists them when an application is made, and each of Django's test clients makes one."""
+    """List static files once: WhiteNoise does so for each application that a client makes."""
     lists: dict[tuple[str, int | None], dict[str, Any]] = {}
     list_files = WhiteNoiseMiddleware.add_files_from_finders
 

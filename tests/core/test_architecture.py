@@ -1,4 +1,4 @@
-"""The layout keeps its own rules: small modules, short functions, imports one way, a map that is true.
+"""The layout keeps its rules: small modules, short functions, imports one way, a true map.
 
 docs/architecture.md says the rules; these tests read the source as text and run none of it.
 """

@@ -1,4 +1,4 @@
-"""The examples of docs/clients: shell commands with curl, each with the answer that is printed below.
+"""The examples of docs/clients: commands with curl, each with the answer that is printed below.
 
 Two forms are read, in the order of the page:
 

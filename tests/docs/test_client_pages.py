@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def shell(live_server, settings, tmp_path):
-    """A shell as docs/clients.md prepares it: its users, its variables, and a user who is locked."""
+    """A shell as docs/clients.md prepares it: users, variables, and a user who is locked."""
     if not shutil.which("curl"):
         lacking("curl is not installed")
     settings.PUBLIC_URL = live_server.url

@@ -33,7 +33,10 @@ def test_a_copy_of_the_guide_can_be_tested_as_the_guide_says(tmp_path):
     package = tmp_path / "somewhere"
     package.mkdir()
     client, fixtures = blocks("contract-tests.md")
-    own = "\n\ndef test_of_its_own(caller, alice):\n    assert client.log_in(caller).status_code == 200\n"
+    own = (
+        "\n\ndef test_of_its_own(caller, alice):\n"
+        "    assert client.log_in(caller).status_code == 200\n"
+    )
     flush = (
         "\n\n@pytest.mark.django_db(transaction=True)\n"
         "def test_that_empties_the_tables(caller, alice):\n"

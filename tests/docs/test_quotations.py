@@ -1,4 +1,4 @@
-"""What the pages quote from the log, from standard error and from the admin is what the code says."""
+"""Quotations on the pages, from the log, standard error and the admin, are the code's own."""
 
 import ast
 import re
