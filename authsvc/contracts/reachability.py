@@ -29,7 +29,7 @@ def check(patterns: Sequence[URLResolver | URLPattern]) -> None:
 def _views(
     patterns: Sequence[URLResolver | URLPattern], start: str = ""
 ) -> Iterator[tuple[str, Any]]:
-    """Return the views, each with a sample path, but for those that shared_paths.py puts in order."""
+    """Return the views, each with a sample path, without those that shared_paths.py orders."""
     for each in patterns:
         sample = _sample(each)
         if isinstance(each, URLResolver) and sample and sample != SHARED:
