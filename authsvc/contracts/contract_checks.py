@@ -3,7 +3,7 @@
 Each mistake would otherwise be a 500 at the first request that meets it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from datetime import timedelta
 from itertools import chain
 from typing import Any, NoReturn
@@ -41,6 +41,8 @@ def _policy_problems(policy: Policy) -> Iterator[str]:
     for field, lifetime in lifetimes.items():
         if not isinstance(lifetime, timedelta) or lifetime <= timedelta(0):
             yield f"{field} must be a timedelta of more than nothing, and is {lifetime!r}"
+    if not isinstance(policy.accepts_refresh_from, Set):
+        yield f"accepts_refresh_from must be a set, and is {policy.accepts_refresh_from!r}"
     if policy.rotates and policy.refresh is None:
         yield "it rotates refresh tokens, and gives out none: refresh is None"
 
@@ -54,7 +56,8 @@ def wording_problems(contract: Contract) -> Iterator[str]:
     if not isinstance(contract.invalid, int) or contract.invalid not in range(400, 500):
         yield f"invalid must be a status from 400 to 499, and is {contract.invalid!r}"
     invalid = ErrorResponse(contract.invalid, "This field is required.")
-    for response in {*COMMON_PHRASES.values(), *contract.phrases.values(), invalid}:
+    responses = (*contract.phrases.values(), *COMMON_PHRASES.values(), invalid)
+    for response in dict.fromkeys(responses):
         yield from _error_body_problems(contract, response)
 
 

@@ -48,6 +48,12 @@ def test_what_rotates_has_refresh_tokens():
     assert "refresh is None" in refused(replace(contract, policy=policy))
 
 
+@pytest.mark.parametrize("accepted", [None, "bearer", ["bearer"]])
+def test_refresh_tokens_are_accepted_from_a_set(accepted):
+    policy = replace(contract.policy, accepts_refresh_from=accepted)
+    assert "accepts_refresh_from must be a set" in refused(replace(contract, policy=policy))
+
+
 @pytest.mark.parametrize("refusal", [int, "InvalidCredentials", errors])
 def test_a_phrase_is_for_an_exception_class(refusal):
     said = refused(replace(contract, phrases={refusal: ErrorResponse(401, "No")}))
