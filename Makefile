@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The checksums of the installed lock files: a checkout or an interrupted installation shows in them.
 STAMP := $(VENV)/.installed
-# A worker for each processor, half of them on SQLite and half on PostgreSQL. One that dies is a
+# Two workers for each processor, half of them on SQLite and half on PostgreSQL. One that dies is a
 # failure, and is not started again.
 WORKERS := --numprocesses auto --max-worker-restart 0
 

@@ -135,7 +135,7 @@ def is_marked(test: pytest.Item) -> bool:
 
 
 def haste(item: pytest.Item) -> int:
-    """What waits for servers first, browsers then, so that short tests fill the end of the run."""
+    """Put tests that wait for servers first, then browsers: short tests fill the end of a run."""
     if "faults" in item.path.parts:
         return 0
     return 1 if "chromium" in getattr(item, "fixturenames", ()) else 2

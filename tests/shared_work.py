@@ -28,8 +28,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config) -> "SharedWork | None":
 
 @pytest.hookimpl
 def pytest_xdist_auto_num_workers() -> int:
-    """One for each processor, and two where there is one: no database is left out."""
-    return max(2, os.cpu_count() or 2)
+    """Return two for each processor: half of the time a test waits for servers and browsers."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_collection_finish() -> None:

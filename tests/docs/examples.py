@@ -33,7 +33,7 @@ SETTING = re.compile(r"`([A-Z_]+)=(true|false)`")
 
 
 class Answer(NamedTuple):
-    """What a server sent, or what a page prints of it."""
+    """A response as a server sent it, or as a page prints it."""
 
     status: int
     headers: list[str]
