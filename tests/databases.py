@@ -121,7 +121,12 @@ def suits(item: pytest.Item) -> bool:
 
 
 def runs_on_each(test: pytest.Item) -> bool:
-    return test.config.getoption("all_databases") or is_marked(test)
+    return is_marked(test) or (test.config.getoption("all_databases") and not needs_browser(test))
+
+
+def needs_browser(test: pytest.Item) -> bool:
+    """Whether a browser shows pages: the same on each database, from views tested on both."""
+    return "chromium" in getattr(test, "fixturenames", ())
 
 
 def is_marked(test: pytest.Item) -> bool:
@@ -138,4 +143,4 @@ def haste(item: pytest.Item) -> int:
     """Put tests that wait for servers first, then browsers: short tests fill the end of a run."""
     if "faults" in item.path.parts:
         return 0
-    return 1 if "chromium" in getattr(item, "fixturenames", ()) else 2
+    return 1 if needs_browser(item) else 2
