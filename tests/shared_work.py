@@ -26,7 +26,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config) -> "SharedWork | None":
     return SharedWork(session, len(parse_tx_spec_config(config)))
 
 
-@pytest.hookimpl
+@pytest.hookimpl(tryfirst=True)  # xdist has an answer of its own: one for each processor
 def pytest_xdist_auto_num_workers() -> int:
     """Return two for each processor: half of the time a test waits for servers and browsers."""
     return 2 * (os.cpu_count() or 1)

@@ -1,5 +1,6 @@
 """Tests of the tests: which database a test runs on, and that a missing mark is noticed."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -187,3 +188,10 @@ def test_the_sixth_contract_makes_room_for_one_of_its_name_or_mount(
         "nowhere:contract",
         "json",
     ]
+
+
+def test_there_are_two_workers_for_each_processor(pytestconfig):
+    """``-n auto`` means this number; with a database each, one worker alone would leave one out."""
+    assert (
+        pytestconfig.hook.pytest_xdist_auto_num_workers(config=pytestconfig) == 2 * os.cpu_count()
+    )
