@@ -191,7 +191,6 @@ def test_the_sixth_contract_makes_room_for_one_of_its_name_or_mount(
 
 
 def test_there_are_two_workers_for_each_processor(pytestconfig):
-    """``-n auto`` means this number; with a database each, one worker alone would leave one out."""
-    assert (
-        pytestconfig.hook.pytest_xdist_auto_num_workers(config=pytestconfig) == 2 * os.cpu_count()
-    )
+    """One worker alone, as xdist starts on one processor, would leave a database out."""
+    workers = pytestconfig.hook.pytest_xdist_auto_num_workers(config=pytestconfig)
+    assert workers == 2 * (os.cpu_count() or 1)
