@@ -40,7 +40,7 @@ class AuditLogExportView(ReauthenticatedFormView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(asked=self.filter, page="Export", **kwargs)
 
-    def carry_out(self, form: ExportForm) -> HttpResponseBase:
+    def form_valid(self, form: ExportForm) -> HttpResponseBase:  # type: ignore[override]
         at, file_format = now(), form.cleaned_data["form"]
         self.record(form)
         events = in_batches(self.selection.events().filter(at__lte=at))

@@ -66,7 +66,7 @@ class ExportUsersView(ReauthenticatedFormView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(query=self.query, page=self.title, **kwargs)
 
-    def carry_out(self, form: ExportForm) -> HttpResponseBase:
+    def form_valid(self, form: ExportForm) -> HttpResponseBase:  # type: ignore[override]
         file_format = form.cleaned_data["form"]
         pieces = export(
             self.listed(),
@@ -135,7 +135,7 @@ class ExportUserDataView(ReauthenticatedFormView):
             **kwargs,
         )
 
-    def carry_out(self, form: UserDataForm) -> HttpResponseBase:
+    def form_valid(self, form: UserDataForm) -> HttpResponse:
         reason = form.cleaned_data["reason"]
         data = user_data.export(self.user, actor=self.operator, reason=reason)
         text = json.dumps(data, indent=2, ensure_ascii=False)

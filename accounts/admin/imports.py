@@ -198,7 +198,7 @@ class ImportPreviewView(ReauthenticatedFormView):
     def get_form_kwargs(self) -> dict[str, Any]:
         return {**super().get_form_kwargs(), "options": self.pending.options}
 
-    def carry_out(self, form: ImportForm) -> HttpResponseBase:
+    def form_valid(self, form: ImportForm) -> HttpResponse:
         """Import the file, unless it was confirmed before.
 
         The file is deleted from the database before its first user is written.

@@ -97,7 +97,8 @@ class ReauthenticatedFormView(FormView):  # type: ignore[type-arg]
     """A page of a model's admin that shows a form, checks the operator's password, and acts.
 
     A subclass gives its template, title and form, refuses in `check_permission`, and acts in
-    `carry_out`. It goes inside the site's `admin_view`, which also keeps it out of every cache.
+    `form_valid`: the form is valid then, and the password right. It goes inside the site's
+    `admin_view`, which also keeps it out of every cache. A `NotPermitted` of the core is a 403.
     The page of a refused form has the status 422, or 429 and 503 with a `Retry-After`.
     """
 
@@ -112,7 +113,8 @@ class ReauthenticatedFormView(FormView):  # type: ignore[type-arg]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.check_permission()
-        return self.prepare() or super().dispatch(request, *args, **kwargs)
+        with permitted():
+            return self.prepare() or super().dispatch(request, *args, **kwargs)
 
     def check_permission(self) -> None:
         """Raise `PermissionDenied` for an operator who may not open this page."""
@@ -123,19 +125,11 @@ class ReauthenticatedFormView(FormView):  # type: ignore[type-arg]
         """Load what the page is about; return another response if there is nothing to show."""
         return None
 
-    def carry_out(self, form: Any) -> HttpResponseBase:
-        """Act, and return the response; the form is valid and the password right."""
-        raise NotImplementedError
-
     def get_title(self) -> str:
         return self.title
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return {**super().get_form_kwargs(), "request": self.request, "label_suffix": ""}
-
-    def form_valid(self, form: Any) -> HttpResponse:
-        with permitted():
-            return self.carry_out(form)  # type: ignore[return-value]  # also streamed ones
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return {

@@ -10,7 +10,6 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -95,7 +94,7 @@ class RotateView(ReauthenticatedFormView):
             **kwargs,
         )
 
-    def carry_out(self, form: Any) -> HttpResponseBase:
+    def form_valid(self, form: Any) -> HttpResponse:
         key = privileged.rotate_signing_key(self.operator, form.cleaned_data["reason"])
         messages.success(
             self.request, f"The key {key.kid} signs from now on. No user has to log in again."
@@ -121,7 +120,7 @@ class RetireView(ReauthenticatedFormView):
             )
         return super().render_to_response({**context, "row": KeyDescription(key)}, **kwargs)
 
-    def carry_out(self, form: Any) -> HttpResponseBase:
+    def form_valid(self, form: Any) -> HttpResponse:
         kid = self.kwargs["kid"]
         if not privileged.retire_signing_key(self.operator, kid, form.cleaned_data["reason"]):
             return self.refuse(

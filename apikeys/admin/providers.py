@@ -73,7 +73,7 @@ class ProviderCredentialDeleteView(ReauthenticatedFormView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(credential=self.credential, **kwargs)
 
-    def carry_out(self, form: Any) -> HttpResponseBase:
+    def form_valid(self, form: Any) -> HttpResponse:
         reason, action = form.cleaned_data["reason"], f"delete {self.credential}"
         with privileged.super_admin(self.operator, action, reason) as locked:
             providers.delete(self.credential, actor=locked, reason=reason)
