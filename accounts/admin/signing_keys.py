@@ -148,7 +148,7 @@ class SigningKeyAdmin(SuperAdminsOnly):
         retire = wrap(RetireView.as_view(model_admin=self))
         return [
             path("rotate/", rotate, name="accounts_signingkey_rotate"),
-            path("<str:kid>/retire/", retire, name="accounts_signingkey_retire"),
+            path("<slug:kid>/retire/", retire, name="accounts_signingkey_retire"),
             *super().get_urls(),
         ]
 

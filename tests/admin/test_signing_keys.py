@@ -172,3 +172,12 @@ def test_a_rotation_on_the_machine_is_on_record_too():
         None,
         key("current").kid,
     )
+
+
+@pytest.mark.own_sql
+def test_an_address_that_no_key_can_have_leads_to_the_first_page(as_olga):
+    """PostgreSQL takes no NUL in a text; Django's admin sends who asks for no object away."""
+    at = reverse("admin:accounts_signingkey_changelist") + "%00/retire/"
+    for answer in (as_olga.get(at, follow=True), as_olga.post(at, {"reason": "7"}, follow=True)):
+        assert answer.status_code == 200
+        assert answer.redirect_chain[-1] == (reverse("admin:index"), 302)
