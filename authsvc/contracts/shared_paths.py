@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from accounts import errors
 from accounts.api import parsers
 from accounts.api.authentication import ExpiredTokenAuthentication
-from accounts.api.contract import Contract
+from accounts.api.contract import Contract, ErrorResponse
 from accounts.api.viewsets import ContractViewSet, OpenViewSet
 from authsvc.contracts import bearer, camel, form
 from authsvc.contracts.fields import TimestampField
@@ -26,8 +26,13 @@ MOUNT = bearer.contract.mount
 
 
 def shared(contract: Contract) -> Contract:
-    """Return ``contract`` with its errors under both names, for a client that reads either."""
-    return contract.with_error_body(lambda error: {"detail": error.text, "error": error.text})
+    """Return ``contract`` with the error bodies of all, for a client that reads any of them."""
+
+    def error_body(error: ErrorResponse) -> dict[str, Any]:
+        bodies = (each.error_body(error) for each in JOINED)
+        return {key: value for body in bodies for key, value in body.items()}
+
+    return contract.with_error_body(error_body)
 
 
 def jointly(first: Contract, second: Contract) -> Contract:
