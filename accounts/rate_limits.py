@@ -169,7 +169,7 @@ def _wait(budget: Budget) -> timedelta | None:
     return timedelta(seconds=seconds) if seconds else None
 
 
-def count(reason: Reason, value: str, rate: str) -> None:
+def count(reason: str, value: str, rate: str) -> None:
     """Count one use of ``value``; ``TooManyAttempts`` beyond ``rate``, such as ``90/24h``."""
     usage = _count(reason, value, rate)
     if usage["should_limit"]:
