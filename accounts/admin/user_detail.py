@@ -37,14 +37,25 @@ def detail_context(operator: User, user: User, has_errors: bool) -> dict[str, An
         *action_registry.buttons_for_user(operator, user),
         *exports.available(operator, user),
     )
+    account = User.objects.get(pk=user.pk) if has_errors else user
     return {
-        "account": User.objects.get(pk=user.pk) if has_errors else user,
-        "role": ROLES[user.role],
-        "last_login": relative_time(user.last_login),
-        "created": relative_time(user.created_at),
-        "state": state(user),
+        "account": account,
+        "role": ROLES[account.role],
+        "facts": facts(account),
+        "state": state(account),
         "show_save_and_add_another": False,
         "show_save_and_continue": False,
         "buttons": sorted(buttons, key=lambda button: button.dangerous),
         "panels": [user_panels.fill(panel, operator, user) for panel in user_panels.panels],
+    }
+
+
+def facts(user: User) -> dict[str, Any]:
+    """Return what the page says of the user above its panels, by label."""
+    return {
+        "User name": user.username,
+        "E-mail": user.email or "none",
+        "Role": ROLES[user.role],
+        "Last login": relative_time(user.last_login),
+        "Created": relative_time(user.created_at),
     }
