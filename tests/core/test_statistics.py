@@ -83,8 +83,10 @@ def test_counting_twice_is_counting_once(busy):
 @pytest.mark.django_db(transaction=True)
 def test_many_workers_count_once(busy):
     def work():
+        last = hour_of(now() - statistics.CLOSED_AFTER)
         try:
-            statistics.update()
+            while statistics.close_hours()[1] < last:
+                pass  # on a busy machine one call does not get through them all
         except Exception as error:
             failures.append(error)
         finally:
