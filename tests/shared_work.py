@@ -117,6 +117,8 @@ class SharedWork:
             self.feed(other)
         return died_at
 
+    # Only other schedulers and plugins that handle crashes have these two called
+
     def mark_test_pending(self, item: str) -> None:
         raise NotImplementedError
 

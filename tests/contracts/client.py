@@ -5,6 +5,7 @@ Each contract has a subclass in its own test file, ``tests/contracts/test_<modul
 docs/contract-tests.md says how to write one.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -42,7 +43,7 @@ class Forgot(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ContractClient:
+class ContractClient(ABC):
     """One contract at its documented paths, or alone below the prefix ``/c/<name>``."""
 
     prefix: str = ""
@@ -65,16 +66,17 @@ class ContractClient:
     def login_fields(self, username: str, password: str) -> dict[str, str]:
         return {"username": username, "password": password}
 
+    @abstractmethod
     def tokens_in(self, body: dict[str, Any]) -> tuple[str, str]:
         """Return the access token and the refresh token, or "", of the response to a login."""
-        raise NotImplementedError
 
     def refresh_fields(self, refresh: str) -> dict[str, str]:
-        raise NotImplementedError
+        """Return the body of a refresh; a contract without refreshes has none."""
+        return {}
 
+    @abstractmethod
     def error(self, status: int, text: str) -> dict[str, Any]:
         """Return the body of an error response."""
-        raise NotImplementedError
 
     # What follows from it
 
