@@ -4,11 +4,14 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef, QuerySet
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
+
 from accounts.audit.reasons import Reason
 from accounts.db.compiled_statements import CompiledQuery
-from accounts.errors import InvalidToken
+from accounts.errors import InvalidRefreshToken, InvalidToken
 from accounts.models import Role, Session
-from accounts.tokens import AccessToken, read_access_token
+from accounts.tokens import SessionToken, read_access_token, read_refresh_token
 
 
 class IdentityColumns(NamedTuple):
@@ -41,14 +44,28 @@ class Identity(Role, IdentityColumns):
 
 USER_COLUMNS = tuple(field for field in Identity._fields if field not in Identity._field_defaults)
 
-_identity = CompiledQuery(
-    build=lambda session_id: (
+
+def _identities(**session: object) -> QuerySet[Session, tuple[object, ...]]:
+    return (
         Session.objects.live()
-        .filter(pk=session_id, user__is_active=True)
+        .filter(user__is_active=True, **session)
         .values_list(*(f"user__{column}" for column in USER_COLUMNS), "pk", "contract")
+    )
+
+
+_identity = CompiledQuery(
+    build=lambda session_id: _identities(pk=session_id),
+    field=lambda: Session._meta.pk,
+    sample=UUID(int=0),
+    row=Identity,
+)
+_refreshed_identity = CompiledQuery(
+    build=lambda session_id, jti: _identities(pk=session_id, refresh_jti=jti).exclude(
+        Exists(BlacklistedToken.objects.filter(token__jti=OuterRef("refresh_jti")))
     ),
     field=lambda: Session._meta.pk,
     sample=UUID(int=0),
+    more=((lambda: Session._meta.get_field("refresh_jti"), "sample"),),
     row=Identity,
 )
 
@@ -66,11 +83,28 @@ def identify(raw: str, *, expired: bool = False) -> Identity:
     return identity
 
 
-def introspect(raw: str) -> tuple[Identity, AccessToken] | None:
+class Introspected(NamedTuple):
+    """A token of another client, and the user whose session it is of."""
+
+    identity: Identity
+    token: SessionToken
+
+
+def introspect(raw: str) -> Introspected | None:
     """Return the user and the claims of another client's access token; None if it is not good."""
     try:
         token = read_access_token(raw)
     except InvalidToken:
         return None
     identity = _identity.get(token.session_id)
-    return (identity, token) if identity else None
+    return Introspected(identity, token) if identity else None
+
+
+def introspect_refresh(raw: str) -> Introspected | None:
+    """Return the same of a refresh token; one that rotation has replaced is not good."""
+    try:
+        token = read_refresh_token(raw)
+    except InvalidRefreshToken:
+        return None
+    identity = _refreshed_identity.get(token.session_id, token.jti)
+    return Introspected(identity, token) if identity else None

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -31,6 +32,11 @@ from accounts.models import SigningKey, User
 
 # Seconds until a node loads the keys again: a retired key may still verify there for so long.
 MAX_AGE_SECONDS = 60.0
+# A verifier may keep the published keys for so long.
+JWKS_MAX_AGE = timedelta(minutes=5)
+# A key is published for so long before it signs, unless an operator is in a hurry: verifiers that
+# keep the keys longer than they may have fetched it by then, too.
+KNOWN_AFTER = timedelta(hours=1)
 # Seconds between two loads that tokens with unknown key ids can cause.
 UNKNOWN_KID_PAUSE_SECONDS = 5.0
 

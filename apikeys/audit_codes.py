@@ -44,6 +44,7 @@ class KeyReason(TextChoices):
     SIGNED_IN_TO_KEYS = "signed_in_to_keys", "signed in to the page of API keys"
     KEY_MISTYPED = "key_mistyped", "key mistyped"
     NO_SUCH_KEY = "no_such_key", "no such key"
+    WRONG_CLIENT_ID = "wrong_client_id", "client id of another key"
     MISSING_SCOPE = "missing_scope", "scope missing"  # {"scope"}
     SCOPE_RESERVED = "scope_reserved", "scope for operators to grant"  # {"scope"}
     SCOPE_GRANTED = "scope_granted", "scope granted"  # {"key", "scope"}

@@ -39,6 +39,7 @@ REASONS: dict[str, reason_messages.Message] = {
     KeyReason.SIGNED_IN_TO_KEYS: "signed in to the page of API keys",
     KeyReason.KEY_MISTYPED: "it is mistyped, or cut",
     KeyReason.NO_SUCH_KEY: "no live key of this owner has this id",
+    KeyReason.WRONG_CLIENT_ID: "the client id is not that of the key",
     KeyReason.MISSING_SCOPE: "the API key has no scope {scope}",
     KeyReason.SCOPE_RESERVED: "only operators grant the scope {scope}",
     KeyReason.SCOPE_GRANTED: "{key}, {scope}",
@@ -103,6 +104,10 @@ def _invalid_key(refusal: Refusal) -> str:
     return f"The API key was refused because {reason_of(refusal)}: its checksum does not fit."
 
 
+def _wrong_client_id(refusal: Refusal) -> str:
+    return f"The API key {refusal.name} was refused: {reason_of(refusal)}."
+
+
 def _missing_scope(refusal: Refusal) -> str:
     return f"The request was refused: {reason_of(refusal)}."
 
@@ -126,6 +131,9 @@ def _admin_required(refusal: Refusal) -> str:
 REFUSALS = {
     "InvalidKey": RefusalMessage(
         _invalid_key, "Look the key up by its id; its owner can create another, or rotate it."
+    ),
+    "WrongClientId": RefusalMessage(
+        _wrong_client_id, "The service is configured with the key's id as its client id."
     ),
     "MissingScope": RefusalMessage(_missing_scope, "Its owner makes another key, with this scope."),
     "KeyNotFound": RefusalMessage(_key_not_found, "Look the key up by its id."),

@@ -26,7 +26,11 @@ class KeyAuthentication(BaseAuthentication):
         secret = header or bearer
         if secret is None or not (header or secret.startswith(PREFIX)):
             return None
+        return self.identify(secret), secret
+
+    def identify(self, secret: str) -> Identity:
+        """Return the owner of a live key; ``MissingScope`` for a key without the scope."""
         identity = keys.identify(secret)
         if self.scope not in identity.scope.split():
             raise MissingScope(KeyReason.MISSING_SCOPE, data={"scope": str(self.scope)})
-        return identity, secret
+        return identity

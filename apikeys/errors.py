@@ -10,6 +10,10 @@ class InvalidKey(InvalidToken):
     """The API key is mistyped, ended or expired, or its owner is deactivated."""
 
 
+class WrongClientId(InvalidKey):
+    """The API key came with a client id that is not the id of the key."""
+
+
 class MissingScope(AuthError, PermissionDenied):
     """The scopes of a live API key do not cover the operation."""
 

@@ -23,6 +23,11 @@ def new() -> tuple[str, str]:
     return key_id, f"{PREFIX}{key_id}_{body}{checksum(key_id + body)}"
 
 
+def public_id(key_id: str) -> str:
+    """Return the id of a key as its owner knows it."""
+    return f"key_{key_id}"
+
+
 def read(text: str) -> str | None:
     """Return the id in the text of a key; None for a typo, a part of a key, or anything else."""
     found = PATTERN.fullmatch(text)

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.utils.timezone import now
 
 from accounts.db import trigram_indexes
 from authsvc.contracts import registry
@@ -69,6 +70,19 @@ def data_that_others_read(app_configs: Any, **kwargs: Any) -> Sequence[CheckMess
             "mails.",
             hint="Let its owner run chmod 700 on it.",
             id="authsvc.W005",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def security_txt_out_of_date(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    if settings.SECURITY_TXT is None or settings.SECURITY_TXT.expires > now():
+        return []
+    return [
+        Warning(
+            "SECURITY_EXPIRES has passed: whoever finds a hole does not trust security.txt.",
+            hint="See that SECURITY_CONTACT is right, and set a day within the next year.",
+            id="authsvc.W006",
         )
     ]
 

@@ -1,4 +1,4 @@
-"""Health checks for load balancers, and the public keys that verify tokens.
+"""Health checks for load balancers.
 
 A further check is a view here and a line in ``CHECKS``.
 """
@@ -9,7 +9,6 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 
-from accounts import keyring
 from accounts.models import Session
 from authsvc.cache import ResilientRedisCache
 
@@ -32,13 +31,6 @@ def readyz(request: HttpRequest) -> JsonResponse:
     return JsonResponse(
         body, status=200 if database else 503, headers={"Cache-Control": "no-store"}
     )
-
-
-@require_safe
-def jwks(request: HttpRequest) -> JsonResponse:
-    """Return the public keys as a JSON Web Key Set (RFC 7517), for scripts of any origin."""
-    headers = {"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
-    return JsonResponse(keyring.jwks(), headers=headers, content_type="application/jwk-set+json")
 
 
 def _database_answers() -> bool:

@@ -24,6 +24,7 @@ from authsvc.paths import is_for_programs, with_one_slash
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+NO_LENGTH = (204, 304)  # statuses of responses without Content-Length (RFC 9110, 8.6)
 HOP = re.compile(r"\[([^]]*)\](?::\d*)?|([^:]*):\d*", re.ASCII)
 
 logger = logging.getLogger(__name__)
@@ -123,7 +124,7 @@ class APIMiddleware:
         response: Any = found.func(request, *found.args, **found.kwargs)
         if isinstance(response, SimpleTemplateResponse):
             response.render()
-        if response.status_code != 204:  # a response without Content-Length (RFC 9110, 8.6)
+        if response.status_code not in NO_LENGTH:
             response.headers["Content-Length"] = str(len(response.content))
         response.headers["X-Content-Type-Options"] = "nosniff"
         if self.strict_transport and request.is_secure():  # RFC 6797, 7.2

@@ -7,7 +7,7 @@ from django.conf import settings
 
 # What programs call; everything else is for browsers. Contracts and health checks are added when
 # Django starts.
-_api_prefixes = {"/c/", "/introspect", "/.well-known/"}
+_api_prefixes = {"/c/", "/introspect", "/oauth2/", "/.well-known/"}
 
 
 def add_api_prefixes(prefixes: Iterable[str]) -> None:

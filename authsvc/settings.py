@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from csp import constants as csp
 from django.core.exceptions import ImproperlyConfigured
 
-from authsvc import contracts, databases, local_files
+from authsvc import contracts, databases, local_files, security_txt
 from authsvc.environment import (
     MIN_SECRET_LENGTH,
     address,
@@ -45,6 +45,7 @@ SECURE_COOKIES = _public.scheme == "https"
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", (_public.hostname, "localhost", "127.0.0.1", "[::1]"))
 ROOT_URLCONF = "authsvc.urls"
 WSGI_APPLICATION = "authsvc.wsgi.application"
+SECURITY_TXT = security_txt.from_environment(PUBLIC_URL)
 SITE_NAME = text("SITE_NAME", "authsvc")
 # The first admin's password until it is changed, where there was no terminal to print it on.
 FIRST_PASSWORD_FILE = DATA_DIR / "first_admin_password"

@@ -15,7 +15,7 @@ from django.views.generic import RedirectView
 from accounts.errors import HashingOverloaded
 from accounts.pages import misrouted
 from accounts.pages.views import keep_private
-from authsvc import health
+from authsvc import health, well_known
 from authsvc.contracts import introspection, reachability, registry
 from authsvc.contracts import urls as contracts
 from authsvc.paths import is_for_programs
@@ -23,7 +23,7 @@ from authsvc.paths import is_for_programs
 _others: list[URLResolver | URLPattern] = [
     path("", include(introspection.urls())),
     path("", include(health.urls())),
-    path(".well-known/jwks.json", health.jwks),
+    path(".well-known/", include(well_known.urls())),
     path("", include("accounts.pages.urls")),
     path("", include("apikeys.pages.urls")),
     path("admin/password_change/", RedirectView.as_view(pattern_name="change-password")),

@@ -58,6 +58,8 @@ class Contract:
     the contract's own document words; ``invalid`` is the status of a request whose fields are
     missing or of the wrong type. ``may_rotate`` says that the documented response to a refresh has
     a refresh token: the clients of any other contract keep the one that they have.
+    ``token_endpoint`` is the path below the mount where it gives out tokens by the password grant
+    of OAuth 2.0, if it does: the server's metadata names it.
     """
 
     policy: Policy
@@ -66,6 +68,7 @@ class Contract:
     phrases: Mapping[type[BaseException], ErrorResponse] = field(default_factory=dict)
     invalid: int = 400
     may_rotate: bool = False
+    token_endpoint: str = ""
 
     @property
     def name(self) -> str:

@@ -157,7 +157,7 @@ class ContractViewSet(ViewSet):
         return json_response(
             self.contract.error_body(error),
             error.status,
-            self._refusal_headers(exc, error.status),
+            self.refusal_headers(exc, error.status),
         )
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
@@ -165,7 +165,8 @@ class ContractViewSet(ViewSet):
         response.headers["Cache-Control"] = "no-store"
         return response
 
-    def _refusal_headers(self, error: Exception, status: int) -> dict[str, str]:
+    def refusal_headers(self, error: Exception, status: int) -> dict[str, str]:
+        """Return the headers of the response to a refusal."""
         if status == 401:
             return {"WWW-Authenticate": "Bearer"}
         if isinstance(error, TooManyAttempts):

@@ -52,6 +52,7 @@ contract = Contract(
     ),
     mount="api/v1/auth",
     may_rotate=True,
+    token_endpoint="token",  # noqa: S106 (a path)
     error_body=lambda error: {"detail": error.text},
 )
 

@@ -1,45 +1,32 @@
-"""RFC 7662: introspection of access tokens, for services with a key of scope ``introspect``.
-
-It is no contract that CONTRACTS could switch off, and gives out no token.
-"""
-
-from datetime import timedelta
+"""RFC 7662: introspection of tokens, for services with a key of scope ``introspect``."""
 
 from django.http import HttpResponse
 from django.urls import URLPattern
-from rest_framework import exceptions, serializers
+from rest_framework import serializers
 from rest_framework.request import Request
 
-from accounts import errors, identities
-from accounts.api import parsers
-from accounts.api.contract import Contract, ErrorResponse
-from accounts.api.viewsets import ContractViewSet
-from accounts.policy import Policy
-from apikeys.authentication import KeyAuthentication
+from accounts import identities
+from accounts.api.operations import uses
+from apikeys.client_authentication import ClientAuthentication
 from apikeys.scopes import Scope
-from authsvc.contracts.fields import ConstantField, OutputField, Serializer, TokenField
-from authsvc.contracts.form import oauth_error
+from authsvc.contracts.fields import ConstantField, OutputField, Serializer, TextField, TokenField
+from authsvc.contracts.oauth_clients import ClientViewSet, endpoint
 from authsvc.contracts.routes import route
 
-no_key = ErrorResponse(401, "An API key of scope introspect is required", "invalid_client")
-contract = Contract(
-    policy=Policy(
-        name="introspection",
-        access=timedelta(0),  # it gives out no token
-        refresh=None,
-    ),
-    mount="",
-    error_body=oauth_error,
-    phrases={errors.InvalidToken: no_key, exceptions.NotAuthenticated: no_key},
-)
+PATH = "oauth2/introspect"
+REFRESH_TOKEN = "refresh_token"  # noqa: S105 (a hint of RFC 7009, 2.1)
+contract = endpoint("introspection", Scope.INTROSPECT)
 
 
-class IntrospectKeyAuthentication(KeyAuthentication):
+class IntrospectKeyAuthentication(ClientAuthentication):
     scope = Scope.INTROSPECT
 
 
 class TokenRequest(Serializer):
+    """The request of RFC 7662, 2.1, and of RFC 7009, 2.1; a hint that is not known is ignored."""
+
     token = TokenField()
+    token_type_hint = TextField(source="hint", required=False)
 
 
 class ActiveResponse(Serializer):
@@ -58,22 +45,46 @@ class ActiveResponse(Serializer):
     exp = serializers.IntegerField(source="token.payload.exp")
 
 
+class ActiveRefreshResponse(ActiveResponse):
+    token_type = ConstantField(REFRESH_TOKEN)
+
+
 class InactiveResponse(Serializer):
     active = ConstantField(False)
 
 
-class Introspect(ContractViewSet):
-    parser_classes = parsers.JSON_AND_FORMS
+class Introspect(ClientViewSet):
     authentication_classes = (IntrospectKeyAuthentication,)
+    introspect_request = TokenRequest
+    active_response = ActiveResponse
+    active_refresh_response = ActiveRefreshResponse
+    inactive_response = InactiveResponse
 
+    @uses(
+        introspect_request={"token"},
+        active_response=None,
+        active_refresh_response=None,
+        inactive_response=None,
+    )
     def introspect(self, request: Request) -> HttpResponse:
-        """Answer with two queries: one for the key and one for the token."""
-        found = identities.introspect(self.read(TokenRequest)["token"])
-        if found is None:
-            return self.write(InactiveResponse)
-        identity, token = found
-        return self.write(ActiveResponse, {"identity": identity, "token": token})
+        """Answer with two queries: one for the key and one for the token.
+
+        A refresh token is active only to a client that says it is one: a service that looks at
+        ``active`` alone must not take it for an access token (RFC 8725, 3.11).
+        """
+        asked = self.read(self.introspect_request)
+        if found := identities.introspect(asked["token"]):
+            return self.write(self.active_response, found._asdict())
+        if asked.get("hint") != REFRESH_TOKEN:
+            return self.write(self.inactive_response)
+        if refreshing := identities.introspect_refresh(asked["token"]):
+            return self.write(self.active_refresh_response, refreshing._asdict())
+        return self.write(self.inactive_response)
 
 
 def urls() -> list[URLPattern]:
-    return route("introspect", Introspect, {"post": "introspect"}, contract)
+    """Return its path, and the one that it had first."""
+    return [
+        *route(PATH, Introspect, {"post": "introspect"}, contract),
+        *route("introspect", Introspect, {"post": "introspect"}, contract),
+    ]

@@ -1,14 +1,21 @@
-"""RFC 7662, for a service that Bob runs: it asks whether the tokens that it is shown are good."""
+"""RFC 7662, for a service that Bob runs: it asks whether the tokens that it is shown are good.
+
+How it authenticates is in test_oauth_clients.py.
+"""
 
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.utils.timezone import now
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts.tokens import AccessToken
 from apikeys.models import APIKey
 from tests.conftest import PASSWORD
+from tests.contracts.clients import ALONE
 
+REFRESHING = [client for client in ALONE if client.refreshes]
 pytestmark = pytest.mark.django_db
 
 
@@ -24,12 +31,14 @@ def key(bob):
     return APIKey.objects.issue(bob.pk, scopes=["introspect"], granted_at=now())[1]
 
 
-def ask(caller, token, key=""):
-    return caller.form("/introspect", f"token={token}", **({"X-API-Key": key} if key else {}))
+def ask(caller, token, key="", hint="", path="/oauth2/introspect"):
+    body = urlencode({"token": token} | ({"token_type_hint": hint} if hint else {}))
+    return caller.form(path, body, **({"X-API-Key": key} if key else {}))
 
 
-def test_a_live_token_is_active(caller, alice, token, key):
-    answer = ask(caller, token, key)
+@pytest.mark.parametrize("path", ["/oauth2/introspect", "/introspect"])
+def test_a_live_token_is_active(caller, alice, token, key, path):
+    answer = ask(caller, token, key, path=path)
     body = answer.json()
     assert answer.status_code == 200
     assert body == {
@@ -45,6 +54,56 @@ def test_a_live_token_is_active(caller, alice, token, key):
         "iat": body["exp"] - 86_400,
         "exp": body["exp"],
     }
+
+
+@pytest.mark.parametrize("client", ALONE, ids=str)
+def test_an_access_token_of_every_contract_is_active(caller, alice, key, client):
+    access, _ = client.tokens(caller)
+    for hint in ("", "access_token", "refresh_token", "saml2", "ünknown"):
+        body = ask(caller, access, key, hint).json()
+        assert (body["active"], body["contract"]) == (True, client.name)
+        assert body["token_type"] == "Bearer"
+
+
+@pytest.mark.parametrize("client", REFRESHING, ids=str)
+def test_a_refresh_token_is_active_to_a_service_that_says_it_is_one(caller, alice, key, client):
+    """Resource servers look at ``active`` alone, and must not take it for an access token."""
+    _, refresh = client.tokens(caller)
+    body = ask(caller, refresh, key, "refresh_token").json()
+    assert (body["active"], body["token_type"], body["sub"]) == (
+        True,
+        "refresh_token",
+        str(alice.uuid),
+    )
+    assert body["exp"] - body["iat"] == client.session_lifetime.total_seconds()
+    for hint in ("", "access_token", "saml2"):
+        assert ask(caller, refresh, key, hint).json() == {"active": False}
+
+
+@pytest.mark.parametrize("client", REFRESHING, ids=str)
+def test_a_refresh_token_is_not_after_its_session(caller, alice, key, client):
+    _, refresh = client.tokens(caller)
+    alice.sessions.revoke("logout")
+    assert ask(caller, refresh, key, "refresh_token").json() == {"active": False}
+
+
+def test_a_refresh_token_that_was_replaced_is_not(caller, alice, key):
+    (form,) = (client for client in ALONE if client.name == "form")
+    access, spent = form.tokens(caller)
+    refreshed = caller.json(form.path("refresh"), {"token": spent}, access).json()
+    answers = [
+        ask(caller, each, key, "refresh_token").json()["active"]
+        for each in (spent, refreshed["refresh_token"]["token"])
+    ]
+    assert answers == [False, True]
+
+
+def test_a_refresh_token_that_was_blacklisted_is_not(caller, alice, key):
+    """As SimpleJWT's own tools may do, which know no sessions."""
+    _, refresh = REFRESHING[0].tokens(caller)
+    outstanding = OutstandingToken.objects.get()
+    BlacklistedToken.objects.create(token=outstanding)
+    assert ask(caller, refresh, key, "refresh_token").json() == {"active": False}
 
 
 def test_a_token_of_a_session_that_ended_is_not(caller, token, key):
@@ -69,9 +128,10 @@ def test_a_token_that_has_expired_is_not(caller, alice, key):
     )
 
 
-@pytest.mark.parametrize("wrong", ["nonsense", "a.b.c", "sk_live_x"])
-def test_what_is_no_token_is_not(caller, key, wrong):
-    answer = ask(caller, wrong, key)
+@pytest.mark.parametrize("hint", ["", "refresh_token"])
+@pytest.mark.parametrize("wrong", ["nonsense", "a.b.c", "sk_live_x", "жетон", "x" * 60_000])
+def test_what_is_no_token_is_not(caller, key, wrong, hint):
+    answer = ask(caller, wrong, key, hint)
     assert (answer.status_code, answer.json()) == (200, {"active": False})
 
 
@@ -86,9 +146,12 @@ def test_nobody_asks_without_a_key_of_that_scope(caller, bob, token):
     assert ask(caller, token).json()["error"] == "invalid_client"
 
 
-def test_asking_is_two_queries(caller, token, key, django_assert_num_queries):
-    with django_assert_num_queries(2):
-        ask(caller, token, key)
+@pytest.mark.parametrize("hint", ["", "refresh_token"])
+def test_asking_is_two_queries(caller, alice, token, key, django_assert_num_queries, hint):
+    _, refresh = REFRESHING[0].tokens(caller)
+    for asked in (token, refresh):
+        with django_assert_num_queries(2 if hint or asked == token else 1):
+            ask(caller, asked, key, hint)
 
 
 def test_asking_for_nothing(caller, key):

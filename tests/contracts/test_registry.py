@@ -195,7 +195,7 @@ def test_a_mount_below_a_path_of_ours_stops_the_start(mount):
         error_body=lambda error: {},
     )
     ours: list[URLPattern | URLResolver] = [
-        path("admin/", health.jwks),
+        path("admin/", health.readyz),
         path("healthz", health.healthz),
         path("", include([path("keys/new", health.healthz)])),
     ]
