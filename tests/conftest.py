@@ -1,6 +1,7 @@
 """The people of our stories. Alice and Bob have accounts, Olga runs the place."""
 
 import json
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import pytest
@@ -18,22 +19,54 @@ from accounts.request_context import RequestContext
 from apikeys import usage
 from tests.audit_events import flushable
 from tests.databases import HERE
+from tests.faults import databases
+from tests.faults.servers import Server, Template, make_template
 
 PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings):
-    """SQLite in a file, as it is deployed: threads wait for its locks, which memory does not."""
+def django_db_modify_db_settings(django_db_modify_db_settings) -> str:
+    """SQLite in a file, as it is deployed: threads wait for its locks, which memory does not.
+
+    Return the name of the database, which becomes another one if a test of this run needs it.
+    """
     if connection.vendor == "sqlite":
         connections.databases["default"]["TEST"]["NAME"] = f"{HERE}/test.sqlite3"
+    return str(connection.settings_dict["NAME"])
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup, django_db_blocker):
-    """A database that has its signing keys: no test has to wait until some are made."""
-    with django_db_blocker.unblock():
-        keyring.reload()
+def django_db_setup(django_db_modify_db_settings, django_db_setup, django_db_blocker):
+    """A database that has its signing keys: no test has to wait until some are made.
+
+    Return the URL of a copy from before; without a test that needs the database there is none.
+    """
+    if connection.settings_dict["NAME"] == django_db_modify_db_settings:
+        yield ""
+        return
+    with databases.tables() as copy:
+        with django_db_blocker.unblock():
+            keyring.reload()
+        yield copy
+
+
+@pytest.fixture(scope="session")
+def tables(django_db_setup) -> Iterator[str]:
+    """Return the URL of a migrated database, for copies."""
+    if django_db_setup:
+        yield django_db_setup
+        return
+    with databases.database() as address:
+        Server(address, WEB_CONCURRENCY="1").run("migrate")
+        yield address
+
+
+@pytest.fixture(scope="session")
+def template(tables) -> Iterator[Template]:
+    """A database after ``manage.py setup``, for the copies that servers run on."""
+    with databases.database(copy_of=tables) as address:
+        yield make_template(address)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import database
+from tests.faults.databases import database
 from tests.faults.servers import Server
 from tests.faults.test_http import statuses
 
@@ -97,14 +97,13 @@ def forged_requests():
 
 
 @FORMATS
-def test_no_request_writes_a_line_of_its_own(log_format):
+def test_no_request_writes_a_line_of_its_own(template, log_format):
     with (
-        database("") as address,
+        database(copy_of=template.address) as address,
         Server(
             address, WEB_CONCURRENCY="1", TRUSTED_PROXIES="1", LOG_FORMAT=log_format, PYTHONUTF8="1"
         ) as server,
     ):
-        server.set_up()
         server.start()
         with closing(server.connect()):
             login = server.call("/v1/login", {"username": NASTY, "password": "wrong"})

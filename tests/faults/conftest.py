@@ -1,49 +1,30 @@
 """Fixtures with a real gunicorn of two workers, on a new database of the run's server."""
 
-import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import psycopg
 import pytest
-from psycopg.sql import SQL, Identifier
 
 from tests.databases import HERE
+from tests.faults.databases import database
 from tests.faults.mail_servers import PostOffice
 from tests.faults.processes import end, free_port, start_redis
 from tests.faults.servers import Server
 
 
-@contextmanager
-def database(address: str) -> Iterator[str]:
-    """Return the URL of a new database on the server of ``address``; for SQLite, of a new file."""
-    if not address:
-        folder = tempfile.mkdtemp(dir=HERE)
-        yield f"sqlite:///{folder}/db.sqlite3"
-        shutil.rmtree(folder)
-        return
-    name = f"faults_{secrets.token_hex(4)}"
-    with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-        yield urlsplit(address)._replace(path=f"/{name}").geturl()
-        connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
-
-
 @pytest.fixture(scope="session")
-def address() -> Iterator[str]:
-    with database(os.environ.get("DATABASE_URL", "")) as address:
+def address(template) -> Iterator[str]:
+    with database(copy_of=template.address) as address:
         yield address
 
 
 @pytest.fixture(scope="session")
-def running(address) -> Iterator[Server]:
+def running(template, address) -> Iterator[Server]:
     with Server(address) as server:
-        server.set_up()
+        server.new_users = list(template.users)
+        server.secrets.add(template.admin_password)
         server.start()
         yield server
 

@@ -36,6 +36,10 @@ from accounts.models import User
 for name in {!r}:
     User.objects.create_user(name, {!r})
 """
+SET_UP = """
+from django.core.management import call_command
+call_command("setup")
+"""
 MAKE_USERS_WITH_RESETS = """
 from accounts import password_reset
 from accounts.models import User
@@ -203,6 +207,25 @@ class Server(Client):
                 connection.close()
         with psycopg.connect(self.database) as server:
             return server.execute(statement.encode()).fetchall()
+
+
+class Template(NamedTuple):
+    """A database after ``manage.py setup``, with Alice: servers get copies of it.
+
+    ``users`` are accounts whom no test knows yet, with the password of the tests.
+    """
+
+    address: str
+    users: list[str]
+    admin_password: str
+
+
+def make_template(address: str) -> Template:
+    """Set up a database, and make Alice and a hundred others, in one process."""
+    place = Server(address, WEB_CONCURRENCY="1")
+    users = [f"user{os.urandom(6).hex()}" for _ in range(100)]
+    place.run("shell", "-v", "0", "-c", SET_UP + MAKE_USERS.format(["alice", *users], PASSWORD))
+    return Template(address, users, place.first_password())
 
 
 class ResetResult(NamedTuple):

@@ -9,7 +9,7 @@ import pytest
 from psycopg.errors import InsufficientPrivilege, IntegrityError
 from psycopg.sql import SQL, Identifier
 
-from tests.faults.conftest import database
+from tests.faults.databases import database
 from tests.faults.servers import NEW, RESET, Server
 
 pytestmark = pytest.mark.postgresql
@@ -37,10 +37,10 @@ FORBIDDEN = [
 
 
 @pytest.fixture(scope="module")
-def servers():
+def servers(tables):
     """Start a server whose database the owner of the tables has set up."""
     role, password = f"web_{secrets.token_hex(4)}", secrets.token_hex(16)
-    with database(os.environ["DATABASE_URL"]) as address:
+    with database(copy_of=tables) as address:
         parts = urlsplit(address)
         web_address = parts._replace(
             netloc=f"{role}:{password}@{parts.netloc.rpartition('@')[2]}"

@@ -14,9 +14,17 @@ from contextlib import ExitStack, contextmanager
 import psycopg
 import pytest
 
-from tests.faults.conftest import database
+from tests.faults.databases import database
 from tests.faults.http_client import PASSWORD, Answer, send
-from tests.faults.servers import NEW, RESET, RESET_NEVER, RESET_WHOLE, WORKERS, Server
+from tests.faults.servers import (
+    NEW,
+    RESET,
+    RESET_NEVER,
+    RESET_WHOLE,
+    WORKERS,
+    Server,
+    make_template,
+)
 
 pytestmark = pytest.mark.postgresql
 
@@ -82,12 +90,7 @@ def refused_in_shape(answer: Answer) -> bool:
 @pytest.fixture
 def served(own_postgresql):
     with Server(own_postgresql.get_uri()) as server:
-        server.set_up()
-        server.run(
-            "shell",
-            "-c",
-            f"from accounts.models import User; User.objects.create_user('alice', {PASSWORD!r})",
-        )
+        make_template(server.database)
         server.start()
         yield server
 
@@ -140,18 +143,12 @@ def test_connections_that_the_database_ends_cost_no_request(server, user):
     assert server.rotate(pair).status == 200
 
 
-def test_fewer_connections_than_threads_serve_all_threads():
+def test_fewer_connections_than_threads_serve_all_threads(template):
     """Threads keep their connections, but not the last one of the pool."""
     with (
-        database(os.environ["DATABASE_URL"]) as address,
+        database(copy_of=template.address) as address,
         Server(address, DATABASE_POOL_SIZE="2") as server,
     ):
-        server.set_up()
-        server.run(
-            "shell",
-            "-c",
-            f"from accounts.models import User; User.objects.create_user('alice', {PASSWORD!r})",
-        )
         server.start()
         token = server.log_in("alice")["access"]
         with ThreadPoolExecutor(16) as clients:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from tests.faults.conftest import database
+from tests.faults.databases import database
 from tests.faults.processes import PROJECT
 from tests.faults.servers import Server
 
@@ -42,7 +42,7 @@ def test_a_database_that_is_not_there(command, host, cause):
 
 @pytest.mark.database_fault
 def test_tables_that_are_missing():
-    with database(os.environ.get("DATABASE_URL", "")) as address:
+    with database() as address:
         assert "tables are missing, or of an earlier version: run manage.py setup first" in refused(
             address, "prune"
         )
@@ -54,11 +54,11 @@ def test_a_file_that_is_no_database(tmp_path):
 
 
 @pytest.fixture
-def web():
+def web(tables):
     """Return the URL of a role that may log in, and the owner of the tables, who has run setup."""
     role = f"web_{secrets.token_hex(4)}"
     with (
-        database(os.environ["DATABASE_URL"]) as address,
+        database(copy_of=tables) as address,
         closing(psycopg.connect(address, autocommit=True)) as connection,
     ):
         connection.execute(SQL("CREATE ROLE {} LOGIN").format(Identifier(role)))

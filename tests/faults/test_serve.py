@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import database
+from tests.faults.databases import database
 from tests.faults.processes import PROJECT, children, end
 from tests.faults.servers import Server
 
@@ -23,7 +23,7 @@ SERVE = [sys.executable, "manage.py", "serve"]
 @pytest.fixture
 def place() -> Iterator[Server]:
     """Return an environment with a new database, where nothing is set up."""
-    with database(os.environ.get("DATABASE_URL", "")) as address:
+    with database() as address:
         yield Server(address, WEB_CONCURRENCY="1", PYTHONUNBUFFERED="1")
 
 

@@ -1,16 +1,10 @@
 """Two releases on one database, and a database that is restored from a backup."""
 
-import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from urllib.parse import urlsplit
 
-import psycopg
 import pytest
-from psycopg.sql import SQL, Identifier
 
-from tests.faults.conftest import database
+from tests.faults.databases import database
 from tests.faults.http_client import PASSWORD
 from tests.faults.servers import Server
 
@@ -63,7 +57,7 @@ REFRESH, LOGOUT = "/c/bearer/api/v1/auth/refresh", "/c/camel/api/v1/auth/logout"
 @pytest.fixture(scope="module")
 def upgraded() -> Iterator[tuple[Server, dict[str, str]]]:
     """Start this release on a database of the one before; return Alice's older credentials."""
-    with database(os.environ.get("DATABASE_URL", "")) as address, Server(address) as server:
+    with database() as address, Server(address) as server:
         first = "".join(MIGRATE.format(*migration) for migration in BEFORE)
         alice = log_in_before(server, "alice", first=first, then=UPGRADE)
         server.start()
@@ -94,32 +88,13 @@ def test_what_the_release_before_wrote_is_read_and_it_goes_on_writing(upgraded):
     assert good(server, "alice", alice)
 
 
-@contextmanager
-def backup_of(address: str) -> Iterator[str]:
-    """Return the URL of a copy of the database, which nobody uses."""
-    with database(os.environ.get("DATABASE_URL", "")) as copy:
-        if address.startswith("sqlite"):
-            paths = (at.removeprefix("sqlite:///") for at in (address, copy))
-            with (
-                closing(sqlite3.connect(next(paths))) as source,
-                closing(sqlite3.connect(next(paths))) as target,
-            ):
-                source.backup(target)
-        else:
-            source_name, name = (Identifier(urlsplit(at).path[1:]) for at in (address, copy))
-            with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-                connection.execute(SQL("DROP DATABASE {}").format(name))
-                connection.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(name, source_name))
-        yield copy
-
-
 def test_a_restored_backup_lets_users_in_and_keeps_ended_what_had_ended_by_then(upgraded):
     """A logout after the backup is lost; nothing that ended before it works again."""
     server, _ = upgraded
     ended, kept, lost = (server.log_in("alice") for _ in range(3))
     assert server.call(LOGOUT, {}, ended["access"]).status == 200
     server.stop()
-    with backup_of(server.database) as copy:
+    with database(copy_of=server.database) as copy:
         server.start()
         assert server.call(LOGOUT, {}, lost["access"]).status == 200
         with Server(copy, PUBLIC_URL=f"http://localhost:{server.port}") as restored:

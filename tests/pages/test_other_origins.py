@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.conftest import database
+from tests.faults.databases import database
 from tests.faults.http_client import FORM, PASSWORD, Answer
 from tests.faults.servers import Server
 
@@ -55,20 +55,14 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def service(sites) -> Iterator[Server]:
+def service(template, sites) -> Iterator[Server]:
     more = {
         "CORS_ALLOWED_ORIGINS": sites["app"],
         "EMAILS_ENABLED": "false",
         "FORGOT_RATE_PER_ADDRESS": "1/1h",
     }
-    with database("") as address, Server(address, **more) as server:
-        server.set_up()
+    with database(copy_of=template.address) as address, Server(address, **more) as server:
         server.start()
-        server.run(
-            "shell",
-            "-c",
-            f"from accounts.models import User; User.objects.create_user('alice', {PASSWORD!r})",
-        )
         yield server
 
 
