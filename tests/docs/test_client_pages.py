@@ -18,6 +18,7 @@ from tests.reset_mails import code_in, token_in
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = ["clients.md", *sorted(f"clients/{page.name}" for page in (DOCS / "clients").glob("*.md"))]
+MAX_LINES = {"py": 80, "mjs": 80, "sh": 40}
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -88,3 +89,15 @@ def test_every_text_of_a_contract_s_error_responses_is_on_its_page(name):
     pages = (f"clients/{name}.md", "clients/api-keys.md")
     text = " ".join("".join((DOCS / page).read_text() for page in pages).split())
     assert [each for each in contract.phrases.values() if each.text not in text] == []
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_page_links_to_short_clients_of_its_contract(name):
+    """What they do is tested in tests/faults/test_client_examples.py."""
+    links = re.findall(
+        r"\]\((examples/\w+\.[a-z]+)\)", (DOCS / "clients" / f"{name}.md").read_text()
+    )
+    assert links == ["examples/README.md", *(f"examples/{name}.{each}" for each in MAX_LINES)]
+    for link in links[1:]:
+        lines = (DOCS / "clients" / link).read_text().splitlines()
+        assert len(lines) <= MAX_LINES[link.rpartition(".")[2]]

@@ -1,0 +1,40 @@
+#!/bin/sh
+# A client of the contract bearer: AUTH=... USERNAME=... PASSWORD=... sh bearer.sh
+# Secrets reach curl by pipes and files: its arguments can be seen by everyone on the machine.
+set -eu
+api=$AUTH/c/bearer/api/v1/auth folder=$(mktemp -d)
+trap 'rm -r "$folder"' EXIT
+
+send() { # URL, options of curl; prints the status. Retry-After is obeyed up to 30 seconds.
+  curl -sS -o "$folder/answer" -w '%{http_code}' -H "@$folder/authorization" \
+    -H 'Content-Type: application/json' -m 10 --retry 2 --retry-max-time 30 "$@"
+}
+field() { sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p" "$folder/answer"; }
+check() { case $1 in 2*) ;; *) echo "$1 $(field detail)" >&2; exit 1 ;; esac; }
+quoted() { printf %s "$1" | sed 's/[\\"]/\\&/g; s/.*/"&"/'; }
+authorize() { printf '%s\n' "${1:+Authorization: Bearer $1}" >"$folder/authorization"; }
+
+log_in() {
+  authorize ""
+  status=$(printf '{"username": %s, "password": %s}' "$(quoted "$1")" "$(quoted "$2")" |
+    send "$api/login" --data-binary @-)
+  check "$status"
+  authorize "$(field access_token)"
+  refresh_token=$(field refresh_token)
+}
+refresh() {
+  status=$(printf '{"refresh_token": "%s"}' "$refresh_token" | send "$api/refresh" -d @-)
+  check "$status"
+  authorize "$(field access_token)"
+}
+call() { # after a 401, refreshes and sends once more
+  status=$(send "$@")
+  if [ "$status" = 401 ]; then refresh; status=$(send "$@"); fi
+  check "$status"
+}
+
+log_in "$USERNAME" "$PASSWORD"
+call "$AUTH/api/v1/auth/me"
+echo "Logged in as $(field username)"
+call "$api/logout" -X POST
+echo "$(field message)"
