@@ -7,15 +7,20 @@ from django.utils.timezone import now
 
 from accounts import issued_tokens, known_networks, passwords, request_context
 from accounts.audit import audit_log
-from accounts.audit.reasons import Reason
+from accounts.audit.reasons import Data, Reason
 from accounts.db.compiled_statements import CompiledChange, CompiledInsert
-from accounts.errors import InvalidCredentials, InvalidRefreshToken, PasswordChangeRequired
+from accounts.errors import (
+    InvalidCredentials,
+    InvalidRefreshToken,
+    InvalidToken,
+    PasswordChangeRequired,
+)
 from accounts.identities import Identity
 from accounts.issued_tokens import IssuedTokens
 from accounts.models import Session, User
 from accounts.policy import Policy
 from accounts.rate_limits import LoginAttempt
-from accounts.tokens import read_refresh_token
+from accounts.tokens import read_access_token, read_refresh_token
 
 MAX_USER_AGENT_LENGTH = 255  # characters kept, as the column has room for
 
@@ -80,12 +85,34 @@ def revoke(raw: str) -> None:
 
     Idempotent: a session that has ended stays so. ``InvalidRefreshToken`` for a forged token.
     """
-    token = read_refresh_token(raw, expired=True)
-    found = Session.objects.filter(pk=token.session_id)
+    _revoke(read_refresh_token(raw, expired=True).session_id)
+
+
+def revoke_token(raw: str, reason: str, data: Data) -> None:
+    """End the session of an access or a refresh token, expired or not (RFC 7009, 2.1).
+
+    Idempotent. Any other text ends nothing: what was never a token of ours is good nowhere.
+    ``reason`` and ``data`` go into the audit event.
+    """
+    try:
+        session_id: UUID | None = read_access_token(raw, expired=True).session_id
+    except InvalidToken:
+        session_id = _session_of(raw)
+    if session_id:
+        _revoke(session_id, reason, data)
+
+
+def _revoke(session_id: UUID, reason: str = "", data: Data | None = None) -> None:
+    found = Session.objects.filter(pk=session_id)
     owner = found.values_list("user_id", "user__username").first()
     if owner and found.revoke(Reason.REVOKED):
         audit_log.record(
-            audit_log.Kind.REVOKE, user_id=owner[0], name=owner[1], session=token.session_id
+            audit_log.Kind.REVOKE,
+            user_id=owner[0],
+            name=owner[1],
+            session=session_id,
+            reason=reason,
+            data=data or {},
         )
 
 

@@ -54,6 +54,8 @@ class KeyReason(TextChoices):
     ROTATED_BEFORE = "rotated_before", "rotated before"
     SUCCESSOR_OF = "successor_of", "successor"  # {"key"}
     NEW_NETWORK = "new_network", "new network"  # {"network"}
+    KEY_AS_TOKEN = "key_as_token", "key in place of a token"
+    REVOKED_BY_KEY = "revoked_by_key", "revoked by a service"  # {"key"}
     KEYS_ENDED = "keys_ended", "keys ended"  # {"count"}
     KEY_ENDED = "key_ended", "key ended"  # {"key"}
 

@@ -42,6 +42,8 @@ REASONS: dict[str, reason_messages.Message] = {
     KeyReason.WRONG_CLIENT_ID: "the client id is not that of the key",
     KeyReason.MISSING_SCOPE: "the API key has no scope {scope}",
     KeyReason.SCOPE_RESERVED: "only operators grant the scope {scope}",
+    KeyReason.KEY_AS_TOKEN: "an API key is no token of a session",
+    KeyReason.REVOKED_BY_KEY: "by a service, with {key}",
     KeyReason.SCOPE_GRANTED: "{key}, {scope}",
     KeyReason.OWNER_NO_OPERATOR: _lost,
     KeyReason.TOO_MANY_KEYS: "the owner has {limit} live keys",
@@ -112,6 +114,10 @@ def _missing_scope(refusal: Refusal) -> str:
     return f"The request was refused: {reason_of(refusal)}."
 
 
+def _not_revocable(refusal: Refusal) -> str:
+    return f"Nothing was revoked: {reason_of(refusal)}."
+
+
 def _key_not_found(refusal: Refusal) -> str:
     return f"There is no such API key: {reason_of(refusal)}."
 
@@ -136,6 +142,9 @@ REFUSALS = {
         _wrong_client_id, "The service is configured with the key's id as its client id."
     ),
     "MissingScope": RefusalMessage(_missing_scope, "Its owner makes another key, with this scope."),
+    "NotRevocable": RefusalMessage(
+        _not_revocable, "Its owner ends the key, or an operator on the key's page."
+    ),
     "KeyNotFound": RefusalMessage(_key_not_found, "Look the key up by its id."),
     "TooManyKeys": RefusalMessage(_too_many_keys, "The owner deletes a key first."),
     "ScopeReserved": RefusalMessage(

@@ -18,6 +18,10 @@ class MissingScope(AuthError, PermissionDenied):
     """The scopes of a live API key do not cover the operation."""
 
 
+class NotRevocable(AuthError):
+    """An API key stands where a token of a session is revoked."""
+
+
 class KeyNotFound(AuthError):
     """The caller has no live key with this id."""
 

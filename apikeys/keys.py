@@ -25,7 +25,7 @@ from apikeys.end_reasons import EndReason
 from apikeys.errors import InvalidKey, KeyNotFound, ScopeReserved
 from apikeys.mail_templates import KeyTemplate
 from apikeys.models import APIKey
-from apikeys.scopes import RESERVED_SCOPE, effective_scopes
+from apikeys.scopes import GRANTED_AT, RESERVED_SCOPES, Scope, effective_scopes
 
 Owner = Identity | User
 MAX_NAME_IN_MAIL = 100  # characters of a key's name
@@ -47,17 +47,21 @@ _find_live_key = CompiledQuery(
         APIKey.objects.live()
         .filter(pk=key_id, owner__is_active=True)
         .values_list(
-            "digest", "granted_at", "scope", *(f"owner__{column}" for column in USER_COLUMNS)
+            *GRANTED_AT.values(), "digest", "scope", *(f"owner__{name}" for name in USER_COLUMNS)
         )
     ),
     field=lambda: APIKey._meta.pk,
     sample="sample__",
-    row=lambda digest, granted_at, scope, *columns: (
-        digest,
-        granted_at,
-        Identity._make([*columns, None, "", scope]),
-    ),
+    row=lambda *columns: _read(columns[: len(GRANTED_AT)], *columns[len(GRANTED_AT) :]),
 )
+
+
+def _read(
+    granted_at: tuple[datetime | None, ...], digest: str, scope: str, *owner: Any
+) -> tuple[str, list[Scope], Identity]:
+    """Return the digest, the granted scopes and the owner of a key from its row."""
+    granted = [each for each, at in zip(GRANTED_AT, granted_at, strict=True) if at]
+    return digest, granted, Identity._make([*owner, None, "", scope])
 
 
 def identify(secret: str) -> Identity:
@@ -68,10 +72,8 @@ def identify(secret: str) -> Identity:
     found = _find_live_key.get(key_id)
     if found is None or not hmac.compare_digest(found[0], key_format.digest(secret)):
         raise InvalidKey(KeyReason.NO_SUCH_KEY, name=f"key_{key_id}")
-    _, granted_at, owner = found
-    scopes = effective_scopes(
-        owner.scope, granted=granted_at is not None, by_operator=owner.is_staff
-    )
+    _, granted, owner = found
+    scopes = effective_scopes(owner.scope, granted=granted, by_operator=owner.is_staff)
     usage.record(key_id)
     return owner._replace(scope=" ".join(scopes))
 
@@ -81,8 +83,9 @@ def create(
     owner: Identity, name: str, scopes: list[str], expires_at: datetime | None
 ) -> tuple[APIKey, str]:
     """Return a new key and its text. ``ScopeReserved`` for a scope that only operators grant."""
-    if RESERVED_SCOPE in scopes and not owner.is_staff:
-        raise ScopeReserved(KeyReason.SCOPE_RESERVED, data={"scope": str(RESERVED_SCOPE)})
+    reserved = [each for each in RESERVED_SCOPES if each in scopes]
+    if reserved and not owner.is_staff:
+        raise ScopeReserved(KeyReason.SCOPE_RESERVED, data={"scope": " ".join(reserved)})
     key, secret = APIKey.objects.issue(owner.id, name, scopes, expires_at=expires_at)
     _record(EventKind.KEY_CREATED, key)
     _mail_new_key(KeyTemplate.KEY_CREATED, owner, **_for_mail(key))
@@ -134,19 +137,20 @@ def end_all(owner: User, reason: EndReason) -> int:
     return int(APIKey.objects.filter(owner=owner).end(reason))
 
 
-def withdraw_reserved_scope(owner: User) -> None:
-    """Remove the reserved scope from keys of an owner who is no operator, unless it was granted.
+def withdraw_reserved_scopes(owner: User) -> None:
+    """Remove reserved scopes from keys of an owner who is no operator, unless they were granted.
 
     A key without another scope ends. Call it in the transaction that changes the role.
     """
     for key in APIKey.objects.by_role().filter(owner=owner, owner__is_staff=False):
-        remaining = effective_scopes(key.scope, granted=False, by_operator=False)
+        remaining = effective_scopes(key.scope, granted=key.granted, by_operator=False)
         row = APIKey.objects.filter(pk=key.pk)
         if remaining:
             row.update(scope=" ".join(remaining))
         else:
             row.end(EndReason.OWNER_NO_OPERATOR)
-        data = {"scope": str(RESERVED_SCOPE)} | ({} if remaining else {"ended": True})
+        lost = " ".join(each for each in key.scopes if each not in remaining)
+        data = {"scope": lost} | ({} if remaining else {"ended": True})
         _record(EventKind.KEY_SCOPE_LOST, key, reason=KeyReason.OWNER_NO_OPERATOR, data=data)
 
 

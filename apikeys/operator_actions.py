@@ -8,7 +8,7 @@ from apikeys import keys
 from apikeys.audit_codes import EventKind, KeyReason
 from apikeys.end_reasons import EndReason
 from apikeys.models import APIKey
-from apikeys.scopes import RESERVED_SCOPE
+from apikeys.scopes import Scope
 
 
 def _with_active_keys(users: QuerySet[User]) -> QuerySet[User]:
@@ -25,11 +25,17 @@ def _end_key(user: User, key: str) -> Outcome | None:
     return Outcome(KeyReason.KEY_ENDED, {"key": f"key_{key}"}) if ended else None
 
 
-def _grant_introspect(user: User, key: str) -> Outcome | None:
-    """Let a key of the user introspect tokens of others, whatever the user's role will be."""
-    granted = APIKey.objects.filter(owner=user, pk=key).grant()
-    data = {"key": f"key_{key}", "scope": str(RESERVED_SCOPE)}
-    return Outcome(KeyReason.SCOPE_GRANTED, data) if granted else None
+def _grant(scope: Scope) -> Action:
+    """Return the action that grants a key a reserved scope, whatever its owner's role will be."""
+
+    def perform(user: User, key: str) -> Outcome | None:
+        granted = APIKey.objects.filter(owner=user, pk=key).grant(scope)
+        data = {"key": f"key_{key}", "scope": str(scope)}
+        return Outcome(KeyReason.SCOPE_GRANTED, data) if granted else None
+
+    return Action(
+        name=f"grant_{scope}", kind=EventKind.KEY_GRANTED, perform=perform, dangerous=True
+    )
 
 
 END_KEYS = Action(
@@ -40,9 +46,5 @@ END_KEYS = Action(
     dangerous=True,
 )
 END_KEY = Action(name="end_key", kind=EventKind.KEYS_ENDED, perform=_end_key, dangerous=True)
-GRANT_INTROSPECT = Action(
-    name="grant_introspect",
-    kind=EventKind.KEY_GRANTED,
-    perform=_grant_introspect,
-    dangerous=True,
-)
+GRANT_INTROSPECT = _grant(Scope.INTROSPECT)
+GRANT_REVOKE = _grant(Scope.REVOKE)

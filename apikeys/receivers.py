@@ -29,9 +29,9 @@ def live_keys_for_mail(sender: Any, user: User, **kwargs: Any) -> dict[str, Any]
     return keys.live_keys_for_mail(user)
 
 
-@receiver(signals.role_changed, dispatch_uid="apikeys.withdraw_reserved_scope")
-def withdraw_reserved_scope(sender: Any, user: User, **kwargs: Any) -> None:
-    keys.withdraw_reserved_scope(user)
+@receiver(signals.role_changed, dispatch_uid="apikeys.withdraw_reserved_scopes")
+def withdraw_reserved_scopes(sender: Any, user: User, **kwargs: Any) -> None:
+    keys.withdraw_reserved_scopes(user)
 
 
 @receiver(signals.account_erased, dispatch_uid="apikeys.erase_keys")

@@ -16,12 +16,12 @@ from accounts.errors import HashingOverloaded
 from accounts.pages import misrouted
 from accounts.pages.views import keep_private
 from authsvc import health, well_known
-from authsvc.contracts import introspection, reachability, registry
+from authsvc.contracts import introspection, reachability, registry, revocation
 from authsvc.contracts import urls as contracts
 from authsvc.paths import is_for_programs
 
 _others: list[URLResolver | URLPattern] = [
-    path("", include(introspection.urls())),
+    path("", include([*introspection.urls(), *revocation.urls()])),
     path("", include(health.urls())),
     path(".well-known/", include(well_known.urls())),
     path("", include("accounts.pages.urls")),

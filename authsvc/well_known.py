@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from accounts import keyring
 from authsvc import security_txt
-from authsvc.contracts import introspection, registry
+from authsvc.contracts import introspection, registry, revocation
 
 MAX_AGE = timedelta(minutes=5)  # of documents that change with the settings alone
 METADATA = "oauth-authorization-server"
@@ -69,6 +69,8 @@ def _metadata() -> dict[str, Any]:
         "introspection_endpoint": f"{settings.PUBLIC_URL}/{introspection.PATH}",
         # Names of client authentication, and Bearer as a type of token: RFC 8414 takes both here.
         "introspection_endpoint_auth_methods_supported": [*AUTH_METHODS, "Bearer"],
+        "revocation_endpoint": f"{settings.PUBLIC_URL}/{revocation.PATH}",
+        "revocation_endpoint_auth_methods_supported": [*AUTH_METHODS],
     }
 
 

@@ -71,7 +71,7 @@ def ready(name, user):
         return {"mail": str(failed(user, created_at=now() - timedelta(days=1)).pk)}
     if name == "send_now":
         return {"mail": str(put_off(user).pk)}
-    if name in ("end_keys", "end_key", "grant_introspect"):
+    if name in ("end_keys", "end_key", "grant_introspect", "grant_revoke"):
         key, _ = APIKey.objects.issue(user.pk)
         return {} if name == "end_keys" else {"key": key.pk}
     return {}

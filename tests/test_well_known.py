@@ -42,6 +42,8 @@ def test_the_metadata_name_what_there_is(caller):
             "client_secret_post",
             "Bearer",
         ],
+        "revocation_endpoint": "http://testserver/oauth2/revoke",
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
     }
 
 

@@ -157,7 +157,7 @@ MESSAGES: dict[str, Message] = {
     Kind.REFRESH_FAILED: _refresh_failed,
     Kind.REFRESH_REUSED: _refresh_reused,
     Kind.LOGOUT: _logout,
-    Kind.REVOKE: template("{name}'s session was ended by revoking its refresh token"),
+    Kind.REVOKE: template("{name}'s session was ended by revoking a token of it"),
     Kind.SESSIONS_ENDED: template("{actor} ended sessions of {name}"),
     Kind.ACCOUNT_CHANGED: _account_changed,
     Kind.RESET_ASKED: template("A password reset was asked for “{name}”"),

@@ -154,7 +154,7 @@ MESSAGES: dict[str, Message] = {
     Reason.TEMPORARY_REPLACED: "the temporary password was replaced",
     Reason.PASSWORD_SET: "the password was set anew",
     Reason.LOGOUT: "logout",
-    Reason.REVOKED: "the refresh token was revoked",
+    Reason.REVOKED: "a token of it was revoked",
     Reason.ENDED_BY_OPERATOR: "ended by an operator",
     Reason.SIGNED_OUT_OF_ADMIN: "signed out of the admin",
     Reason.ADMIN_IDLE: "signed out of the admin: idle for too long",

@@ -28,11 +28,12 @@ from accounts.admin.lists import MAX_COUNT, OwnedRowsAdmin, time_column
 from accounts.admin.user_panels import Panel, panels
 from accounts.db import trigram_indexes
 from accounts.models import User
+from accounts.operators.actions import Action
 from apikeys import end_reasons, operator_actions
 from apikeys.audit_codes import EventKind
 from apikeys.models import APIKey
 from apikeys.models.api_key import NAME_INDEX
-from apikeys.scopes import effective_scopes
+from apikeys.scopes import Scope, effective_scopes
 
 
 class UseFilter(admin.SimpleListFilter):
@@ -161,9 +162,25 @@ def _live(keys: Any) -> QuerySet[APIKey]:
     return live
 
 
-def _ungranted(keys: Any) -> QuerySet[APIKey]:
-    found: QuerySet[APIKey] = keys.ungranted()
-    return found
+def _grant(action: Action, scope: Scope, label: str, before: str, after: str) -> AdminAction:
+    """Return the action in the admin that grants a reserved scope to keys that it can be given."""
+
+    def ungranted(keys: Any) -> QuerySet[APIKey]:
+        found: QuerySet[APIKey] = keys.ungranted(scope)
+        return found
+
+    return AdminAction(
+        action=action,
+        label=label,
+        before=before,
+        after=after,
+        nothing_to_do="Was granted this scope already, has ended or expired",
+        model=APIKey,
+        owner="owner",
+        argument="key",
+        applicable=ungranted,
+        describe=describe,
+    )
 
 
 def describe(key: APIKey) -> str:
@@ -193,20 +210,25 @@ action_registry.register(
         applicable=_live,
         describe=describe,
     ),
-    AdminAction(
-        action=operator_actions.GRANT_INTROSPECT,
+    _grant(
+        operator_actions.GRANT_INTROSPECT,
+        Scope.INTROSPECT,
         label="Grant introspect",
         before=(
             "May ask from now on whether any user's token is valid, and whose it is, until it "
             "ends; its successors may, too: {rows}."
         ),
         after="May introspect tokens now: {rows}.",
-        nothing_to_do="Was granted this scope already, has ended or expired",
-        model=APIKey,
-        owner="owner",
-        argument="key",
-        applicable=_ungranted,
-        describe=describe,
+    ),
+    _grant(
+        operator_actions.GRANT_REVOKE,
+        Scope.REVOKE,
+        label="Grant revoke",
+        before=(
+            "May end from now on the session of any user's token that it shows, until it ends; "
+            "its successors may, too: {rows}."
+        ),
+        after="May revoke tokens now: {rows}.",
     ),
 )
 
@@ -244,7 +266,7 @@ def keys_losing_a_scope(users: Sequence[User]) -> list[APIKey]:
 
 
 def describe_loss(key: APIKey) -> str:
-    left = effective_scopes(key.scope, granted=False, by_operator=False)
+    left = effective_scopes(key.scope, granted=key.granted, by_operator=False)
     return f"{describe(key)}: " + (
         f"keeps {' '.join(left)}" if left else "ends, since it has no other scope"
     )
@@ -254,7 +276,7 @@ register_side_effect(
     "change_role",
     effect=SideEffect(
         heading=(
-            "As a user: these API keys lose the scope introspect, which no operator granted them"
+            "As a user: these API keys lose scopes of operators, which no operator granted them"
         ),
         rows=keys_losing_a_scope,
         describe=describe_loss,

@@ -16,7 +16,7 @@ from apikeys import key_format
 from apikeys.audit_codes import KeyReason
 from apikeys.end_reasons import EndReason
 from apikeys.errors import AlreadyRotated, KeyNotFound, ScopeReserved, TooManyKeys
-from apikeys.scopes import HAS_RESERVED_SCOPE, RESERVED_SCOPE, Scope, effective_scopes
+from apikeys.scopes import GRANTED_AT, Scope, effective_scopes, with_scope
 
 MAX_KEYS_PER_OWNER = 50  # live ones
 
@@ -30,27 +30,30 @@ class APIKeyQuerySet(models.QuerySet["APIKey"]):
         """End these keys for good, on every node at once; return how many were live before."""
         return self.live().update(ended_at=Now(), ended_reason=reason)
 
-    def ungranted(self) -> APIKeyQuerySet:
-        """Return live keys to which no operator has granted the reserved scope.
+    def ungranted(self, scope: Scope) -> APIKeyQuerySet:
+        """Return live keys to which no operator has granted this reserved scope.
 
         They lack the scope, or have it by the role of their owner.
         """
-        return self.live().filter(granted_at=None)
+        return self.live().filter(**{GRANTED_AT[scope]: None})
 
-    def grant(self) -> int:
-        """Grant the reserved scope for the life of the keys, whatever role their owners get.
+    def grant(self, scope: Scope) -> int:
+        """Grant a reserved scope for the life of the keys, whatever role their owners get.
 
         Return how many keys got it.
         """
         added = Case(
-            When(scope__regex=HAS_RESERVED_SCOPE, then=F("scope")),
-            default=Concat(Value(f"{RESERVED_SCOPE} "), "scope"),
+            When(scope__regex=with_scope(scope), then=F("scope")),
+            default=Concat(Value(f"{scope} "), "scope"),
         )
-        return self.ungranted().update(scope=added, granted_at=Now())
+        return self.ungranted(scope).update(**{"scope": added, GRANTED_AT[scope]: Now()})
 
     def by_role(self) -> APIKeyQuerySet:
-        """Return live keys that have the reserved scope by the role of their owner alone."""
-        return self.ungranted().filter(scope__regex=HAS_RESERVED_SCOPE)
+        """Return live keys that have a reserved scope by the role of their owner alone."""
+        conditions = Q()
+        for scope, granted_at in GRANTED_AT.items():
+            conditions |= Q(**{"scope__regex": with_scope(scope), granted_at: None})
+        return self.live().filter(conditions)
 
     def owned(self, owner_id: int, public_id: str) -> APIKey:
         """Return this owner's live key; ``KeyNotFound`` also for the key of another owner."""
@@ -84,17 +87,16 @@ class APIKeyManager(models.Manager.from_queryset(APIKeyQuerySet)):  # type: igno
         """
         owner = self._lock_owner(owner_id)
         old = self.select_for_update().owned(owner_id, public_id)
-        granted = old.granted_at is not None
-        scopes = effective_scopes(old.scope, granted=granted, by_operator=owner.is_staff)
+        scopes = effective_scopes(old.scope, granted=old.granted, by_operator=owner.is_staff)
         if not scopes:
-            raise ScopeReserved(KeyReason.SCOPE_RESERVED, data={"scope": str(RESERVED_SCOPE)})
+            raise ScopeReserved(KeyReason.SCOPE_RESERVED, data={"scope": old.scope})
         self._expire_after(old, overlap)
         return self._issue(
             owner_id,
             old.name,
             scopes,
             expires_at=_same_lifetime_from_now(old),
-            granted_at=old.granted_at,
+            **{column: getattr(old, column) for column in GRANTED_AT.values()},
         )
 
     def _lock_owner(self, owner_id: int) -> User:
@@ -149,6 +151,14 @@ class APIKey(models.Model):
             "owner's role."
         ),
     )
+    revoke_granted_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text=(
+            "When an operator granted the scope revoke; without it, the scope ends with its "
+            "owner's role."
+        ),
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
@@ -185,6 +195,11 @@ class APIKey(models.Model):
     @property
     def scopes(self) -> list[str]:
         return self.scope.split()
+
+    @property
+    def granted(self) -> list[Scope]:
+        """The reserved scopes that an operator has granted."""
+        return [scope for scope, column in GRANTED_AT.items() if getattr(self, column)]
 
 
 NAME_INDEX = trigram_indexes.Index("key_search", APIKey, ("name",))

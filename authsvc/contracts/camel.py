@@ -55,7 +55,7 @@ contract = Contract(
     phrases={
         errors.InvalidToken: AUTHENTICATION_REQUIRED,
         KeyNotFound: ErrorResponse(404, "API key not found"),
-        ScopeReserved: ErrorResponse(403, "The scope introspect is granted by an operator"),
+        ScopeReserved: ErrorResponse(403, "Scopes introspect and revoke are granted by operators"),
         TooManyKeys: ErrorResponse(409, "Too many API keys: delete one first"),
         AlreadyRotated: ErrorResponse(409, "API key was rotated before"),
         **revealed,

@@ -9,8 +9,8 @@ from accounts import identities
 from accounts.api.operations import uses
 from apikeys.client_authentication import ClientAuthentication
 from apikeys.scopes import Scope
-from authsvc.contracts.fields import ConstantField, OutputField, Serializer, TextField, TokenField
-from authsvc.contracts.oauth_clients import ClientViewSet, endpoint
+from authsvc.contracts.fields import ConstantField, OutputField, Serializer
+from authsvc.contracts.oauth_clients import ClientViewSet, TokenRequest, endpoint
 from authsvc.contracts.routes import route
 
 PATH = "oauth2/introspect"
@@ -20,13 +20,6 @@ contract = endpoint("introspection", Scope.INTROSPECT)
 
 class IntrospectKeyAuthentication(ClientAuthentication):
     scope = Scope.INTROSPECT
-
-
-class TokenRequest(Serializer):
-    """The request of RFC 7662, 2.1, and of RFC 7009, 2.1; a hint that is not known is ignored."""
-
-    token = TokenField()
-    token_type_hint = TextField(source="hint", required=False)
 
 
 class ActiveResponse(Serializer):

@@ -15,6 +15,7 @@ from accounts.policy import Policy
 from apikeys.client_authentication import used_basic
 from apikeys.errors import MissingScope, WrongClientId
 from apikeys.scopes import Scope
+from authsvc.contracts.fields import Serializer, TextField, TokenField
 from authsvc.contracts.form import oauth_error
 
 BASIC = 'Basic realm="authsvc", charset="UTF-8"'
@@ -36,6 +37,13 @@ def endpoint(name: str, scope: Scope) -> Contract:
             MissingScope: no_scope,
         },
     )
+
+
+class TokenRequest(Serializer):
+    """The request of RFC 7662, 2.1, and of RFC 7009, 2.1; a hint that is not known is ignored."""
+
+    token = TokenField()
+    token_type_hint = TextField(source="hint", required=False)
 
 
 class ClientViewSet(ContractViewSet):

@@ -18,14 +18,21 @@ from django.urls import URLPattern
 from accounts import policy
 from accounts.api.contract import Contract
 from authsvc import paths
-from authsvc.contracts import BUILT_IN, contract_checks, introspection, shared_paths
+from authsvc.contracts import (
+    BUILT_IN,
+    contract_checks,
+    introspection,
+    revocation,
+    shared_paths,
+)
 from authsvc.contracts.error_places import describe
 
 MAX_NAME_LENGTH = 20  # as the column ``contract`` of sessions, events and mails has it
 NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 MOUNT = re.compile(r"(?!\.\.?(/|$))[\w.~-]+(/(?!\.\.?(/|$))[\w.~-]+)*", re.ASCII)
 # In place of a contract in the audit log, for requests that no contract answers.
-RESERVED_NAMES = {"admin", "keys", introspection.contract.name}
+ENDPOINTS = (introspection.contract, revocation.contract)
+RESERVED_NAMES = {"admin", "keys", *(endpoint.name for endpoint in ENDPOINTS)}
 
 
 class Registered(NamedTuple):
@@ -40,7 +47,8 @@ def load() -> None:
     served = served_names()
     for each in registered():
         policy.register(each.contract.policy, served=each.contract.name in served)
-    policy.register(introspection.contract.policy, served=False)
+    for endpoint in ENDPOINTS:
+        policy.register(endpoint.policy, served=False)
     paths.add_api_prefixes(prefix(each.contract) for each in registered())
 
 

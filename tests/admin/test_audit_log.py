@@ -159,7 +159,9 @@ def test_found_by_account_and_operator_and_uuid(as_stan, a_day, bob, olga):
     assert found(as_stan, person=bob.uuid) == [LEFT, BOB]
 
 
-@pytest.mark.parametrize("entrance", ["bearer", "legacy", "introspection", "admin", "keys"])
+@pytest.mark.parametrize(
+    "entrance", ["bearer", "legacy", "introspection", "revocation", "admin", "keys"]
+)
 def test_every_entrance_is_a_choice(as_stan, entrance):
     assert f'<option value="{entrance}">' in as_stan.get(LIST).content.decode()
 

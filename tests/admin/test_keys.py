@@ -138,19 +138,24 @@ def test_olga_ends_many_and_it_is_on_record(as_olga, olga, alice, bob, caller):
     }
 
 
-def test_olga_lets_a_key_introspect_and_it_is_on_record(as_olga, olga, alice, caller):
+@pytest.mark.parametrize("scope", ["introspect", "revoke"])
+def test_olga_grants_a_key_a_reserved_scope_and_it_is_on_record(
+    as_olga, olga, alice, caller, scope
+):
     key, secret = make(alice)
-    assert caller.json("/introspect", {"token": "x"}, secret).status_code == 403
+    action, path = f"grant_{scope}", f"/oauth2/{scope}"
+    assert caller.json(path, {"token": "x"}, secret).status_code == 403
     buttons = {button.name: button.url for button in as_olga.get(page(key)).context["buttons"]}
-    assert set(buttons) == {"end_key", "grant_introspect"}
-    assert "Your password" in as_olga.get(buttons["grant_introspect"]).content.decode()
-    assert confirm_action(as_olga, "grant_introspect", key, reason="").status_code == 422
-    assert confirm_action(as_olga, "grant_introspect", key).status_code == 302
-    assert caller.json("/introspect", {"token": "x"}, secret).json() == {"active": False}
+    assert set(buttons) == {"end_key", "grant_introspect", "grant_revoke"}
+    assert "Your password" in as_olga.get(buttons[action]).content.decode()
+    assert confirm_action(as_olga, action, key, reason="").status_code == 422
+    assert confirm_action(as_olga, action, key).status_code == 302
+    assert caller.json(path, {"token": "x"}, secret).status_code == 200
     event = AuditEvent.objects.get(kind="key_granted")
-    assert (event.user, event.actor) == (alice, olga)
+    assert (event.user, event.actor, event.data["scope"]) == (alice, olga, scope)
     assert key.public_id in event_messages.text(event)
-    assert [button.name for button in as_olga.get(page(key)).context["buttons"]] == ["end_key"]
+    left = {button.name for button in as_olga.get(page(key)).context["buttons"]}
+    assert left == set(buttons) - {action}
 
 
 @pytest.mark.parametrize("name", ["force_change", "temporary_password"])

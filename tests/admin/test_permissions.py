@@ -85,7 +85,11 @@ ACTIONS = {
     ),
     "accounts.auditevent": {},
     "accounts.signingkey": {},
-    "apikeys.apikey": {"end_key": (ADMINS, SUPERS), "grant_introspect": (ADMINS, SUPERS)},
+    "apikeys.apikey": {
+        "end_key": (ADMINS, SUPERS),
+        "grant_introspect": (ADMINS, SUPERS),
+        "grant_revoke": (ADMINS, SUPERS),
+    },
     "apikeys.providercredential": {},
 }
 

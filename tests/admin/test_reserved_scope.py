@@ -99,6 +99,24 @@ def test_what_an_operator_granted_outlives_the_role_and_so_do_successors(
     )
 
 
+def test_the_grant_of_one_scope_grants_no_other(as_olga, stan, make, rotate, caller):
+    """Both scopes of Stan's own key came with his role; an operator granted one of them."""
+    key, secret = make(["introspect", "revoke"])
+    opened = [
+        caller.json(f"/oauth2/{scope}", {"token": "x"}, secret).status_code
+        for scope in ("introspect", "revoke")
+    ]
+    assert confirm_action(as_olga, "grant_revoke", key).status_code == 302
+    demote(as_olga, stan)
+    left = [
+        caller.json(f"/oauth2/{scope}", {"token": "x"}, secret).status_code
+        for scope in ("introspect", "revoke")
+    ]
+    assert (opened, left) == ([200, 200], [403, 200])
+    assert rotate(key).json()["scopes"] == ["revoke"]
+    assert AuditEvent.objects.get(kind="key_scope_lost").data == {"scope": "introspect"}
+
+
 def test_from_admin_to_super_admin_nothing_is_lost(as_olga, stan, make, introspects):
     _, secret = make()
     assert confirm_action(as_olga, "change_role", stan, role="super_admin").status_code == 302
@@ -122,7 +140,7 @@ def test_the_page_says_which_keys_lose_what(as_olga, stan, alice, make):
     (both, _), (alone, _), (granted, _), _ = make(), make(["introspect"]), make(), make(["profile"])
     confirm_action(as_olga, "grant_introspect", granted)
     (names,) = open_action(as_olga, "change_role", stan, alice).context["effects"]
-    assert "lose the scope introspect" in names.heading
+    assert "lose scopes of operators" in names.heading
     assert set(names.shown) == {
         f"the key {both.public_id} “API key” of stan: keeps profile",
         f"the key {alone.public_id} “API key” of stan: ends, since it has no other scope",

@@ -51,8 +51,9 @@ def test_the_rest_of_the_service_knows_of_it():
     """The filters of the admin, the lifetimes of signing keys, and what is for programs."""
     assert "legacy" in policy.registered_names()
     assert "legacy" in policy.served_names()
-    assert "introspection" in policy.registered_names()
-    assert "introspection" not in policy.served_names()  # it gives out no tokens
+    for name in ("introspection", "revocation"):
+        assert name in policy.registered_names()
+        assert name not in policy.served_names()  # it gives out no tokens
     assert paths.is_for_programs("/auth/v2/log_in")
     assert {"LEGACY_ACCESS_LIFETIME", "LEGACY_REFRESH_LIFETIME"} <= DECLARED.keys()
 
@@ -73,6 +74,7 @@ def test_the_longest_lifetime_of_any_token_is_a_year_or_more():
         ("admin", "auth/v3", "'admin' is not"),
         ("keys", "auth/v3", "'keys' is not"),
         ("introspection", "auth/v3", "'introspection' is not"),
+        ("revocation", "auth/v3", "'revocation' is not"),
         ("a_name_of_21_letters_", "auth/v3", "at most 20 small letters"),
         ("Sixth", "auth/v3", "'Sixth' is not"),
         ("sixth-api", "auth/v3", "'sixth-api' is not"),
@@ -248,4 +250,6 @@ def test_a_contract_that_is_switched_off_is_still_known_by_name(tmp_path):
         text=True,
         check=False,
     )
-    assert ended.stdout.split() == ["form", str(len(BUILT_IN) + 1), "365"], ended.stderr
+    assert ended.stdout.split() == ["form", str(len(BUILT_IN) + len(registry.ENDPOINTS)), "365"], (
+        ended.stderr
+    )

@@ -26,6 +26,7 @@ OF_ONE_ROW = (
     "end_session",
     "end_key",
     "grant_introspect",
+    "grant_revoke",
     "send_again",
     "send_now",
     "send_fresh_reset",
@@ -54,6 +55,7 @@ EXPECTED = {
     "end_keys": (TO_USERS, False),
     "end_key": (TO_USERS, False),
     "grant_introspect": (TO_USERS, False),
+    "grant_revoke": (TO_USERS, False),
 }
 
 
@@ -139,7 +141,7 @@ def test_the_dangerous_actions():
             "change_role",
             "erase",
         ),
-        *("end_keys", "end_key", "grant_introspect"),
+        *("end_keys", "end_key", "grant_introspect", "grant_revoke"),
     }
     assert {name for name, action in ACTIONS.items() if action.dangerous} == dangerous
 

@@ -61,7 +61,7 @@ def test_who_is_no_operator_asks_in_vain_for_a_key_that_introspects(caller, toke
     answer = caller.json(keys, {"scopes": scopes}, token)
     assert (answer.status_code, answer.json()) == (
         403,
-        refusal(keys, "The scope introspect is granted by an operator"),
+        refusal(keys, "Scopes introspect and revoke are granted by operators"),
     )
     assert not APIKey.objects.exists()
 
