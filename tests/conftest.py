@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import pytest
+from django.contrib.auth import hashers
 from django.core.cache import caches
 from django.db import connection, connections
 from django.test import Client
@@ -89,6 +90,16 @@ def static_files_are_listed_once():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", list_once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hashes_of_other_systems_are_cheap():
+    """Give Django's hashers small costs: PBKDF2 alone takes a third of a second by default."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hashers.PBKDF2PasswordHasher, "iterations", 2000)
+        patch.setattr(hashers.ScryptPasswordHasher, "work_factor", 2**4)
+        patch.setattr(hashers.BCryptSHA256PasswordHasher, "rounds", 4)
         yield
 
 

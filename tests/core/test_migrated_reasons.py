@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module
 
 import pytest
@@ -22,9 +23,15 @@ migration = import_module("accounts.migrations.0008_reason_codes")
 HOUR = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
+@cache
+def apps_then():
+    """The models as the migration knows them."""
+    return MigrationLoader(connection).project_state(("accounts", "0008_reason_codes")).apps
+
+
 def migrate():
     """Convert the rows under the triggers of that time, and restore those of today."""
-    apps = MigrationLoader(connection).project_state(("accounts", "0008_reason_codes")).apps
+    apps = apps_then()
     editor = connection.SchemaEditorClass(connection, atomic=False)
     with without_triggers():
         migration.columns.lay(apps, editor)
