@@ -23,6 +23,8 @@ WORKLOADS = {
     "djoser users/me": Stage.djoser_me,
     "me": Stage.me,
     "validate": Stage.validate,
+    "api-key": Stage.api_key,
+    "introspect": Stage.introspect,
     "djoser refresh": Stage.djoser_rotation,
     "djoser refresh, rotation off": Stage.djoser_refresh_only,
     "refresh": Stage.refresh,

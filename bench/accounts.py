@@ -2,6 +2,7 @@
 
 from bench.peers.hasher import Argon2
 
+OPERATOR = "operator"
 PASSWORD = "correct horse battery staple"
 ENCODED = Argon2().encode(PASSWORD, "0123456789abcdefghijkl")
 

@@ -16,6 +16,7 @@ CONNECTIONS = 16
 class Figure:
     """Result of one run of a few seconds; latencies in milliseconds.
 
+    ``workers_ms`` and ``database_ms`` are processor time per request, also in milliseconds.
     ``disturbed`` tells that something else ran on the machine.
     """
 
@@ -24,6 +25,9 @@ class Figure:
     p99: float | None = None
     errors: int = 0
     disturbed: bool = False
+    requests: int = 0
+    workers_ms: float | None = None
+    database_ms: float | None = None
 
 
 def replay(port: int, requests: list[bytes], seconds: int, file: Path) -> Figure:
@@ -63,7 +67,13 @@ def wrk(port: int, seconds: int, threads: int, script: str, arguments: list[str]
         raise SystemExit(f"wrk failed: {run.stderr.strip()}")
     printed = json.loads(run.stdout.splitlines()[-1])
     rate = printed["requests"] / (printed["microseconds"] / 1e6)
-    return Figure(rate, printed["p50"] / 1000, printed["p99"] / 1000, printed["errors"])
+    return Figure(
+        rate,
+        printed["p50"] / 1000,
+        printed["p99"] / 1000,
+        printed["errors"],
+        requests=printed["requests"],
+    )
 
 
 def bare_hash(seconds: int) -> Figure:

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg.sql import SQL, Identifier
 
+from bench.quiet_machine import process
+
 
 @contextmanager
 def server() -> Iterator[str]:
@@ -40,6 +42,13 @@ def database(address: str, name: str) -> Iterator[str]:
         yield urlsplit(address)._replace(path=f"/{name}").geturl()
     finally:
         execute(address, SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
+def postmaster(address: str) -> int | None:
+    """Return the first process of a server, the parent of all others; None on another machine."""
+    with psycopg.connect(address) as connection:
+        found = process(Path(f"/proc/{connection.info.backend_pid}/stat"))
+    return found[1][1] if found and found[1][0] == "postgres" else None
 
 
 def tidy(address: str) -> None:

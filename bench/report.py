@@ -24,6 +24,10 @@ COMPARISONS = [
     Comparison("me", "djoser users/me", 1.8),
     Comparison("validate", "empty view", 0.50),
     Comparison("validate", "djoser users/me", 1.8),
+    Comparison("api-key", "empty view"),
+    Comparison("api-key", "djoser users/me", 2.2),
+    Comparison("introspect", "empty view"),
+    Comparison("introspect", "djoser users/me", 2.2),
     Comparison("refresh", "djoser refresh", 5),
     Comparison("refresh", "djoser refresh, rotation off"),
     Comparison("rotation", "djoser refresh", 3),
@@ -32,6 +36,14 @@ COMPARISONS = [
     Comparison("login", "djoser login"),
 ]
 SUBJECTS = list(dict.fromkeys(comparison.subject for comparison in COMPARISONS))
+# Fields of a figure, with their headings and decimal places.
+COLUMNS = [
+    ("rate", "req/s", 1),
+    ("p50", "p50 ms", 1),
+    ("p99", "p99 ms", 1),
+    ("workers_ms", "workers ms", 2),
+    ("database_ms", "database ms", 2),
+]
 
 
 @dataclass
@@ -108,24 +120,25 @@ def lines(results: Results, comparisons: list[Comparison]) -> Iterator[str]:
 
 
 def figure_table(worker: str, figures: dict[str, list[Figure]]) -> Iterator[str]:
-    yield f"{worker:32}{'req/s':>10}{'p50 ms':>10}{'p99 ms':>10}{'errors':>10}{'disturbed':>11}"
+    headings = "".join(f"{heading:>12}" for _, heading, _ in COLUMNS)
+    yield f"{worker:32}{headings}{'errors':>10}{'disturbed':>11}"
     for name, rounds in figures.items():
         errors = sum(figure.errors for figure in rounds)
         disturbed = f"{sum(figure.disturbed for figure in rounds)} of {len(rounds)}"
         void = "  void" if errors else ""
-        columns = "".join(middle(rounds, figure) for figure in ("rate", "p50", "p99"))
+        columns = "".join(middle(rounds, field, places) for field, _, places in COLUMNS)
         yield f"  {name:30}{columns}{errors:10}{disturbed:>11}{void}"
     yield ""
 
 
-def middle(rounds: list[Figure], of: str) -> str:
+def middle(rounds: list[Figure], of: str, places: int) -> str:
     """Return the median of the undisturbed rounds, or of all rounds if all were disturbed."""
     values = [
         value
         for figure in [each for each in rounds if not each.disturbed] or rounds
         if (value := getattr(figure, of)) is not None
     ]
-    return f"{median(values):10.1f}" if values else f"{'-':>10}"
+    return f"{median(values):12.{places}f}" if values else f"{'-':>12}"
 
 
 def ratio_table(results: Results, comparisons: list[Comparison]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import get_hasher
 from django.core.management import call_command
 
-from bench.accounts import ENCODED, email, username
+from bench.accounts import ENCODED, OPERATOR, email, username
 
 
 def main(count: int) -> None:
@@ -24,6 +24,7 @@ def main(count: int) -> None:
     User = get_user_model()
     users = (User(username=username(n), email=email(n), password=ENCODED) for n in range(count))
     User.objects.bulk_create(users, batch_size=1000)
+    User(username=OPERATOR, password=ENCODED, is_staff=True, is_superuser=True).save()
 
 
 if __name__ == "__main__":

@@ -6,12 +6,13 @@ import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from urllib.parse import urlencode
 
-from bench.accounts import PASSWORD, username
+from bench import load, postgres, processor_time
+from bench.accounts import OPERATOR, PASSWORD, username
 
-from . import load
 from .load import Figure
 from .servers import Server
 
@@ -27,6 +28,10 @@ class Pair:
     refresh: str
 
 
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+
+
 @dataclass
 class Stage:
     """Running servers, signed-in users, and a folder for files that wrk reads."""
@@ -39,6 +44,19 @@ class Stage:
     def __post_init__(self) -> None:
         self.ours = self.sign_in("authsvc", bearer_login, self.sessions)
         self.theirs = self.sign_in("djoser", djoser_login, self.sessions)
+        self.postmaster = postgres.postmaster(
+            self.servers["authsvc"].application.environment["DATABASE_URL"]
+        )
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """Return an API key of each user who is signed in."""
+        return [make_key(self.servers["authsvc"].port, pair.access) for pair in self.ours]
+
+    @cached_property
+    def introspection_key(self) -> str:
+        port = self.servers["authsvc"].port
+        return make_key(port, bearer_login(port, OPERATOR).access, "introspect")
 
     def empty(self, seconds: int) -> Figure:
         return self.replay("empty", [self.get("empty", "/")], seconds)
@@ -56,6 +74,16 @@ class Stage:
             [self.get("authsvc", "/api/auth/validate", pair.access) for pair in self.ours],
             seconds,
         )
+
+    def api_key(self, seconds: int) -> Figure:
+        return self.replay(
+            "authsvc", [self.get("authsvc", "/api/v1/auth/me", key) for key in self.keys], seconds
+        )
+
+    def introspect(self, seconds: int) -> Figure:
+        head = self.head("authsvc", "POST", "/introspect", self.introspection_key, FORM)
+        bodies = [urlencode({"token": pair.access}) for pair in self.ours]
+        return self.replay("authsvc", [with_body(head, body) for body in bodies], seconds)
 
     def djoser_me(self, seconds: int) -> Figure:
         return self.replay(
@@ -121,29 +149,40 @@ class Stage:
         return self.head(name, "GET", path, token) + b"\r\n"
 
     def post(self, name: str, path: str, body: dict[str, str]) -> bytes:
-        text = json.dumps(body).encode()
-        return self.head(name, "POST", path) + b"Content-Length: %d\r\n\r\n" % len(text) + text
+        return with_body(self.head(name, "POST", path), json.dumps(body))
 
-    def head(self, name: str, method: str, path: str, token: str = "") -> bytes:
+    def head(self, name: str, method: str, path: str, token: str = "", sends: str = JSON) -> bytes:
         """Return a request up to its length and body."""
         lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{self.servers[name].port}"]
         if method == "POST":
-            lines.append("Content-Type: application/json")
+            lines.append(f"Content-Type: {sends}")
         if token:
             lines.append(f"Authorization: Bearer {token}")
         return "".join(f"{line}\r\n" for line in lines).encode()
 
     def replay(self, name: str, requests: list[bytes], seconds: int) -> Figure:
-        port = self.servers[name].port
-        probe(port, requests[0])
-        return load.replay(port, requests, seconds, self.folder / "requests")
+        server = self.servers[name]
+        probe(server.port, requests[0])
+        return self.metered(
+            server,
+            partial(load.replay, server.port, requests, seconds, self.folder / "requests"),
+        )
 
     def rotate(
         self, name: str, lines: list[tuple[bytes, str]], key: str, pattern: str, seconds: int
     ) -> Figure:
-        return load.rotate(
-            self.servers[name].port, lines, key, pattern, seconds, self.folder / "lines"
+        server = self.servers[name]
+        return self.metered(
+            server,
+            partial(load.rotate, server.port, lines, key, pattern, seconds, self.folder / "lines"),
         )
+
+    def metered(self, server: Server, measure: Callable[[], Figure]) -> Figure:
+        return processor_time.metered(measure, server.workers(), self.postmaster)
+
+
+def with_body(head: bytes, body: str) -> bytes:
+    return head + b"Content-Length: %d\r\n\r\n" % len(body.encode()) + body.encode()
 
 
 def probe(port: int, request: bytes) -> None:
@@ -157,12 +196,19 @@ def probe(port: int, request: bytes) -> None:
         )
 
 
-def credentials(number: int) -> dict[str, str]:
-    return {"username": username(number), "password": PASSWORD}
+def credentials(user: int | str) -> dict[str, str]:
+    """Return those of a user, by number or by name."""
+    name = user if isinstance(user, str) else username(user)
+    return {"username": name, "password": PASSWORD}
 
 
-def bearer_login(port: int, number: int) -> Pair:
-    answer = send(port, "/api/v1/auth/login", json.dumps(credentials(number)), "application/json")
+def make_key(port: int, token: str, scope: str = "profile") -> str:
+    body = json.dumps({"name": "bench", "scopes": [scope]})
+    return str(send(port, "/api/v1/auth/keys", body, JSON, token)["apiKey"])
+
+
+def bearer_login(port: int, number: int | str) -> Pair:
+    answer = send(port, "/api/v1/auth/login", json.dumps(credentials(number)), JSON)
     return Pair(answer["access_token"], answer["refresh_token"])
 
 
@@ -171,23 +217,26 @@ def form_login(port: int, number: int) -> Pair:
         port,
         "/api/v1/auth/login",
         urlencode(credentials(number)),
-        "application/x-www-form-urlencoded",
+        FORM,
     )
     return Pair(answer["access_token"]["token"], answer["refresh_token"]["token"])
 
 
 def djoser_login(port: int, number: int) -> Pair:
-    answer = send(port, "/auth/jwt/create/", json.dumps(credentials(number)), "application/json")
+    answer = send(port, "/auth/jwt/create/", json.dumps(credentials(number)), JSON)
     return Pair(answer["access"], answer["refresh"])
 
 
-def send(port: int, path: str, body: str, content_type: str) -> dict:
-    """Return the response to one POST, which must be 200."""
+def send(port: int, path: str, body: str, content_type: str, token: str = "") -> dict:
+    """Return the response to one POST, which must be a success."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("POST", path, body, {"Content-Type": content_type, "Connection": "close"})
+    headers = {"Content-Type": content_type, "Connection": "close"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    connection.request("POST", path, body, headers)
     answer = connection.getresponse()
     text = answer.read()
-    if answer.status != 200:
+    if answer.status not in (200, 201):
         raise SystemExit(
             f"POST {path} was answered {answer.status}: {text.decode(errors='replace')[:500]}"
         )
