@@ -1,5 +1,6 @@
 """Authentication by API key in ``Authorization: Bearer`` or ``X-API-Key``, never in a query."""
 
+from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
@@ -20,17 +21,25 @@ class KeyAuthentication(BaseAuthentication):
     scope = Scope.PROFILE
 
     def authenticate(self, request: Request) -> tuple[Identity, str] | None:
-        bearer, header = bearer_token(request), request.META.get("HTTP_X_API_KEY")
-        if bearer and header and bearer != header:
-            raise InvalidToken(Reason.TWO_CREDENTIALS)
-        secret = header or bearer
-        if secret is None or not (header or secret.startswith(PREFIX)):
-            return None
-        return self.identify(secret), secret
+        secret = presented_key(request)
+        return (self.identify(secret), secret) if secret else None
 
     def identify(self, secret: str) -> Identity:
         """Return the owner of a live key; ``MissingScope`` for a key without the scope."""
-        identity = keys.identify(secret)
-        if self.scope not in identity.scope.split():
-            raise MissingScope(KeyReason.MISSING_SCOPE, data={"scope": str(self.scope)})
-        return identity
+        return identify_key(secret, self.scope)
+
+
+def presented_key(request: Request | HttpRequest) -> str | None:
+    """Return the API key of a request; None if there is another token, or nothing."""
+    bearer, header = bearer_token(request), request.META.get("HTTP_X_API_KEY")
+    if bearer and header and bearer != header:
+        raise InvalidToken(Reason.TWO_CREDENTIALS)
+    return header or (bearer if bearer and bearer.startswith(PREFIX) else None)
+
+
+def identify_key(secret: str, scope: Scope) -> Identity:
+    """Return the owner of a live key; ``MissingScope`` for a key without ``scope``."""
+    identity = keys.identify(secret)
+    if scope not in identity.scope.split():
+        raise MissingScope(KeyReason.MISSING_SCOPE, data={"scope": str(scope)})
+    return identity

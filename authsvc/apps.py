@@ -9,8 +9,10 @@ class AuthsvcConfig(AppConfig):
         from authsvc import checks as registers_checks  # noqa: F401
         from authsvc import health, paths
         from authsvc.contracts import registry
+        from authsvc.forward_auth import refusals
 
         registry.load()
+        refusals.register()
         paths.add_api_prefixes(health.CHECKS)
 
 

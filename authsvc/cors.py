@@ -4,6 +4,7 @@ from corsheaders.middleware import CorsMiddleware
 from django.http import HttpRequest
 
 from authsvc.contracts import registry
+from authsvc.paths import is_forward_auth
 
 
 class ContractCorsMiddleware(CorsMiddleware):
@@ -11,4 +12,5 @@ class ContractCorsMiddleware(CorsMiddleware):
 
     def is_enabled(self, request: HttpRequest) -> bool:
         prefixes = {registry.prefix(each.contract) for each in registry.registered()}
-        return request.path_info.startswith(("/c/", *prefixes))
+        path = request.path_info
+        return path.startswith(("/c/", *prefixes)) and not is_forward_auth(path)

@@ -20,7 +20,7 @@ from django.utils import translation
 from accounts import request_context
 from accounts.api import parsers
 from authsvc import health
-from authsvc.paths import is_for_programs, with_one_slash
+from authsvc.paths import FORWARD_AUTH, is_for_programs, is_forward_auth, with_one_slash
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -120,7 +120,8 @@ class APIMiddleware:
                 return self.upload(request)
             parsers.check_length(request.META.get("CONTENT_LENGTH"))
             return self.get_response(request)
-        request.resolver_match = found = resolve_api_path(request.path_info, settings.ROOT_URLCONF)
+        path = FORWARD_AUTH if is_forward_auth(request.path_info) else request.path_info
+        request.resolver_match = found = resolve_api_path(path, settings.ROOT_URLCONF)
         response: Any = found.func(request, *found.args, **found.kwargs)
         if isinstance(response, SimpleTemplateResponse):
             response.render()

@@ -5,9 +5,11 @@ from typing import Any
 
 from django.conf import settings
 
+FORWARD_AUTH = "/auth/forward"
+
 # What programs call; everything else is for browsers. Contracts and health checks are added when
 # Django starts.
-_api_prefixes = {"/c/", "/introspect", "/oauth2/", "/.well-known/"}
+_api_prefixes = {"/c/", "/introspect", "/oauth2/", "/.well-known/", FORWARD_AUTH}
 
 
 def add_api_prefixes(prefixes: Iterable[str]) -> None:
@@ -22,6 +24,12 @@ def is_for_programs(path: str) -> bool:
 def with_one_slash(path: str) -> str:
     """Return the path with one slash at its start; a base URL that ends in a slash gives two."""
     return f"/{path.lstrip('/')}" if path.startswith("//") else path
+
+
+def is_forward_auth(path: str) -> bool:
+    """Return whether a path is that of forward authentication, or below it."""
+    path = with_one_slash(path)
+    return path.startswith(FORWARD_AUTH) and path[len(FORWARD_AUTH) :][:1] in ("", "/")
 
 
 def is_upload(environ: dict[str, Any]) -> bool:

@@ -18,7 +18,8 @@ from accounts.pages.views import keep_private
 from authsvc import health, well_known
 from authsvc.contracts import introspection, reachability, registry, revocation
 from authsvc.contracts import urls as contracts
-from authsvc.paths import is_for_programs
+from authsvc.forward_auth.views import forward_auth
+from authsvc.paths import FORWARD_AUTH, is_for_programs
 
 _others: list[URLResolver | URLPattern] = [
     path("", include([*introspection.urls(), *revocation.urls()])),
@@ -36,8 +37,10 @@ _others: list[URLResolver | URLPattern] = [
     path("", RedirectView.as_view(url="/admin/")),
 ]
 contracts.check_collisions(registry.registered(), _others)
-urlpatterns = [path("", include(contracts.urlpatterns)), *_others]
-reachability.check(contracts.urlpatterns)
+# APIMiddleware resolves every path below it to this one.
+_forward_auth = path(FORWARD_AUTH.removeprefix("/"), forward_auth)
+urlpatterns = [_forward_auth, path("", include(contracts.urlpatterns)), *_others]
+reachability.check([_forward_auth, *contracts.urlpatterns])
 
 
 def _answer(status: int, text: str, page: str = "") -> Callable[..., HttpResponse]:

@@ -15,12 +15,15 @@ from authsvc.server.uploads import UploadMiddleware
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "authsvc.settings")
 try:
-    application = UploadMiddleware(ContentLengthMiddleware(get_wsgi_application()))
+    django = UploadMiddleware(ContentLengthMiddleware(get_wsgi_application()))
     get_resolver()._populate()  # which Django would do in the first request
 except ImproperlyConfigured as error:
     sys.exit(f"authsvc cannot start: {error}")
 
 from apikeys import usage
+from authsvc.forward_auth.wsgi import ForwardAuthMiddleware
+
+application = ForwardAuthMiddleware(django)
 
 # Django cleans up four times in each request, which takes longer than verifying its token. Once is
 # enough, when the request ends and its connection goes back to the pool: no list of queries is

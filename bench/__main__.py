@@ -23,6 +23,7 @@ WORKLOADS = {
     "djoser users/me": Stage.djoser_me,
     "me": Stage.me,
     "validate": Stage.validate,
+    "forward": Stage.forward,
     "api-key": Stage.api_key,
     "introspect": Stage.introspect,
     "djoser refresh": Stage.djoser_rotation,

@@ -75,6 +75,13 @@ class Stage:
             seconds,
         )
 
+    def forward(self, seconds: int) -> Figure:
+        return self.replay(
+            "authsvc",
+            [self.get("authsvc", "/auth/forward", pair.access) for pair in self.ours],
+            seconds,
+        )
+
     def api_key(self, seconds: int) -> Figure:
         return self.replay(
             "authsvc", [self.get("authsvc", "/api/v1/auth/me", key) for key in self.keys], seconds

@@ -1,5 +1,6 @@
 """Authentication of a request by its Authorization header (RFC 6750, 2.1), and nothing else."""
 
+from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
@@ -9,7 +10,7 @@ from accounts.errors import InvalidToken
 from accounts.identities import Identity
 
 
-def bearer_token(request: Request) -> str | None:
+def bearer_token(request: Request | HttpRequest) -> str | None:
     """Return the token in ``Authorization: Bearer …``, or None without one.
 
     The scheme may be in any case. Raises ``InvalidToken`` for a garbled header.

@@ -26,13 +26,14 @@ from authsvc.contracts import (
     shared_paths,
 )
 from authsvc.contracts.error_places import describe
+from authsvc.forward_auth import NAME as FORWARD_AUTH
 
 MAX_NAME_LENGTH = 20  # as the column ``contract`` of sessions, events and mails has it
 NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 MOUNT = re.compile(r"(?!\.\.?(/|$))[\w.~-]+(/(?!\.\.?(/|$))[\w.~-]+)*", re.ASCII)
 # In place of a contract in the audit log, for requests that no contract answers.
 ENDPOINTS = (introspection.contract, revocation.contract)
-RESERVED_NAMES = {"admin", "keys", *(endpoint.name for endpoint in ENDPOINTS)}
+RESERVED_NAMES = {"admin", "keys", FORWARD_AUTH, *(endpoint.name for endpoint in ENDPOINTS)}
 
 
 class Registered(NamedTuple):

@@ -9,6 +9,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from accounts.api.contract import Contract
 from authsvc.contracts import registry, route_checks, shared_paths
 from authsvc.contracts.routes import nothing_else
+from authsvc.paths import is_forward_auth
 
 
 def urls(served: frozenset[str]) -> list[URLResolver | URLPattern]:
@@ -37,7 +38,8 @@ def check_collisions(
     """Stop the start where a contract is mounted below a path that is not for programs."""
     taken = {"c", settings.STATIC_URL.strip("/"), *_first_segments(others)}
     for contract, _ in contracts:
-        if registry.prefix(contract).strip("/") in taken:
+        first = registry.prefix(contract).strip("/")
+        if first in taken or is_forward_auth(f"/{contract.mount}"):
             raise ImproperlyConfigured(
                 f"CONTRACTS must name contracts with a mount of their own; /{contract.mount} of "
                 f"{contract.name} is below a path of authsvc."

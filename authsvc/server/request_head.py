@@ -2,6 +2,7 @@
 
 import re
 
+from authsvc.paths import FORWARD_AUTH
 from authsvc.server.chunked_bodies import CHUNKED, ChunkedBody
 from authsvc.server.connections import MAX_BUFFERED_BYTES
 
@@ -9,6 +10,8 @@ LENGTH = re.compile(rb"\r\ncontent-length([ \t]*:[^\r]*)", re.IGNORECASE)
 SMALL_NUMBER = re.compile(rb":[ \t]*0*([0-9]{1,9})[ \t]*")
 EXPECT_CONTINUE = re.compile(rb"\r\nexpect:[ \t]*100-continue", re.IGNORECASE)
 HTTP_1_0 = re.compile(rb"\A[^\r\n]* HTTP/1\.0\r\n")
+# Nobody reads the body of these, and some proxies announce one and send none.
+WITHOUT_BODY = re.compile(rb"\A[^ \r\n]+ /+%b[/? ]" % FORWARD_AUTH[1:].encode())
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -22,10 +25,20 @@ def is_complete(received: bytes, chunks: ChunkedBody) -> bool:
     head, end, body = received.partition(b"\r\n\r\n")
     if not end or len(head) >= MAX_BUFFERED_BYTES:
         return False
+    if WITHOUT_BODY.match(head):
+        return True
     if CHUNKED.search(head):
         return chunks.is_complete(body, MAX_BUFFERED_BYTES)
     length = body_length(received)
     return length > MAX_BUFFERED_BYTES or len(body) >= length
+
+
+def is_followed_by_a_body(received: bytes) -> bool:
+    """Return whether bytes may still arrive that are no request, after one that is complete."""
+    head, _, body = received.partition(b"\r\n\r\n")
+    return bool(WITHOUT_BODY.match(head)) and (
+        bool(CHUNKED.search(head)) or body_length(received) > len(body)
+    )
 
 
 def missing_bytes(received: bytes) -> int:

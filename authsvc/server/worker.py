@@ -99,7 +99,8 @@ class PatientThreadWorker(SlowReadersWorker):
         """Let a thread answer the request, all of which has arrived."""
         self.arriving.pop(conn, None)
         too_long = request_head.body_length(received) > MAX_BUFFERED_BYTES
-        conn.too_long = conn.chunks.too_large or too_long
+        unread = too_long or request_head.is_followed_by_a_body(received)
+        conn.too_long = conn.chunks.too_large or unread
         conn.wake_after(1)
         conn.reset()
         conn.data_ready = True

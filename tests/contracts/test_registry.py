@@ -189,7 +189,13 @@ def test_refresh_tokens_are_accepted_from_contracts_only(other, accepted):
         registry.find([f"{module}:contract"])
 
 
-@pytest.mark.parametrize("mount", ["admin/api", "c/api", "static/api", "healthz", "keys/api"])
+@pytest.mark.parametrize(
+    "mount",
+    [
+        *("admin/api", "c/api", "static/api", "healthz", "keys/api"),
+        *("auth/forward", "auth/forward/v2"),
+    ],
+)
 def test_a_mount_below_a_path_of_ours_stops_the_start(mount):
     contract = Contract(
         policy=Policy(name="sixth", access=timedelta(hours=1), refresh=None),

@@ -1,0 +1,61 @@
+"""A proxy that asks, by the WSGI middleware as it is deployed, and Alice's token and key."""
+
+import json
+from typing import Any, NamedTuple
+
+import pytest
+from django.http import HttpResponse
+from django.test import RequestFactory
+
+from authsvc.forward_auth.wsgi import ForwardAuthMiddleware
+from tests.conftest import PASSWORD
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Asking:
+    """Questions of a proxy. Those that are not for forward authentication are answered 418."""
+
+    def __init__(self) -> None:
+        self.application = ForwardAuthMiddleware(lambda environ, start: elsewhere(start))
+
+    def __call__(self, url: str = "/auth/forward", method: str = "GET", **headers: str) -> Answer:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.send(RequestFactory().generic(method, url, headers=named).environ)
+
+    def send(self, environ: dict[str, Any]) -> Answer:
+        said: list[Any] = []
+        response = self.application(environ, lambda *line: said.extend(line))
+        body = b"".join(response)
+        status, headers = said
+        assert len(headers) == len(dict(headers))
+        return Answer(int(status.split()[0]), dict(headers), body)
+
+
+def elsewhere(start: Any) -> Any:
+    start("418 I'm a Teapot", [])
+    return HttpResponse()
+
+
+@pytest.fixture
+def ask() -> Asking:
+    return Asking()
+
+
+@pytest.fixture
+def token(caller, alice):
+    body = {"username": "alice", "password": PASSWORD}
+    return f"Bearer {caller.json('/api/v1/auth/login', body).json()['access_token']}"
+
+
+@pytest.fixture
+def key(caller, token):
+    made = caller.json("/api/v1/auth/keys", {}, Authorization=token)
+    return made.json()["apiKey"]
