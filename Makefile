@@ -12,6 +12,8 @@ STAMP := $(VENV)/.installed
 # failure, and is not started again.
 WORKERS := --numprocesses auto --max-worker-restart 0
 
+NODE_MODULES := tests/verifiers/node_modules
+
 .PHONY: help serve test lint screenshots lock bench clean runtime dev
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -19,7 +21,7 @@ help: ## say what there is
 serve: runtime ## set up what is missing and serve on PORT (8000)
 	@exec $(BIN)/python manage.py serve
 
-test: lint ## check and test everything (ARGS="-k login" to choose, ARGS="--all-databases" for each test on both)
+test: lint $(NODE_MODULES) ## check and test everything (ARGS="-k login" to choose, ARGS="--all-databases" for each test on both)
 	@$(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 lint: dev ## ruff and mypy
@@ -41,11 +43,16 @@ lock: ## pin the dependencies of pyproject.toml anew (ARGS=--upgrade for newer v
 	@$(lock) --group dev --constraint requirements.txt -o requirements-dev.txt
 
 clean: ## remove .venv and caches, never the data
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(NODE_MODULES) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock = $(UV) pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" $(ARGS) pyproject.toml
+
+# One test runs in Node, and is skipped where npm is missing or cannot install.
+$(NODE_MODULES): tests/verifiers/package-lock.json
+	@if command -v npm >/dev/null && npm ci --prefix tests/verifiers --no-audit --no-fund --silent; then touch $@; \
+	else echo "npm did not install jose: its test is skipped." >&2; fi
 
 # requirements-dev.txt includes requirements.txt: after "dev", "runtime" has nothing to do.
 runtime:

@@ -1,6 +1,6 @@
 """Refusals of the core. Each contract says their status and their sentence."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -136,6 +136,14 @@ class UnusableKeyring(AuthError):
 
     def __str__(self) -> str:
         return reason_messages.text(self.reason, self.data)
+
+
+class NextKeyTooNew(AuthError):
+    """Verifiers may not know the next signing key before ``known_at``."""
+
+    def __init__(self, known_at: datetime) -> None:
+        super().__init__()
+        self.known_at = known_at
 
 
 class UnusableSealKey(AuthError):

@@ -27,7 +27,7 @@ from jwt.utils import base64url_encode
 from accounts import encryption, policy
 from accounts.audit import audit_log
 from accounts.audit.reasons import Reason
-from accounts.errors import UnusableKeyring
+from accounts.errors import NextKeyTooNew, UnusableKeyring
 from accounts.models import SigningKey, User
 
 # Seconds until a node loads the keys again: a retired key may still verify there for so long.
@@ -174,16 +174,19 @@ def forget() -> None:
     _ring = None
 
 
-def rotate(*, actor: User | None = None, reason: str = "") -> SigningKey:
+def rotate(*, actor: User | None = None, reason: str = "", early: bool = True) -> SigningKey:
     """Let the next key sign from now on, and publish a new next one; return the key that signs.
 
-    The key that signed until now verifies until all that it signed has expired.
+    The key that signed until now verifies until all that it signed has expired. Unless ``early``,
+    ``NextKeyTooNew`` for a next key that was not published for ``KNOWN_AFTER``.
     """
     reload()
     with transaction.atomic():
         rows = {
             row.use: row for row in SigningKey.objects.select_for_update().exclude(use=Use.PREVIOUS)
         }
+        if not early and not is_known(rows[Use.NEXT]):
+            raise NextKeyTooNew(rows[Use.NEXT].created_at + KNOWN_AFTER)
         rows[Use.CURRENT].use = Use.PREVIOUS
         rows[Use.CURRENT].retires_at = now() + policy.longest_lifetime()
         rows[Use.CURRENT].save()
@@ -196,6 +199,11 @@ def rotate(*, actor: User | None = None, reason: str = "") -> SigningKey:
         )
     reload()
     return rows[Use.NEXT]
+
+
+def is_known(key: SigningKey) -> bool:
+    """Return whether verifiers know a key by now; no verifier has to know a shared secret."""
+    return key.algorithm == "HS256" or now() - key.created_at >= KNOWN_AFTER
 
 
 @transaction.atomic

@@ -16,7 +16,7 @@ from django.urls import URLPattern, path
 from django.utils.timesince import timesince
 from django.utils.timezone import now
 
-from accounts import policy
+from accounts import keyring, policy
 from accounts.admin.base import SuperAdminsOnly
 from accounts.admin.reauthentication import ReauthenticatedFormView
 from accounts.models import SigningKey
@@ -24,7 +24,6 @@ from accounts.operators import privileged
 
 Use = SigningKey.Use
 MAX_KID_LENGTH = 64  # characters of what an address names, in a message
-KNOWN_AFTER = timedelta(hours=1)  # programs that keep the key set have fetched it again by then
 
 
 @dataclass(frozen=True)
@@ -62,15 +61,11 @@ class KeyDescription:
     @property
     def is_new(self) -> bool:
         """Whether programs that keep the key set may not have fetched it yet."""
-        return (
-            self.key.use == Use.NEXT
-            and self.key.algorithm != "HS256"
-            and now() - self.key.created_at < KNOWN_AFTER
-        )
+        return self.key.use == Use.NEXT and not keyring.is_known(self.key)
 
     @property
     def known_at(self) -> datetime:
-        return self.key.created_at + KNOWN_AFTER
+        return self.key.created_at + keyring.KNOWN_AFTER
 
     @property
     def may_retire(self) -> bool:

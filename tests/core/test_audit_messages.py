@@ -236,6 +236,7 @@ def test_every_refusal_of_the_core_has_a_message(module):
         "AuthError",
         "TooManyResets",
         "UnusableKeyring",
+        "NextKeyTooNew",
         "UnusableSealKey",
         "NotPermitted",
         "MissingReason",

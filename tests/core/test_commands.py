@@ -182,13 +182,23 @@ def test_setup_gives_nobody_who_happens_to_be_called_admin_more_rights():
 
 def test_rotation_says_which_key_signs():
     following = SigningKey.objects.get(use="next").kid
+    SigningKey.objects.filter(use="next").update(created_at=now() - keyring.KNOWN_AFTER)
     assert run("rotate_signing_key") == f"{following} signs from now on.\n"
     assert keyring.current().kid == following
 
 
+def test_a_next_key_that_verifiers_may_not_know_signs_only_in_a_hurry():
+    following = SigningKey.objects.get(use="next")
+    SigningKey.objects.filter(pk=following.pk).update(created_at=now() - timedelta(minutes=59))
+    with pytest.raises(CommandError, match=r"less than an hour ago.*or rotate with --now"):
+        run("rotate_signing_key")
+    assert SigningKey.objects.get(use="next").pk == following.pk
+    assert run("rotate_signing_key", "--now") == f"{following.pk} signs from now on.\n"
+
+
 def test_a_previous_key_can_be_retired():
     old = keyring.current().kid
-    run("rotate_signing_key")
+    run("rotate_signing_key", "--now")
     assert run("rotate_signing_key", "--retire", old) == f"{old} is retired.\n"
     assert keyring.find(old) is None
 

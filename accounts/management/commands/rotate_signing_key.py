@@ -4,6 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts import keyring
+from accounts.errors import NextKeyTooNew
 
 
 class Command(BaseCommand):
@@ -22,6 +23,12 @@ class Command(BaseCommand):
             ),
         )
 
+        parser.add_argument(
+            "--now",
+            action="store_true",
+            help="also if the next key was published less than an hour ago",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         if kid := options["retire"]:
             if not keyring.retire(kid):
@@ -30,5 +37,13 @@ class Command(BaseCommand):
                     " the one that signs now has to be rotated first."
                 )
             self.stdout.write(f"{kid} is retired.")
-        else:
-            self.stdout.write(f"{keyring.rotate().kid} signs from now on.")
+            return
+        try:
+            key = keyring.rotate(early=options["now"])
+        except NextKeyTooNew as refusal:
+            raise CommandError(
+                "The next key was published less than an hour ago: programs that keep the key set"
+                f" may refuse its tokens. Wait until {refusal.known_at:%H:%M} UTC, or rotate with"
+                " --now, after a leak."
+            ) from None
+        self.stdout.write(f"{key.kid} signs from now on.")
