@@ -39,7 +39,7 @@ RANGES = {  # value → label and length
     "7d": ("the last 7 days", timedelta(days=7)),
     "30d": ("the last 30 days", timedelta(days=30)),
 }
-MAX_KEY = 2**63 - 1
+MAX_PRIMARY_KEY = 2**63 - 1
 CONTRACT_NAME = re.compile(r"[a-z][a-z0-9_]{0,19}", re.ASCII)
 
 
@@ -88,7 +88,9 @@ class KeyField(forms.IntegerField):
     """A primary key, which only links give."""
 
     def __init__(self) -> None:
-        super().__init__(required=False, min_value=1, max_value=MAX_KEY, widget=forms.HiddenInput)
+        super().__init__(
+            required=False, min_value=1, max_value=MAX_PRIMARY_KEY, widget=forms.HiddenInput
+        )
 
 
 class AuditLogForm(forms.Form):

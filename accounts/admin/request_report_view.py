@@ -26,7 +26,7 @@ def response(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         "report": report,
         "events": _with_messages(report.events if report else []),
         "around": _with_messages(report.around if report else []),
-        "kept_days": recent_refusals.LIFETIME.days,
+        "kept_days": recent_refusals.REFUSAL_LIFETIME.days,
         "actions": offered_actions(operator(request), report) if report else [],
     }
     template, unknown = "admin/accounts/auditevent/request.html", bool(pasted) and report is None

@@ -14,7 +14,7 @@ from rest_framework import parsers
 from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.request import Request
 
-MOST_FIELDS = 100
+MAX_FORM_FIELDS = 100
 
 
 def check_length(stated: str | None, largest: int | None = None) -> None:
@@ -46,7 +46,7 @@ def read_form(body: bytes) -> dict[str, str]:
             body.decode("ascii"),
             keep_blank_values=True,
             errors="strict",
-            max_num_fields=MOST_FIELDS,
+            max_num_fields=MAX_FORM_FIELDS,
         )
         return _object(pairs)
     except ValueError as error:

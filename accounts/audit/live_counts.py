@@ -15,9 +15,9 @@ from django.db.models.functions import Now
 
 from accounts.models import HourlyCount, Session
 
-INTERVAL = timedelta(minutes=5)  # between two counts
+COUNT_INTERVAL = timedelta(minutes=5)  # between two counts
 # So few are counted at each call of the mail worker, which is one a minute.
-FEW, INTERVAL_OF_FEW = 1000, timedelta(seconds=50)
+FEW, COUNT_INTERVAL_OF_FEW = 1000, timedelta(seconds=50)
 IDLE_FACTOR = 100  # the pause after a count is at least so many times as long as the count took
 DUE = "live_due"  # the kind of the row that says when the next count is due
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,8 +50,8 @@ def count_if_due() -> bool:
         total += counts.total()
         _store(kind, counts)
     took = timedelta(seconds=time.monotonic() - began)
-    pause = max(INTERVAL_OF_FEW if total < FEW else INTERVAL, took * IDLE_FACTOR)
-    if pause != INTERVAL:
+    pause = max(COUNT_INTERVAL_OF_FEW if total < FEW else COUNT_INTERVAL, took * IDLE_FACTOR)
+    if pause != COUNT_INTERVAL:
         HourlyCount.objects.filter(kind=DUE).update(counted_at=Now() + pause)
     return True
 
@@ -76,7 +76,7 @@ def _claim() -> bool:
     due = HourlyCount(hour=LONG_AGO, kind=DUE, counted_at=LONG_AGO)
     HourlyCount.objects.bulk_create([due], ignore_conflicts=True)
     rows = HourlyCount.objects.filter(kind=DUE, hour=LONG_AGO, counted_at__lte=Now())
-    return bool(rows.update(counted_at=Now() + INTERVAL))
+    return bool(rows.update(counted_at=Now() + COUNT_INTERVAL))
 
 
 @transaction.atomic

@@ -15,7 +15,7 @@ from django.db.models import GenericIPAddressField, Lookup, Q, QuerySet
 from accounts.models import AuditEvent, Session, User
 from accounts.models.audit_event import about, with_identifiers
 
-BATCH = 1000  # events that are held in memory at once
+EVENTS_PER_READ = 1000  # events that are held in memory at once
 
 
 @GenericIPAddressField.register_lookup
@@ -119,7 +119,7 @@ def validate_address(text: str) -> None:
         ) from error
 
 
-def in_batches(events: QuerySet[AuditEvent], size: int = BATCH) -> Iterator[AuditEvent]:
+def in_batches(events: QuerySet[AuditEvent], size: int = EVENTS_PER_READ) -> Iterator[AuditEvent]:
     """Yield all these events, newest first, with a query for each batch.
 
     So no transaction and no cursor stays open while a slow client reads.

@@ -18,7 +18,7 @@ from accounts import request_context
 from accounts.audit.reasons import Data
 from accounts.errors import AuthError, InvalidToken, TooManyAttempts
 
-LIFETIME = timedelta(days=7)
+REFUSAL_LIFETIME = timedelta(days=7)
 PLACES = 10_000  # of each of two rings; all of them together take less than ten megabytes
 # Access tokens are refused in numbers, which must not replace the other refusals.
 ROUTINE, DOORS = "routine", "doors"
@@ -63,7 +63,7 @@ def remember(error: Exception, status: int, answer: str) -> None:
     )
     ring = ROUTINE if ours is not error or type(error) is InvalidToken else DOORS
     place = _place(ring, context.request_id)
-    cache.set(place, _serialized(refusal), timeout=int(LIFETIME.total_seconds()))
+    cache.set(place, _serialized(refusal), timeout=int(REFUSAL_LIFETIME.total_seconds()))
 
 
 def recall(request_id: str) -> Refusal | None:

@@ -17,7 +17,7 @@ from accounts.durations import minutes_rounded_up
 from accounts.models import AuditEvent, Session, User
 
 AROUND = timedelta(minutes=15)
-MAX_EVENTS = 25  # of the request; before it; and after it
+MAX_EVENTS_SHOWN = 25  # of the request; before it; and after it
 
 
 @dataclass
@@ -54,7 +54,7 @@ def read_id(pasted: str) -> str:
 
 def find(request_id: str) -> RequestReport | None:
     """Return the report of a request; None if nothing is known of it."""
-    events = list(Selection(request_id=request_id).events()[:MAX_EVENTS])[::-1]
+    events = list(Selection(request_id=request_id).events()[:MAX_EVENTS_SHOWN])[::-1]
     refusal = recent_refusals.recall(request_id)
     if not events and refusal is None:
         return None
@@ -136,4 +136,4 @@ def _around(report: RequestReport) -> list[AuditEvent]:
     )
     before = near.filter(at__gt=report.at - AROUND, at__lte=report.at).order_by("-at", "-pk")
     after = near.filter(at__gt=report.at, at__lt=report.at + AROUND).order_by("at", "pk")
-    return [*reversed(after[:MAX_EVENTS]), *before[:MAX_EVENTS]]
+    return [*reversed(after[:MAX_EVENTS_SHOWN]), *before[:MAX_EVENTS_SHOWN]]

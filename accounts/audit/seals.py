@@ -26,7 +26,7 @@ from accounts.audit import seal_digests
 from accounts.audit.seal_digests import FIXED, PERSONAL, StoredEvent
 from accounts.models import AuditEvent, AuditSeal, ErasedValue
 
-MAX_EVENTS = 1000  # of one seal
+MAX_EVENTS_PER_SEAL = 1000
 # One call goes on sealing, or waits for other transactions, so long.
 MAX_SEALING_TIME = timedelta(seconds=1)
 MIN_RETENTION = timedelta(days=90)  # the database refuses to delete an event earlier
@@ -134,12 +134,12 @@ def _writers() -> set[str]:
 
 
 def _seal_next(secret: bytes, up_to: int) -> int:
-    """Seal the next events, of one day, up to ``MAX_EVENTS``; return their number.
+    """Seal the next events, of one day, up to ``MAX_EVENTS_PER_SEAL``; return their number.
 
     Of several workers one adds the row, and the others return 0.
     """
     last = AuditSeal.objects.order_by("-number").defer("rows").first()
-    found = rows_between(last.up_to if last else 0, up_to, MAX_EVENTS)
+    found = rows_between(last.up_to if last else 0, up_to, MAX_EVENTS_PER_SEAL)
     rows = list(takewhile(lambda row: row.at.date() == found[0].at.date(), found))
     if not rows:
         return 0

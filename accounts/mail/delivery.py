@@ -23,7 +23,7 @@ from accounts.mail.templates import Template
 from accounts.models import OutgoingMail, User
 
 Status = OutgoingMail.Status
-MAX_ERROR = 500  # characters of an error, as its column takes them
+MAX_ERROR_LENGTH = 500  # characters of an error, as its column takes them
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def recipient(mail: OutgoingMail) -> User | None:
 def without_secrets(text: str) -> str:
     """Return an error's text for operators, masking reset tokens and codes that it may quote."""
     secret = rf"[\w-]{{20,}}|\b[{password_reset.CODE_LETTERS}]{{8}}\b"
-    return request_context.printable(re.sub(secret, _mask, text), MAX_ERROR)
+    return request_context.printable(re.sub(secret, _mask, text), MAX_ERROR_LENGTH)
 
 
 def _mask(found: re.Match[str]) -> str:

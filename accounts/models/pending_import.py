@@ -15,12 +15,12 @@ from django.utils.timezone import now
 
 from accounts import encryption
 
-LIFETIME = timedelta(minutes=30)
+IMPORT_LIFETIME = timedelta(minutes=30)
 
 
 def until() -> Any:
     """Return the end of a lifetime that begins now. The first migration names this function."""
-    return now() + LIFETIME
+    return now() + IMPORT_LIFETIME
 
 
 class PendingImport(models.Model):

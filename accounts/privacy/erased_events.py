@@ -17,7 +17,7 @@ from accounts.identifiers import identifiers_of
 from accounts.models import AuditEvent, ErasedValue, User
 from accounts.models.audit_event import about, stored_identifier
 
-BATCH = 5000  # events that are held in memory at once
+EVENTS_PER_UPDATE = 5000  # events that are held in memory at once
 
 
 def erase(user: User, stand_in: str, *, actor: User | None = None, note: str = "") -> int:
@@ -26,15 +26,15 @@ def erase(user: User, stand_in: str, *, actor: User | None = None, note: str = "
 
     Call it in a transaction that holds the account's row locked, before the account loses its
     names. ``actor`` and ``note`` are those of the event of the erasure, of which there is one for
-    each ``BATCH``. Return the number of the other events that were changed.
+    each ``EVENTS_PER_UPDATE``. Return the number of the other events that were changed.
     """
     if not stand_in.startswith(audit_log.ERASED):
         raise ValueError(f"a stand-in begins with {audit_log.ERASED}")
     own = audit_log.event(audit_log.Kind.ERASED, user=user, name=stand_in, actor=actor, note=note)
     change = _change_by_function if connection.vendor == "postgresql" else _change
-    rows = list(_to_erase(user)[:BATCH])
+    rows = list(_to_erase(user)[:EVENTS_PER_UPDATE])
     count = change(own, rows, _replaced(user, rows))
-    while rows and (rows := list(_to_erase(user).filter(pk__gt=rows[-1].pk)[:BATCH])):
+    while rows and (rows := list(_to_erase(user).filter(pk__gt=rows[-1].pk)[:EVENTS_PER_UPDATE])):
         count += change(own, rows, _replaced(user, rows))
     return count
 

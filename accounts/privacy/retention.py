@@ -20,7 +20,7 @@ from accounts.models import (
     SigningKey,
 )
 
-BATCH = 1000  # rows of one transaction, so that no login waits long for a lock
+ROWS_PER_TRANSACTION = 1000  # rows of one transaction, so that no login waits long for a lock
 
 
 def deletable(keep: timedelta) -> list[QuerySet[Model]]:
@@ -55,6 +55,6 @@ def prune(
 
 
 def _delete(rows: QuerySet[Model]) -> Iterator[int]:
-    while batch := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+    while batch := list(rows.order_by("pk").values_list("pk", flat=True)[:ROWS_PER_TRANSACTION]):
         rows.model._default_manager.filter(pk__in=batch).delete()
         yield len(batch)

@@ -14,7 +14,7 @@ from accounts.transfer.file_reader import FileFormat
 from accounts.transfer.jsonl_writer import jsonl_line
 
 PAGE_SIZE = 1000  # users of one query
-PUBLIC = tuple(column for column in COLUMNS if column not in SECRETS)
+PUBLIC_COLUMNS = tuple(column for column in COLUMNS if column not in SECRETS)
 
 
 def export(
@@ -34,12 +34,14 @@ def export(
     audit_log.record(
         audit_log.Kind.EXPORTED, actor=actor, reason=Reason.EXPORT, data=data, note=reason
     )
-    columns = (*PUBLIC, "password_hash") if hashes else PUBLIC
+    columns = (*PUBLIC_COLUMNS, "password_hash") if hashes else PUBLIC_COLUMNS
     found = dicts(users, columns)
     return csv_text(columns, found) if file_format == "csv" else jsonl_text(found)
 
 
-def dicts(users: QuerySet[User], columns: Iterable[str] = PUBLIC) -> Iterator[dict[str, Any]]:
+def dicts(
+    users: QuerySet[User], columns: Iterable[str] = PUBLIC_COLUMNS
+) -> Iterator[dict[str, Any]]:
     """Yield the users, oldest first, as dictionaries by column; erased ones are left out."""
     last, columns = 0, tuple(columns)
     ordered = users.filter(erased_at=None).order_by("pk")
@@ -48,7 +50,7 @@ def dicts(users: QuerySet[User], columns: Iterable[str] = PUBLIC) -> Iterator[di
         last = page[-1].pk
 
 
-def as_dict(user: User, columns: Iterable[str] = PUBLIC) -> dict[str, Any]:
+def as_dict(user: User, columns: Iterable[str] = PUBLIC_COLUMNS) -> dict[str, Any]:
     return {name: _value(user, name) for name in columns}
 
 

@@ -282,7 +282,7 @@ def _personal(event):
 
 
 def test_an_erasure_in_many_batches(alice, monkeypatch):
-    monkeypatch.setattr(erased_events, "BATCH", 2)
+    monkeypatch.setattr(erased_events, "EVENTS_PER_UPDATE", 2)
     for _ in range(5):
         add_event(Kind.LOGIN, user_id=alice.pk, name="alice", address="192.0.2.7")
     seals.seal()
@@ -368,7 +368,7 @@ def test_a_row_that_is_committed_late_is_in_the_seal(alice):
 
 
 def test_seals_are_small_and_end_with_the_day(monkeypatch):
-    monkeypatch.setattr(seals, "MAX_EVENTS", 3)
+    monkeypatch.setattr(seals, "MAX_EVENTS_PER_SEAL", 3)
     for hours in (49, 48, 24, 24, 24, 24, 24, 24):
         add_event(Kind.LOGIN, name="alice", at=now().replace(hour=1) - timedelta(hours=hours))
     assert seals.seal(None) == 8

@@ -28,7 +28,8 @@ class Command(BaseCommand):
             raise CommandError("--keep-days must be 0 or more.")
 
         def progress(batches: Iterator[int]) -> Iterator[int]:
-            return iter(tqdm(batches, unit=f" x {retention.BATCH} rows", leave=False, disable=None))
+            unit = f" x {retention.ROWS_PER_TRANSACTION} rows"
+            return iter(tqdm(batches, unit=unit, leave=False, disable=None))
 
         for label, count in retention.prune(timedelta(days=options["keep_days"]), progress).items():
             self.stdout.write(f"{label}: {count}")
