@@ -9,6 +9,7 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from accounts.db.compiled_statements import CompiledInsert
 from accounts.policy import Policy
+from accounts.status_lists import indices
 from accounts.tokens import AccessToken, IdToken, RefreshToken
 
 _insert_outstanding = CompiledInsert(OutstandingToken)
@@ -68,6 +69,7 @@ def issue(
     user: TokenOwner,
     session_id: UUID,
     *,
+    status_index: int | None,
     at: datetime,
     until: datetime,
     refresh_jti: str,
@@ -84,7 +86,13 @@ def issue(
         contract=policy.name,
         session_id=session_id,
         at=at,
-        access=AccessToken.issue(at=at, expires=access_expires, jti=uuid4().hex, **claims),
+        access=AccessToken.issue(
+            at=at,
+            expires=access_expires,
+            jti=uuid4().hex,
+            **claims,
+            **indices.claim(status_index),
+        ),
         access_expires=access_expires,
         refresh=RefreshToken.issue(at=refreshed_at or at, expires=until, jti=refresh_jti, **claims)
         if refresh_jti

@@ -57,6 +57,7 @@ class TokenFamily(NamedTuple):
     rotated_at: datetime | None
     outstanding: int | None
     blacklisted: int | None
+    status_index: int | None
     user_id: int
     uuid: UUID
     username: str
@@ -113,6 +114,7 @@ def refresh_session(
         policy,
         family,
         family.id,
+        status_index=family.status_index,
         at=family.now,
         until=family.expires_at,
         refresh_jti=family.refresh_jti if policy.rotates else "",

@@ -20,11 +20,12 @@ from accounts.issued_tokens import IssuedTokens
 from accounts.models import Session, User
 from accounts.policy import Policy
 from accounts.rate_limits import LoginAttempt
+from accounts.status_lists import indices
 from accounts.tokens import read_access_token, read_refresh_token
 
 MAX_USER_AGENT_LENGTH = 255  # characters kept, as the column has room for
 
-_insert_session = CompiledInsert(Session)
+_insert_session = CompiledInsert(Session, generated=("status_index", indices.NEXT))
 _update_last_login = CompiledChange(
     User, set=("last_login",), where=("id", "credential_version", "is_active")
 )
@@ -72,11 +73,19 @@ def create_session(policy: Policy, user: User, attempt: LoginAttempt | None = No
     if attempt:
         rows += known_networks.rows(attempt, user, at)
     unchanged = {"id": user.pk, "credential_version": user.credential_version, "is_active": True}
-    if not _update_last_login({"last_login": at}, *rows, **unchanged):
+    status_index = _update_last_login.generate({"last_login": at}, *rows, **unchanged)
+    if status_index is None:
         raise _recorded_change(user)
     user.last_login = at
     return issued_tokens.issue(
-        policy, user, session_id, at=at, until=until, refresh_jti=jti, refreshed_at=at
+        policy,
+        user,
+        session_id,
+        status_index=status_index,
+        at=at,
+        until=until,
+        refresh_jti=jti,
+        refreshed_at=at,
     )
 
 

@@ -135,7 +135,7 @@ class SessionToken(Token):
     backend = KeyringBackend(published=False)
 
     @classmethod
-    def issue(cls, *, at: datetime, expires: datetime, jti: str, **claims: str) -> str:
+    def issue(cls, *, at: datetime, expires: datetime, jti: str, **claims: Any) -> str:
         times = {"iat": datetime_to_epoch(at), "exp": datetime_to_epoch(expires)}
         return cls.backend.encode({"token_type": cls.token_type, "jti": jti, **times, **claims})
 

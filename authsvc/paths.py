@@ -9,7 +9,10 @@ FORWARD_AUTH = "/auth/forward"
 
 # What programs call; everything else is for browsers. Contracts and health checks are added when
 # Django starts.
-_api_prefixes = {"/c/", "/introspect", "/oauth2/", "/.well-known/", FORWARD_AUTH}
+_api_prefixes = {
+    *("/c/", "/introspect", "/oauth2/", "/statuslists", "/.well-known/"),
+    FORWARD_AUTH,
+}
 
 
 def add_api_prefixes(prefixes: Iterable[str]) -> None:

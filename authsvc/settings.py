@@ -202,6 +202,8 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
 ]
 # None keeps events for ever. The database refuses to delete younger ones than 90 days.
 AUDIT_RETENTION = duration("AUDIT_RETENTION", None, least=timedelta(days=90))
+# How old a status list may be, which tells services far away of ended sessions.
+STATUS_LIST_TTL = duration("STATUS_LIST_TTL", timedelta(seconds=60))
 SIMPLE_JWT = {"USER_ID_FIELD": "uuid", "USER_ID_CLAIM": "sub", "ISSUER": PUBLIC_URL}
 
 # Mail

@@ -15,7 +15,7 @@ from django.views.generic import RedirectView
 from accounts.errors import HashingOverloaded
 from accounts.pages import misrouted
 from accounts.pages.views import keep_private
-from authsvc import health, well_known
+from authsvc import health, status_lists, well_known
 from authsvc.contracts import introspection, reachability, registry, revocation
 from authsvc.contracts import urls as contracts
 from authsvc.forward_auth.views import forward_auth
@@ -25,6 +25,7 @@ _others: list[URLResolver | URLPattern] = [
     path("", include([*introspection.urls(), *revocation.urls()])),
     path("", include(health.urls())),
     path(".well-known/", include(well_known.urls())),
+    path("", include(status_lists.urls())),
     path("", include("accounts.pages.urls")),
     path("", include("apikeys.pages.urls")),
     path("admin/password_change/", RedirectView.as_view(pattern_name="change-password")),

@@ -17,6 +17,7 @@ from accounts.db import app_role
 from accounts.hashing import hash_shares
 from accounts.models import User
 from accounts.request_context import RequestContext
+from accounts.status_lists.served_lists import lists
 from apikeys import usage
 from tests.audit_events import flushable
 from tests.databases import HERE
@@ -121,6 +122,7 @@ def fresh(request):
     for cache in caches.all(initialized_only=True):
         cache.clear()
     hash_shares.forget()
+    lists.clear()
     if {"db", "transactional_db"} & set(request.fixturenames) or request.node.get_closest_marker(
         "django_db"
     ):

@@ -27,12 +27,19 @@ DIALECTS = [
         (r" (REGEXP|~) ", " MATCHES "),
         # accounts.hashing.uniform_timing: strings in the order of their bytes
         (r"COLLATE (BINARY|C)\b", "COLLATE BYTES"),
-        (r"\((%s, )+%s\)", "(%s)"),
+        # accounts.status_lists.indices: the next number of a session
+        (r"nextval\('\w+'\)|\(SELECT last \+ 1 FROM \w+\)", "NEXT"),
+        (r"\((%s, )+(%s|NEXT)\)", r"(\2)"),
     )
 ]
 # accounts.db.compiled.CompiledChange: one statement on PostgreSQL, several on SQLite
-CHANGE = re.compile(r"WITH changed AS \((?P<change>.*?) RETURNING 1\)(?P<added>.*) SELECT 1 FROM ")
-ADDED = re.compile(r"added\d+ AS \((.*?)SELECT ([%s, ]+) FROM changed( ON CONFLICT.*?)?\)(?=,|$)")
+CHANGE = re.compile(
+    r"WITH changed AS \((?P<change>.*?) RETURNING 1\)(?P<added>.*) SELECT \S+ FROM "
+)
+ADDED = re.compile(
+    r"added\d+ AS \((.*?)SELECT ([^F]+) FROM changed"
+    r"( ON CONFLICT.*?)?(?: RETURNING \S+)?\)(?=,|$)"
+)
 
 
 @cache

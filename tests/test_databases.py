@@ -140,6 +140,20 @@ def test_dialects_are_one_form(sqlite, postgresql):
     assert portable(sqlite) == portable(postgresql)
 
 
+def test_a_change_that_generates_a_number_stands_for_its_steps():
+    together = (
+        "WITH changed AS (UPDATE t SET a = %s WHERE id = %s RETURNING 1), added0 AS "
+        "(INSERT INTO u (b, c) SELECT %s, nextval('numbers') FROM changed RETURNING \"c\"), added1 "
+        'AS (INSERT INTO v (d) SELECT %s FROM changed) SELECT "c" FROM added0'
+    )
+    steps = [
+        "UPDATE t SET a = %s WHERE id = %s",
+        'INSERT INTO u (b, c) VALUES (%s, (SELECT last + 1 FROM numbers)) RETURNING "c"',
+        "INSERT INTO v (d) VALUES (%s)",
+    ]
+    assert portable(together) == frozenset().union(*map(portable, steps))
+
+
 def test_a_change_in_one_statement_stands_for_its_steps():
     """``accounts.db.compiled.CompiledChange``, whose own tests are marked."""
     together = (

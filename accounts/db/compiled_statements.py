@@ -6,7 +6,7 @@ to answer it. A call here only adapts its parameters and converts its one row, w
 adapters. Statements that run less often use the ORM.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -79,7 +79,8 @@ class CompiledInsert:
     """An insert of one row of a model, by the names of fields; others get their defaults.
 
     It sends no signal. With ``ignore_conflicts``, an existing row stays as it is; with ``update``,
-    these columns of a row with the same ``unique`` ones get the new values.
+    these columns of a row with the same ``unique`` ones get the new values. ``generated`` names a
+    column that the database fills, by an expression of each of its dialects.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class CompiledInsert:
         ignore_conflicts: bool = False,
         unique: tuple[str, ...] = (),
         update: tuple[str, ...] = (),
+        generated: tuple[str, Mapping[str, str]] = ("", {}),
     ) -> None:
         self._table, self._ignore, self._unique, self._update = (
             model._meta.db_table,
@@ -96,18 +98,29 @@ class CompiledInsert:
             unique,
             update,
         )
+        self.generated, self._expressions = generated
         self._fields: list[Field[Any, Any]] = [
             field for field in model._meta.concrete_fields if not isinstance(field, AutoField)
         ]
 
-    def __call__(self, **values: Any) -> None:
-        _execute(self.sql("VALUES ({})"), self.parameters(values))
+    def __call__(self, **values: Any) -> Any:
+        """Return what the database generated, or else None."""
+        statement, parameters = self.sql("VALUES ({})"), self.parameters(values)
+        if not self.generated:
+            _changes(statement, parameters)
+            return None
+        row = _fetched(statement, parameters)
+        return row and row[0]
 
     def sql(self, source: str) -> str:
         """Return the statement. ``source`` makes its row, with ``{}`` for all placeholders."""
-        row = source.format(", ".join("%s" for _ in self._fields))
+        row = source.format(", ".join(map(self._value, self._fields)))
         columns = ", ".join(_quoted(field.column) for field in self._fields)
-        return f"INSERT INTO {_quoted(self._table)} ({columns}) {row}{self._conflict}"
+        returning = f" RETURNING {_quoted(self.generated)}" if self.generated else ""
+        return f"INSERT INTO {_quoted(self._table)} ({columns}) {row}{self._conflict}{returning}"
+
+    def _value(self, field: Any) -> str:
+        return self._expressions[connection.vendor] if field.column == self.generated else "%s"
 
     @property
     def _conflict(self) -> str:
@@ -121,18 +134,27 @@ class CompiledInsert:
     def parameters(self, values: dict[str, Any]) -> list[Any]:
         given = [
             values[field.attname] if field.attname in values else field.get_default()
-            for field in self._fields
+            for field in self._given
         ]
-        if unknown := values.keys() - {field.attname for field in self._fields}:
+        if unknown := values.keys() - {field.attname for field in self._given}:
             raise TypeError(f"{self._table} has no {', '.join(unknown)}")
-        return _prepared(self._fields, given)
+        return _prepared(self._given, given)
+
+    @cached_property
+    def _given(self) -> list[Any]:
+        return [field for field in self._fields if field.column != self.generated]
+
+
+# An insert, and the values of its row.
+NewRow = tuple[CompiledInsert, dict[str, Any]]
 
 
 class CompiledChange:
     """An update of one row and, only if it was there, inserts of other rows.
 
     The row is the one whose ``where`` fields have the values given and whose ``null`` fields are
-    empty. All of it happens or nothing: on PostgreSQL it is one statement, so one round trip.
+    empty. All of it happens or nothing: on PostgreSQL it is one statement, so one round trip. The
+    first insert may be of a row with a generated column.
     """
 
     def __init__(
@@ -147,27 +169,33 @@ class CompiledChange:
         self._set, self._where, self._null = set, where, null
         self._together: dict[tuple[CompiledInsert, ...], str] = {}
 
-    def __call__(
-        self, changes: dict[str, Any], *rows: tuple[CompiledInsert, dict[str, Any]], **where: Any
-    ) -> bool:
+    def __call__(self, changes: dict[str, Any], *rows: NewRow, **where: Any) -> bool:
         """Return whether the row was there."""
+        return self._execute(changes, rows, where) is not None
+
+    def generate(self, changes: dict[str, Any], *rows: NewRow, **where: Any) -> Any:
+        """Return what the database generated for the first of ``rows``; None without the row."""
+        found = self._execute(changes, rows, where)
+        return found and found[0]
+
+    def _execute(
+        self, changes: dict[str, Any], rows: tuple[NewRow, ...], where: dict[str, Any]
+    ) -> tuple[Any, ...] | None:
         values = [*(changes[name] for name in self._set), *(where[name] for name in self._where)]
         parameters = _prepared(self._fields, values)
         if connection.vendor != "postgresql":
             return self._one_by_one(parameters, rows)
         for insert, row in rows:
             parameters += insert.parameters(row)
-        return _execute(self._in_one(tuple(insert for insert, _ in rows)), parameters)
+        return _fetched(self._in_one(tuple(insert for insert, _ in rows)), parameters)
 
     @transaction.atomic(savepoint=False)
     def _one_by_one(
-        self, parameters: list[Any], rows: tuple[tuple[CompiledInsert, dict[str, Any]], ...]
-    ) -> bool:
-        if not _execute(self._sql, parameters):
-            return False
-        for insert, row in rows:
-            insert(**row)
-        return True
+        self, parameters: list[Any], rows: tuple[NewRow, ...]
+    ) -> tuple[Any, ...] | None:
+        if not _changes(self._sql, parameters):
+            return None
+        return tuple(insert(**row) for insert, row in rows)
 
     def _in_one(self, inserts: tuple[CompiledInsert, ...]) -> str:
         if inserts not in self._together:
@@ -176,7 +204,9 @@ class CompiledChange:
                 f"added{number} AS ({insert.sql('SELECT {} FROM changed')})"  # noqa: S608
                 for number, insert in enumerate(inserts)
             ]
-            self._together[inserts] = f"WITH {', '.join(steps)} SELECT 1 FROM changed"  # noqa: S608
+            generated = inserts[0].generated if inserts else ""
+            answer = f"{_quoted(generated)} FROM added0" if generated else "1 FROM changed"
+            self._together[inserts] = f"WITH {', '.join(steps)} SELECT {answer}"
         return self._together[inserts]
 
     @cached_property
@@ -205,11 +235,19 @@ def _prepared(fields: list[Any], values: list[Any]) -> list[Any]:
     ]
 
 
-def _execute(sql: str, parameters: list[Any]) -> bool:
-    """Run a statement; return whether it changed, added or found a row."""
+def _changes(sql: str, parameters: list[Any]) -> bool:
+    """Run a statement; return whether it changed or added a row."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return bool(cursor.rowcount)
+
+
+def _fetched(sql: str, parameters: list[Any]) -> tuple[Any, ...] | None:
+    """Run a statement that returns one row at most, and return it."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    return row
 
 
 def _quoted(name: Any) -> str:

@@ -9,12 +9,14 @@ from accounts.models.password_reset import PasswordReset
 from accounts.models.pending_import import PendingImport
 from accounts.models.session import Session
 from accounts.models.signing_key import SigningKey
+from accounts.models.status_list import DeletedSession, StatusListSeed
 from accounts.models.user import ROLES, Role, User
 
 __all__ = [
     "ROLES",
     "AuditEvent",
     "AuditSeal",
+    "DeletedSession",
     "ErasedValue",
     "HourlyCount",
     "KnownNetwork",
@@ -26,5 +28,6 @@ __all__ = [
     "SealKey",
     "Session",
     "SigningKey",
+    "StatusListSeed",
     "User",
 ]

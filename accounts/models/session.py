@@ -51,6 +51,11 @@ class Session(models.Model):
     revoked_at = models.DateTimeField(null=True)
     # Its column has the name that it had up to 0.1.0.
     revoked_reason = models.CharField(max_length=100, blank=True, db_column="revoked_why")
+    status_index = models.BigIntegerField(
+        null=True,
+        editable=False,
+        help_text="Its place in all status lists together; empty if it is older than these.",
+    )
 
     objects = SessionQuerySet.as_manager()
 
@@ -58,6 +63,16 @@ class Session(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["created_at"], name="session_newest"),
             models.Index(fields=["contract", "created_at"], name="session_newest_of_contract"),
+            models.Index(
+                fields=["status_index", "revoked_at"],
+                condition=models.Q(status_index__isnull=False),
+                name="session_status",
+            ),
+            models.Index(
+                fields=["revoked_at"],
+                condition=models.Q(revoked_at__isnull=False),
+                name="session_ended",
+            ),
         ]
 
     def __str__(self) -> str:

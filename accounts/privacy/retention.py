@@ -12,6 +12,7 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from accounts.audit import seals
 from accounts.models import (
     AuditEvent,
+    DeletedSession,
     KnownNetwork,
     OutgoingMail,
     PasswordReset,
@@ -33,6 +34,7 @@ def deletable(keep: timedelta) -> list[QuerySet[Model]]:
     return [
         Session.objects.filter(Q(expires_at__lt=before) | Q(revoked_at__lt=before)),
         OutstandingToken.objects.filter(expires_at__lt=at),
+        DeletedSession.objects.filter(expires_at__lt=at),
         KnownNetwork.objects.filter(last_seen_at__lt=at - settings.KNOWN_NETWORK_LIFETIME),
         PasswordReset.objects.filter(expires_at__lt=before),
         OutgoingMail.objects.filter(closed_at__lt=before),

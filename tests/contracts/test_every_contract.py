@@ -1,11 +1,14 @@
 """Tests that hold in every contract, at its documented paths and alone under /c/<name>."""
 
+import re
 from datetime import timedelta
 
+import jwt
 import pytest
 from django.test import Client
 
 from accounts.models import Session, User
+from accounts.status_lists import indices
 from tests.conftest import PASSWORD, Caller
 from tests.contracts.answers import plainly
 from tests.contracts.clients import ALONE, CLIENTS, REFRESHING
@@ -26,6 +29,27 @@ def test_a_login_opens_a_session_of_its_contract(caller, alice, client):
     lifetime = round((session.expires_at - session.created_at).total_seconds())
     assert lifetime == client.session_lifetime.total_seconds()
     assert bool(refresh) == bool(client.refreshes)
+
+
+def claims_of(body):
+    """Return the claims of every token in the body of an answer."""
+    tokens = re.findall(rb"[\w-]{20,}\.[\w-]{20,}\.[\w-]{20,}", body)
+    return [jwt.decode(token, options={"verify_signature": False}) for token in tokens]
+
+
+@every_client
+def test_access_tokens_name_the_place_of_their_session_in_a_status_list(caller, alice, client):
+    """It is the same after a refresh; no other token names one."""
+    answer = client.log_in(caller)
+    bodies = [answer.content]
+    access, refresh = client.tokens_in(answer.json())
+    if refresh:
+        bodies.append(client.refresh(caller, access, refresh).content)
+    place = indices.claim(Session.objects.get().status_index)["status"]
+    assert place["status_list"]["uri"] == "http://testserver/statuslists/1"
+    for body in bodies:
+        named = {each["token_type"]: each.get("status") for each in claims_of(body)}
+        assert named == dict.fromkeys(named) | {"access": place}
 
 
 @every_client

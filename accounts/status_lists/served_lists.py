@@ -1,0 +1,146 @@
+"""Status lists in this process's memory, each as true as its last look at the database."""
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import DatabaseError, InterfaceError
+
+from accounts import keyring
+from accounts.status_lists import entries, indices, signed_list
+from accounts.status_lists.signed_list import SignedList
+
+MAX_LISTS = 128  # in memory, of 40 to 130 KB each
+RELOAD_SECONDS = 3600.0  # until a list is read anew as a whole, whatever was found meanwhile
+WAIT_SECONDS = 5.0  # for another request that reads the database
+RETRY_SECONDS = 5.0  # until a database that failed is asked again
+
+
+class UnknownList(LookupError):
+    """A number that no session's list has."""
+
+
+class ListUnavailable(Exception):
+    """The database does not answer, and the list in memory has expired or there is none."""
+
+
+@dataclass
+class StatusList:
+    """One list, its bits in the order of its indices; ``signed`` may be one change behind."""
+
+    number: int
+    bitmap: bytearray
+    loaded_at: float
+    compressed: bytes = b""
+    signed: SignedList | None = None
+
+    def end(self, offset: int) -> None:
+        """Mark a session as ended, which is for good (7.1)."""
+        index = indices.permuted(offset)
+        if not self.bitmap[index >> 3] >> (index & 7) & 1:
+            self.bitmap[index >> 3] |= 1 << (index & 7)
+            self.compressed = b""
+
+    def sign(self) -> SignedList:
+        """Return the list signed by the current key, and signed anew only if it has to be."""
+        key = keyring.current()
+        if not self.compressed or self.signed is None or self.signed.needs_signing(key):
+            self.compressed = self.compressed or signed_list.compress(self.bitmap)
+            self.signed = signed_list.sign(self.number, self.compressed, key)
+        return self.signed
+
+
+class ServedLists:
+    """The lists that one process serves.
+
+    It asks the database twice in a ``ttl`` what has changed, while requests come: so no answer is
+    older than one. One request does so, and the others are answered meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._lists: dict[int, StatusList] = {}
+        self._lock = threading.Lock()
+        self._checked_at = self._failed_at = float("-inf")
+        self._since: datetime | None = None  # by the database's clock
+        self._highest = 0
+
+    def clear(self) -> None:
+        """Forget all lists and what is known of the database."""
+        self.__init__()  # type: ignore[misc]
+
+    @property
+    def age(self) -> float:
+        """Seconds since the database was asked."""
+        return time.monotonic() - self._checked_at
+
+    @property
+    def ttl(self) -> float:
+        return signed_list.ttl().total_seconds()
+
+    @property
+    def fresh_seconds(self) -> int:
+        """Seconds until what is served now may be older than one ``ttl``, and at least one."""
+        return max(1, int(self.ttl - self.age))
+
+    def get(self, number: int) -> SignedList:
+        """Return list ``number``; ``UnknownList``, or ``ListUnavailable``."""
+        found = self._lists.get(number)
+        signed = found.signed if found else None
+        if self.age < self.ttl / 2:
+            self._check_number(number)
+            if signed and not signed.needs_signing(keyring.current()):
+                return signed
+        if time.monotonic() - self._failed_at > RETRY_SECONDS:
+            may_wait = signed is None or self.age > self.ttl
+            signed = self._updated(number, WAIT_SECONDS if may_wait else 0) or signed
+        if signed is None or signed.has_expired:
+            raise ListUnavailable
+        return signed
+
+    def _updated(self, number: int, wait: float) -> SignedList | None:
+        """Return the list after a look at the database; None if it fails, or another looks now."""
+        if not self._lock.acquire(timeout=wait):
+            return None
+        try:
+            if self.age >= self.ttl / 2:
+                self._find_changes()
+            self._check_number(number)
+            return self._loaded(number).sign()
+        except (DatabaseError, InterfaceError):
+            self._failed_at = time.monotonic()
+            return None
+        finally:
+            self._lock.release()
+
+    def _check_number(self, number: int) -> None:
+        """Refuse a number beyond the next list: logins may have begun that one just now."""
+        if number > indices.list_of(self._highest) + 1:
+            raise UnknownList(number)
+
+    def _find_changes(self) -> None:
+        began, newest = time.monotonic(), entries.newest()
+        if self._since is None:
+            self._lists.clear()
+        elif self.age < RELOAD_SECONDS:  # lists from before are read anew
+            for status_index in entries.ended_since(self._since):
+                if found := self._lists.get(indices.list_of(status_index)):
+                    found.end(status_index % indices.SIZE)
+        if newest:
+            self._highest, self._since = max(self._highest, newest.status_index), newest.at
+        self._checked_at = began
+
+    def _loaded(self, number: int) -> StatusList:
+        """Return a list from memory, or from the database; forget the one that was read first."""
+        found = self._lists.get(number)
+        if found is None or time.monotonic() - found.loaded_at > RELOAD_SECONDS:
+            began = time.monotonic()
+            bitmap = indices.scattered(entries.ended(number))
+            self._lists.pop(number, None)
+            self._lists[number] = found = StatusList(number, bitmap, began)
+            if len(self._lists) > MAX_LISTS:
+                del self._lists[next(iter(self._lists))]
+        return found
+
+
+lists = ServedLists()

@@ -1,0 +1,55 @@
+"""Token status lists over HTTP (draft-ietf-oauth-status-list-21, 8)."""
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.urls import URLPattern, re_path
+from django.utils.cache import get_conditional_response
+
+from accounts.status_lists.served_lists import ListUnavailable, UnknownList, lists
+
+MEDIA_TYPE = "application/statuslist+jwt"
+METHODS = ("GET", "HEAD")
+
+
+def status_list(request: HttpRequest, number: str) -> HttpResponseBase:
+    """Return a status list, signed, from memory; for scripts of any origin, as 8.1 says."""
+    response = _response(request, int(number))
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+def _response(request: HttpRequest, number: int) -> HttpResponseBase:
+    if request.method not in METHODS:
+        return _refusal(405, "Method not allowed", Allow=", ".join(METHODS))
+    if "time" in request.GET:
+        return _refusal(501, "Status lists of the past are not kept")  # 8.4
+    try:
+        return _list(request, number)
+    except UnknownList:
+        return _refusal(404, "No such status list")
+    except ListUnavailable:
+        return _refusal(503, "Service temporarily unavailable", **{"Retry-After": "5"})
+
+
+def _list(request: HttpRequest, number: int) -> HttpResponseBase:
+    """Return the list, or 304 to a client that has it (RFC 9110, 13.1.2)."""
+    signed = lists.get(number)
+    # Weak: two nodes sign the same list at their own times, with their own signatures.
+    headers = {
+        "Cache-Control": f"public, max-age={lists.fresh_seconds}",
+        "ETag": f'W/"{signed.etag}"',
+        "Vary": "Accept-Encoding",
+    }
+    body = signed.token
+    if "gzip" in request.META.get("HTTP_ACCEPT_ENCODING", ""):
+        body, headers["Content-Encoding"] = signed.gzipped, "gzip"
+    whole = HttpResponse(body, content_type=MEDIA_TYPE, headers=headers)
+    return get_conditional_response(request, etag=headers["ETag"], response=whole) or whole
+
+
+def _refusal(status: int, text: str, **headers: str) -> HttpResponse:
+    return JsonResponse({"detail": text}, status=status, headers=headers)
+
+
+def urls() -> list[URLPattern]:
+    """Return the path of every list. A number in another spelling is no list's address."""
+    return [re_path(r"^statuslists/(?P<number>[1-9][0-9]{0,11})$", status_list)]
