@@ -1,8 +1,10 @@
 """Olga is a super admin and Stan an admin; they are signed in, or sign in with a browser."""
 
 import pytest
+from django.test import Client
 
 from accounts.models import User
+from tests.admin.sign_ins import INDEX, sign_in
 from tests.conftest import PASSWORD
 from tests.pages.conftest import chromium, visit
 
@@ -28,15 +30,14 @@ def as_stan(client, stan):
 
 @pytest.fixture
 def enter(visit, olga):
-    """Somebody has signed in with a browser, and is where they wanted to go."""
+    """Somebody is where they want to go, with the session of a sign-in that was sent before."""
 
     def enter(path="/admin/", username="olga", **options):
+        client = Client()
+        assert sign_in(client, username)["Location"] == INDEX
         browser = visit(**options)
-        browser.open(f"/admin/login/?next={path}")
-        browser.page.fill("#id_username", username)
-        browser.page.fill("#id_password", PASSWORD)
-        browser.page.click("[type=submit]")
-        browser.page.wait_for_url(f"**{path}")
+        browser.take_session(client)
+        browser.open(path)
         return browser
 
     return enter

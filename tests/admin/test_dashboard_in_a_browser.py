@@ -8,7 +8,7 @@ from django.utils.timezone import now
 from accounts.audit import seals, statistics
 from apikeys.audit_codes import EventKind
 from tests import busy_month
-from tests.pages.visitor import DESK, PHONE
+from tests.pages.visitor import DESK_DARK, DESK_LIGHT, PHONE_DARK, PHONE_LIGHT
 
 
 @pytest.fixture
@@ -31,33 +31,15 @@ def busy(alice):
     seals.seal()
 
 
-@pytest.mark.parametrize(("screen", "viewport"), [("desk", DESK), ("phone", PHONE)])
-def test_a_morning_after_a_busy_night(busy, enter, screen, viewport):
-    browser = enter(viewport=viewport, color_scheme="dark")
+def test_a_morning_after_a_busy_night(busy, enter):
+    browser = enter()
     assert "2 things need you now" in browser.page.inner_text(".notices h2")
     assert browser.page.locator("figure").count() == 12
-    assert browser.barriers() == []
-    browser.keep(f"dashboard-{screen}-dark")
-    browser.page.emulate_media(color_scheme="light")
-    assert not browser.scrolls_sideways()
-    browser.keep(f"dashboard-{screen}-light")
+    check_bars(browser.page.locator("figure").nth(1))
+    browser.look("dashboard", DESK_DARK, PHONE_DARK)
     for summary in browser.page.locator("details summary").all():
         summary.click()
-    assert not browser.scrolls_sideways()
-    assert browser.barriers() == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_first_morning(enter, scheme):
-    browser = enter(viewport=PHONE, color_scheme=scheme)
-    assert "All is well." in browser.page.inner_text(".all-well")
-    assert not browser.scrolls_sideways()
-    assert browser.barriers() == []
-    browser.keep(f"dashboard-empty-{scheme}")
-
-
-def test_olga_follows_a_bar_and_a_number_to_their_rows(busy, enter):
-    browser = enter()
+    browser.look("dashboard-open", PHONE_LIGHT, DESK_LIGHT)
     browser.page.locator("figure").first.locator("a.bar[href]").last.click()
     browser.page.wait_for_url("**/auditevent/?**")
     browser.page.go_back()
@@ -65,9 +47,8 @@ def test_olga_follows_a_bar_and_a_number_to_their_rows(busy, enter):
     browser.page.wait_for_url("**/admin/accounts/user/**")
 
 
-def test_bars_have_tooltips_and_stay_in_their_frame(busy, enter):
-    browser = enter()
-    figure = browser.page.locator("figure").nth(1)
+def check_bars(figure):
+    """Bars have tooltips and stay in their frame."""
     bars = figure.locator("a.bar")
     assert bars.count() == 30
     assert "bearer" in bars.nth(20).locator("title").inner_html()
@@ -78,3 +59,9 @@ def test_bars_have_tooltips_and_stay_in_their_frame(busy, enter):
         assert frame["y"] <= box["y"]
         assert box["x"] + box["width"] <= frame["x"] + frame["width"] + 1
         assert box["y"] + box["height"] <= frame["y"] + frame["height"]
+
+
+def test_the_first_morning(enter):
+    browser = enter()
+    assert "All is well." in browser.page.inner_text(".all-well")
+    browser.look("dashboard-empty", PHONE_LIGHT, PHONE_DARK)

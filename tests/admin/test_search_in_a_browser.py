@@ -11,7 +11,16 @@ from accounts.mail import outbox
 from accounts.models import OutgoingMail, Session, User
 from apikeys.end_reasons import EndReason
 from apikeys.models import APIKey
-from tests.pages.visitor import DESK, NARROW, PHONE
+from tests.pages.visitor import (
+    DESK_DARK,
+    DESK_LIGHT,
+    NARROW,
+    NARROW_LIGHT,
+    PHONE,
+    PHONE_DARK,
+    PHONE_LIGHT,
+    Screen,
+)
 
 AGENTS = (
     "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
@@ -77,10 +86,10 @@ def lived(alice, bob, olga):
 
 
 SCREENS = [
-    ("desk", DESK, "light"),
-    ("tablet", {"width": 820, "height": 1100}, "light"),
-    ("phone", PHONE, "dark"),
-    ("narrow", NARROW, "light"),
+    DESK_LIGHT,
+    Screen("tablet-light", {"width": 820, "height": 1100}, "light"),
+    PHONE_DARK,
+    NARROW_LIGHT,
 ]
 
 
@@ -91,10 +100,8 @@ def find(browser, query):
         box.press("Enter")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("screen", "viewport"), [("desk", DESK), ("phone", PHONE)])
-def test_the_page_of_a_user(lived, enter, screen, viewport, scheme):
-    browser = enter(viewport=viewport, color_scheme=scheme)
+def test_the_page_of_a_user(lived, enter):
+    browser = enter(**PHONE_LIGHT.options)
     find(browser, "Liddell")
     assert browser.heading == "Alice Liddell"
     assert browser.page.locator(".states").inner_text().split("\n") == [
@@ -108,12 +115,9 @@ def test_the_page_of_a_user(lived, enter, screen, viewport, scheme):
         "Audit log 3",
         "Profile",
     ]
-    assert not browser.scrolls_sideways()
-    assert browser.barriers() == []
-    browser.keep(f"user-detail-{screen}-{scheme}")
+    browser.look("user-detail", PHONE_LIGHT, PHONE_DARK, DESK_LIGHT, DESK_DARK)
 
 
-@pytest.mark.parametrize(("screen", "viewport", "scheme"), SCREENS)
 @pytest.mark.parametrize(
     "path",
     [
@@ -124,14 +128,13 @@ def test_the_page_of_a_user(lived, enter, screen, viewport, scheme):
         "accounts/auditevent",
     ],
 )
-def test_lists(lived, enter, path, screen, viewport, scheme):
-    browser = enter(viewport=viewport, color_scheme=scheme)
-    browser.open(f"/admin/{path}/" + ("?q=alice" if path != "accounts/auditevent" else ""))
+def test_lists(lived, enter, path):
+    asked = "?q=alice" if path != "accounts/auditevent" else ""
+    browser = enter(f"/admin/{path}/{asked}")
     assert browser.page.locator("#result_list tbody tr").count() >= 1
-    assert not browser.scrolls_sideways()
-    assert browser.inner_scrolls() == []
-    assert browser.barriers() == []
-    browser.keep(f"list-{path.rpartition('/')[2]}s-{screen}-{scheme}")
+    for screen in SCREENS:
+        browser.look(f"list-{path.rpartition('/')[2]}s", screen)
+        assert browser.inner_scrolls() == [], screen
 
 
 def test_from_many_to_the_deactivated_ones(lived, enter):
@@ -154,8 +157,7 @@ def test_the_id_is_copied(lived, enter):
 
 
 def test_a_card_says_its_state_first_and_labels_the_rest(lived, enter):
-    browser = enter(viewport=PHONE)
-    browser.open("/admin/accounts/outgoingmail/?q=alice")
+    browser = enter("/admin/accounts/outgoingmail/?q=alice", viewport=PHONE)
     cards = browser.page.locator("#result_list tbody tr")
     assert [cards.nth(n).locator("td").nth(1).get_attribute("data-label") for n in range(2)] == [
         "Status",
@@ -169,8 +171,7 @@ def test_a_card_says_its_state_first_and_labels_the_rest(lived, enter):
 def test_a_mails_page_shows_all_of_a_long_user_agent(lived, enter, viewport):
     mail = OutgoingMail.objects.latest("pk")
     OutgoingMail.objects.filter(pk=mail.pk).update(user_agent=f"{AGENTS[1]} {'x' * 120}")
-    browser = enter(viewport=viewport)
-    browser.open(f"/admin/accounts/outgoingmail/{mail.pk}/change/")
+    browser = enter(f"/admin/accounts/outgoingmail/{mail.pk}/change/", viewport=viewport)
     agent = browser.page.locator(".field-user_agent .readonly")
     script = """found => {
         const text = document.createRange();

@@ -16,6 +16,9 @@ from accounts.mail import delivery
 from tests.conftest import lacking
 from tests.pages.visitor import Visitor
 
+# The shell has no windows to draw, and takes half of the processor time.
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+
 
 class Mailbox:
     """A mail server that accepts every mail and keeps it."""
@@ -60,11 +63,7 @@ def mailbox(settings) -> Iterator[Mailbox]:
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
-    path = (
-        shutil.which("chromium")
-        or shutil.which("chromium-browser")
-        or shutil.which("google-chrome")
-    )
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not path:
         lacking("there is no Chromium on this machine")
     from playwright.sync_api import sync_playwright

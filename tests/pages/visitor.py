@@ -2,14 +2,37 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
+from django.test import Client
 from playwright.sync_api import Browser, ConsoleMessage, Request, Response
 
 PHONE = {"width": 390, "height": 844}
 NARROW = {"width": 320, "height": 640}
 DESK = {"width": 1280, "height": 800}
+COLOUR_RULES = ["color-contrast", "link-in-text-block"]
+
+
+class Screen(NamedTuple):
+    """A size of the window, and the colours that its user prefers."""
+
+    name: str
+    viewport: Any
+    scheme: Any
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of a browser that begins with this screen."""
+        return {"viewport": self.viewport, "color_scheme": self.scheme}
+
+
+DESK_LIGHT = Screen("desk-light", DESK, "light")
+DESK_DARK = Screen("desk-dark", DESK, "dark")
+PHONE_LIGHT = Screen("phone-light", PHONE, "light")
+PHONE_DARK = Screen("phone-dark", PHONE, "dark")
+NARROW_DARK = Screen("narrow-dark", NARROW, "dark")
+NARROW_LIGHT = Screen("narrow-light", NARROW, "light")
 
 
 class Visitor:
@@ -73,11 +96,11 @@ class Visitor:
             "resultTypes": ["violations"],
             "preload": False,
         }  # it would fetch style sheets anew, which the policy forbids
-        found = Axe().run(self.page, options={**options, **({"runOnly": only} if only else {})})
-        return [
-            f"{problem['id']}: {problem['nodes'][0]['html']}"
-            for problem in found.response["violations"]
-        ]
+        if self.page.evaluate("!window.axe"):
+            self.page.evaluate(AXE_SCRIPT)
+        script = """async options => (await axe.run(options)).violations.map(
+            problem => `${problem.id}: ${problem.nodes[0].html}`)"""
+        return list(self.page.evaluate(script, {**options, **({"runOnly": only} if only else {})}))
 
     def scrolls_sideways(self) -> bool:
         return bool(
@@ -95,16 +118,38 @@ class Visitor:
             .map(found => `${found.tagName}.${found.className}`)"""
         return list(self.page.evaluate(script))
 
-    def look(self, name: str) -> None:
-        """Check the page's accessibility, and keep a picture of it."""
-        assert not self.scrolls_sideways()
-        assert self.barriers() == []
-        self.keep(name)
+    def look(self, name: str, *screens: Screen) -> None:
+        """Check the page's accessibility on each screen, and keep pictures; the last screen stays.
+
+        In other colours at the same size only the colours are looked at: all else is the same.
+        """
+        sizes: list[Any] = []
+        for screen in screens:
+            self.turn_to(screen)
+            assert not self.scrolls_sideways(), screen
+            assert self.barriers(COLOUR_RULES if screen.viewport in sizes else None) == [], screen
+            self.keep(f"{name}-{screen.name}")
+            sizes.append(screen.viewport)
+
+    def turn_to(self, screen: Screen) -> None:
+        """Show the page on another screen, and wait until no colour is on its way any more."""
+        self.page.set_viewport_size(screen.viewport)
+        self.page.emulate_media(color_scheme=screen.scheme)
+        self.page.evaluate(
+            "Promise.all(document.getAnimations().map(each => each.finished.catch(() => null)))"
+        )
 
     def keep(self, name: str) -> None:
         if folder := os.environ.get("SCREENSHOTS"):
             Path(folder).mkdir(parents=True, exist_ok=True)
             self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+    def take_session(self, client: Client) -> None:
+        """Go on with the cookies of a test client."""
+        cookies = client.cookies.values()
+        self.context.add_cookies(
+            [{"name": each.key, "value": each.value, "url": self.origin} for each in cookies]
+        )
 
     def leave(self) -> None:
         self.context.close()
