@@ -16,6 +16,7 @@ import pytest
 
 from tests.conftest import lacking
 from tests.faults.counting_proxy import CountingProxy
+from tests.faults.databases import database
 from tests.faults.http_client import PASSWORD
 from tests.faults.processes import PROJECT, in_parallel
 from tests.faults.servers import Server
@@ -23,12 +24,6 @@ from tests.faults.servers import Server
 EXAMPLES = PROJECT / "docs" / "clients" / "examples"
 COMMANDS = {"py": sys.executable, "mjs": "node", "sh": "sh"}
 NEW_PASSWORD = "four small green lamps"
-USERS = f"""
-from accounts.models import User
-User.objects.create_user("alice", {PASSWORD!r})
-for language in {list(COMMANDS)}:
-    User.objects.create_user(f"temp-{{language}}", {PASSWORD!r}, must_change_password=True)
-"""
 CALLERS = 4
 IN_NODE = """
 const { FILE, CLIENT, AUTH, URL: url, USERNAME, PASSWORD, CALLERS } = process.env;
@@ -86,11 +81,13 @@ CONTRACTS = {
 
 
 @pytest.fixture(scope="module")
-def authsvc(address) -> Iterator[Server]:
+def authsvc(template) -> Iterator[Server]:
     """Start a server of one process, on which three wrong passwords lock a name."""
-    with Server(address, WEB_CONCURRENCY="1", LOGIN_RATE_PER_NAME="3/5m") as server:
-        server.set_up()
-        server.run("shell", "-v", "0", "-c", USERS)
+    with (
+        database(copy_of=template.address) as address,
+        Server(address, WEB_CONCURRENCY="1", LOGIN_RATE_PER_NAME="3/5m") as server,
+    ):
+        server.new_users = list(template.users)
         server.start()
         yield server
 
@@ -244,15 +241,20 @@ def test_a_refused_refresh_is_sent_once(contract, language, authsvc, through):
 
 
 def set_active(server: Server, active: bool) -> None:
-    set_it = f"UPDATE accounts_user SET is_active = {active}"  # noqa: S608 (a value of our own)
-    server.query(f"{set_it} WHERE username = 'alice' RETURNING id")
+    set_column(server, "is_active", active, "alice")
+
+
+def set_column(server: Server, column: str, value: bool, user: str) -> None:
+    change = f"UPDATE accounts_user SET {column} = {value}"  # noqa: S608 (names of our own)
+    server.query(f"{change} WHERE username = '{user}' RETURNING id")
 
 
 @each_language
-def test_a_temporary_password_is_replaced(language, through):
-    file = example("challenge", language)
+def test_a_temporary_password_is_replaced(language, authsvc, through):
+    file, user = example("challenge", language), authsvc.new_user()
+    set_column(authsvc, "must_change_password", True, user)
     with through("challenge") as proxy:
-        own = variables(proxy, f"temp-{language}", NEW_PASSWORD=NEW_PASSWORD)
+        own = variables(proxy, user, NEW_PASSWORD=NEW_PASSWORD)
         for _ in ("with a challenge", "without"):
             done = run(file, own)
             assert (done.returncode, done.stderr) == (0, "")
