@@ -192,7 +192,8 @@ class Budget:
         return end
 
     def _refusal(self, wait: float, used_up: Rate) -> TooManyAttempts:
-        reason = Reason.GUESSES_BY_ADDRESS if self.purpose == "address" else Reason.GUESSES_BY_NAME
+        by_address = self.purpose == "address"
+        reason = Reason.GUESSES_BY_ADDRESS if by_address else Reason.GUESSES_BY_IDENTIFIER
         data = {"limit": used_up.limit, "seconds": used_up.seconds}
         return TooManyAttempts(timedelta(seconds=max(1.0, wait)), reason, data=data)
 

@@ -61,7 +61,7 @@ def make(user: User, mail: OutgoingMail | None = None) -> ResetSecrets:
     longer, counts against no limit since only operators can request it, and has no code: nobody
     can use it up by guessing.
     """
-    User.objects.lock(user.pk)
+    User.objects.lock_row(user.pk)
     user.refresh_from_db(fields=["email"])  # an operator may have changed it since
     invited = mail is not None and mail.template == outbox.Template.INVITATION
     if mail and not invited:
@@ -96,7 +96,7 @@ def void_earlier(reset: PasswordReset) -> None:
 
     A reset that was requested ends no invitation.
     """
-    User.objects.lock(reset.user_id)
+    User.objects.lock_row(reset.user_id)
     earlier = PasswordReset.objects.usable().filter(user_id=reset.user_id, pk__lt=reset.pk)
     (earlier.exclude(code_digest="") if reset.code_digest else earlier).void()
 
@@ -166,7 +166,7 @@ def _find_by_code(user: User | None, code: str) -> PasswordReset | None:
     A wrong code counts against all of the user's resets. Without a user it is the same work.
     """
     pk, uuid = (user.pk, user.uuid) if user else (0, UUID(int=0))
-    User.objects.lock(pk)
+    User.objects.lock_row(pk)
     resets = PasswordReset.objects.open_to_codes().select_related("user").filter(user_id=pk)
     right = [
         code_digest(uuid, code, secret)
@@ -192,7 +192,7 @@ def _use(
     user = reset.user
     hashed, first = passwords.hash_new(user, password), not user.has_usable_password()
     with transaction.atomic():
-        User.objects.lock(user.pk)
+        User.objects.lock_row(user.pk)
         by_code = reason == Reason.RESET_BY_CODE
         if not reset.use(by_code=by_code) or not passwords.replace_hash(user, hashed, reason):
             raise refusal(Reason.LINK_USED, name=user.username)

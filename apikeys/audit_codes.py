@@ -8,8 +8,8 @@ from django.db.models import TextChoices
 KEYS_PAGE = "keys"  # in place of a contract's name, for requests to the page of API keys
 
 
-class EventKind(TextChoices):
-    """Kinds of audit events. A new one needs no migration."""
+class KeyEventKind(TextChoices):
+    """Kinds of the events of API keys. A new one needs no migration."""
 
     KEY_CREATED = "key_created", "API key created"
     KEY_ROTATED = "key_rotated", "API key rotated"
@@ -19,22 +19,29 @@ class EventKind(TextChoices):
     KEY_LEAKED = "key_leaked", "API key reported as leaked"
     KEY_USED_FROM_NEW_ADDRESS = "key_used_from_new_address", "API key used from a new address"
     KEYS_ENDED = "keys_ended", "API keys ended by an operator"
+
+
+class CredentialEventKind(TextChoices):
+    """Kinds of the events of provider credentials. A new one needs no migration."""
+
     CREDENTIALS_VIEWED = "credentials_viewed", "Provider credentials looked at"
     CREDENTIALS_REFUSED = "credentials_refused", "Provider credentials refused"
     CREDENTIALS_CHANGED = "credentials_changed", "Provider credentials changed"
     CREDENTIALS_DELETED = "credentials_deleted", "Provider credentials deleted"
 
 
-# The column ``name`` of these has the id of a key or the name of a provider.
-NAMING_THINGS = (
-    EventKind.KEY_CREATED,
-    EventKind.KEY_ROTATED,
-    EventKind.KEY_SCOPE_LOST,
-    EventKind.KEY_DELETED,
-    EventKind.KEY_LEAKED,
-    EventKind.KEY_USED_FROM_NEW_ADDRESS,
-    EventKind.CREDENTIALS_CHANGED,
-    EventKind.CREDENTIALS_DELETED,
+# The column ``name`` of these has the id of a key, or the name of a provider.
+NAMING_KEYS = (
+    KeyEventKind.KEY_CREATED,
+    KeyEventKind.KEY_ROTATED,
+    KeyEventKind.KEY_SCOPE_LOST,
+    KeyEventKind.KEY_DELETED,
+    KeyEventKind.KEY_LEAKED,
+    KeyEventKind.KEY_USED_FROM_NEW_ADDRESS,
+)
+NAMING_PROVIDERS = (
+    CredentialEventKind.CREDENTIALS_CHANGED,
+    CredentialEventKind.CREDENTIALS_DELETED,
 )
 
 

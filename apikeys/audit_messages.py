@@ -3,17 +3,25 @@
 from typing import Any
 
 from accounts.audit import event_kinds, event_messages, reason_messages, reasons, refusal_messages
-from accounts.audit.event_messages import template
+from accounts.audit.event_messages import sentence
 from accounts.audit.reasons import Data
 from accounts.audit.recent_refusals import Refusal
 from accounts.audit.refusal_messages import AnswerToEvent, RefusalMessage, always, reason_of
 from accounts.models import AuditEvent
-from apikeys.audit_codes import NAMING_THINGS, CredentialReason, EventKind, KeyReason
+from apikeys.audit_codes import (
+    NAMING_KEYS,
+    NAMING_PROVIDERS,
+    CredentialEventKind,
+    CredentialReason,
+    KeyEventKind,
+    KeyReason,
+)
 
 
 def register() -> None:
     """Make the codes and messages known to the audit log. Called once, when the app starts."""
-    event_kinds.register(EventKind, naming_things=NAMING_THINGS)
+    event_kinds.register(KeyEventKind, naming_things=NAMING_KEYS)
+    event_kinds.register(CredentialEventKind, naming_things=NAMING_PROVIDERS)
     event_messages.register(EVENTS)
     for codes in (KeyReason, CredentialReason):
         reasons.register(codes)
@@ -35,7 +43,7 @@ def _stored(data: Data) -> str:
     return ", ".join(filter(None, (data.get("key_id"), data.get("region"), secret)))
 
 
-REASONS: dict[str, reason_messages.Message] = {
+REASONS: dict[str, reason_messages.ReasonMessage] = {
     KeyReason.SIGNED_IN_TO_KEYS: "signed in to the page of API keys",
     KeyReason.KEY_MISTYPED: "it is mistyped, or cut",
     KeyReason.NO_SUCH_KEY: "no live key of this owner has this id",
@@ -69,26 +77,28 @@ def _credentials_refused(event: AuditEvent) -> str:
     return refused + event_messages.reason_of(event)
 
 
-EVENTS: dict[str, event_messages.Message] = {
-    EventKind.KEY_CREATED: template("{owner} created the API key {name}"),
-    EventKind.KEY_ROTATED: template("{owner} rotated an API key; the new one is {name}"),
-    EventKind.KEY_GRANTED: template("{actor} granted an API key of {name} a scope"),
-    EventKind.KEY_SCOPE_LOST: template("The API key {name} of {owner} lost a scope"),
-    EventKind.KEY_DELETED: template("The API key {name} was ended by {owner}"),
-    EventKind.KEY_LEAKED: template(
+EVENTS: dict[str, event_messages.EventMessage] = {
+    KeyEventKind.KEY_CREATED: sentence("{owner} created the API key {name}"),
+    KeyEventKind.KEY_ROTATED: sentence("{owner} rotated an API key; the new one is {name}"),
+    KeyEventKind.KEY_GRANTED: sentence("{actor} granted an API key of {name} a scope"),
+    KeyEventKind.KEY_SCOPE_LOST: sentence("The API key {name} of {owner} lost a scope"),
+    KeyEventKind.KEY_DELETED: sentence("The API key {name} was ended by {owner}"),
+    KeyEventKind.KEY_LEAKED: sentence(
         "The API key {name} of {owner} was reported as leaked, and ended"
     ),
-    EventKind.KEY_USED_FROM_NEW_ADDRESS: template(
+    KeyEventKind.KEY_USED_FROM_NEW_ADDRESS: sentence(
         "The API key {name} of {owner} was used from a network where it was not seen before"
     ),
-    EventKind.KEYS_ENDED: template("{actor} ended API keys of {name}"),
-    EventKind.CREDENTIALS_VIEWED: template("{name} looked at the masked credentials of {reason}"),
-    EventKind.CREDENTIALS_REFUSED: _credentials_refused,
-    EventKind.CREDENTIALS_CHANGED: template("{actor} stored the credentials of {name}"),
-    EventKind.CREDENTIALS_DELETED: template("{actor} deleted the credentials of {name}"),
+    KeyEventKind.KEYS_ENDED: sentence("{actor} ended API keys of {name}"),
+    CredentialEventKind.CREDENTIALS_VIEWED: sentence(
+        "{name} looked at the masked credentials of {reason}"
+    ),
+    CredentialEventKind.CREDENTIALS_REFUSED: _credentials_refused,
+    CredentialEventKind.CREDENTIALS_CHANGED: sentence("{actor} stored the credentials of {name}"),
+    CredentialEventKind.CREDENTIALS_DELETED: sentence("{actor} deleted the credentials of {name}"),
 }
 ANSWERS: dict[str, AnswerToEvent] = {
-    EventKind.CREDENTIALS_REFUSED: AnswerToEvent(
+    CredentialEventKind.CREDENTIALS_REFUSED: AnswerToEvent(
         "That this is for admins, or that nothing is stored."
     )
 }

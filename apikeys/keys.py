@@ -20,7 +20,7 @@ from accounts.models import User
 from accounts.privacy.user_data import json_values
 from accounts.request_context import printable
 from apikeys import key_format, usage
-from apikeys.audit_codes import EventKind, KeyReason
+from apikeys.audit_codes import KeyEventKind, KeyReason
 from apikeys.end_reasons import EndReason
 from apikeys.errors import InvalidKey, KeyNotFound, ScopeReserved
 from apikeys.mail_templates import KeyTemplate
@@ -87,7 +87,7 @@ def create(
     if reserved and not owner.is_staff:
         raise ScopeReserved(KeyReason.SCOPE_RESERVED, data={"scope": " ".join(reserved)})
     key, secret = APIKey.objects.issue(owner.id, name, scopes, expires_at=expires_at)
-    _record(EventKind.KEY_CREATED, key)
+    _record(KeyEventKind.KEY_CREATED, key)
     _mail_new_key(KeyTemplate.KEY_CREATED, owner, **_for_mail(key))
     return key, secret
 
@@ -95,7 +95,7 @@ def create(
 @transaction.atomic
 def rotate(owner: Identity, public_id: str, overlap: timedelta) -> tuple[APIKey, str]:
     key, secret = APIKey.objects.rotate(owner.id, public_id, overlap)
-    _record(EventKind.KEY_ROTATED, key, reason=KeyReason.SUCCESSOR_OF, data={"key": public_id})
+    _record(KeyEventKind.KEY_ROTATED, key, reason=KeyReason.SUCCESSOR_OF, data={"key": public_id})
     _mail_new_key(KeyTemplate.KEY_ROTATED, owner, **_for_mail(key), replaced=public_id)
     return key, secret
 
@@ -105,7 +105,7 @@ def delete(owner: Owner, public_id: str) -> None:
     key = APIKey.objects.owned(owner.id, public_id)
     if not APIKey.objects.filter(pk=key.pk).end(EndReason.DELETED):
         raise KeyNotFound(KeyReason.NO_SUCH_KEY)
-    _record(EventKind.KEY_DELETED, key)
+    _record(KeyEventKind.KEY_DELETED, key)
 
 
 def delete_some(owner: Owner, public_ids: Iterable[str]) -> int:
@@ -129,7 +129,7 @@ def revoke_leaked(secret: str) -> None:
         raise KeyNotFound(KeyReason.NO_SUCH_KEY)
     with transaction.atomic():
         if APIKey.objects.filter(pk=key.pk).end(EndReason.LEAKED):
-            _record(EventKind.KEY_LEAKED, key)
+            _record(KeyEventKind.KEY_LEAKED, key)
             _mail(KeyTemplate.KEY_LEAKED, key.owner, **_for_mail(key))
 
 
@@ -151,7 +151,7 @@ def withdraw_reserved_scopes(owner: User) -> None:
             row.end(EndReason.OWNER_NO_OPERATOR)
         lost = " ".join(each for each in key.scopes if each not in remaining)
         data = {"scope": lost} | ({} if remaining else {"ended": True})
-        _record(EventKind.KEY_SCOPE_LOST, key, reason=KeyReason.OWNER_NO_OPERATOR, data=data)
+        _record(KeyEventKind.KEY_SCOPE_LOST, key, reason=KeyReason.OWNER_NO_OPERATOR, data=data)
 
 
 def count_live() -> Counter[str]:

@@ -5,7 +5,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from accounts.models import User
 from accounts.operators.actions import Action, Outcome
 from apikeys import keys
-from apikeys.audit_codes import EventKind, KeyReason
+from apikeys.audit_codes import KeyEventKind, KeyReason
 from apikeys.end_reasons import EndReason
 from apikeys.models import APIKey
 from apikeys.scopes import Scope
@@ -34,17 +34,17 @@ def _grant(scope: Scope) -> Action:
         return Outcome(KeyReason.SCOPE_GRANTED, data) if granted else None
 
     return Action(
-        name=f"grant_{scope}", kind=EventKind.KEY_GRANTED, perform=perform, dangerous=True
+        name=f"grant_{scope}", kind=KeyEventKind.KEY_GRANTED, perform=perform, dangerous=True
     )
 
 
 END_KEYS = Action(
     name="end_keys",
-    kind=EventKind.KEYS_ENDED,
+    kind=KeyEventKind.KEYS_ENDED,
     perform=_end_keys,
     applicable=_with_active_keys,
     dangerous=True,
 )
-END_KEY = Action(name="end_key", kind=EventKind.KEYS_ENDED, perform=_end_key, dangerous=True)
+END_KEY = Action(name="end_key", kind=KeyEventKind.KEYS_ENDED, perform=_end_key, dangerous=True)
 GRANT_INTROSPECT = _grant(Scope.INTROSPECT)
 GRANT_REVOKE = _grant(Scope.REVOKE)

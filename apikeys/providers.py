@@ -17,7 +17,7 @@ from accounts.errors import AuthError
 from accounts.identities import Identity
 from accounts.models import User
 from accounts.validators import REGION
-from apikeys.audit_codes import CredentialReason, EventKind
+from apikeys.audit_codes import CredentialEventKind, CredentialReason
 from apikeys.errors import AdminRequired, NothingStored, UnreadableSecret
 from apikeys.models import ProviderCredential
 
@@ -93,22 +93,25 @@ def show(viewer: Identity, provider: str) -> MaskedCredential:
         if isinstance(refusal, UnreadableSecret):
             logger.error("%s", refusal)
         data = {**refusal.data, "provider": provider}
-        _record_view(EventKind.CREDENTIALS_REFUSED, viewer, refusal.reason, data)
+        _record_view(CredentialEventKind.CREDENTIALS_REFUSED, viewer, refusal.reason, data)
         raise
     _record_view(
-        EventKind.CREDENTIALS_VIEWED, viewer, CredentialReason.PROVIDER, {"provider": provider}
+        CredentialEventKind.CREDENTIALS_VIEWED,
+        viewer,
+        CredentialReason.PROVIDER,
+        {"provider": provider},
     )
     return credential
 
 
 def show_to_operator(credential: ProviderCredential, *, operator: User) -> str:
     """Return the masked secret, or raise ``UnreadableSecret``; either is an audit event."""
-    kind: EventKind = EventKind.CREDENTIALS_VIEWED
+    kind: CredentialEventKind = CredentialEventKind.CREDENTIALS_VIEWED
     reason: str = CredentialReason.PROVIDER
     try:
         return mask(credential.decrypt_secret(), MASK_STARS[Provider(credential.provider)])
     except UnreadableSecret:
-        kind, reason = EventKind.CREDENTIALS_REFUSED, Reason.UNREADABLE
+        kind, reason = CredentialEventKind.CREDENTIALS_REFUSED, Reason.UNREADABLE
         raise
     finally:
         audit_log.record(kind, user=operator, reason=reason, data={"provider": credential.provider})
@@ -135,7 +138,7 @@ def store(
 @transaction.atomic
 def delete(credential: ProviderCredential, *, actor: User | None = None, reason: str = "") -> None:
     audit_log.record(
-        EventKind.CREDENTIALS_DELETED, name=credential.provider, actor=actor, note=reason
+        CredentialEventKind.CREDENTIALS_DELETED, name=credential.provider, actor=actor, note=reason
     )
     credential.delete()
 
@@ -183,7 +186,7 @@ def _record_change(
 ) -> None:
     aws = {"key_id": credential.key_id, "region": credential.region} if credential.key_id else {}
     audit_log.record(
-        EventKind.CREDENTIALS_CHANGED,
+        CredentialEventKind.CREDENTIALS_CHANGED,
         name=credential.provider,
         actor=actor,
         reason=CredentialReason.CREDENTIALS_STORED,

@@ -16,7 +16,7 @@ from django.utils.timezone import now
 
 from accounts import request_context
 from accounts.audit import audit_log
-from apikeys.audit_codes import EventKind, KeyReason
+from apikeys.audit_codes import KeyEventKind, KeyReason
 from apikeys.models import APIKey, KnownAddress
 
 GATHER_SECONDS = 1.0  # from a use until the write, which includes the uses in between
@@ -100,7 +100,7 @@ def _is_another_network(key: APIKey, network: str) -> bool:
 
 def _record_new_network(key: APIKey, network: str, at: datetime) -> None:
     audit_log.record(
-        EventKind.KEY_USED_FROM_NEW_ADDRESS,
+        KeyEventKind.KEY_USED_FROM_NEW_ADDRESS,
         at=at,
         user_id=key.owner_id,
         name=key.public_id,

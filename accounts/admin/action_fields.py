@@ -16,7 +16,7 @@ ROLE_LABELS = {
 }
 
 
-class IdentifierField(forms.CharField):
+class NewIdentifierField(forms.CharField):
     """A user name or an address, by the rules of its column in `User`.
 
     A reserved identifier is passed on to the action: the account may have it already.
@@ -45,8 +45,8 @@ def role_fields() -> dict[str, forms.Field]:
 def identifier_fields() -> dict[str, forms.Field]:
     """Return the fields of both identifiers, and a hidden one of what the operator was shown."""
     return {
-        "username": IdentifierField("username", label="User name"),
-        "email": IdentifierField(
+        "username": NewIdentifierField("username", label="User name"),
+        "email": NewIdentifierField(
             "email",
             label="E-mail",
             required=False,

@@ -36,8 +36,8 @@ class AuditLogList(ChangeList):
         self.clear_all_filters_qs = "?"
         self.form = AuditLogForm(request.GET)
         self.before = request.GET.get("before", "")
-        selection = self.form.selection()
-        events = selection.events() if selection else AuditEvent.objects.none()
+        query = self.form.event_query()
+        events = query.events() if query else AuditEvent.objects.none()
         return older_than(last, events) if (last := self.last_of_page_before()) else events
 
     def last_of_page_before(self) -> AuditEvent | None:

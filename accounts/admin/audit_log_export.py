@@ -16,7 +16,7 @@ from accounts.admin.links import events_url
 from accounts.admin.reauthentication import ReauthenticatedFormView
 from accounts.audit import audit_log
 from accounts.audit.export import FORMATS
-from accounts.audit.query import Selection, find_user, in_batches
+from accounts.audit.query import EventQuery, find_user, in_batches
 from accounts.audit.reasons import Reason
 
 
@@ -27,14 +27,14 @@ class AuditLogExportView(ReauthenticatedFormView):
     form_class = ExportForm
     title = "Export the audit log"
     filter: AuditLogForm
-    selection: Selection
+    query: EventQuery
 
     def prepare(self) -> HttpResponseBase | None:
         self.filter = AuditLogForm(self.request.GET)
-        selection = self.filter.selection()
-        if selection is None:
+        query = self.filter.event_query()
+        if query is None:
             return redirect(events_url(**self.filter.given))
-        self.selection = selection
+        self.query = query
         return None
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -43,7 +43,7 @@ class AuditLogExportView(ReauthenticatedFormView):
     def form_valid(self, form: ExportForm) -> HttpResponseBase:  # type: ignore[override]
         at, file_format = now(), form.cleaned_data["form"]
         self.record(form)
-        events = in_batches(self.selection.events().filter(at__lte=at))
+        events = in_batches(self.query.events().filter(at__lte=at))
         return download(
             StreamingHttpResponse(joined(FORMATS[file_format](events))),
             f"events-{at:%Y%m%dT%H%M%SZ}.{file_format}",
@@ -54,7 +54,7 @@ class AuditLogExportView(ReauthenticatedFormView):
 
         It is an event about the user of the filter, so that their erasure reaches it too.
         """
-        identifier = self.selection.identifier
+        identifier = self.query.identifier
         audit_log.record(
             audit_log.Kind.EXPORTED,
             user=find_user(identifier) if identifier else None,

@@ -30,7 +30,7 @@ from django.utils.timezone import now
 
 from accounts import policy, request_context
 from accounts.audit import event_kinds
-from accounts.audit.query import Selection, validate_address
+from accounts.audit.query import EventQuery, validate_address
 from accounts.audit.reasons import label
 
 RANGES = {  # value → label and length
@@ -143,14 +143,14 @@ class AuditLogForm(forms.Form):
             choices.append((given, given))
         self.fields["contract"].widget.choices = choices
 
-    def selection(self) -> Selection | None:
-        """Return the selected events; None for an invalid filter, whose errors the form shows."""
+    def event_query(self) -> EventQuery | None:
+        """Return the query; None for an invalid filter, whose errors the form shows."""
         if not self.is_valid():
             return None
         values = self.cleaned_data
         earliest = now() - RANGES[values["within"]][1] if values["within"] else None
         same = ("user", "actor", "reason", "contract", "address", "session", "request_id")
-        return Selection(
+        return EventQuery(
             **{name: values[name] for name in same},
             identifier=values["person"],
             kinds=tuple(values["kind"]),

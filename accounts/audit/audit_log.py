@@ -68,7 +68,7 @@ def record_with_current_name(kind: str, **details: Unpack[Details]) -> None:
     The account's row is locked, so that no erasure comes between its name and the event.
     """
     user = details.get("user")
-    current = User.objects.lock(user.pk) if user else None
+    current = User.objects.lock_row(user.pk) if user else None
     details["user"] = current or user
     record(kind, **details)
 

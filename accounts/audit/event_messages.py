@@ -12,11 +12,11 @@ from accounts.audit.reasons import Data, Reason
 from accounts.models import AuditEvent
 
 Kind = AuditEvent.Kind
-Message = Callable[[AuditEvent], str]
+EventMessage = Callable[[AuditEvent], str]
 UNKNOWN = "An unknown user"
 
 
-def register(messages: Mapping[str, Message]) -> None:
+def register(messages: Mapping[str, EventMessage]) -> None:
     """Add the messages of an app's kinds of events."""
     MESSAGES.update(messages)
 
@@ -35,7 +35,7 @@ def reason_of(event: AuditEvent) -> str:
     return f": {reason}." if reason else "."
 
 
-def template(words: str) -> Message:
+def sentence(words: str) -> EventMessage:
     """Return the message that fills ``words``.
 
     ``{name}`` is the event's, ``{owner}`` its user and ``{actor}`` its operator. The reason follows
@@ -115,7 +115,7 @@ def _reset_failed(event: AuditEvent) -> str:
 def _account_changed(event: AuditEvent) -> str:
     if event.reason == Reason.CREATED:
         return f"{event.actor or 'An operator'} created the account {event.name}."
-    return template("{actor} changed the account {name}")(event)
+    return sentence("{actor} changed the account {name}")(event)
 
 
 PASSWORD_CHANGES: dict[str, str] = {
@@ -129,7 +129,7 @@ PASSWORD_CHANGES: dict[str, str] = {
 def _password_changed(event: AuditEvent) -> str:
     if event.reason in PASSWORD_CHANGES:
         return f"{event.name or UNKNOWN} {PASSWORD_CHANGES[event.reason]}."
-    return template("{name}'s password was changed")(event)
+    return sentence("{name}'s password was changed")(event)
 
 
 def _logout(event: AuditEvent) -> str:
@@ -150,37 +150,37 @@ def _log_changed(event: AuditEvent) -> str:
     )
 
 
-MESSAGES: dict[str, Message] = {
+MESSAGES: dict[str, EventMessage] = {
     Kind.LOGIN: _login,
     Kind.LOGIN_FAILED: _login_failed,
     Kind.THROTTLED: _throttled,
     Kind.REFRESH_FAILED: _refresh_failed,
     Kind.REFRESH_REUSED: _refresh_reused,
     Kind.LOGOUT: _logout,
-    Kind.REVOKE: template("{name}'s session was ended by revoking a token of it"),
-    Kind.SESSIONS_ENDED: template("{actor} ended sessions of {name}"),
+    Kind.REVOKE: sentence("{name}'s session was ended by revoking a token of it"),
+    Kind.SESSIONS_ENDED: sentence("{actor} ended sessions of {name}"),
     Kind.ACCOUNT_CHANGED: _account_changed,
-    Kind.RESET_ASKED: template("A password reset was asked for “{name}”"),
+    Kind.RESET_ASKED: sentence("A password reset was asked for “{name}”"),
     Kind.RESET_FAILED: _reset_failed,
     Kind.PASSWORD_CHANGED: _password_changed,
-    Kind.INVITED: template("{actor} invited {name}"),
-    Kind.RESET_SENT: template("{actor} sent a reset mail for {name}"),
-    Kind.TEMPORARY_PASSWORD: template("{actor} gave {name} a temporary password"),
-    Kind.CHANGE_FORCED: template("{actor} demanded a new password of {name}"),
-    Kind.UNLOCKED: template("{actor} unlocked {name}"),
-    Kind.DEACTIVATED: template("{actor} deactivated {name}"),
-    Kind.REACTIVATED: template("{actor} reactivated {name}"),
-    Kind.IDENTIFIERS_CHANGED: template("{actor} changed the user name or the address of {name}"),
-    Kind.ROLE_CHANGED: template("{actor} changed the role of {name}"),
-    Kind.ACTION_REFUSED: template("{actor} tried what their role does not give them"),
-    Kind.IMPORTED: template("The account {name} was imported"),
+    Kind.INVITED: sentence("{actor} invited {name}"),
+    Kind.RESET_SENT: sentence("{actor} sent a reset mail for {name}"),
+    Kind.TEMPORARY_PASSWORD: sentence("{actor} gave {name} a temporary password"),
+    Kind.CHANGE_FORCED: sentence("{actor} demanded a new password of {name}"),
+    Kind.UNLOCKED: sentence("{actor} unlocked {name}"),
+    Kind.DEACTIVATED: sentence("{actor} deactivated {name}"),
+    Kind.REACTIVATED: sentence("{actor} reactivated {name}"),
+    Kind.IDENTIFIERS_CHANGED: sentence("{actor} changed the user name or the address of {name}"),
+    Kind.ROLE_CHANGED: sentence("{actor} changed the role of {name}"),
+    Kind.ACTION_REFUSED: sentence("{actor} tried what their role does not give them"),
+    Kind.IMPORTED: sentence("The account {name} was imported"),
     Kind.EXPORTED: _exported,
-    Kind.USER_DATA_EXPORTED: template("{actor} exported the data of {name}"),
-    Kind.ERASED: template("{actor} erased a user, who is {name} from now on"),
-    Kind.MAIL_SENT_AGAIN: template("{actor} had a mail to {name} sent again"),
-    Kind.SIGNING_KEY_ROTATED: template(
+    Kind.USER_DATA_EXPORTED: sentence("{actor} exported the data of {name}"),
+    Kind.ERASED: sentence("{actor} erased a user, who is {name} from now on"),
+    Kind.MAIL_SENT_AGAIN: sentence("{actor} had a mail to {name} sent again"),
+    Kind.SIGNING_KEY_ROTATED: sentence(
         "{actor} rotated the signing keys; {name} signs from now on"
     ),
-    Kind.SIGNING_KEY_RETIRED: template("{actor} retired the signing key {name} before its time"),
+    Kind.SIGNING_KEY_RETIRED: sentence("{actor} retired the signing key {name} before its time"),
     Kind.LOG_CHANGED: _log_changed,
 }

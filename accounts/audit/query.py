@@ -42,7 +42,7 @@ def address_in_network(address: str | None, network: str) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Selection:
+class EventQuery:
     """Conditions on events, all of which have to hold.
 
     ``identifier`` is a user name, an address or a uuid: it selects the events about that user,

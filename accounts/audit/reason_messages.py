@@ -12,7 +12,8 @@ from accounts import encryption
 from accounts.audit.reasons import Data, Reason
 
 UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
-Message = str | Callable[[Data], str]  # a template of ``str.format``, or a function of the data
+# A template of ``str.format``, or a function of the data.
+ReasonMessage = str | Callable[[Data], str]
 
 
 class _Values(dict[str, Any]):
@@ -22,7 +23,7 @@ class _Values(dict[str, Any]):
         return "…"
 
 
-def register(messages: Mapping[str, Message]) -> None:
+def register(messages: Mapping[str, ReasonMessage]) -> None:
     """Add the messages of an app's reason codes."""
     MESSAGES.update(messages)
 
@@ -106,7 +107,7 @@ def _unreadable(data: Data) -> str:
     return f"{data.get('what', 'the secret')} cannot be decrypted: {encryption.REMEDY}{again}"
 
 
-MESSAGES: dict[str, Message] = {
+MESSAGES: dict[str, ReasonMessage] = {
     Reason.SIGNED_IN_TO_ADMIN: "signed in to the admin",
     Reason.WRONG_PASSWORD: "the password was wrong",
     Reason.NO_SUCH_ACCOUNT: "no account has this name",
@@ -124,7 +125,7 @@ MESSAGES: dict[str, Message] = {
     Reason.CHALLENGE_ANSWERED: (
         "the challenge token was used before, or the account has changed since"
     ),
-    Reason.GUESSES_BY_NAME: "more than {limit} wrong guesses for {who} in {window}",
+    Reason.GUESSES_BY_IDENTIFIER: "more than {limit} wrong guesses for {who} in {window}",
     Reason.GUESSES_BY_ADDRESS: "more than {limit} wrong guesses from this address in {window}",
     Reason.ATTEMPTS_UNDER_WAY: (
         "other attempts for the same account or from the same address are under way"

@@ -31,8 +31,8 @@ class Reason(TextChoices):
     CHALLENGE_EXPIRED = "challenge_expired", "challenge expired"
     CHALLENGE_OF_ANOTHER = "challenge_of_another", "challenge of another account"
     CHALLENGE_ANSWERED = "challenge_answered", "challenge answered before"
-    # Limits: {"limit": 10, "seconds": 300}
-    GUESSES_BY_NAME = "guesses_by_name", "wrong guesses by name"
+    # Limits: {"limit": 10, "seconds": 300}. The stored code says "name" for an identifier.
+    GUESSES_BY_IDENTIFIER = "guesses_by_name", "wrong guesses by name"
     GUESSES_BY_ADDRESS = "guesses_by_address", "wrong guesses by address"
     ATTEMPTS_UNDER_WAY = "attempts_under_way", "other attempts under way"
     REFRESHES_OF_TOKEN = "refreshes_of_token", "refreshes of one token"

@@ -57,7 +57,7 @@ def for_refusal(refusal: Refusal) -> RequestMessage:
     answer = f"“{words}” (status {status})" if words else f"Status {status}."
     message = REFUSALS.get(refusal.error, OTHER)
     advice = message.advice
-    if advice == UNLOCK and refusal.reason != Reason.GUESSES_BY_NAME:
+    if advice == UNLOCK and refusal.reason != Reason.GUESSES_BY_IDENTIFIER:
         advice = SHARED_ADDRESS
     return RequestMessage(message.text(refusal), answer, advice)
 

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 
 from accounts import rate_limits
 from accounts.audit import event_messages, reason_messages, recent_refusals, refusal_messages
-from accounts.audit.query import Selection, find_user, involving
+from accounts.audit.query import EventQuery, find_user, involving
 from accounts.audit.recent_refusals import Refusal
 from accounts.audit.refusal_messages import RequestMessage
 from accounts.durations import minutes_rounded_up
@@ -54,7 +54,7 @@ def read_id(pasted: str) -> str:
 
 def find(request_id: str) -> RequestReport | None:
     """Return the report of a request; None if nothing is known of it."""
-    events = list(Selection(request_id=request_id).events()[:MAX_EVENTS_SHOWN])[::-1]
+    events = list(EventQuery(request_id=request_id).events()[:MAX_EVENTS_SHOWN])[::-1]
     refusal = recent_refusals.recall(request_id)
     if not events and refusal is None:
         return None

@@ -35,7 +35,8 @@ def key() -> bytes:
     stored = SealKey.objects.filter(pk=1).first()
     if stored is None:
         secret = secrets.token_bytes(32)
-        made = SealKey(pk=1, sealed=encryption.encrypt(secret, CONTEXT), first_lock=lock(secret, 1))
+        sealed = encryption.encrypt(secret, CONTEXT)
+        made = SealKey(pk=1, sealed=sealed, first_lock=token_digest(secret, 1))
         # Of two processes that make one at once, one is first.
         SealKey.objects.bulk_create([made], ignore_conflicts=True)
         stored = SealKey.objects.get(pk=1)
@@ -94,7 +95,8 @@ def token(secret: bytes, number: int) -> bytes:
     return hmac.digest(secret, _canonical(["token", number]), "sha256")
 
 
-def lock(secret: bytes, number: int) -> bytes:
+def token_digest(secret: bytes, number: int) -> bytes:
+    """Return the SHA-256 of the token of the seal with this number."""
     return hashlib.sha256(token(secret, number)).digest()
 
 

@@ -169,7 +169,7 @@ def _made(secret: bytes, last: AuditSeal | None, rows: list[StoredEvent]) -> Aud
         ),
         previous=bytes(last.digest) if last else NO_SEAL,
         token=seal_digests.token(secret, number),
-        next_lock=seal_digests.lock(secret, number + 1),
+        next_lock=seal_digests.token_digest(secret, number + 1),
     )
     made.digest = seal_digests.digest_of_seal(secret, made)
     return made

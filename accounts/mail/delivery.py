@@ -72,7 +72,7 @@ def still_there(mail: OutgoingMail) -> bool:
     comes between. A mail that an operator sends again has an error from before.
     """
     if mail.user:
-        User.objects.lock(mail.user.pk)
+        User.objects.lock_row(mail.user.pk)
     if not OutgoingMail.objects.filter(pk=mail.pk).exists():
         return False
     if mail.template == Template.RESET and mail.tries == 1 and not mail.error:

@@ -20,6 +20,7 @@ class AuditSeal(models.Model):
     token = models.BinaryField(
         help_text="What only the holder of the key knows of this number: the database asks for it."
     )
+    # A token's digest; the column keeps the name that the database's triggers know.
     next_lock = models.BinaryField(help_text="The SHA-256 of the token of the next seal.")
 
     def __str__(self) -> str:

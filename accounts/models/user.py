@@ -77,19 +77,19 @@ class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> User:
         return self.get(username=username)
 
-    def locked(self) -> models.QuerySet[User]:
+    def for_update(self) -> models.QuerySet[User]:
         """Return users whose rows are locked as they are read, in the order of their ids.
 
         The locks last until the transaction ends, and let rows that refer to a user be added.
         """
         return self.select_for_update(no_key=True).order_by("pk")
 
-    def lock(self, pk: int) -> User | None:
+    def lock_row(self, pk: int) -> User | None:
         """Lock the row of one user until the transaction ends; return the user as it is now.
 
         Rows that belong to the user are locked after it: in one order nobody waits in a circle.
         """
-        return self.locked().filter(pk=pk).first()
+        return self.for_update().filter(pk=pk).first()
 
     def find(self, identifier: str) -> User | None:
         """Return the user with this e-mail address, where it holds an ``@``, or else user name."""

@@ -159,7 +159,7 @@ def lock_accounts(operator: User, user: User, others: Q = NO_USERS) -> tuple[Use
     Of two super admins who demote each other, one comes second, and no transaction that holds
     some of these locks waits for one that comes before them.
     """
-    concerned = User.objects.locked().filter(Q(pk__in={operator.pk, user.pk}) | others)
+    concerned = User.objects.for_update().filter(Q(pk__in={operator.pk, user.pk}) | others)
     locked = {account.pk: account for account in concerned}
     if not {operator.pk, user.pk} <= locked.keys():
         raise NotPermitted(reason=Reason.NO_SUCH_ACCOUNT)

@@ -20,7 +20,7 @@ def super_admin(operator: User, action: str, reason: str) -> Iterator[User]:
     if not reason.strip():
         raise MissingReason(action)
     with actions.refusals_recorded(operator), transaction.atomic():
-        locked = User.objects.lock(operator.pk)
+        locked = User.objects.lock_row(operator.pk)
         if locked is None or not permissions.is_super_admin(locked):
             raise NotPermitted(action)
         yield locked

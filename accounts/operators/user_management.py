@@ -41,7 +41,7 @@ def create_with_temporary_password(user: User, *, operator: User) -> str:
 def create(user: User, *, operator: User, password: str | None = None) -> User:
     """Add an account of an ordinary user; a password that is given here is a temporary one."""
     with actions.refusals_recorded(operator, User(username=user.username)), transaction.atomic():
-        locked = User.objects.lock(operator.pk)
+        locked = User.objects.lock_row(operator.pk)
         if locked is None or not permissions.is_operator(locked):
             raise NotPermitted("create")
         if user.is_admin or not user._state.adding:

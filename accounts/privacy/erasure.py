@@ -39,7 +39,7 @@ def erase(user: User, *, actor: User | None = None, reason: str = "") -> str:
     recorded under the stand-in, with the operator and their reason. Afterwards ``user`` is the
     empty account.
     """
-    locked = User.objects.locked().filter(Q(pk=user.pk) | SUPER_ADMINS)
+    locked = User.objects.for_update().filter(Q(pk=user.pk) | SUPER_ADMINS)
     users = {each.pk: each for each in locked}
     current = users.get(user.pk)
     if current is None or current.erased_at:

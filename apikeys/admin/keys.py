@@ -30,7 +30,7 @@ from accounts.db import trigram_indexes
 from accounts.models import User
 from accounts.operators.actions import Action
 from apikeys import end_reasons, operator_actions
-from apikeys.audit_codes import EventKind
+from apikeys.audit_codes import KeyEventKind
 from apikeys.models import APIKey
 from apikeys.models.api_key import NAME_INDEX
 from apikeys.scopes import Scope, effective_scopes
@@ -115,7 +115,7 @@ class APIKeyAdmin(ActionDetailAdmin, OwnedRowsAdmin, ReadOnlyAdmin):
 
 
 action_registry.other_credentials.append("API keys")
-ALARMS[EventKind.KEY_LEAKED] = (
+ALARMS[KeyEventKind.KEY_LEAKED] = (
     "An API key was reported as leaked, and ended: {} in the last 24 hours."
 )
 extra_live_counts.append(

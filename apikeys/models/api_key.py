@@ -104,7 +104,7 @@ class APIKeyManager(models.Manager.from_queryset(APIKeyQuerySet)):  # type: igno
 
         Nor is the owner deactivated or given another role.
         """
-        owner = User.objects.lock(owner_id)
+        owner = User.objects.lock_row(owner_id)
         if owner is None or not owner.is_active:
             raise InvalidToken(Reason.ACCOUNT_INACTIVE)
         return owner

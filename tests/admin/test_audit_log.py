@@ -12,7 +12,7 @@ from django.utils.timezone import now
 
 from accounts.admin.links import events_url
 from accounts.audit.export import as_jsonl
-from accounts.audit.query import Selection, in_batches
+from accounts.audit.query import EventQuery, in_batches
 from accounts.models import AuditEvent
 from accounts.transfer.csv_writer import unprotected
 from tests.audit_events import add_event, reason_of
@@ -391,9 +391,9 @@ def test_many_events_are_read_in_batches_and_each_once(alice, django_assert_num_
             Kind.LOGIN, user_id=alice.pk, name="alice", at=at - timedelta(minutes=number // 4)
         )
     with django_assert_num_queries(4):
-        read = list(in_batches(Selection(user=alice.pk).events(), size=10))
+        read = list(in_batches(EventQuery(user=alice.pk).events(), size=10))
     assert [event.pk for event in read] == list(
-        Selection(user=alice.pk).events().values_list("pk", flat=True)
+        EventQuery(user=alice.pk).events().values_list("pk", flat=True)
     )
     pieces = list(as_jsonl(read * 20))
     assert len(pieces) == 3

@@ -11,7 +11,7 @@ from accounts import keyring
 from accounts.admin import dashboard, dashboard_charts
 from accounts.audit import seals, statistics
 from accounts.models import AuditEvent, HourlyCount, SigningKey, User
-from apikeys.audit_codes import EventKind
+from apikeys.audit_codes import KeyEventKind
 from apikeys.models import APIKey
 from tests import busy_month
 from tests.conftest import PASSWORD
@@ -241,7 +241,7 @@ def test_a_notice_says_that_no_user_can_log_in(alice, refused, logins, noticed):
     ("kind", "notice"),
     [
         (
-            EventKind.KEY_LEAKED,
+            KeyEventKind.KEY_LEAKED,
             "An API key was reported as leaked, and ended: 1 time in the last 24 hours.",
         ),
         (

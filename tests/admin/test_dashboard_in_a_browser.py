@@ -6,7 +6,7 @@ import pytest
 from django.utils.timezone import now
 
 from accounts.audit import seals, statistics
-from apikeys.audit_codes import EventKind
+from apikeys.audit_codes import KeyEventKind
 from tests import busy_month
 from tests.pages.visitor import DESK_DARK, DESK_LIGHT, PHONE_DARK, PHONE_LIGHT
 
@@ -25,7 +25,9 @@ def busy(alice):
         error="421 4.7.0 Try again later",
         tries=3,
     ).save()
-    busy_month.event(EventKind.KEY_LEAKED, now() - timedelta(hours=2), user=alice, contract="camel")
+    busy_month.event(
+        KeyEventKind.KEY_LEAKED, now() - timedelta(hours=2), user=alice, contract="camel"
+    )
     busy_month.count()
     statistics.update()
     seals.seal()

@@ -16,7 +16,8 @@ SOURCES = sorted(
     path for path in FOLDER.rglob("*.py") if "migrations" not in path.relative_to(FOLDER).parts
 )
 CHOICES = (
-    audit_codes.EventKind,
+    audit_codes.KeyEventKind,
+    audit_codes.CredentialEventKind,
     audit_codes.KeyReason,
     audit_codes.CredentialReason,
     mail_templates.KeyTemplate,

@@ -128,7 +128,7 @@ def test_alice_is_erased_and_her_events_stay(alice, olga):
         audit_log.record(
             Kind.THROTTLED,
             name=" ALICE ",
-            reason=Reason.GUESSES_BY_NAME,
+            reason=Reason.GUESSES_BY_IDENTIFIER,
             data={"limit": 10, "seconds": 300},
         )
         audit_log.record(

@@ -11,7 +11,7 @@ from accounts.audit.reasons import Reason
 from accounts.audit.recent_refusals import Refusal
 from accounts.models import AuditEvent, User
 from apikeys import errors as key_errors
-from apikeys.audit_codes import EventKind, KeyReason
+from apikeys.audit_codes import CredentialEventKind, KeyEventKind, KeyReason
 
 Kind = AuditEvent.Kind
 DATA = (
@@ -56,11 +56,11 @@ def test_every_kind_of_event_is_a_sentence(kind, reason):
 
 def test_the_message_of_a_keys_end_names_the_user():
     assert (
-        message(EventKind.KEY_DELETED, "key_a1B2c3D4")
+        message(KeyEventKind.KEY_DELETED, "key_a1B2c3D4")
         == "The API key key_a1B2c3D4 was ended by alice."
     )
     assert (
-        message(EventKind.KEY_DELETED, "key_a1B2c3D4", user=None)
+        message(KeyEventKind.KEY_DELETED, "key_a1B2c3D4", user=None)
         == "The API key key_a1B2c3D4 was ended by its owner."
     )
 
@@ -72,7 +72,7 @@ def test_every_kind_has_a_message_of_its_own():
 
 
 def test_apps_can_add_kinds_and_codes_but_not_replace_them():
-    for registry, codes in ((event_kinds, EventKind), (reasons, KeyReason)):
+    for registry, codes in ((event_kinds, KeyEventKind), (reasons, KeyReason)):
         with pytest.raises(ValueError, match="registered twice"):
             registry.register(codes)
 
@@ -141,12 +141,12 @@ def test_apps_can_add_kinds_and_codes_but_not_replace_them():
             "olga changed the account alice: email, name.",
         ),
         (
-            {"kind": EventKind.KEY_CREATED, "name": "key_a1B2c3D4"},
+            {"kind": KeyEventKind.KEY_CREATED, "name": "key_a1B2c3D4"},
             "alice created the API key key_a1B2c3D4.",
         ),
         (
             {
-                "kind": EventKind.CREDENTIALS_VIEWED,
+                "kind": CredentialEventKind.CREDENTIALS_VIEWED,
                 "reason": "provider",
                 "data": {"provider": "aws"},
             },

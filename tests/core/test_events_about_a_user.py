@@ -5,12 +5,12 @@ from django.db import connection
 
 from accounts import request_context
 from accounts.audit import audit_log
-from accounts.audit.query import Selection
+from accounts.audit.query import EventQuery
 from accounts.audit.reasons import Reason
 from accounts.models import AuditEvent
 from accounts.privacy import erasure, user_data
 from accounts.request_context import RequestContext
-from apikeys.audit_codes import EventKind
+from apikeys.audit_codes import KeyEventKind
 from tests.audit_events import add_event
 
 pytestmark = [pytest.mark.django_db, pytest.mark.own_sql]
@@ -25,7 +25,7 @@ def locked(request, alice):
         audit_log.record(
             Kind.THROTTLED,
             name=request.param,
-            reason=Reason.GUESSES_BY_NAME,
+            reason=Reason.GUESSES_BY_IDENTIFIER,
             data={"limit": 10, "seconds": 300},
         )
     add_event(Kind.THROTTLED, name="alicent")
@@ -36,7 +36,7 @@ def test_an_identifier_in_another_case_or_width_is_hers_everywhere(locked, alice
     assert list(AuditEvent.objects.about(alice)) == [locked]
     assert AuditEvent.objects.newest_about(alice, 20) == [locked]
     for typed in (*SPELLINGS, str(alice.uuid)):
-        assert list(Selection(identifier=typed).events()) == [locked]
+        assert list(EventQuery(identifier=typed).events()) == [locked]
     assert [
         event["request_id"]
         for event in user_data.export(alice)["events"]
@@ -74,7 +74,7 @@ def test_a_new_account_with_an_old_name_takes_none_of_its_events(alice, bob):
 
 
 def test_names_of_keys_keep_their_case(alice):
-    audit_log.record(EventKind.KEY_DELETED, user=alice, name="key_a1B2c3D4")
+    audit_log.record(KeyEventKind.KEY_DELETED, user=alice, name="key_a1B2c3D4")
     audit_log.record(Kind.LOGIN_FAILED, name="Nobody ")
     assert list(AuditEvent.objects.order_by("pk").values_list("name", flat=True)) == [
         "key_a1B2c3D4",

@@ -13,7 +13,7 @@ from django.utils.timezone import now
 
 from accounts.audit import reasons
 from accounts.models import AuditEvent, HourlyCount, Session
-from apikeys.audit_codes import EventKind
+from apikeys.audit_codes import CredentialEventKind, KeyEventKind
 from tests.audit_events import add_event, without_triggers
 from tests.busy_month import session
 
@@ -132,38 +132,38 @@ STORED = [
         {"mail": 7, "kind": "reset"},
         "bounced",
     ),
-    (EventKind.KEYS_ENDED, "3 keys ended: leaked", "keys_ended", {"count": 3}, "leaked"),
+    (KeyEventKind.KEYS_ENDED, "3 keys ended: leaked", "keys_ended", {"count": 3}, "leaked"),
     (
-        EventKind.KEYS_ENDED,
+        KeyEventKind.KEYS_ENDED,
         "key_a1B2c3D4 ended: leaked",
         "key_ended",
         {"key": "key_a1B2c3D4"},
         "leaked",
     ),
     (
-        EventKind.KEY_ROTATED,
+        KeyEventKind.KEY_ROTATED,
         "successor of key_a1B2c3D4",
         "successor_of",
         {"key": "key_a1B2c3D4"},
         "",
     ),
     (
-        EventKind.KEY_USED_FROM_NEW_ADDRESS,
+        KeyEventKind.KEY_USED_FROM_NEW_ADDRESS,
         "2001:db8::",
         "new_network",
         {"network": "2001:db8::"},
         "",
     ),
-    (EventKind.CREDENTIALS_VIEWED, "aws", "provider", {"provider": "aws"}, ""),
+    (CredentialEventKind.CREDENTIALS_VIEWED, "aws", "provider", {"provider": "aws"}, ""),
     (
-        EventKind.CREDENTIALS_REFUSED,
+        CredentialEventKind.CREDENTIALS_REFUSED,
         "aws: role user",
         "admin_required",
         {"provider": "aws", "role": "user"},
         "",
     ),
     (
-        EventKind.CREDENTIALS_CHANGED,
+        CredentialEventKind.CREDENTIALS_CHANGED,
         "same secret: moved",
         "credentials_stored",
         {"new_secret": False},
@@ -251,7 +251,7 @@ def test_afterwards_the_database_refuses_changes_again():
 def test_names_that_were_typed_get_their_one_spelling_and_ids_of_keys_stay():
     for name in (" ALICE ", "ａｌｉｃｅ", "alice"):
         add_event(Kind.THROTTLED, name=name)
-    add_event(EventKind.KEY_DELETED, name="key_a1B2c3D4")
+    add_event(KeyEventKind.KEY_DELETED, name="key_a1B2c3D4")
     migrate()
     assert list(AuditEvent.objects.order_by("pk").values_list("name", flat=True)) == [
         "alice",

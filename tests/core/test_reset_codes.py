@@ -88,7 +88,7 @@ def test_a_right_code_waits_for_the_wrong_ones_before_it(alice, reset_secrets):
     PasswordReset.objects.update(wrong_tries=4)
     with ThreadPoolExecutor(1) as other:
         with transaction.atomic():
-            User.objects.lock(alice.pk)
+            User.objects.lock_row(alice.pk)
             answer = other.submit(at_once, partial(by_code, reset_secrets))
             while not waiting_for_a_lock():
                 assert not answer.done()
