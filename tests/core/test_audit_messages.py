@@ -30,7 +30,7 @@ DATA = (
         "format",
         "act",
     ),
-    *("scope", "key", "network", "provider", "role", "rules", "places"),
+    *("scope", "key", "network", "provider", "role", "required", "rules", "places"),
 )
 ALICE, OLGA = User(pk=1, username="alice"), User(pk=2, username="olga")
 
