@@ -14,6 +14,9 @@ WORKERS := --numprocesses auto --max-worker-restart 0
 
 NODE_MODULES := tests/verifiers/node_modules
 
+# Workers and hundreds of processes share what one of them has compiled; make clean removes it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help serve test lint screenshots lock bench clean runtime dev
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile

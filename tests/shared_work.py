@@ -5,7 +5,6 @@ only the workers of one database collect is theirs; a test that all collect is r
 is free.
 """
 
-import gc
 import os
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -30,12 +29,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config) -> "SharedWork | None":
 def pytest_xdist_auto_num_workers() -> int:
     """Return two for each processor: half of the time a test waits for servers and browsers."""
     return 2 * (os.cpu_count() or 1)
-
-
-def pytest_collection_finish() -> None:
-    """Thousands of collected tests live to the end: the garbage collector need not look at them."""
-    gc.collect()
-    gc.freeze()
 
 
 class SharedWork:
