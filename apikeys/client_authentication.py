@@ -12,14 +12,15 @@ from urllib.parse import unquote_plus
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
-from accounts.api.authentication import bearer_token
 from accounts.audit.reasons import Reason
 from accounts.errors import InvalidToken
 from accounts.identities import Identity
 from apikeys import key_format
 from apikeys.audit_codes import KeyReason
-from apikeys.authentication import KeyAuthentication
-from apikeys.errors import InvalidKey, WrongClientId
+from apikeys.authentication import KeyAuthentication, presented_key
+from apikeys.errors import WrongClientId
+
+HEADERS = ("HTTP_AUTHORIZATION", "HTTP_X_API_KEY")
 
 
 class Client(NamedTuple):
@@ -36,44 +37,43 @@ class ClientAuthentication(KeyAuthentication):
     """
 
     def authenticate(self, request: Request) -> tuple[Identity, str] | None:
-        found = {
-            way: client
-            for way, client in (
-                ("basic", _in_basic(request)),
-                ("bearer", _in_bearer(request)),
-                ("header", _in_header(request)),
-                ("body", _in_body(request)),
-            )
-            if client
-        }
-        if found.get("header") == found.get("bearer"):
-            found.pop("header", None)
-        if len(found) > 1:
-            raise ParseError("A client authenticates in one way at a time")
-        if not found or ("bearer" in found and not _is_key(found["bearer"])):
-            return None  # the access token of a session is no client
-        (client,) = found.values()
-        return self.identify(_checked(client)), client.secret
+        client = _in_body(request)
+        if client and any(request.META.get(header) for header in HEADERS):
+            raise _two_ways()
+        client = client or _in_headers(request)
+        if client is None:
+            return None
+        _check_id(client)
+        return self.identify(client.secret), client.secret
 
 
 def used_basic(request: Request) -> bool:
-    return _scheme_and_value(request)[0] == "basic"
+    header: str = request.META.get("HTTP_AUTHORIZATION", "")
+    return header.partition(" ")[0].lower() == "basic"
 
 
-def _scheme_and_value(request: Request) -> tuple[str, str]:
-    scheme, _, value = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-    return scheme.lower(), value.strip()
-
-
-def _in_basic(request: Request) -> Client | None:
-    """Return id and secret, each of which is form-encoded before they are joined."""
-    scheme, value = _scheme_and_value(request)
-    if scheme != "basic":
-        return None
+def _in_headers(request: Request) -> Client | None:
+    """Return the key of one header, or of two that have the same; a session's token is no key."""
+    if used_basic(request):
+        if request.META.get("HTTP_X_API_KEY"):
+            raise _two_ways()
+        return _in_basic(request.META["HTTP_AUTHORIZATION"])
     try:
-        name, colon, secret = b64decode(value, validate=True).decode().partition(":")
+        key = presented_key(request)
+    except InvalidToken as error:
+        if error.reason == Reason.TWO_CREDENTIALS:
+            raise _two_ways() from error
+        raise
+    return Client("", key) if key else None
+
+
+def _in_basic(header: str) -> Client:
+    """Return id and secret, each of which is form-encoded before they are joined."""
+    try:
+        given = b64decode(header.partition(" ")[2].strip(), validate=True).decode()
     except (Base64Error, ValueError) as error:
         raise _malformed() from error
+    name, colon, secret = given.partition(":")
     if not colon:
         raise _malformed()
     return Client(unquote_plus(name), unquote_plus(secret))
@@ -83,14 +83,8 @@ def _malformed() -> InvalidToken:
     return InvalidToken(Reason.TOKEN_INVALID, data={"detail": "not credentials of HTTP Basic"})
 
 
-def _in_bearer(request: Request) -> Client | None:
-    token = bearer_token(request)
-    return Client("", token) if token else None
-
-
-def _in_header(request: Request) -> Client | None:
-    key = request.META.get("HTTP_X_API_KEY")
-    return Client("", key) if key else None
+def _two_ways() -> ParseError:
+    return ParseError("A client authenticates in one way at a time")
 
 
 def _in_body(request: Request) -> Client | None:
@@ -100,15 +94,8 @@ def _in_body(request: Request) -> Client | None:
     return Client(str(data.get("client_id") or ""), str(data["client_secret"]))
 
 
-def _is_key(client: Client) -> bool:
-    return client.secret.startswith(key_format.PREFIX)
-
-
-def _checked(client: Client) -> str:
-    """Return the secret of a client whose id, if it has one, is that of the key."""
-    key_id = key_format.read(client.secret)
-    if key_id is None:
-        raise InvalidKey(KeyReason.KEY_MISTYPED)
-    if client.id and client.id != key_format.public_id(key_id):
+def _check_id(client: Client) -> None:
+    """Refuse a client id that is not the id of the key."""
+    key_id = key_format.read(client.secret) if client.id else None
+    if key_id and client.id != key_format.public_id(key_id):
         raise WrongClientId(KeyReason.WRONG_CLIENT_ID, name=key_format.public_id(key_id))
-    return client.secret

@@ -166,6 +166,8 @@ def test_two_ways_at_once(caller, key, key_id, bob):
         (secret, {"Authorization": in_basic}),
         (secret, {"Authorization": f"Bearer {key}"}),
         (secret, {"X_API_Key": key}),
+        (secret, {"Authorization": "Bearer a.session.token"}),
+        (secret, {"Authorization": "Basic ::::"}),
         ("token=x", {"Authorization": in_basic, "X_API_Key": key}),
         ("token=x", {"Authorization": f"Bearer {key}", "X_API_Key": other}),
     ):
