@@ -3,7 +3,7 @@
 # Secrets reach curl by pipes and files: its arguments can be seen by everyone on the machine.
 set -eu
 api=$AUTH/c/challenge/v1 folder=$(mktemp -d)
-trap 'rm -r "$folder"' EXIT
+trap 'rm -r "$folder"' EXIT && trap 'exit 1' HUP INT TERM
 : >"$folder/authorization"
 send() { # URL, options of curl; prints the status. Retry-After is obeyed up to 30 seconds.
   curl -sS -o "$folder/answer" -w '%{http_code}' -H "@$folder/authorization" \
