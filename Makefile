@@ -17,7 +17,7 @@ NODE_MODULES := tests/verifiers/node_modules
 # Workers and hundreds of processes share what one of them has compiled; make clean removes it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help serve test lint screenshots lock bench clean runtime dev
+.PHONY: help serve test lint screenshots openapi lock bench clean runtime dev
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
 
@@ -36,6 +36,11 @@ screenshots: dev ## take the pictures of docs/admin.md anew
 	@SCREENSHOTS=var/screenshots $(BIN)/python -m pytest -q tests/admin -k in_a_browser
 	@for picture in docs/screenshots/*.png; do cp "var/screenshots/$${picture##*/}" docs/screenshots/; done
 
+openapi: dev ## write docs/openapi anew
+	@for name in bearer camel form challenge envelope; do \
+		CONTRACTS= $(spectacular) --api-version $$name --file docs/openapi/$$name.json || exit 1; done
+	@CONTRACTS= $(spectacular) --file docs/openapi/shared-paths.json
+
 bench: dev ## load, scaling and peer comparisons
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/requirements.txt
 	@$(BIN)/python -m bench $(ARGS)
@@ -48,6 +53,8 @@ lock: ## pin the dependencies of pyproject.toml anew (ARGS=--upgrade for newer v
 clean: ## remove .venv and caches, never the data
 	rm -rf $(VENV) $(NODE_MODULES) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+spectacular = $(BIN)/python manage.py spectacular --validate --fail-on-warn --format openapi-json
 
 lock = $(UV) pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" $(ARGS) pyproject.toml

@@ -5,6 +5,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from accounts.api.authentication import bearer_token
+from accounts.api.operations import Refusals
 from accounts.audit.reasons import Reason
 from accounts.errors import InvalidToken
 from accounts.identities import Identity
@@ -19,6 +20,7 @@ class KeyAuthentication(BaseAuthentication):
     """Authentication by a live key with ``scope``, whose owner is active."""
 
     scope = Scope.PROFILE
+    refuses: Refusals = (InvalidToken, MissingScope)
 
     def authenticate(self, request: Request) -> tuple[Identity, str] | None:
         secret = presented_key(request)

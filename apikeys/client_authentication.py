@@ -36,6 +36,8 @@ class ClientAuthentication(KeyAuthentication):
     ``ParseError`` for two ways at once (RFC 6749, 2.3).
     """
 
+    refuses = (*KeyAuthentication.refuses, WrongClientId)
+
     def authenticate(self, request: Request) -> tuple[Identity, str] | None:
         client = _in_body(request)
         if client and any(request.META.get(header) for header in HEADERS):

@@ -10,7 +10,7 @@ FORWARD_AUTH = "/auth/forward"
 # What programs call; everything else is for browsers. Contracts and health checks are added when
 # Django starts.
 _api_prefixes = {
-    *("/c/", "/introspect", "/oauth2/", "/statuslists", "/.well-known/"),
+    *("/c/", "/introspect", "/oauth2/", "/statuslists", "/.well-known/", "/openapi.json"),
     FORWARD_AUTH,
 }
 

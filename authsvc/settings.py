@@ -27,6 +27,7 @@ from authsvc.environment import (
     words,
 )
 from authsvc.logging_config import logging_config
+from authsvc.openapi.spectacular_settings import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -96,6 +97,7 @@ ACCESS_TOKEN_TYP = one_of("ACCESS_TOKEN_TYP", ("JWT", "at+jwt"))  # at+jwt: RFC 
 # Contracts
 
 CONTRACTS = words("CONTRACTS", contracts.BUILT_IN)
+API_DOCS = flag("API_DOCS", True)
 
 # Limits
 
@@ -123,7 +125,10 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "csp",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
 ]
+REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "authsvc.openapi.operations.OperationSchema"}
 MIDDLEWARE = [
     "authsvc.middleware.RequestContextMiddleware",
     "authsvc.middleware.APIMiddleware",  # answers the API; what follows is for browsers

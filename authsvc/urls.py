@@ -19,6 +19,7 @@ from authsvc import health, status_lists, well_known
 from authsvc.contracts import introspection, reachability, registry, revocation
 from authsvc.contracts import urls as contracts
 from authsvc.forward_auth.views import forward_auth
+from authsvc.openapi import urls as openapi
 from authsvc.paths import FORWARD_AUTH, is_for_programs
 
 _others: list[URLResolver | URLPattern] = [
@@ -26,6 +27,7 @@ _others: list[URLResolver | URLPattern] = [
     path("", include(health.urls())),
     path(".well-known/", include(well_known.urls())),
     path("", include(status_lists.urls())),
+    path("", include(openapi.urls())),
     path("", include("accounts.pages.urls")),
     path("", include("apikeys.pages.urls")),
     path("admin/password_change/", RedirectView.as_view(pattern_name="change-password")),
@@ -40,7 +42,12 @@ _others: list[URLResolver | URLPattern] = [
 contracts.check_collisions(registry.registered(), _others)
 # APIMiddleware resolves every path below it to this one.
 _forward_auth = path(FORWARD_AUTH.removeprefix("/"), forward_auth)
-urlpatterns = [_forward_auth, path("", include(contracts.urlpatterns)), *_others]
+urlpatterns = [
+    _forward_auth,
+    *openapi.of_contracts(),
+    path("", include(contracts.urlpatterns)),
+    *_others,
+]
 reachability.check([_forward_auth, *contracts.urlpatterns])
 
 

@@ -5,6 +5,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from accounts import identities
+from accounts.api.operations import Refusals
 from accounts.audit.reasons import Reason
 from accounts.errors import InvalidToken
 from accounts.identities import Identity
@@ -29,6 +30,7 @@ class SessionTokenAuthentication(BaseAuthentication):
     """Authentication by an access token that has not expired, of a live session."""
 
     expired = False
+    refuses: Refusals = (InvalidToken,)
 
     def authenticate(self, request: Request) -> tuple[Identity, str] | None:
         token = bearer_token(request)

@@ -5,7 +5,7 @@ The contracts that exist are the modules of authsvc/contracts.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, NamedTuple, Self
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
@@ -48,6 +48,9 @@ COMMON_PHRASES: dict[type[BaseException], ErrorResponse] = {
     Exception: ErrorResponse(500, "Internal server error"),
 }
 
+# Errors that say themselves what is wrong with a request.
+OWN_WORDS = (exceptions.ValidationError, exceptions.ParseError, errors.WeakPassword)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
@@ -76,18 +79,18 @@ class Contract:
 
     def error_response(self, error: Exception) -> ErrorResponse:
         """Return the response to ``error``: the contract's, or the common one, for its class."""
-        for cls in type(error).__mro__:
+        return self.response_to(type(error), lambda: _text(error))
+
+    def response_to(self, refusal: type[Exception], text: Callable[[], str]) -> ErrorResponse:
+        """Return the response to errors of a class; ``text`` words those that differ each time."""
+        for cls in refusal.__mro__:
             if cls in self.phrases:
                 return self.phrases[cls]
-            if cls is exceptions.ValidationError:
-                return ErrorResponse(self.invalid, _first_problem(cast("Any", error).detail))
-            if cls is errors.WeakPassword:
-                return ErrorResponse(self.invalid, cast("Any", error).text)
-            if cls is exceptions.ParseError:
-                return ErrorResponse(self.invalid, str(error))
+            if cls in OWN_WORDS:
+                return ErrorResponse(self.invalid, text())
             if cls in COMMON_PHRASES:
                 return COMMON_PHRASES[cls]
-        raise error
+        return COMMON_PHRASES[Exception]
 
     def with_error_body(self, error_body: Callable[[ErrorResponse], dict[str, Any]]) -> Self:
         """Return the same contract with another error body."""
@@ -96,6 +99,13 @@ class Contract:
     def with_phrases(self, phrases: Mapping[type[BaseException], ErrorResponse]) -> Self:
         """Return the same contract with other error responses for some refusals."""
         return replace(self, phrases={**self.phrases, **phrases})
+
+
+def _text(error: Any) -> str:
+    """Return the words of an error that has its own."""
+    if isinstance(error, errors.WeakPassword):
+        return error.text
+    return _first_problem(error.detail)
 
 
 def _first_problem(detail: Any) -> str:

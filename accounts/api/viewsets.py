@@ -13,51 +13,35 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from rest_framework import exceptions, status
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import ViewSet
 
-from accounts import password_reset, rate_limits, refresh, request_context, sessions
+from accounts import errors, password_reset, rate_limits, refresh, request_context, sessions
 from accounts.api.authentication import ExpiredTokenAuthentication, SessionTokenAuthentication
 from accounts.api.contract import Contract
+from accounts.api.negotiation import ContentTypeNegotiation, instances_of
 from accounts.api.operations import uses
-from accounts.api.parsers import JSON, JSONParser, check_length
+from accounts.api.parsers import JSON, check_length
 from accounts.audit import recent_refusals
-from accounts.errors import HashingOverloaded, PasswordChangeRequired, TooManyAttempts
 from accounts.identities import Identity
 from accounts.issued_tokens import IssuedTokens
 
 logger = logging.getLogger(__name__)
 
 SerializerClass = type[Serializer[Any]]
-
-
-class ContentTypeNegotiation(BaseContentNegotiation):
-    """Chooses the parser by ``Content-Type``; a body without one is JSON.
-
-    ``Accept`` is ignored: the documents know no answer but JSON.
-    """
-
-    def select_parser(self, request: Any, parsers: Any) -> Any:
-        media_type = request.content_type.partition(";")[0].strip().lower()
-        if not request.content_type.strip():
-            return instances_of((JSONParser,))[0]
-        return next((parser for parser in parsers if parser.media_type == media_type), None)
+# Refusals of whatever checks a password or a code.
+WRONG_PASSWORD = (
+    errors.InvalidCredentials,
+    errors.UnknownAccount,
+    errors.TooManyAttempts,
+    errors.HashingOverloaded,
+)
 
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-@cache
-def instances_of(classes: tuple[type[Any], ...]) -> list[Any]:
-    """Return one instance of each class, shared by all requests.
-
-    Parsers, authentications and permissions keep no state between requests.
-    """
-    return [cls() for cls in classes]
 
 
 def json_response(
@@ -86,6 +70,8 @@ class ContractViewSet(ViewSet):
     authentication_classes: tuple[type[BaseAuthentication], ...] = (SessionTokenAuthentication,)
     permission_classes: tuple[type[BasePermission], ...] = (IsAuthenticated,)
     metadata_class = None
+    documented = True  # in the OpenAPI document of its contract
+    empty_success = False  # whether ``succeed`` answers without a body
 
     @property
     def default_response_headers(self) -> dict[str, str]:
@@ -132,7 +118,7 @@ class ContractViewSet(ViewSet):
 
     def succeed(self, serializer: SerializerClass) -> HttpResponse:
         """Answer an operation that has no result but its success."""
-        return self.write(serializer)
+        return json_response(None, 204) if self.empty_success else self.write(serializer)
 
     def hand_over(self, other: "ContractViewSet") -> HttpResponse:
         """Let another contract's viewset answer this request, with its method of the same name."""
@@ -169,9 +155,9 @@ class ContractViewSet(ViewSet):
         """Return the headers of the response to a refusal."""
         if status == 401:
             return {"WWW-Authenticate": "Bearer"}
-        if isinstance(error, TooManyAttempts):
+        if isinstance(error, errors.TooManyAttempts):
             return {"Retry-After": str(error.seconds)}
-        if isinstance(error, OperationalError | InterfaceError | HashingOverloaded):
+        if isinstance(error, OperationalError | InterfaceError | errors.HashingOverloaded):
             return {"Retry-After": "1"}
         if isinstance(error, exceptions.MethodNotAllowed):
             return {"Allow": self._allowed()}
@@ -192,18 +178,25 @@ class LoginViewSet(OpenViewSet):
     login_request: SerializerClass
     login_response: SerializerClass
 
-    @uses("logged_in", login_request={"identifier", "password"})
+    @uses(
+        "challenged",
+        "logged_in",
+        refuses=WRONG_PASSWORD,
+        summary="Log in with a user name or an e-mail address, and a password",
+        login_request={"identifier", "password"},
+    )
     def login(self, request: Request) -> HttpResponse:
         validated = self.read(self.login_request)
         try:
             issued = sessions.open_session(
                 self.contract.policy, validated["identifier"], validated["password"]
             )
-        except PasswordChangeRequired as refusal:
+        except errors.PasswordChangeRequired as refusal:
             return self.challenged(refusal)
         return self.logged_in(issued)
 
-    def challenged(self, refusal: PasswordChangeRequired) -> HttpResponse:
+    @uses(refuses=(errors.PasswordChangeRequired,))
+    def challenged(self, refusal: errors.PasswordChangeRequired) -> HttpResponse:
         """Refuse tokens until the user has chosen a new password, and mail the reset link.
 
         No mail goes out where mails are switched off.
@@ -221,7 +214,12 @@ class RefreshViewSet(OpenViewSet):
     refresh_request: SerializerClass
     refresh_response: SerializerClass
 
-    @uses(refresh_request={"refresh"}, refresh_response=IssuedTokens)
+    @uses(
+        refuses=(errors.InvalidRefreshToken,),
+        summary="Get a new access token for a refresh token",
+        refresh_request={"refresh"},
+        refresh_response=IssuedTokens,
+    )
     def refresh(self, request: Request) -> HttpResponse:
         validated = self.read(self.refresh_request)
         return self.write(
@@ -238,16 +236,29 @@ class ResetViewSet(OpenViewSet):
     reset_request: SerializerClass
     reset_response: SerializerClass
 
-    @uses(forgot_request={"identifier"}, forgot_response=None)
+    @uses(
+        "mail_reset",
+        "succeed",
+        summary="Mail a link and a code to reset a password, if there is such an account",
+        forgot_request={"identifier"},
+        forgot_response=None,
+    )
     def forgot(self, request: Request) -> HttpResponse:
         return self.mail_reset(self.read(self.forgot_request)["identifier"], self.forgot_response)
 
-    @uses(reset_request={"secret", "password"}, reset_response=None)
+    @uses(
+        "succeed",
+        refuses=(errors.InvalidReset, errors.WeakPassword, errors.HashingOverloaded),
+        summary="Set a new password with the token of a mailed link",
+        reset_request={"secret", "password"},
+        reset_response=None,
+    )
     def reset(self, request: Request) -> HttpResponse:
         validated = self.read(self.reset_request)
         password_reset.use_token(validated["secret"], validated["password"])
         return self.succeed(self.reset_response)
 
+    @uses(refuses=(errors.EmailDisabled, errors.TooManyAttempts))
     def mail_reset(self, identifier: str, serializer: SerializerClass) -> HttpResponse:
         rate_limits.count_reset_request()
         password_reset.ask(identifier)
@@ -258,7 +269,7 @@ class LogoutViewSet(ContractViewSet):
     authentication_classes = (ExpiredTokenAuthentication,)
     logout_response: SerializerClass
 
-    @uses(logout_response=None)
+    @uses(summary="End the session of an access token", logout_response=None)
     def logout(self, request: Request) -> HttpResponse:
         sessions.log_out(self.caller)
         return self.write(self.logout_response)
@@ -269,13 +280,15 @@ class IdentityViewSet(ContractViewSet):
 
     identity_response: SerializerClass
 
-    @uses(identity_response=Identity)
+    @uses(summary="Return the user of an access token or an API key", identity_response=Identity)
     def identity(self, request: Request) -> HttpResponse:
         return self.write(self.identity_response, self.caller)
 
 
 class NotFoundViewSet(OpenViewSet):
     """Answers 404 for paths below a contract's mount that its document does not name."""
+
+    documented = False
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
         raise Http404

@@ -1,6 +1,7 @@
 """Document 000: bearer tokens of an hour and thirty days, errors under ``detail``."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.http import HttpResponse
 from django.urls import URLPattern
@@ -9,14 +10,9 @@ from rest_framework.request import Request
 
 from accounts import errors, password_reset
 from accounts.api.contract import AUTHENTICATION_REQUIRED, Contract, ErrorResponse
-from accounts.api.viewsets import (
-    LoginViewSet,
-    LogoutViewSet,
-    RefreshViewSet,
-    ResetViewSet,
-    json_response,
-)
-from accounts.audit import recent_refusals
+from accounts.api.operations import uses
+from accounts.api.viewsets import LoginViewSet, LogoutViewSet, RefreshViewSet, ResetViewSet
+from accounts.models import PasswordReset
 from accounts.policy import Policy
 from authsvc.contracts.contract_settings import from_settings
 from authsvc.contracts.fields import (
@@ -120,14 +116,26 @@ class Logout(LogoutViewSet):
 class Reset(ResetViewSet):
     forgot_request, forgot_response = ForgotRequest, ForgotResponse
     reset_request, reset_response = ResetRequest, ResetResponse
+    valid_token_response = ValidTokenResponse
 
+    @uses(
+        refuses=(errors.InvalidReset,),
+        summary="Ask whether a reset token is still good; this uses nothing up",
+        valid_token_response=PasswordReset,
+    )
     def validate(self, request: Request, token: str) -> HttpResponse:
-        try:
-            return self.write(ValidTokenResponse, password_reset.find(token))
-        except errors.InvalidReset as refusal:
-            error = ErrorResponse(400, "Token expired or invalid")
-            recent_refusals.remember(refusal, error.status, error.text)
-            return json_response({"valid": False, **self.contract.error_body(error)}, 400)
+        return self.write(self.valid_token_response, password_reset.find(token))
+
+
+def validity(contract: Contract) -> Contract:
+    """Return ``contract`` with ``valid`` in the body of a token's refusal, the only 400 there."""
+
+    def error_body(error: ErrorResponse) -> dict[str, Any]:
+        body = contract.error_body(error)
+        return {"valid": False, **body} if error.status == 400 else body
+
+    expired = ErrorResponse(400, "Token expired or invalid")
+    return contract.with_phrases({errors.InvalidReset: expired}).with_error_body(error_body)
 
 
 def urls(contract: Contract = contract) -> list[URLPattern]:
@@ -142,5 +150,5 @@ def urls(contract: Contract = contract) -> list[URLPattern]:
         ),
         *route("forgot-password", Reset, {"post": "forgot"}, contract),
         *route("reset-password", Reset, {"post": "reset"}, contract),
-        *route("validate-reset-token/<str:token>", Reset, {"get": "validate"}, contract),
+        *route("validate-reset-token/<str:token>", Reset, {"get": "validate"}, validity(contract)),
     ]

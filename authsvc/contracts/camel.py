@@ -130,7 +130,7 @@ class KeyResponse(Serializer):
     keyId = OutputField(source="public_id")
     name = OutputField()
     createdAt = TimestampField(source="created_at")
-    lastUsed = TimestampField(source="last_used_at")
+    lastUsed = TimestampField(source="last_used_at", allow_null=True)
 
 
 class RotateKeyRequest(Serializer):

@@ -22,15 +22,16 @@ from accounts import (
 )
 from accounts.api import parsers
 from accounts.api.contract import Contract, ErrorResponse
+from accounts.api.operations import uses
 from accounts.api.viewsets import (
+    WRONG_PASSWORD,
     LoginViewSet,
     OpenViewSet,
     RefreshViewSet,
     ResetViewSet,
-    SerializerClass,
-    json_response,
 )
 from accounts.audit.reasons import Reason
+from accounts.issued_tokens import IssuedTokens
 from accounts.policy import Policy
 from authsvc.contracts.contract_settings import Setting, from_settings
 from authsvc.contracts.fields import (
@@ -138,12 +139,21 @@ class AnswerRequest(Serializer):
 class Login(LoginViewSet):
     parser_classes = parsers.JSON_AND_FORMS
     login_request, login_response = LoginRequest, LoginResponse
+    challenge_response = ChallengeResponse
+    answer_request = AnswerRequest
 
+    @uses(challenge_response=None)
     def challenged(self, refusal: errors.PasswordChangeRequired) -> HttpResponse:
-        return self.write(ChallengeResponse, {"session": challenges.issue(refusal.user)})
+        return self.write(self.challenge_response, {"session": challenges.issue(refusal.user)})
 
+    @uses(
+        "logged_in",
+        refuses=(*WRONG_PASSWORD, errors.InvalidChallenge, errors.WeakPassword),
+        summary="Replace a temporary password, and log in",
+        answer_request={"challenge", "identifier", "password"},
+    )
     def answer(self, request: Request) -> HttpResponse:
-        validated = self.read(AnswerRequest)
+        validated = self.read(self.answer_request)
         with rate_limits.login_attempt(validated["identifier"]) as attempt:
             issued = challenges.answer(
                 self.contract.policy,
@@ -159,6 +169,12 @@ class Refresh(RefreshViewSet):
     parser_classes = parsers.JSON_AND_FORMS
     refresh_request, refresh_response = RefreshRequest, RefreshResponse
 
+    @uses(
+        refuses=(errors.InvalidRefreshToken, errors.TooManyAttempts),
+        summary="Get a new access token for a refresh token",
+        refresh_request={"identifier", "refresh"},
+        refresh_response=IssuedTokens,
+    )
     def refresh(self, request: Request) -> HttpResponse:
         validated = self.read(self.refresh_request)
         rate_limits.count(
@@ -175,42 +191,70 @@ class Refresh(RefreshViewSet):
 
 
 class SucceedingViewSet(OpenViewSet):
+    """Answers success as the document shows, or 204 without a body where the operator has set it.
+
+    The public server of this API answers 204, and its client libraries take both.
+    """
+
     parser_classes = parsers.JSON_AND_FORMS
 
-    def succeed(self, serializer: SerializerClass) -> HttpResponse:
-        """Answer as the document shows, or 204 without a body where the operator has set it.
-
-        The public server of this API answers 204, and its client libraries take both.
-        """
-        return json_response(None, 204) if EMPTY_SUCCESS.value else super().succeed(serializer)
+    @property
+    def empty_success(self) -> bool:  # type: ignore[override]
+        return bool(EMPTY_SUCCESS.value)
 
 
 class Revoke(SucceedingViewSet):
+    revoke_request, revoke_response = RevokeRequest, RevokeResponse
+
+    @uses(
+        "succeed",
+        refuses=(errors.InvalidRefreshToken,),
+        summary="End the session of a refresh token",
+        revoke_request={"refresh"},
+        revoke_response=None,
+    )
     def revoke(self, request: Request) -> HttpResponse:
-        sessions.revoke(self.read(RevokeRequest)["refresh"])
-        return self.succeed(RevokeResponse)
+        sessions.revoke(self.read(self.revoke_request)["refresh"])
+        return self.succeed(self.revoke_response)
 
 
 class Forgotten(SucceedingViewSet, ResetViewSet):
     forgot_request, forgot_response = ForgotRequest, ForgotResponse
+    confirm_request, confirm_response = ConfirmRequest, ChangedResponse
 
+    @uses(
+        "succeed",
+        refuses=(*WRONG_PASSWORD, errors.InvalidCode, errors.WeakPassword),
+        summary="Set a new password with the code of a mail",
+        confirm_request={"identifier", "code", "password"},
+        confirm_response=None,
+    )
     def confirm(self, request: Request) -> HttpResponse:
-        validated = self.read(ConfirmRequest)
+        validated = self.read(self.confirm_request)
         with rate_limits.login_attempt(validated["identifier"]):
             password_reset.use_code(
                 validated["identifier"], validated["code"], validated["password"]
             )
-        return self.succeed(ChangedResponse)
+        return self.succeed(self.confirm_response)
 
 
 class Change(SucceedingViewSet):
+    change_request, change_response = ChangeRequest, ChangedResponse
+
+    @uses(
+        "succeed",
+        refuses=(*WRONG_PASSWORD, errors.InvalidToken, errors.WeakPassword),
+        summary="Change the password of the user of an access token",
+        change_request={"access", "previous", "proposed"},
+        change_response=None,
+    )
     def change(self, request: Request) -> HttpResponse:
-        validated = self.read(ChangeRequest)
+        validated = self.read(self.change_request)
         identity = identities.identify(validated["access"])
         passwords.change(
             identity.id, validated["previous"], validated["proposed"], keep=identity.session_id
         )
-        return self.succeed(ChangedResponse)
+        return self.succeed(self.change_response)
 
 
 def urls(contract: Contract = contract) -> list[URLPattern]:

@@ -11,7 +11,9 @@ from rest_framework.request import Request
 from accounts import errors, identities, sessions
 from accounts.api.authentication import SessionTokenAuthentication, bearer_token
 from accounts.api.contract import Contract, ErrorResponse
+from accounts.api.operations import uses
 from accounts.api.viewsets import IdentityViewSet, LoginViewSet, OpenViewSet
+from accounts.identities import Identity
 from accounts.policy import Policy
 from apikeys.authentication import KeyAuthentication
 from apikeys.errors import AdminRequired, NothingStored, UnreadableSecret
@@ -64,7 +66,7 @@ class UserObject(Serializer):
     is_active = serializers.BooleanField()
     created_at = TimestampField()
     updated_at = TimestampField()
-    last_login = TimestampField()
+    last_login = TimestampField(allow_null=True)
 
 
 class LoginRequest(Serializer):
@@ -128,6 +130,15 @@ class Validate(IdentityViewSet):
     authentication_classes = (KeyAuthentication, SessionTokenAuthentication)
     identity_response = ValidateResponse
 
+    @uses(
+        summary="Return the user of an access token or an API key",
+        headers={
+            "X-Auth-User": "The user name, percent-encoded beyond ASCII",
+            "X-Auth-Role": "user, admin or super_admin",
+            "X-Auth-Scopes": "The scopes of an API key, or session",
+        },
+        identity_response=Identity,
+    )
     def identity(self, request: Request) -> HttpResponse:
         """Add headers with the user, for a proxy that passes them on.
 
@@ -141,6 +152,9 @@ class Validate(IdentityViewSet):
 
 
 class Logout(OpenViewSet):
+    logout_response = LogoutResponse
+
+    @uses(token=True, summary="End the session of a token, if there is one", logout_response=None)
     def logout(self, request: Request) -> HttpResponse:
         """End the session of a token, if there is one; without one there is nothing to end."""
         try:
@@ -148,7 +162,7 @@ class Logout(OpenViewSet):
                 sessions.log_out(identities.identify(token, expired=True))
         except errors.InvalidToken:
             pass
-        return self.write(LogoutResponse)
+        return self.write(self.logout_response)
 
 
 class AWSCredentials(ProviderCredentialViewSet):

@@ -90,6 +90,9 @@ class SecondsField(serializers.IntegerField):
             self.fail("invalid")
         return super().to_internal_value(data)
 
+    def to_representation(self, value: timedelta) -> int:  # type: ignore[override]
+        return int(value.total_seconds())
+
     def run_validation(self, data: Any = serializers.empty) -> Any:
         seconds = super().run_validation(data)
         return seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds)
@@ -108,6 +111,9 @@ class ConstantField(serializers.ReadOnlyField):
 
 class OutputField(serializers.CharField):
     """A string in a response: empty, and never null, where there is none."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_blank": True, **options})
 
     def get_attribute(self, instance: Any) -> Any:
         value = super().get_attribute(instance)

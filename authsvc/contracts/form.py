@@ -17,7 +17,9 @@ from accounts import errors, refresh, sessions
 from accounts.api import parsers
 from accounts.api.authentication import SessionTokenAuthentication, bearer_token
 from accounts.api.contract import AUTHENTICATION_REQUIRED, Contract, ErrorResponse
+from accounts.api.operations import uses
 from accounts.api.viewsets import (
+    WRONG_PASSWORD,
     IdentityViewSet,
     LoginViewSet,
     LogoutViewSet,
@@ -39,6 +41,8 @@ from authsvc.contracts.fields import (
 from authsvc.contracts.routes import route
 
 COOKIE = "refresh_token"
+SETS_COOKIE = {"Set-Cookie": f"{COOKIE}=…: HttpOnly, SameSite=Lax, for the path of the contract"}
+CLEARS_COOKIE = {"Set-Cookie": f"{COOKIE} is cleared"}
 
 contract = Contract(
     policy=from_settings(
@@ -176,6 +180,7 @@ class Login(LoginViewSet):
     parser_classes = parsers.FORMS
     login_request, login_response = LoginRequest, TokenPairResponse
 
+    @uses(headers=SETS_COOKIE, login_response=IssuedTokens)
     def logged_in(self, issued: IssuedTokens) -> HttpResponse:
         return keep(self.request, super().logged_in(issued), issued)
 
@@ -185,11 +190,30 @@ class Token(LoginViewSet):
 
     parser_classes = parsers.FORMS
     login_request, login_response = TokenRequest, TokenResponse
+    oauth2_grant = "password"  # what OpenAPI documents name as the way to log in
+
+    @uses(
+        "challenged",
+        "logged_in",
+        refuses=(*WRONG_PASSWORD, errors.UnsupportedGrantType),
+        summary="Log in by the password grant of OAuth 2.0 (RFC 6749, 4.3)",
+        login_request={"identifier", "password"},
+    )
+    def login(self, request: Request) -> HttpResponse:
+        return super().login(request)
 
 
 class Refresh(RefreshViewSet):
     refresh_request, refresh_response = RefreshRequest, TokenPairResponse
 
+    @uses(
+        refuses=(exceptions.NotAuthenticated, errors.InvalidToken, errors.InvalidRefreshToken),
+        token=True,
+        headers=SETS_COOKIE,
+        summary="Get new tokens for a refresh token, which is spent",
+        refresh_request={"refresh"},
+        refresh_response=IssuedTokens,
+    )
     def refresh(self, request: Request) -> HttpResponse:
         """Refresh with an access token in the header, since the document "requires authentication".
 
@@ -205,10 +229,19 @@ class Refresh(RefreshViewSet):
 
 
 class Recovery(ResetViewSet):
+    forgot_response = RecoveryResponse
+
+    @uses(
+        "mail_reset",
+        "succeed",
+        refuses=(exceptions.ValidationError,),
+        summary="Mail a link and a code to reset a password, if there is such an account",
+        forgot_response=None,
+    )
     def recover(self, request: Request, email: str) -> HttpResponse:
         return self.mail_reset(
             self.check(RecoveryRequest, {"email": email.rstrip("/")})["identifier"],
-            RecoveryResponse,
+            self.forgot_response,
         )
 
 
@@ -220,6 +253,12 @@ class Me(IdentityViewSet):
 class Logout(LogoutViewSet):
     logout_response = LogoutResponse
 
+    @uses(
+        headers=CLEARS_COOKIE,
+        cookies={COOKIE: "The refresh token, which ends with the session"},
+        summary="End the session of an access token, and its refresh token",
+        logout_response=None,
+    )
     def logout(self, request: Request) -> HttpResponse:
         """End the session; leave the cookie alone if another contract opened the session."""
         if self.caller.contract != self.contract.name:

@@ -54,6 +54,7 @@ class Introspect(ClientViewSet):
     inactive_response = InactiveResponse
 
     @uses(
+        summary="Ask whether a token is active, and whose it is (RFC 7662)",
         introspect_request={"token"},
         active_response=None,
         active_refresh_response=None,

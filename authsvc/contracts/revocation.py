@@ -34,7 +34,11 @@ class Revoke(ClientViewSet):
     authentication_classes = (RevokeKeyAuthentication,)
     revoke_request = TokenRequest
 
-    @uses(revoke_request={"token"})
+    @uses(
+        refuses=(NotRevocable,),
+        summary="End the session of a token (RFC 7009)",
+        revoke_request={"token"},
+    )
     def revoke(self, request: Request) -> HttpResponse:
         """End the session of a token, with all its tokens; the answer is 200 for any other text.
 

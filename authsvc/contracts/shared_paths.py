@@ -3,7 +3,7 @@
 The content type says it of a login, the key in the body of a refresh, and the token of a logout.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import Http404, HttpResponse
@@ -16,9 +16,10 @@ from accounts import errors
 from accounts.api import parsers
 from accounts.api.authentication import ExpiredTokenAuthentication
 from accounts.api.contract import Contract, ErrorResponse
+from accounts.api.operations import uses
 from accounts.api.viewsets import ContractViewSet, OpenViewSet
 from authsvc.contracts import bearer, camel, form
-from authsvc.contracts.fields import TimestampField
+from authsvc.contracts.fields import OutputField, TimestampField
 from authsvc.contracts.routes import route
 
 JOINED = (bearer.contract, camel.contract, form.contract)
@@ -51,13 +52,13 @@ def jointly(first: Contract, second: Contract) -> Contract:
 
 
 class KeyResponse(camel.KeyResponse):
-    expiresAt = TimestampField(source="expires_at")
-    scopes = serializers.ListField()
+    expiresAt = TimestampField(source="expires_at", allow_null=True)
+    scopes = serializers.ListField(child=OutputField())
 
 
 class CreatedKeyResponse(camel.CreatedKeyResponse):
-    expiresAt = TimestampField(source="key.expires_at")
-    scopes = serializers.ListField(source="key.scopes")
+    expiresAt = TimestampField(source="key.expires_at", allow_null=True)
+    scopes = serializers.ListField(child=OutputField(), source="key.scopes")
 
 
 both = jointly(bearer.contract, camel.contract)
@@ -73,40 +74,70 @@ class MeResponse(form.MeResponse):
     uuid = serializers.UUIDField()
 
 
+class Choice(NamedTuple):
+    """A contract's viewset that answers some of the requests of a shared path."""
+
+    viewset: type[ContractViewSet]
+    contract: Contract
+    options: dict[str, Any] = {}
+
+    def view(self) -> ContractViewSet:
+        return self.viewset(contract=shared(self.contract), **self.options)
+
+
 class Fork(ContractViewSet):
     """Base of a path of several contracts: reads the request, and hands it to its contract."""
 
     enabled: frozenset[str] = frozenset()
 
-    def choose(
-        self, viewset: type[ContractViewSet], contract: Contract, **options: Any
-    ) -> HttpResponse:
-        if contract.name not in self.enabled:
+    def contracts(self) -> list[str]:
+        """Return the names of the contracts that are served here."""
+        return [each.name for each in JOINED if each.name in self.enabled]
+
+    def choices(self) -> list[Choice]:
+        """Return what the path answers as, of the contracts that are served."""
+        return [choice for choice in self.possible() if self.is_enabled(choice)]
+
+    def possible(self) -> list[Choice]:
+        raise NotImplementedError
+
+    def is_enabled(self, choice: Choice) -> bool:
+        return choice.contract.name in self.enabled
+
+    def choose(self, choice: Choice) -> HttpResponse:
+        if not self.is_enabled(choice):
             raise Http404
-        return self.hand_over(viewset(contract=shared(contract), **options))
+        return self.hand_over(choice.view())
 
 
 class Login(OpenViewSet, Fork):
     parser_classes = parsers.JSON_AND_FORMS
+    form = Choice(form.Login, form.contract)
 
+    @uses(refuses=(Http404,))
     def login(self, request: Request) -> HttpResponse:
         """Hand a form to ``form``; one response serves both others, whose requests are the same."""
-        if parsers.is_form(request):
-            return self.choose(form.Login, form.contract)
+        return self.choose(self.form if parsers.is_form(request) else self.json())
+
+    def json(self) -> Choice:
         if {"bearer", "camel"} <= self.enabled:
-            return self.choose(bearer.Login, both, login_response=LoginResponse)
+            return Choice(bearer.Login, both, {"login_response": LoginResponse})
         if "camel" in self.enabled:
-            return self.choose(camel.Login, camel.contract)
-        return self.choose(bearer.Login, bearer.contract)
+            return Choice(camel.Login, camel.contract)
+        return Choice(bearer.Login, bearer.contract)
+
+    def possible(self) -> list[Choice]:
+        return [self.json(), self.form]
 
 
 class Refresh(OpenViewSet, Fork):
     by_key: ClassVar = {
-        "refresh_token": (bearer.Refresh, bearer.contract),
-        "refreshToken": (camel.Refresh, camel.contract),
-        "token": (form.Refresh, form.contract),
+        "refresh_token": Choice(bearer.Refresh, bearer.contract),
+        "refreshToken": Choice(camel.Refresh, camel.contract),
+        "token": Choice(form.Refresh, form.contract),
     }
 
+    @uses(refuses=(Http404,))
     def refresh(self, request: Request) -> HttpResponse:
         """Hand the request to the contract of the key in it.
 
@@ -116,24 +147,29 @@ class Refresh(OpenViewSet, Fork):
         given = [key for key in self.by_key if asked.get(key) not in (None, "")]
         if not given or any(asked[key] != asked[given[0]] for key in given):
             raise ValidationError("One of refresh_token, refreshToken and token is required.")
-        return self.choose(*self.by_key[given[0]])
+        return self.choose(self.by_key[given[0]])
+
+    def possible(self) -> list[Choice]:
+        return list(self.by_key.values())
 
 
 class Logout(Fork):
     authentication_classes = (ExpiredTokenAuthentication,)
+    form = Choice(form.Logout, form.contract)
+    others = (Choice(camel.Logout, camel.contract), Choice(bearer.Logout, bearer.contract))
 
+    @uses()
     def logout(self, request: Request) -> HttpResponse:
         """Hand a session of ``form`` to ``form``, and all others to ``camel``.
 
         A contract that is not served leaves its sessions to the next.
         """
-        if self.caller.contract == form.contract.name and "form" in self.enabled:
-            return self.choose(form.Logout, form.contract)
-        if "camel" in self.enabled:
-            return self.choose(camel.Logout, camel.contract)
-        if "bearer" in self.enabled:
-            return self.choose(bearer.Logout, bearer.contract)
-        return self.choose(form.Logout, form.contract)
+        if self.caller.contract == form.contract.name and self.is_enabled(self.form):
+            return self.choose(self.form)
+        return self.choose(self.possible()[0])
+
+    def possible(self) -> list[Choice]:
+        return [*[each for each in self.others if self.is_enabled(each)][:1], self.form]
 
 
 def urls(enabled: frozenset[str]) -> list[URLPattern]:

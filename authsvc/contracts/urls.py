@@ -15,13 +15,19 @@ from authsvc.paths import is_forward_auth
 def urls(served: frozenset[str]) -> list[URLResolver | URLPattern]:
     """Return the paths of every contract; one that is not served is 404 in its own wording."""
     patterns = mounted(shared_paths.MOUNT, shared_paths.urls(served), shared_paths.everyone)
-    for contract, own_urls in registry.registered():
-        own = route_checks.own_urls(contract, own_urls) if contract.name in served else []
+    for each in registry.registered():
+        contract, own = each.contract, own_paths(each, served)
         if contract not in shared_paths.JOINED:
             patterns += mounted(contract.mount, own, contract)
         alone = [*mounted(contract.mount, own, contract), nothing_else(contract)]
         patterns.append(path(f"c/{contract.name}/", include((alone, contract.name))))
     return patterns
+
+
+def own_paths(registered: registry.Registered, served: frozenset[str]) -> list[URLPattern]:
+    """Return the paths of a contract below its mount; none if it is not served."""
+    contract, own_urls = registered
+    return route_checks.own_urls(contract, own_urls) if contract.name in served else []
 
 
 def mounted(

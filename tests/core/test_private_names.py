@@ -23,6 +23,8 @@ from django.db.models import Model
 from django.db.models.sql.compiler import SQLCompiler
 from django.urls.resolvers import URLResolver
 from django_ratelimit.core import get_usage
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
 from gunicorn import util
 from gunicorn.config import Config
 from gunicorn.http import wsgi
@@ -270,3 +272,14 @@ def test_djangos_sql_compiler():
     assert parameters(SQLCompiler.get_converters) == ["self", "expressions"]
     assert parameters(SQLCompiler.apply_converters) == ["self", "rows", "converters"]
     assert "self.select," in source(SQLCompiler.setup_query)
+
+
+def test_drf_spectacular_asks_the_methods_that_documents_override():
+    asked = source(AutoSchema.get_operation)
+    assert "self._get_request_body()" in asked
+    assert "self._get_response_bodies()" in asked
+    assert "self._get_parameters()" in asked
+    assert parameters(AutoSchema._map_serializer) == [
+        *("self", "serializer", "direction", "bypass_extensions")
+    ]
+    assert "self._initialise_endpoints()" in source(SchemaGenerator.parse)
