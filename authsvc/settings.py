@@ -170,7 +170,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français")]
-LOCALE_PATHS = [BASE_DIR / "accounts" / "locale"]
+LOCALE_PATHS = [BASE_DIR / "authsvc" / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

@@ -16,7 +16,7 @@ from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
-CATALOGUES = sorted(Path(settings.BASE_DIR, "accounts", "locale").glob("*/LC_MESSAGES/django.po"))
+CATALOGUES = sorted(Path(settings.BASE_DIR, "authsvc", "locale").glob("*/LC_MESSAGES/django.po"))
 
 
 @pytest.fixture
