@@ -10,4 +10,6 @@ class KeyTemplate(TextChoices):
     KEY_ROTATED = "key_rotated", "Notice that an API key was rotated"
 
 
-KEYS_AFTER_CHANGE = "keys_after_change"  # the section about keys that a new password does not end
+# Sections of mails of accounts: a new password, or another identifier, ends no keys.
+KEYS_AFTER_CHANGE = "keys_after_change"
+KEYS_AFTER_IDENTIFIER_CHANGE = "keys_after_identifier_change"

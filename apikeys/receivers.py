@@ -8,10 +8,15 @@ from accounts import identifiers, request_context, signals, user_search
 from accounts.audit import live_counts
 from accounts.mail import templates as mail_templates
 from accounts.models import User
+from accounts.privacy import user_data
 from apikeys import audit_messages, keys
 from apikeys.audit_codes import KEYS_PAGE
 from apikeys.end_reasons import EndReason
-from apikeys.mail_templates import KEYS_AFTER_CHANGE, KeyTemplate
+from apikeys.mail_templates import (
+    KEYS_AFTER_CHANGE,
+    KEYS_AFTER_IDENTIFIER_CHANGE,
+    KeyTemplate,
+)
 
 
 @receiver(signals.account_deactivated, dispatch_uid="apikeys.end_keys")
@@ -47,6 +52,10 @@ def export_keys(sender: Any, user: User, **kwargs: Any) -> dict[str, Any]:
 audit_messages.register()
 mail_templates.register(KeyTemplate)
 mail_templates.add_section(mail_templates.Template.PASSWORD_CHANGED, KEYS_AFTER_CHANGE)
+mail_templates.add_section(
+    mail_templates.Template.IDENTIFIERS_CHANGED, KEYS_AFTER_IDENTIFIER_CHANGE
+)
+user_data.contents.append("API keys")
 identifiers.reserve("key_", "an API key")
 live_counts.COUNTERS["live_keys"] = keys.count_live
 request_context.other_entrances.append(KEYS_PAGE)

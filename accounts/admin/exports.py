@@ -14,6 +14,7 @@ from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
+from django.utils.text import get_text_list
 from django.utils.timezone import now
 
 from accounts.admin import action_registry
@@ -130,6 +131,7 @@ class ExportUserDataView(ReauthenticatedFormView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(
             account=self.user,
+            contents=get_text_list(user_data.contents, "and"),
             page=self.get_title(),
             back=reverse("admin:accounts_user_change", args=[self.user.pk]),
             **kwargs,

@@ -39,6 +39,8 @@ MAIL = (
 )
 EVENT = ("at", "kind", "name", "session", "contract", "address", "request_id")
 OPERATOR_EVENT = ("at", "kind", "address", "request_id")
+# The parts of an export in words; other apps add those that their receivers of the signal return.
+contents = ["profile", "sessions", "mails", "resets", "events"]
 # Names in the format of columns that have other names now.
 NAMES = {
     "revoked_reason": "revoked_why",

@@ -110,6 +110,7 @@ def data(user):
 
 
 def test_stan_exports_the_data_of_a_user_and_of_no_admin(as_stan, stan, alice, olga):
+    assert "profile, sessions, mails, resets, events and API keys" in body(as_stan.get(data(alice)))
     held = json.loads(body(as_stan.post(data(alice), {"reason": "she asked"})))
     assert held["profile"]["username"] == "alice"
     event = AuditEvent.objects.get(kind="person_exported")

@@ -51,6 +51,7 @@ def test_olga_changes_an_address_and_both_hear_of_it(as_olga, olga, alice, mailo
     assert "new@example.com" not in str(sent["alice@example.com"].message())
     assert "- This address is the account's now." in sent["new@example.com"].body
     assert "- The user name alice is alice2 now." in sent["new@example.com"].body
+    assert "\n\nAPI keys stay as they are, too.\n" in sent["new@example.com"].body
     assert {mail.subject for mail in mailoutbox} == {"What you sign in with at authsvc was changed"}
 
 

@@ -1,4 +1,4 @@
-"""accounts names nothing of apikeys, and no contract: neither by import nor by string."""
+"""accounts names nothing of apikeys, and no contract: by no import, string or template."""
 
 import ast
 import inspect
@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 import accounts
 from accounts import policy
@@ -29,6 +30,13 @@ CLASSES = {
     for name, _ in inspect.getmembers(module, inspect.isclass)
     if getattr(module, name).__module__.startswith("apikeys")
 }
+TEMPLATES = Path(settings.BASE_DIR, "templates")
+# A mail's template is found by its stored code, so those about keys are beside the others.
+PAGES = sorted(
+    path
+    for path in (*TEMPLATES.rglob("*.*"), *FOLDER.glob("static/**/*.*"))
+    if "apikeys" not in path.parts and not (path.parent.name == "emails" and "key" in path.name)
+)
 PROSE = re.compile(r"\bapi.?keys?\b|\bapikeys", re.IGNORECASE)
 # A form is any HTML form, too, and introspection is what Django's database connection does.
 CONTRACTS = set(policy.registered_names()) - {"form", "introspection"}
@@ -60,3 +68,8 @@ def test_a_module_of_accounts_names_nothing_of_apikeys_and_no_contract(path):
         word for word in words(path) if word in CODES | CLASSES | CONTRACTS or PROSE.search(word)
     }
     assert {word for word in named if (place, word) not in OTHER_MEANINGS} == set()
+
+
+def test_no_template_or_static_file_of_accounts_names_keys():
+    assert len(PAGES) > 50
+    assert [str(path) for path in PAGES if PROSE.search(path.read_text())] == []
