@@ -22,6 +22,10 @@ from authsvc.paths import FORWARD_AUTH
 
 PARAMETERS = ("role", "scope", "login")
 LOWEST_TO_HIGHEST = tuple(ROLES)
+NOTHING_ELSE = (
+    "it may have role, scope, login and uri, each once (where its uri has no question mark, Caddy "
+    "adds the query of its client)"
+)
 URI = re.compile(r"(?:^|&)uri=")
 SCOPES = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*")  # RFC 6749, 3.3
 
@@ -67,7 +71,7 @@ def _parse(query: str, only_ours: bool) -> Conditions:
     parameters = parse_qsl(query, keep_blank_values=True)
     given = {name: value for name, value in parameters if name in PARAMETERS}
     if len(given) < sum(only_ours or name in PARAMETERS for name, _ in parameters):
-        raise UnreadableQuery("it may have role, scope, login and uri, each once")
+        raise UnreadableQuery(NOTHING_ELSE)
     if given.get("role", NONE.role) not in ROLES:
         raise UnreadableQuery(f"role must be one of {', '.join(LOWEST_TO_HIGHEST)}")
     if "scope" in given and not SCOPES.fullmatch(given["scope"]):

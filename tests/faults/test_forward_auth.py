@@ -1,110 +1,105 @@
-"""nginx as docs/clients/forward-auth.md configures it, in front of an application."""
+"""nginx, Caddy, Traefik and Envoy as docs/clients/forward-auth configures them."""
 
 import http.client
 import json
-import re
 import shutil
 import socket
-import subprocess
-import threading
-import time
-from contextlib import closing, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import lacking
-from tests.faults.processes import PROJECT, end, free_port
+from tests.databases import HERE
+from tests.faults import proxies
+from tests.faults.databases import database
+from tests.faults.servers import Server
 
-AROUND = """
-daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
-events {{}}
-http {{ access_log off; {temporary} {block} }}
-"""
-KINDS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+FORGED = {
+    **{f"X-Auth-{name}": "forged" for name in ("User", "Name", "Email", "Role", "Scopes")},
+    "X-Auth-Session": "forged",
+    "x-auth-user": "forged",
+    **{f"X_Auth_{name}": "forged" for name in ("User", "Name", "Email", "Role", "Scopes")},
+    "X_Auth_Session": "forged",
+    "X_AUTH_ROLE": "forged",
+}
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version": "13",
+}
 
 
-class Echo(BaseHTTPRequestHandler):
-    """An application that answers with the request that reached it."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-        who = {
-            name: self.headers.get_all(name)
-            for name in ("X-Auth-User", "X-Auth-Role", "X-Auth-Scopes")
-        }
-        said = json.dumps(
-            {"method": self.command, "path": self.path, "body": body, "who": who}
-        ).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(said)))
-        self.end_headers()
-        self.wfile.write(said)
-
-    do_GET = do_POST
-
-    def log_message(self, *arguments: object) -> None:
-        """Write no log."""
+@pytest.fixture(scope="module")
+def authsvc(template):
+    with (
+        database(copy_of=template.address) as address,
+        Server(address, WEB_CONCURRENCY="1") as made,
+    ):
+        made.new_users = list(template.users)
+        made.secrets.add(template.admin_password)
+        made.start()
+        yield made
 
 
 @pytest.fixture(scope="module")
 def program():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as program:
-        threading.Thread(target=program.serve_forever, daemon=True).start()
-        yield program.server_address[1]
-        program.shutdown()
+    with proxies.program() as port:
+        yield port
 
 
-@pytest.fixture
-def nginx(server, program, folder):
-    """Start nginx with the configuration of docs/clients/forward-auth.md; return its port."""
-    if not (
-        command := shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-    ):
-        lacking("nginx is not installed")
-    (block,) = re.findall(
-        r"```nginx\n(.*?)```", Path(PROJECT, "docs/clients/forward-auth.md").read_text(), re.DOTALL
-    )
-    port = free_port()
-    here = {
-        "listen 80;": f"listen 127.0.0.1:{port};",
-        "authsvc:8000": f"127.0.0.1:{server.port}",
-        "program:9000": f"127.0.0.1:{program}",
-    }
-    for documented, address in {**here, "auth.example.com": "localhost"}.items():
-        assert documented in block
-        block = block.replace(documented, address)
-    temporary = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in KINDS)
-    (folder / "nginx.conf").write_text(
-        AROUND.format(folder=folder, temporary=temporary, block=block)
-    )
-    process = subprocess.Popen([command, "-e", folder / "error.log", "-c", folder / "nginx.conf"])
-    wait_for(port)
-    yield port
-    end(process)
+@pytest.fixture(scope="module", params=list(proxies.ARGUMENTS))
+def proxy(request, authsvc, program):
+    """Start a proxy once for all tests of it; return its port."""
+    folder = Path(tempfile.mkdtemp(dir=HERE))
+    with proxies.start(request.param, folder, authsvc.port, program) as port:
+        yield port
+    shutil.rmtree(folder)
 
 
-def wait_for(port):
-    deadline = time.monotonic() + 10
-    while True:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+@pytest.fixture(scope="module")
+def user(authsvc):
+    return authsvc.new_user()
 
 
-def ask(port, method, body=None, token="", **headers):
+@pytest.fixture(scope="module")
+def token(authsvc, user):
+    return {"Authorization": f"Bearer {authsvc.log_in(user)['access']}"}
+
+
+def ask(port, method="GET", path="/orders?page=2&role=editor", body=None, **headers):
     """Send a request that also claims to be another user."""
-    given = {"X-Auth-User": "olga", "X-Auth-Role": "super_admin", "X-Auth-Scopes": "all", **headers}
-    if token:
-        given["Authorization"] = f"Bearer {token}"
+    given = FORGED | {name.replace("_", "-"): value for name, value in headers.items()}
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=15)) as client:
-        client.request(method, "/orders?page=2", body, given)
+        client.request(method, path, body, given)
         answer = client.getresponse()
         return answer.status, answer.headers, answer.read()
+
+
+def passed(answer):
+    """Return the request as it reached the program."""
+    status, _, said = answer
+    assert status == 200, said
+    reached = json.loads(said)
+    assert "forged" not in dict(reached["headers"]).values()
+    return reached
+
+
+def who(headers):
+    """Return the values of each header by its name, without X-Auth-; none of them is forged."""
+    assert not [name for name, value in headers if value == "forged"]
+    named = [(name.lower(), value) for name, value in headers]
+    return {name[7:]: value for name, value in named if name.startswith("x-auth-") and value}
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS", "PROPFIND"])
+def test_a_good_token_passes(proxy, authsvc, token, user, method):
+    reached = passed(ask(proxy, method, **token))
+    assert (reached["method"], reached["path"]) == (method, "/orders?page=2&role=editor")
+    found = who(reached["headers"])
+    assert (len(found.pop("user")), len(found.pop("session"))) == (36, 36)
+    assert found == {"name": user, "role": "user", "scopes": "session"}
 
 
 @pytest.mark.parametrize(
@@ -112,21 +107,62 @@ def ask(port, method, body=None, token="", **headers):
     [b"two of them", b"x" * 500_000, [b"two ", b"of them"]],
     ids=["small", "large", "in chunks"],
 )
-def test_nginx_lets_a_post_through_to_the_program(server, user, nginx, body):
-    status, _, said = ask(nginx, "POST", body, server.log_in(user)["access"])
-    reached = json.loads(said)
-    assert (status, reached["method"], reached["path"]) == (200, "POST", "/orders?page=2")
+def test_a_post_arrives_whole(proxy, token, body):
+    reached = passed(ask(proxy, "POST", body=body, **token))
     assert reached["body"].encode() == b"".join([body] if isinstance(body, bytes) else body)
-    assert reached["who"] == {
-        "X-Auth-User": [user],
-        "X-Auth-Role": ["user"],
-        "X-Auth-Scopes": ["session"],
-    }
-    assert json.loads(ask(nginx, "GET", token=server.log_in(user)["access"])[2])["method"] == "GET"
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_nginx_keeps_strangers_out(nginx, method):
-    for token in ("", "x.y.z"):
-        status, headers, said = ask(nginx, method, b"two of them", token)
-        assert (status, headers["WWW-Authenticate"], b"who" in said) == (401, "Bearer", False)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_nobody_passes_without_a_good_token(proxy, authsvc, user, method):
+    ended = authsvc.log_in(user)["access"]
+    assert authsvc.call("/api/auth/logout", {}, ended).status == 200
+    for headers in ({}, {"Authorization": "Bearer x.y.z"}, {"Authorization": f"Bearer {ended}"}):
+        status, answered, said = ask(proxy, method, body=b"two of them", **headers)
+        assert (status, answered["WWW-Authenticate"], b"headers" in said) == (401, "Bearer", False)
+
+
+@pytest.mark.parametrize("path", ["//", "/a/../../healthz", "/%zz", "/" + "a" * 3000, "/?role=x"])
+def test_no_path_leads_past_the_proxy(proxy, path):
+    status, _, said = ask(proxy, path=path)
+    assert (status in (400, 401), b"headers" in said) == (True, False)
+
+
+def test_an_api_key_passes(proxy, authsvc, user):
+    access = authsvc.log_in(user)["access"]
+    key = authsvc.call("/api/v1/auth/keys", {}, access).json()["apiKey"]
+    authsvc.secrets.add(key)
+    for headers in ({"X-API-Key": key}, {"Authorization": f"Bearer {key}"}):
+        found = who(passed(ask(proxy, **headers))["headers"])
+        assert (found["name"], found["scopes"]) == (user, "profile")
+        assert "session" not in found
+
+
+def test_a_websocket_opens_for_whoever_has_a_token(proxy, token, user):
+    head, connection = upgrade(proxy, token)
+    with connection:
+        assert head.startswith("HTTP/1.1 101 ")
+        assert "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head  # RFC 6455, 1.3
+        (reached,) = (line for line in head.splitlines() if line.lower().startswith("x-reached"))
+        assert who(json.loads(reached.partition(": ")[2]))["name"] == user
+        connection.sendall(b"\x81\x04ping")
+        assert connection.recv(100) == b"\x81\x04ping"
+
+
+def test_no_websocket_opens_for_anybody_else(proxy):
+    head, connection = upgrade(proxy, {})
+    connection.close()
+    assert head.startswith("HTTP/1.1 401 ")
+
+
+def upgrade(port, headers):
+    """Ask for a WebSocket; return the head of the answer and the connection."""
+    connection = socket.create_connection(("127.0.0.1", port), 15)
+    lines = [f"{name}: {value}" for name, value in (FORGED | UPGRADE | headers).items()]
+    head = "\r\n".join(["GET /live HTTP/1.1", "Host: localhost", *lines])
+    connection.sendall(f"{head}\r\n\r\n".encode())
+    received = b""
+    while b"\r\n\r\n" not in received:
+        more = connection.recv(1)
+        assert more, received
+        received += more
+    return received.decode(), connection
