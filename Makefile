@@ -59,10 +59,10 @@ spectacular = $(BIN)/python manage.py spectacular --validate --fail-on-warn --fo
 lock = $(UV) pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" $(ARGS) pyproject.toml
 
-# One test runs in Node, and is skipped where npm is missing or cannot install.
+# Some tests run libraries in Node, and are skipped where npm is missing or cannot install them.
 $(NODE_MODULES): tests/verifiers/package-lock.json
 	@if command -v npm >/dev/null && npm ci --prefix tests/verifiers --no-audit --no-fund --silent; then touch $@; \
-	else echo "npm did not install jose: its test is skipped." >&2; fi
+	else echo "npm did not install what runs in Node: its tests are skipped." >&2; fi
 
 # requirements-dev.txt includes requirements.txt: after "dev", "runtime" has nothing to do.
 runtime:

@@ -10,6 +10,7 @@ import pytest
 from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
+from accounts.models import User
 from accounts.tokens import AccessToken
 from apikeys.models import APIKey
 from tests.conftest import PASSWORD
@@ -133,6 +134,17 @@ def test_a_token_that_has_expired_is_not(caller, alice, key):
 def test_what_is_no_token_is_not(caller, key, wrong, hint):
     answer = ask(caller, wrong, key, hint)
     assert (answer.status_code, answer.json()) == (200, {"active": False})
+
+
+@pytest.mark.parametrize("hint", ["", "refresh_token", "id_token"])
+def test_an_id_token_and_a_challenge_are_not(caller, alice, bob, key, hint):
+    User.objects.filter(pk=bob.pk).update(must_change_password=True)
+    alices, bobs = (
+        caller.json("/c/challenge/v1/login", {"username": name, "password": PASSWORD}).json()
+        for name in ("alice", "bob")
+    )
+    for token in (alices["id_token"], bobs["session"]):
+        assert ask(caller, token, key, hint).json() == {"active": False}
 
 
 def test_nobody_asks_without_a_key_of_that_scope(caller, bob, token):

@@ -1,6 +1,8 @@
 """OAuth 2.0 clients at introspection, with their API key in each of the ways of RFC 6749, 2.3.1."""
 
+import json
 from base64 import b64encode
+from itertools import cycle
 from urllib.parse import quote_plus
 
 import pytest
@@ -10,6 +12,7 @@ from django.utils.timezone import now
 from apikeys.models import APIKey
 from tests.conftest import PASSWORD
 from tests.contracts.clients import ALONE
+from tests.verifiers.processes import HERE, Service, node
 
 pytestmark = pytest.mark.django_db
 PATH = "/oauth2/introspect"
@@ -115,6 +118,25 @@ def test_authlib_asks(live_server, settings, caller, alice, key, key_id, method)
                     named["introspection_endpoint"], refresh, "refresh_token"
                 )
                 assert asked.json()["active"] is True
+
+
+@pytest.mark.django_db(transaction=True)
+def test_oauth4webapi_asks_and_revokes(live_server, settings, caller, alice, bob):
+    """It finds the addresses by the issuer, and encodes every sign of id and secret in Basic."""
+    settings.PUBLIC_URL = live_server.url
+    both = {"granted_at": now(), "revoke_granted_at": now()}
+    key, secret = APIKey.objects.issue(bob.pk, scopes=["introspect", "revoke"], **both)
+    arguments = live_server.url, key.public_id, secret
+    program = HERE / "ask_with_oauth4webapi.mjs"
+    with Service(node("oauth4webapi"), program, *arguments) as service:
+        for client, way in zip(ALONE, cycle(["client_secret_basic", "client_secret_post"])):
+            access, _ = client.tokens(caller)
+            asked = json.loads(service.says(f"introspect {way} {access}"))
+            assert (asked["active"], asked["contract"]) == (True, client.name)
+            assert service.says(f"revoke {way} {access}") == '"revoked"'
+            assert json.loads(service.says(f"introspect {way} {access}")) == {"active": False}
+        APIKey.objects.filter(pk=key.pk).end("deleted")
+        assert service.says("revoke client_secret_basic x") == '"OAUTH_WWW_AUTHENTICATE_CHALLENGE"'
 
 
 # Ways that are not

@@ -3,8 +3,6 @@
 Each is a process that starts before the first rotation, and is asked about tokens from then on.
 """
 
-import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,47 +16,25 @@ from django.core.management import call_command
 
 from accounts import keyring
 from accounts.models import SigningKey
-from tests.conftest import PASSWORD, lacking
+from tests.conftest import PASSWORD
+from tests.verifiers.processes import HERE, Service, node
 
-VERIFIERS = Path(__file__).resolve().parents[1] / "verifiers"
 KEPT_SECONDS = 0.1  # instead of five minutes, for which verifiers keep the set
 BODY = {"username": "alice", "password": PASSWORD}
 
 
-class Verifier:
-    """A process that says whose each token is, or why it refuses it."""
-
-    def __init__(self, *command: str | Path) -> None:
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def says(self, token: str) -> str:
-        assert self.process.stdin
-        assert self.process.stdout
-        print(token, file=self.process.stdin, flush=True)
-        return self.process.stdout.readline().strip()
-
-    def close(self) -> None:
-        self.process.communicate(timeout=10)
-        assert self.process.returncode == 0
-
-
 def command(library: str) -> list[str | Path]:
-    if library != "jose":
-        return [sys.executable, VERIFIERS / f"with_{library}.py"]
-    node = shutil.which("node")
-    if not node or not (VERIFIERS / "node_modules" / "jose").exists():
-        lacking("jose is not installed: npm ci --prefix tests/verifiers")
-    return [node, VERIFIERS / "with_jose.mjs"]
+    if library == "jose":
+        return [node("jose"), HERE / "with_jose.mjs"]
+    return [sys.executable, HERE / f"with_{library}.py"]
 
 
 @pytest.fixture(params=["pyjwt", "authlib", "jose"])
-def verifier(request, live_server, settings) -> Iterator[Verifier]:
+def verifier(request, live_server, settings) -> Iterator[Service]:
     issuer, settings.PUBLIC_URL = settings.PUBLIC_URL, live_server.url
-    started = Verifier(*command(request.param), issuer, live_server.url, str(KEPT_SECONDS))
-    yield started
-    started.close()
+    arguments = issuer, live_server.url, str(KEPT_SECONDS)
+    with Service(*command(request.param), *arguments) as started:
+        yield started
 
 
 def an_hour_passes() -> None:

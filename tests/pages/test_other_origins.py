@@ -150,6 +150,7 @@ def test_preflights(service, sites, path):
         "/login",
         "/forgot",
         "/introspect",
+        "/oauth2/revoke",
         "/healthz",
         "/",
         "/admin/jsi18n/",
