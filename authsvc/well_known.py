@@ -53,10 +53,11 @@ def security(request: HttpRequest) -> HttpResponseBase:
 
 
 def _metadata() -> dict[str, Any]:
-    """Return the metadata of what there is: without an authorization endpoint, and mostly grants.
+    """Return the metadata, with a member for each endpoint that exists.
 
-    The two lists are there even if they are empty. RFC 8414 requires the one, and to clients that
-    find no other the default of the other is two grants that do not exist.
+    No endpoint is one for authorization, so there are no response types. Both lists are sent even
+    if they are empty: RFC 8414, 2, requires that of response types, and says that a server
+    without a list of grant types supports two that do not exist here.
     """
     endpoint = token_endpoint()
     granting = {"token_endpoint": endpoint, "token_endpoint_auth_methods_supported": ["none"]}
@@ -71,6 +72,7 @@ def _metadata() -> dict[str, Any]:
         "introspection_endpoint_auth_methods_supported": [*AUTH_METHODS, "Bearer"],
         "revocation_endpoint": f"{settings.PUBLIC_URL}/{revocation.PATH}",
         "revocation_endpoint_auth_methods_supported": [*AUTH_METHODS],
+        "service_documentation": f"{settings.PUBLIC_URL}{reverse('docs')}",
     }
 
 

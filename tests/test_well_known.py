@@ -14,6 +14,7 @@ METADATA = "/.well-known/oauth-authorization-server"
 JWKS = "/.well-known/jwks.json"
 SECURITY = "/.well-known/security.txt"
 TEXT = SecurityTxt("Contact: mailto:holes@example.com\n", datetime(2099, 1, 1, tzinfo=UTC))
+ADDRESSES = ("_uri", "_endpoint", "_documentation")
 DOCUMENTS = [METADATA, JWKS, SECURITY]
 
 
@@ -44,6 +45,7 @@ def test_the_metadata_name_what_there_is(caller):
         ],
         "revocation_endpoint": "http://testserver/oauth2/revoke",
         "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "service_documentation": "http://testserver/docs",
     }
 
 
@@ -56,7 +58,7 @@ def test_the_issuer_is_that_of_tokens_from_the_token_endpoint(caller, alice):
 
 def test_every_address_that_they_name_is_answered(caller):
     named = metadata(caller)
-    addresses = {name: at for name, at in named.items() if name.endswith(("_uri", "_endpoint"))}
+    addresses = {name: at for name, at in named.items() if name.endswith(ADDRESSES)}
     assert {caller.get(at).status_code for at in addresses.values()} == {200, 405}
 
 
