@@ -85,7 +85,9 @@ def duration(name: str, default: timedelta | None, least: timedelta = timedelta(
         return min(length, timedelta(days=3650))
 
     wanted = "a duration of more than nothing, such as 900, 15m, 24h or 30d"
-    return read(name, parse, default, f"{wanted}, and {least.days}d or more" if least else wanted)
+    if least:
+        wanted += f", and {f'{least.days}d' if least.days else f'{least.seconds}s'} or more"
+    return read(name, parse, default, wanted)
 
 
 def rate(name: str, default: str) -> Any:

@@ -220,13 +220,16 @@ EMAIL_PORT = number("EMAIL_PORT", 587, least=1, most=65_535)
 EMAIL_HOST_USER = text("EMAIL_HOST_USER")
 EMAIL_HOST_PASSWORD = text("EMAIL_HOST_PASSWORD")
 EMAIL_USE_TLS = flag("EMAIL_USE_TLS", True)
-EMAIL_TIMEOUT = 20
+EMAIL_TIMEOUT = 20  # seconds, for each reply of the mail server
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
 EMAIL_FILE_PATH = str(DATA_DIR / "mail")  # on a laptop, mails are files
 if EMAILS_ENABLED and not EMAIL_HOST:
     local_files.make_mail_folder(EMAIL_FILE_PATH)
 DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", f"authsvc <no-reply@{_public.hostname}>")
-MAIL_CLAIM = duration("MAIL_CLAIM", timedelta(minutes=2))  # longer than one try can last
+# Longer than a try, in which the mail server is waited for several times.
+MAIL_CLAIM = duration(
+    "MAIL_CLAIM", timedelta(minutes=2), least=timedelta(seconds=3 * EMAIL_TIMEOUT)
+)
 RESET_LIFETIME = duration("RESET_LIFETIME", timedelta(hours=1))
 INVITATION_LIFETIME = duration("INVITATION_LIFETIME", timedelta(days=7))
 

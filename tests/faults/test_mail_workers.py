@@ -107,6 +107,10 @@ def make_users(count: int) -> list[User]:
     ]
 
 
+def let_claims_run_out() -> None:
+    OutgoingMail.objects.waiting().update(next_try_at=now(), claimed_until=now())
+
+
 def kill_while_sending(process: "subprocess.Popen[bytes]", mail: OutgoingMail) -> None:
     """It dies at any moment between the claim of the row and shortly after the result is stored."""
     until(lambda: not OutgoingMail.objects.filter(pk=mail.pk, tries=0).exists())
@@ -123,7 +127,7 @@ def test_a_worker_that_is_killed_at_any_moment_loses_no_mail(office, worker):
             worker(MAIL_CLAIM="1h"), OutgoingMail.objects.get(identifier=user.username)
         )
     interrupted = OutgoingMail.objects.waiting().count()
-    OutgoingMail.objects.waiting().update(next_try_at=now())
+    let_claims_run_out()
     assert worker("--once").wait(30) == 0
     assert set(OutgoingMail.objects.values_list("status", flat=True)) == {Status.SENT}
     assert set(office.delivered) == {f"user{n}@example.com" for n in range(10)}
@@ -135,10 +139,11 @@ def test_a_worker_that_is_killed_at_any_moment_loses_no_mail(office, worker):
 def test_another_worker_takes_over_when_the_claim_of_a_dead_one_has_run_out(alice, office, worker):
     office.closed = True
     request_resets("alice")
-    dead = worker(MAIL_CLAIM="2s")
+    dead = worker()
     until(lambda: len(office.taken) == 1)
     dead.kill()
     office.closed = False
+    let_claims_run_out()
     worker()
     until(lambda: OutgoingMail.objects.filter(status=Status.SENT).exists())
     assert office.delivered == {"alice@example.com": 2}
@@ -176,13 +181,14 @@ def test_a_worker_outlives_its_database(alice, office, worker):
     """Its connections end during a delivery: it goes on, and sends the mail again."""
     office.closed = True
     request_resets("alice")
-    process = worker(MAIL_CLAIM="2s")
+    process = worker()
     until(lambda: len(office.taken) == 1)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+    let_claims_run_out()
     office.closed = False
     until(lambda: OutgoingMail.objects.filter(status=Status.SENT).exists())
     assert process.poll() is None

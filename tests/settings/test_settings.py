@@ -52,6 +52,7 @@ WRONG = {
     "DEBUG": "perhaps",
     "AUDIT_RETENTION": "89d",
     "KNOWN_NETWORK_LIFETIME": "47h",
+    "MAIL_CLAIM": "59s",
     "PORT": "0",
     "PUBLIC_URL": "ftp://hunter2.example.com",
     "DATABASE_URL": "mysql://root:hunter2@localhost/auth",
@@ -82,6 +83,11 @@ WRONG = {
 @pytest.mark.parametrize(("name", "value"), WRONG.items(), ids=WRONG)
 def test_a_wrong_value_stops_the_start_with_one_sentence_that_names_it(refused, name, value):
     assert f"{name} must " in refused(**{name: value})
+
+
+def test_the_least_length_of_a_claim_is_in_the_sentence(read, refused):
+    assert refused(MAIL_CLAIM="20").endswith("24h or 30d, and 60s or more.")
+    assert read(MAIL_CLAIM="1m")["MAIL_CLAIM"] == timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(
