@@ -20,7 +20,7 @@ def status_list(request: HttpRequest, number: str) -> HttpResponseBase:
 def _response(request: HttpRequest, number: int) -> HttpResponseBase:
     if request.method not in METHODS:
         return _refusal(405, "Method not allowed", Allow=", ".join(METHODS))
-    if "time" in request.GET:
+    if request.META.get("QUERY_STRING") and "time" in request.GET:
         return _refusal(501, "Status lists of the past are not kept")  # 8.4
     try:
         return _list(request, number)
@@ -43,6 +43,8 @@ def _list(request: HttpRequest, number: int) -> HttpResponseBase:
     if "gzip" in request.META.get("HTTP_ACCEPT_ENCODING", ""):
         body, headers["Content-Encoding"] = signed.gzipped, "gzip"
     whole = HttpResponse(body, content_type=MEDIA_TYPE, headers=headers)
+    if "HTTP_IF_NONE_MATCH" not in request.META:
+        return whole
     return get_conditional_response(request, etag=headers["ETag"], response=whole) or whole
 
 

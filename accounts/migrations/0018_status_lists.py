@@ -4,6 +4,7 @@ PostgreSQL counts with a sequence. SQLite has none for a table whose key is anot
 trigger moves on with each new session. Sessions that are open already get no number, so nothing is written to them.
 """
 
+import secrets
 from typing import Any
 
 from django.db import migrations, models
@@ -55,6 +56,13 @@ def lay(apps: Any, schema_editor: Any) -> None:
         schema_editor.execute(statement, params=None)
 
 
+def sow(apps: Any, schema_editor: Any) -> None:
+    seeds = apps.get_model("accounts", "StatusListSeed").objects.using(
+        schema_editor.connection.alias
+    )
+    seeds.create(seed=secrets.token_bytes(32))
+
+
 def lift(apps: Any, schema_editor: Any) -> None:
     if schema_editor.connection.vendor == "postgresql":
         schema_editor.execute(f"DROP FUNCTION {TABLE}_deleted() CASCADE")
@@ -96,4 +104,5 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.RunPython(lay, lift),
+        migrations.RunPython(sow, migrations.RunPython.noop),
     ]

@@ -84,7 +84,7 @@ def _tables() -> "list[array[int]]":
 
 
 def _seed() -> bytes:
-    """Return the seed that all nodes share. The first that needs it makes it."""
+    """Return the seed that all nodes share. A migration made it, or the first that needs it."""
     rows = StatusListSeed.objects.values_list("seed", flat=True)
     if (seed := rows.first()) is None:
         new = StatusListSeed(seed=secrets.token_bytes(32))

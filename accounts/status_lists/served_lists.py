@@ -27,13 +27,22 @@ class ListUnavailable(Exception):
 
 @dataclass
 class StatusList:
-    """One list, its bits in the order of its indices; ``signed`` may be one change behind."""
+    """One list, its bits in the order of its indices; without ``compressed`` they have changed."""
 
     number: int
     bitmap: bytearray
     loaded_at: float
     compressed: bytes = b""
     signed: SignedList | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can be sent as it was signed last."""
+        return (
+            self.signed is not None
+            and bool(self.compressed)
+            and not self.signed.needs_signing(keyring.current())
+        )
 
     def end(self, offset: int) -> None:
         """Mark a session as ended, which is for good (7.1)."""
@@ -44,10 +53,9 @@ class StatusList:
 
     def sign(self) -> SignedList:
         """Return the list signed by the current key, and signed anew only if it has to be."""
-        key = keyring.current()
-        if not self.compressed or self.signed is None or self.signed.needs_signing(key):
+        if self.signed is None or not self.is_ready:
             self.compressed = self.compressed or signed_list.compress(self.bitmap)
-            self.signed = signed_list.sign(self.number, self.compressed, key)
+            self.signed = signed_list.sign(self.number, self.compressed, keyring.current())
         return self.signed
 
 
@@ -61,13 +69,14 @@ class ServedLists:
     def __init__(self) -> None:
         self._lists: dict[int, StatusList] = {}
         self._lock = threading.Lock()
-        self._checked_at = self._failed_at = float("-inf")
-        self._since: datetime | None = None  # by the database's clock
-        self._highest = 0
+        self.clear()
 
     def clear(self) -> None:
         """Forget all lists and what is known of the database."""
-        self.__init__()  # type: ignore[misc]
+        self._lists.clear()
+        self._checked_at = self._failed_at = float("-inf")
+        self._since: datetime | None = None  # by the database's clock
+        self._highest = 0
 
     @property
     def age(self) -> float:
@@ -85,15 +94,15 @@ class ServedLists:
 
     def get(self, number: int) -> SignedList:
         """Return list ``number``; ``UnknownList``, or ``ListUnavailable``."""
-        found = self._lists.get(number)
-        signed = found.signed if found else None
-        if self.age < self.ttl / 2:
+        found, age = self._lists.get(number), self.age
+        signed, ready = (found.signed, found.is_ready) if found else (None, False)
+        if age < self.ttl / 2:
             self._check_number(number)
-            if signed and not signed.needs_signing(keyring.current()):
+            if signed and ready:
                 return signed
         if time.monotonic() - self._failed_at > RETRY_SECONDS:
-            may_wait = signed is None or self.age > self.ttl
-            signed = self._updated(number, WAIT_SECONDS if may_wait else 0) or signed
+            wait = 0 if ready and age < self.ttl else WAIT_SECONDS
+            signed = self._updated(number, wait) or signed
         if signed is None or signed.has_expired:
             raise ListUnavailable
         return signed

@@ -248,6 +248,19 @@ def test_however_a_session_ends_it_shows_within_one_ttl_on_every_node(settings, 
         assert shown == set(ended)
 
 
+def test_what_one_request_finds_shows_in_every_list(settings, alice):
+    for number in (5, SIZE + 5):
+        session_at(alice, number)
+    node = ServedLists()
+    assert [decoded(node, n).at(indices.permuted(5)) for n in (1, 2)] == [0, 0]
+    Session.objects.all().revoke("logout")
+    settings.STATUS_LIST_TTL = timedelta(0)  # so that the next request looks
+    assert decoded(node, 1).at(indices.permuted(5)) == 1
+    settings.STATUS_LIST_TTL = timedelta(seconds=60)
+    assert statements(lambda: node.get(2)) == 0
+    assert decoded(node, 2).at(indices.permuted(5)) == 1
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.races
 def test_a_logout_that_is_committed_late_shows(settings, log_in):
