@@ -66,7 +66,7 @@ class LoginForm(AdminAuthenticationForm):
             ) from refusal
         except HashingOverloaded as refusal:
             raise ValidationError(
-                "Too many people are signing in just now. Please try again in a moment.",
+                "Too many users are signing in just now. Please try again in a moment.",
                 code=OVERLOADED,
             ) from refusal
         except InvalidCredentials as refusal:

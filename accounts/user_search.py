@@ -119,7 +119,7 @@ def _events_of_request(request_id: str) -> list[AuditEvent]:
 
 def _users_in(events: list[AuditEvent]) -> set[int]:
     """Return the users and operators of these events, and those whose identifier was typed."""
-    typed = {normalise(event.name) for event in events if event.name}
-    users = User.objects.filter(Q(username__in=typed) | Q(email__in=typed))
-    named = users.values_list("pk", flat=True) if typed else []
+    identifiers = {normalise(event.name) for event in events if event.name}
+    users = User.objects.filter(Q(username__in=identifiers) | Q(email__in=identifiers))
+    named = users.values_list("pk", flat=True) if identifiers else []
     return {pk for event in events for pk in (event.user_id, event.actor_id) if pk}.union(named)

@@ -101,6 +101,7 @@ API_DOCS = flag("API_DOCS", True)
 
 # Limits
 
+# Public names, and so unchanged: NAME is an identifier, a user name or an address.
 LOGIN_RATE_PER_NAME = rate("LOGIN_RATE_PER_NAME", "10/5m")
 LOGIN_RATE_PER_NAME_DAILY = rate("LOGIN_RATE_PER_NAME_DAILY", "100/1d")
 LOGIN_RATE_PER_ADDRESS = rate("LOGIN_RATE_PER_ADDRESS", "100/5m")

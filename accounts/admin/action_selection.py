@@ -91,7 +91,7 @@ def read_ids(text: str, action: AdminAction) -> list[str]:
     parts = (part.strip() for part in text.split(",", action.max_rows + 1))
     ids = list(dict.fromkeys(filter(None, parts)))
     if not ids:
-        raise InvalidSelection("Nobody and nothing was chosen. Go back and tick at least one row.")
+        raise InvalidSelection("No row was chosen. Go back and tick at least one.")
     if len(ids) > action.max_rows:
         raise InvalidSelection(action.too_many)
     if not all(action_registry.is_id(part, action.model) for part in ids):

@@ -176,7 +176,7 @@ class ActionView(ReauthenticatedFormView):
             return self.form_invalid(form)
         except ChangedMeanwhile:
             return self.refuse(
-                "Somebody else changed this account since this page was opened. Nothing was done.",
+                "This account was changed since this page was opened. Nothing was done.",
                 HTTPStatus.CONFLICT,
             )
 

@@ -5,7 +5,7 @@ So any page can link to events. All parameters can be combined:
 ==============  ===========================================================================
 ``user``        primary key of the account that the event is about
 ``actor``       primary key of the operator
-``person``      user name, e-mail address or uuid: events about that account, events of its
+``identifier``  user name, e-mail address or uuid: events about that account, events of its
                 actions as an operator, and events of no account in which it was typed
 ``kind``        one kind, or several with commas between: ``login_failed,throttled``
 ``reason``      the reason code of an event
@@ -96,7 +96,7 @@ class KeyField(forms.IntegerField):
 class AuditLogForm(forms.Form):
     """The filter above the list, and its hidden parts, which only links give."""
 
-    person = forms.CharField(
+    identifier = forms.CharField(
         required=False,
         label="User",
         max_length=254,
@@ -149,10 +149,10 @@ class AuditLogForm(forms.Form):
             return None
         values = self.cleaned_data
         earliest = now() - RANGES[values["within"]][1] if values["within"] else None
-        same = ("user", "actor", "reason", "contract", "address", "session", "request_id")
+        account = ("identifier", "user", "actor")
+        same = (*account, "reason", "contract", "address", "session", "request_id")
         return EventQuery(
             **{name: values[name] for name in same},
-            identifier=values["person"],
             kinds=tuple(values["kind"]),
             since=max(filter(None, (values["at_from"], earliest)), default=None),
             until=values["at_to"],

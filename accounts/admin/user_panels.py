@@ -161,7 +161,7 @@ panels = [
         name="events",
         title="Audit log",
         link="All events",
-        all_url=lambda user: events_url(person=user.username),
+        all_url=lambda user: events_url(identifier=user.username),
         columns=("Event", "When", "Contract", "Address", "Request"),
         rows=_events_of,
         cells=_event_cells,

@@ -129,7 +129,7 @@ class UserAdmin(ActionAdmin, UserListAdmin, UserDetailAdmin):
             raise PermissionDenied from refusal
         except IntegrityError:
             messages.error(
-                request, "Somebody else took this name or address a moment ago. Nothing was saved."
+                request, "This name or address was taken a moment ago. Nothing was saved."
             )
             return redirect(request.get_full_path())
 

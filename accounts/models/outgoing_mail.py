@@ -92,7 +92,7 @@ class OutgoingMail(models.Model):
     class Status(models.TextChoices):
         WAITING = "waiting", "Waiting"
         SENT = "sent", "Sent"
-        NOBODY = "nobody", "Nobody to send it to"
+        NOBODY = "nobody", "No user to send it to"
         ENOUGH = "enough", "Not sent: enough for this hour"
         FAILED = "failed", "Failed"
 

@@ -40,7 +40,7 @@ class PendingImport(models.Model):
         help_text="Encrypted, for it may hold passwords; empty once it was confirmed.",
     )
     report = models.TextField(
-        blank=True, editable=False, help_text="Encrypted, for it names people."
+        blank=True, editable=False, help_text="Encrypted, for it names users."
     )
     options = models.JSONField(default=dict)
     begun_at = models.DateTimeField(null=True)

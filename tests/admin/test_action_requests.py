@@ -27,8 +27,8 @@ pytestmark = pytest.mark.usefixtures("db")
 @pytest.mark.parametrize(
     ("ids", "status", "said"),
     [
-        ("", 400, "Nobody and nothing was chosen"),
-        (",,", 400, "Nobody and nothing was chosen"),
+        ("", 400, "No row was chosen"),
+        (",,", 400, "No row was chosen"),
         ("alice", 400, "something that is no id"),
         ("1;2", 400, "something that is no id"),
         ("-1", 400, "something that is no id"),

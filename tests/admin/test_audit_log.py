@@ -116,12 +116,12 @@ def test_everything_newest_first_as_sentences(as_stan, a_day):
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        ({"person": "alice"}, [THROTTLED, ALICE]),
-        ({"person": " ALICE@example.com "}, [THROTTLED, ALICE]),
-        ({"person": "bob@example.com"}, [LEFT, BOB]),
-        ({"person": "olga"}, [LEFT]),
-        ({"person": "alcie"}, [ALCIE]),
-        ({"person": "nobody"}, []),
+        ({"identifier": "alice"}, [THROTTLED, ALICE]),
+        ({"identifier": " ALICE@example.com "}, [THROTTLED, ALICE]),
+        ({"identifier": "bob@example.com"}, [LEFT, BOB]),
+        ({"identifier": "olga"}, [LEFT]),
+        ({"identifier": "alcie"}, [ALCIE]),
+        ({"identifier": "nobody"}, []),
         ({"kind": "login_failed"}, [ALCIE, BOB]),
         ({"kind": "login_failed,throttled"}, [THROTTLED, ALCIE, BOB]),
         ({"kind": "login_failed", "reason": "wrong_password"}, [BOB]),
@@ -134,8 +134,8 @@ def test_everything_newest_first_as_sentences(as_stan, a_day):
         ({"address": "0.0.0.0/0"}, [LEFT, THROTTLED, BOB, ALICE]),
         ({"request_id": "first"}, [ALICE]),
         ({"within": "1h"}, []),
-        ({"within": "7d", "kind": "login", "person": "alice"}, [ALICE]),
-        ({"person": "alice", "contract": "form"}, []),
+        ({"within": "7d", "kind": "login", "identifier": "alice"}, [ALICE]),
+        ({"identifier": "alice", "contract": "form"}, []),
     ],
 )
 def test_each_filter_finds_its_events(as_stan, a_day, asked, expected):
@@ -156,7 +156,7 @@ def test_events_of_a_contract_that_was_removed_are_found(as_stan, a_day):
 def test_found_by_account_and_operator_and_uuid(as_stan, a_day, bob, olga):
     assert found(as_stan, user=bob.pk) == [LEFT, BOB]
     assert found(as_stan, actor=olga.pk) == [LEFT]
-    assert found(as_stan, person=bob.uuid) == [LEFT, BOB]
+    assert found(as_stan, identifier=bob.uuid) == [LEFT, BOB]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_found_between_two_moments_however_they_are_written(as_stan, a_day):
         ({"user": "x"}, "user: Enter a whole number"),
         ({"user": "99999999999999999999"}, "user: Ensure this value is less"),
         ({"session": "x"}, "session: Enter a valid UUID"),
-        ({"person": "a\0b"}, "Null characters are not allowed"),
+        ({"identifier": "a\0b"}, "Null characters are not allowed"),
     ],
 )
 def test_an_invalid_filter_shows_no_event_and_an_error(as_stan, a_day, asked, complaint):
@@ -249,7 +249,7 @@ def test_a_page_is_three_queries_however_much_happened(
         as_stan.get(events_url(contract="acme"))
     assert "COUNT" not in "".join(query["sql"] for query in captured.captured_queries)
     with django_assert_num_queries(4):
-        as_stan.get(events_url(person="alice"))
+        as_stan.get(events_url(identifier="alice"))
     event = reverse("admin:accounts_auditevent_change", args=[AuditEvent.objects.latest("pk").pk])
     as_stan.get(event)
     with django_assert_num_queries(3):
@@ -262,7 +262,7 @@ def test_an_identifier_is_shown_and_not_run(as_stan, alice):
     )
     for path in (
         LIST,
-        events_url(person="<script>"),
+        events_url(identifier="<script>"),
         reverse("admin:accounts_auditevent_change", args=[AuditEvent.objects.latest("pk").pk]),
     ):
         page = as_stan.get(path).content.decode()
@@ -321,10 +321,10 @@ def test_as_json_lines(as_stan, a_day, bob, olga):
 
 
 def test_an_export_is_in_the_audit_log_with_operator_and_filter(as_stan, stan, a_day, alice):
-    exported(as_stan, kind="login", person="alice")
+    exported(as_stan, kind="login", identifier="alice")
     event = AuditEvent.objects.get(kind=Kind.EXPORTED)
     assert (event.actor, event.user, event.contract) == (stan, alice, "admin")
-    assert reason_of(event) == "person=alice&kind=login, csv: ticket 7"
+    assert reason_of(event) == "identifier=alice&kind=login, csv: ticket 7"
 
 
 def test_an_export_takes_the_password_and_a_reason(as_stan, a_day):

@@ -160,7 +160,7 @@ def test_a_name_that_was_taken_a_moment_ago(as_olga, alice, bob, monkeypatch):
         User, "validate_unique", lambda *args, **kwargs: None
     )  # who looked first, and was overtaken
     answer = as_olga.post(ADD, new("bob"), follow=True)
-    assert "Somebody else took this name" in answer.content.decode()
+    assert "This name or address was taken" in answer.content.decode()
     assert User.objects.filter(username="bob").count() == 1
 
 

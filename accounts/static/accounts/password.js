@@ -14,7 +14,7 @@ function level(password, names) {
   return known < 16 ? "good" : "strong";
 }
 
-function watch(hint) {
+function showStrength(hint) {
   const input = document.getElementById(hint.dataset.strengthOf);
   const words = hint.querySelector(".words");
   const names = input.dataset.strength.toLowerCase().split(/[^\p{L}\p{N}]+/u).filter((name) => name.length > 2);
@@ -42,4 +42,4 @@ function reveal(button) {
 }
 
 document.querySelectorAll("[data-reveal]").forEach(reveal);
-document.querySelectorAll("[data-strength-of]").forEach(watch);
+document.querySelectorAll("[data-strength-of]").forEach(showStrength);
