@@ -280,7 +280,7 @@ class IdentityViewSet(ContractViewSet):
 
     identity_response: SerializerClass
 
-    @uses(summary="Return the user of an access token or an API key", identity_response=Identity)
+    @uses(summary="Return the user of a token", identity_response=Identity)
     def identity(self, request: Request) -> HttpResponse:
         return self.write(self.identity_response, self.caller)
 

@@ -13,9 +13,19 @@ def merged(operation: Object, choices: list[Object]) -> Object:
             found["requestBody"] = _union(found.get("requestBody"), body)
         found["responses"] = _responses(found["responses"], choice["responses"])
         found["parameters"] = [*found.get("parameters", ()), *choice.get("parameters", ())]
-        found.setdefault("security", choice.get("security"))
+        found.setdefault("summary", choice.get("summary"))
+    found["security"] = _security(choices)
     found["responses"].pop("204", None)
     return {name: value for name, value in found.items() if value}
+
+
+def _security(choices: list[Object]) -> list[Object]:
+    """Return the ways to authenticate of all contracts; the last is none, if one needs none."""
+    different: list[Object] = []
+    for choice in choices:
+        ways = choice.get("security") or [{}]
+        different += [way for way in ways if way not in different]
+    return [] if different == [{}] else sorted(different, key=lambda way: not way)
 
 
 def _responses(one: Object, other: Object) -> Object:

@@ -11,7 +11,6 @@ from rest_framework.parsers import BaseParser
 
 from accounts.api.contract import Contract
 from accounts.api.operations import Uses, described
-from accounts.api.parsers import MultipartParser
 from accounts.api.viewsets import ContractViewSet, SerializerClass
 from authsvc.contracts import registry
 from authsvc.contracts.shared_paths import Fork
@@ -211,8 +210,6 @@ class OperationSchema(AutoSchema):
             found += getattr(each, "refuses", ())
         if self.request_serializer() or isinstance(self.view, Fork):
             found += refusals.OF_A_BODY
-            if any(isinstance(each, MultipartParser) for each in self.parsers()):
-                found += refusals.OF_A_MULTIPART_FORM
         return [*found, *refusals.OF_ANY_REQUEST]
 
     def sample_texts(self) -> dict[type[Exception], str]:

@@ -4,6 +4,7 @@ Statuses, sentences and bodies are the contract's own: nothing here words a refu
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -17,20 +18,20 @@ from accounts.api.operations import Refusals
 from accounts.errors import HashingOverloaded, TooManyAttempts, WeakPassword
 
 # Any request can end in these: Http404 while its contract is switched off, MethodNotAllowed with
-# another method, Exception by a bug.
+# another method, SuspiciousOperation by malformed chunks, Exception by a bug.
 OF_ANY_REQUEST: Refusals = (
+    SuspiciousOperation,
     Http404,
     exceptions.MethodNotAllowed,
+    RequestDataTooBig,
     Exception,
     OperationalError,
 )
 OF_A_BODY: Refusals = (
     exceptions.ValidationError,
     exceptions.ParseError,
-    RequestDataTooBig,
     exceptions.UnsupportedMediaType,
 )
-OF_A_MULTIPART_FORM: Refusals = (SuspiciousOperation,)  # more fields than Django reads
 SAMPLE_TEXTS: dict[type[Exception], str] = {
     WeakPassword: "This password is too short. It must contain at least 8 characters.",
 }
@@ -116,8 +117,14 @@ def body_schema(contract: Contract, response: ErrorResponse) -> dict[str, Any]:
 
     It is read off bodies of different responses: a value that is the same in all is a constant.
     """
-    keys = contract.error_body(response).keys()
-    return _schema([body for body in _bodies(contract.error_body) if body.keys() == keys])
+    return _schema_of_bodies(contract.error_body, frozenset(contract.error_body(response)))
+
+
+@lru_cache(maxsize=64)
+def _schema_of_bodies(
+    error_body: Callable[[ErrorResponse], dict[str, Any]], keys: frozenset[str]
+) -> dict[str, Any]:
+    return _schema([body for body in _bodies(error_body) if body.keys() == keys])
 
 
 def _bodies(error_body: Callable[[ErrorResponse], dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -77,7 +77,7 @@ def _of_tokens() -> dict[str, dict[str, Any]]:
     url = token_url()
     log_in = {
         "type": "oauth2",
-        "description": "Logs in here. A client id and a client secret are not needed.",
+        "description": "Logs in at this service; a client id and a client secret are not needed.",
         "flows": {"password": {"tokenUrl": url, "scopes": {}}},
     }
     return ({LOGIN: log_in} if url else {}) | {TOKEN: BEARER}

@@ -164,6 +164,15 @@ def test_a_login_that_may_be_a_challenge_says_so(documents):
     assert "403" in operations(documents["bearer"])["login"]["responses"]
 
 
+def test_a_path_of_several_contracts_asks_for_a_token_where_one_of_them_does(documents):
+    found = documents[SHARED]["paths"]
+    assert found["/api/v1/auth/refresh"]["post"]["security"] == [
+        *({"Login": []}, {"BearerToken": []}, {})
+    ]
+    assert {} not in found["/api/v1/auth/logout"]["post"]["security"]
+    assert "security" not in found["/api/v1/auth/login"]["post"]
+
+
 def test_an_error_body_of_one_path_has_a_schema_of_its_own(documents):
     schemas = documents["bearer"]["components"]["schemas"]
     assert schemas["ValidateResetTokenError"]["properties"] == {

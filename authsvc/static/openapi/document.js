@@ -16,3 +16,11 @@ SwaggerUIBundle({
   presets: [SwaggerUIBundle.presets.apis],
   layout: "BaseLayout",
 });
+
+// The dialog of "Authorize" opens at its end, where a key is asked for, and not where one logs in.
+let dialog = null;
+new MutationObserver(() => {
+  const shown = page.querySelector(".dialog-ux .modal-ux-content");
+  if (shown && shown !== dialog) shown.querySelector("input")?.focus();
+  dialog = shown;
+}).observe(page, { childList: true, subtree: true });
