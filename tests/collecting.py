@@ -44,3 +44,4 @@ def pytest_collection_finish() -> None:
     """The collected tests live to the end."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(7_000, 10, 20)  # ten times rarer than usual: each page leaves many objects

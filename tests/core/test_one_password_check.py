@@ -4,7 +4,7 @@ Callers are found in the code itself: a module that compares a password on its o
 """
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,24 +38,29 @@ HASHERS = {"check_password", "acheck_password", "verify_password", "get_hasher",
 DJANGOS_WAY_IN = {"authenticate", "aauthenticate"}
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    for package in PACKAGES:
-        for path in sorted((Path(settings.BASE_DIR) / package).rglob("*.py")):
-            if "migrations" not in path.parts:
-                place = path.relative_to(settings.BASE_DIR).as_posix()
-                yield place, ast.parse(path.read_text())
+@cache
+def modules() -> list[tuple[str, ast.Module]]:
+    return [
+        (path.relative_to(settings.BASE_DIR).as_posix(), ast.parse(path.read_text()))
+        for package in PACKAGES
+        for path in sorted((Path(settings.BASE_DIR) / package).rglob("*.py"))
+        if "migrations" not in path.parts
+    ]
 
 
 def callers(called: str) -> set[str]:
     """Return the functions that call ``called``, as ``path:function``."""
-    found = set()
+    found, name = set(), called.rpartition(".")[2]
     for place, module in modules():
         for function in ast.walk(module):
             if isinstance(function, ast.FunctionDef):
                 found |= {
                     f"{place}:{function.name}"
                     for node in ast.walk(function)
-                    if isinstance(node, ast.Call) and ast.unparse(node.func) == called
+                    if isinstance(node, ast.Call)
+                    and isinstance(node.func, ast.Attribute)
+                    and node.func.attr == name
+                    and ast.unparse(node.func) == called
                 }
     return found
 

@@ -12,7 +12,7 @@ from accounts.models import AuditEvent, User
 from apikeys.end_reasons import EndReason
 from apikeys.models import APIKey
 from tests.conftest import PASSWORD
-from tests.pages.visitor import DESK_LIGHT, NARROW_DARK, PHONE_LIGHT
+from tests.pages.visitor import DESK_LIGHT, NARROW_LIGHT, PHONE_DARK
 
 pytestmark = pytest.mark.django_db
 NEW = "four small green lamps"
@@ -184,7 +184,7 @@ def test_another_site_ends_no_key(client, made):
 @pytest.mark.parametrize("locale", ["en-GB", "de-DE", "fr-FR"])
 def test_in_a_browser(visit, made, locale):
     APIKey.objects.filter(name="Staging").update(name="A very long name of a key " * 3)
-    browser, screens = visit(locale=locale), (DESK_LIGHT, NARROW_DARK, PHONE_LIGHT)
+    browser, screens = visit(locale=locale), (DESK_LIGHT, NARROW_LIGHT, PHONE_DARK)
     browser.open("/keys")
     browser.look(f"keys-sign-in-{locale}", *screens)
     browser.fill(identifier="alice", current=PASSWORD)
