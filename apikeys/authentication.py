@@ -1,10 +1,9 @@
 """Authentication by API key in ``Authorization: Bearer`` or ``X-API-Key``, never in a query."""
 
-from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from accounts.api.authentication import bearer_token
+from accounts.api.authentication import HasHeaders, bearer_token
 from accounts.api.operations import Refusals
 from accounts.audit.reasons import Reason
 from accounts.errors import InvalidToken
@@ -31,7 +30,7 @@ class KeyAuthentication(BaseAuthentication):
         return identify_key(secret, self.scope)
 
 
-def presented_key(request: Request | HttpRequest) -> str | None:
+def presented_key(request: HasHeaders) -> str | None:
     """Return the API key of a request; None if there is another token, or nothing."""
     bearer, header = bearer_token(request), request.META.get("HTTP_X_API_KEY")
     if bearer and header and bearer != header:

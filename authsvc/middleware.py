@@ -37,21 +37,24 @@ class RequestContextMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        meta = request.META
         if request.path_info.startswith("//"):
             request.path = request.path_info = with_one_slash(request.path_info)
-        context = request_context.RequestContext(
-            address=client_address(meta),
-            user_agent=meta.get("HTTP_USER_AGENT", ""),
-            request_id=request_id(meta),
-            languages=meta.get("HTTP_ACCEPT_LANGUAGE", ""),
-        )
+        context = context_of(request.META)
         with request_context.use(context):
             response = self.get_response(request)
         response.headers["X-Request-ID"] = context.request_id
         if request.method != "HEAD" and not getattr(response, "content", b"-"):
             response.headers.pop("Content-Type", None)  # clients parse what has one
         return response
+
+
+def context_of(meta: dict[str, Any]) -> request_context.RequestContext:
+    return request_context.RequestContext(
+        address=client_address(meta),
+        user_agent=meta.get("HTTP_USER_AGENT", ""),
+        request_id=request_id(meta),
+        languages=meta.get("HTTP_ACCEPT_LANGUAGE", ""),
+    )
 
 
 def client_address(meta: dict[str, Any]) -> str | None:

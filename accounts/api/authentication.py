@@ -1,6 +1,7 @@
 """Authentication of a request by its Authorization header (RFC 6750, 2.1), and nothing else."""
 
-from django.http import HttpRequest
+from typing import Any, Protocol
+
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
@@ -11,7 +12,14 @@ from accounts.errors import InvalidToken
 from accounts.identities import Identity
 
 
-def bearer_token(request: Request | HttpRequest) -> str | None:
+class HasHeaders(Protocol):
+    """A request of Django, of REST framework, or the environment of a WSGI request as ``META``."""
+
+    @property
+    def META(self) -> dict[str, Any]: ...
+
+
+def bearer_token(request: HasHeaders) -> str | None:
     """Return the token in ``Authorization: Bearer …``, or None without one.
 
     The scheme may be in any case. Raises ``InvalidToken`` for a garbled header.

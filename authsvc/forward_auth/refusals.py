@@ -4,7 +4,6 @@ Every answer is 401 or 403. A fault of ours is 403: a 401 would send browsers to
 make clients refresh their tokens, and neither would help.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from django.db import InterfaceError, OperationalError
@@ -41,31 +40,44 @@ class UnreadableQuery(Exception):
     """The proxy's configuration is wrong: nobody could meet what it asks for."""
 
 
-class Answer(NamedTuple):
-    """The response to a refusal: status, sentence, and headers."""
+class Refusal(NamedTuple):
+    """The answer to a refused request: status, sentence, and a header."""
 
     status: int
-    text: Callable[[Any], str]
+    text: str
     headers: dict[str, str] = {}
 
 
 CHALLENGE, RETRY = {"WWW-Authenticate": "Bearer"}, {"Retry-After": "1"}
-FAULT = Answer(403, lambda _: "Internal server error")
-ANSWERS: dict[type[BaseException], Answer] = {
-    NoCredentials: Answer(401, lambda _: "Authentication required", CHALLENGE),
-    InvalidToken: Answer(401, lambda _: "Invalid or expired token", CHALLENGE),
-    MissingScope: Answer(403, lambda error: f"Missing scope: {error.data['scope']}"),
-    RoleRequired: Answer(403, lambda error: f"The role {error.data['required']} is required"),
-    ScopesRequired: Answer(403, lambda error: f"Missing scope: {error.data['scope']}"),
-    UnreadableQuery: Answer(403, lambda error: f"The proxy's query is not valid: {error}"),
-    OperationalError: Answer(403, lambda _: "Service temporarily unavailable", RETRY),
-    InterfaceError: Answer(403, lambda _: "Service temporarily unavailable", RETRY),
+UNAVAILABLE = Refusal(403, "Service temporarily unavailable", RETRY)
+FAULT = Refusal(403, "Internal server error")
+# Texts with the data of the refusal in braces, as reason_messages has them.
+REFUSALS: dict[type[BaseException], Refusal] = {
+    NoCredentials: Refusal(401, "Authentication required", CHALLENGE),
+    InvalidToken: Refusal(401, "Invalid or expired token", CHALLENGE),
+    MissingScope: Refusal(403, "Missing scope: {scope}"),
+    RoleRequired: Refusal(403, "The role {required} is required"),
+    ScopesRequired: Refusal(403, "Missing scope: {scope}"),
+    UnreadableQuery: Refusal(403, "The proxy's query is not valid: {error}"),
+    OperationalError: UNAVAILABLE,
+    InterfaceError: UNAVAILABLE,
     Exception: FAULT,
 }
 
 
-def answer(error: Exception) -> Answer:
-    return next(ANSWERS[cls] for cls in type(error).__mro__ if cls in ANSWERS)
+def refusal(error: Exception) -> Refusal:
+    found = _find(error)
+    data = {"error": error, **getattr(error, "data", {})}
+    return found._replace(text=found.text.format_map(data))
+
+
+def is_fault(error: Exception) -> bool:
+    """Return whether the error is none that is known, and so one of the code."""
+    return _find(error) is FAULT
+
+
+def _find(error: Exception) -> Refusal:
+    return next(REFUSALS[cls] for cls in type(error).__mro__ if cls in REFUSALS)
 
 
 def _role_required(refusal: Any) -> str:

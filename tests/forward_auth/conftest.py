@@ -4,6 +4,8 @@ import json
 from typing import Any, NamedTuple
 
 import pytest
+from django.core.signals import request_finished
+from django.db import close_old_connections
 from django.http import HttpResponse
 from django.test import RequestFactory
 
@@ -32,7 +34,9 @@ class Asking:
 
     def send(self, environ: dict[str, Any]) -> Answer:
         said: list[Any] = []
+        request_finished.disconnect(close_old_connections)  # as Django's own client does
         response = self.application(environ, lambda *line: said.extend(line))
+        request_finished.connect(close_old_connections)
         body = b"".join(response)
         status, headers = said
         assert len(headers) == len(dict(headers))
