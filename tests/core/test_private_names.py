@@ -19,7 +19,7 @@ from django.core import cache, signals
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql.base import DatabaseWrapper
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 from django.urls.resolvers import URLResolver
 from django_ratelimit.core import get_usage
@@ -179,6 +179,7 @@ def test_djangos_urls_can_be_loaded_early():
 def test_djangos_models_and_forms():
     assert "self._state = ModelState()" in source(Model)
     assert parameters(vars(forms.BaseModelForm)["_post_clean"]) == ["self"]
+    assert parameters(QuerySet._raw_delete) == ["self", "using"]
 
 
 # Sessions of browsers, hashes and tokens
