@@ -31,7 +31,7 @@ class TooManyKeys(AuthError):
 
 
 class ScopeReserved(AuthError):
-    """Only operators may grant this scope, and the caller is none."""
+    """Only operators may grant this scope, and the caller is not an operator."""
 
 
 class AlreadyRotated(AuthError):

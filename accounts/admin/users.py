@@ -177,4 +177,4 @@ class UserAdmin(ActionAdmin, UserListAdmin, UserDetailAdmin):
         """Keep no log of Django's own: the audit log has all that happened to a user."""
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """As above."""
+        """Keep no log of Django's own for changes, either."""

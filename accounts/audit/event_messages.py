@@ -73,7 +73,7 @@ def _because(event: AuditEvent) -> str:
 
 
 def _login(event: AuditEvent) -> str:
-    """Of a page that is signed in to, the code says which; a login with the API has no code."""
+    """Return the message of a login: a code names the page; a login with the API has none."""
     name = event.name or UNKNOWN
     if reason_messages.is_known(event.reason):
         return f"{name} {reason_messages.text(event.reason, event.data)}."
@@ -95,7 +95,7 @@ def _refresh_failed(event: AuditEvent) -> str:
 
 
 def _refresh_reused(event: AuditEvent) -> str:
-    """The code says no more than the kind; a note is that of a stored sentence."""
+    """Return the message of a reuse; a reason without a code of today is in the note."""
     ended = (
         ": its session ended, since one of two holders is not its owner."
         if event.reason == Reason.TOKEN_REUSED

@@ -87,7 +87,7 @@ class Reason(TextChoices):
     MAIL_OFF = "mail_off", "mail switched off"
     # {"what"}, and whatever names the thing that can be stored again
     UNREADABLE = "unreadable", "cannot be decrypted"
-    # Of stored sentences that no other code says: the event's note has them in full
+    # For sentences stored before there were codes; the event's note has them in full
     OTHER = "other", "other"
 
 

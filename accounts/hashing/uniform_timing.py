@@ -59,12 +59,12 @@ def _readable(encoded: str) -> StoredHash | None:
 def _verify(password: str, algorithm: str, encoded: str) -> bool:
     try:
         return bool(pool.run(get_hasher(algorithm).verify, password, encoded))
-    except (ValueError, OverflowError, MemoryError) as error:  # this machine cannot pay that
+    except (ValueError, OverflowError, MemoryError) as error:  # such as memory that there is not
         raise DamagedHash(str(error)) from error
 
 
 def _verify_blank(password: str, hashes: Iterable[StoredHash]) -> None:
-    """Compute one hash that is nobody's, like the first of these that this machine can pay."""
+    """Compute one hash for no account: the blank of the first of these that can be computed."""
     for each in hashes:
         with suppress(DamagedHash):
             _verify(password, each.algorithm, each.blank)
