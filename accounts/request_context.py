@@ -30,7 +30,8 @@ class NoRequestContext(RuntimeError):
 
 
 ADMIN = "admin"  # the admin site, in the place of a contract's name
-other_entrances = [ADMIN]  # names in place of a contract's; other apps add theirs
+# Names in place of a contract's, which no contract may have; other apps add theirs.
+other_entrances = [ADMIN]
 
 _current: ContextVar[RequestContext] = ContextVar("request_context")
 

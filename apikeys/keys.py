@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import rate_limits
 from accounts.audit import audit_log
@@ -76,6 +77,12 @@ def identify(secret: str) -> Identity:
     scopes = effective_scopes(owner.scope, granted=granted, by_operator=owner.is_staff)
     usage.record(key_id)
     return owner._replace(scope=" ".join(scopes))
+
+
+def live_of(owner_id: int) -> QuerySet[APIKey]:
+    """Return the live keys of a user, newest first."""
+    keys: QuerySet[APIKey] = APIKey.objects.live().filter(owner_id=owner_id)
+    return keys.order_by("-created_at", "pk")
 
 
 @transaction.atomic

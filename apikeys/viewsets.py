@@ -37,7 +37,7 @@ class KeyViewSet(ContractViewSet):
 
     @uses(many=True, name="list_keys", summary="List your live API keys", key_response=APIKey)
     def list(self, request: Request) -> HttpResponse:
-        live = APIKey.objects.live().filter(owner_id=self.caller.id).order_by("-created_at")
+        live = keys.live_of(self.caller.id)
         return json_response([self.represent(self.key_response, key) for key in live])
 
     @uses(

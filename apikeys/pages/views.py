@@ -20,7 +20,6 @@ from accounts.pages.forms import PageForm
 from accounts.pages.views import FormPage, Page, keep_private
 from apikeys import keys
 from apikeys.audit_codes import KEYS_PAGE, KeyReason
-from apikeys.models import APIKey
 from apikeys.models.api_key import MAX_KEYS_PER_OWNER
 from apikeys.pages.forms import SignInForm
 
@@ -76,7 +75,7 @@ class OwnKeysView(Page):
         return redirect(f"{reverse('own-keys')}?ended={keys.delete_some(self.owner, chosen)}")
 
     def show(self, status: int = 200, **context: Any) -> HttpResponse:
-        live = APIKey.objects.live().filter(owner=self.owner).order_by("-created_at", "pk")
+        live = keys.live_of(self.owner.pk)
         return render(
             self.request,
             "apikeys/own_keys.html",

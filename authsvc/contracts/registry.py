@@ -17,6 +17,8 @@ from django.urls import URLPattern
 
 from accounts import policy
 from accounts.api.contract import Contract
+from accounts.request_context import ADMIN
+from apikeys.audit_codes import KEYS_PAGE
 from authsvc import paths
 from authsvc.contracts import (
     BUILT_IN,
@@ -33,7 +35,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 MOUNT = re.compile(r"(?!\.\.?(/|$))[\w.~-]+(/(?!\.\.?(/|$))[\w.~-]+)*", re.ASCII)
 # In place of a contract in the audit log, for requests that no contract answers.
 ENDPOINTS = (introspection.contract, revocation.contract)
-RESERVED_NAMES = {"admin", "keys", FORWARD_AUTH, *(endpoint.name for endpoint in ENDPOINTS)}
+RESERVED_NAMES = {ADMIN, KEYS_PAGE, FORWARD_AUTH, *(endpoint.name for endpoint in ENDPOINTS)}
 
 
 class Registered(NamedTuple):

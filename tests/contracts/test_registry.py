@@ -10,7 +10,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import URLPattern, URLResolver, include, path
 
-from accounts import policy
+from accounts import policy, request_context
 from accounts.api.contract import Contract
 from accounts.policy import Policy
 from authsvc import health, paths
@@ -96,6 +96,10 @@ def test_the_longest_lifetime_of_any_token_is_a_year_or_more():
 def test_a_name_or_a_mount_that_is_taken_stops_the_start(other, name, mount, complaint):
     with pytest.raises(ImproperlyConfigured, match=rf"^CONTRACTS must .*{complaint}"):
         registry.find([f"{other(SIXTH % (name, mount))}:contract"])
+
+
+def test_no_contract_has_a_name_that_stands_in_place_of_one():
+    assert set(request_context.other_entrances) <= registry.RESERVED_NAMES
 
 
 @pytest.mark.parametrize(
