@@ -3,6 +3,7 @@
 from collections.abc import Container, Iterable
 from typing import Any, cast
 
+from django.core.management import CommandError
 from django.urls import URLPattern, URLResolver
 from django.utils import translation
 from drf_spectacular.generators import SchemaGenerator
@@ -110,5 +111,8 @@ def method_index(endpoint: Endpoint) -> int:
 
 def alone(name: str) -> list[URLPattern | URLResolver]:
     """Return the documented paths of one contract."""
-    each = next(each for each in registry.registered() if each.contract.name == name)
-    return mounted(each.contract.mount, own_paths(each, frozenset({name})), each.contract)
+    registered = {each.contract.name: each for each in registry.registered()}
+    if name not in registered:
+        raise CommandError(f"--api-version must be one of {', '.join(registered)}; {name} is none.")
+    contract = registered[name].contract
+    return mounted(contract.mount, own_paths(registered[name], frozenset({name})), contract)

@@ -29,7 +29,7 @@ class OperationSchema(AutoSchema):
     registry: ComponentRegistry
     path: str
     method: str
-    error_name = "Error"
+    error_name = "ErrorBody"
 
     @property
     def is_of_several(self) -> bool:
@@ -79,7 +79,7 @@ class OperationSchema(AutoSchema):
         view.request, view.kwargs = self.view.request, self.view.kwargs
         schema = type(self)()
         schema.view = view
-        schema.error_name = "SharedError"
+        schema.error_name = "SharedErrorBody"
         return schema.get_operation(*place) or {}
 
     def contracts(self) -> list[str]:
@@ -233,12 +233,12 @@ class OperationSchema(AutoSchema):
         usual = {each.contract.name: each.contract for each in registry.registered()}
         contract = usual.get(self.contract.name, self.contract)
         if isinstance(self.view, Fork):
-            return "SharedError"
+            return "SharedErrorBody"
         if schema != refusals.body_schema(contract, refusal_of_bugs(contract)):
             special = names.capitalised(self.get_operation_id())
-            return self.error_name if self.error_name != "Error" else f"{special}Error"
+            return self.error_name if self.error_name != "ErrorBody" else f"{special}ErrorBody"
         prefix = names.capitalised(self.contract.name) if self.is_of_several else ""
-        return f"{prefix}Error"
+        return f"{prefix}ErrorBody"
 
     def register(self, name: str, schema: dict[str, Any], kind: str) -> dict[str, Any]:
         component = ResolvedComponent(name=name, type=kind, schema=schema, object=name)

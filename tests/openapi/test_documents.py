@@ -135,14 +135,14 @@ def test_a_refusal_has_the_contracts_status_words_and_body(documents):
     refused = resolved(document, login["responses"]["401"])
     assert refused["description"] == "Incorrect username or password."
     assert refused["content"]["application/json"] == {
-        "schema": {"$ref": "#/components/schemas/Error"},
+        "schema": {"$ref": "#/components/schemas/ErrorBody"},
         "examples": {
             "InvalidCredentials": {
                 "value": {"message": "Incorrect username or password.", "status": 401}
             }
         },
     }
-    assert document["components"]["schemas"]["Error"] == {
+    assert document["components"]["schemas"]["ErrorBody"] == {
         "type": "object",
         "properties": {"message": {"type": "string"}, "status": {"type": "integer"}},
         "required": ["message", "status"],
@@ -175,11 +175,11 @@ def test_a_path_of_several_contracts_asks_for_a_token_where_one_of_them_does(doc
 
 def test_an_error_body_of_one_path_has_a_schema_of_its_own(documents):
     schemas = documents["bearer"]["components"]["schemas"]
-    assert schemas["ValidateResetTokenError"]["properties"] == {
+    assert schemas["ValidateResetTokenErrorBody"]["properties"] == {
         "valid": {"type": "boolean", "const": False},
         "detail": {"type": "string"},
     }
-    assert documents["form"]["components"]["schemas"]["TokenError"]["required"] == [
+    assert documents["form"]["components"]["schemas"]["TokenErrorBody"]["required"] == [
         "error",
         "error_description",
     ]
