@@ -36,6 +36,14 @@ def server(running) -> Server:
     return running
 
 
+@pytest.fixture(scope="session")
+def sync(address) -> Iterator[Server]:
+    """Start a gunicorn with sync workers on the same database."""
+    with Server(address, THREADS="1") as server:
+        server.start()
+        yield server
+
+
 @pytest.fixture
 def user(server) -> str:
     """Return the name of an account that only this test uses."""

@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import time
 from contextlib import closing, suppress
+from itertools import product
 
 import pytest
 
@@ -55,24 +56,26 @@ NGINX_PROGRAM = shutil.which("nginx")
 BROWSER = {"Host": "auth.example.com", "X-Forwarded-For": "198.51.100.7", "Accept": "text/html"}
 
 
-@pytest.mark.parametrize(("proxies", "headers", "named"), [
-    ("1", {}, "X-Forwarded-Proto is missing"),
-    (
-        "1",
-        {"X-Forwarded-Proto": "http", "Sec-Fetch-Mode": "navigate"},
-        "X-Forwarded-Proto is not https",
-    ),
-    ("0", {"X-Forwarded-Proto": "https"}, "TRUSTED_PROXIES is 0"),
-    ("0", {}, "TRUSTED_PROXIES is 0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("proxies", "asked", "named"),
+    [
+        ("1", [{}], "X-Forwarded-Proto is missing"),
+        (
+            "1",
+            [{"X-Forwarded-Proto": "http", "Sec-Fetch-Mode": "navigate"}],
+            "X-Forwarded-Proto is not https",
+        ),
+        ("0", [{"X-Forwarded-Proto": "https"}, {}], "TRUSTED_PROXIES is 0"),
+    ],
+)
 def test_a_proxy_that_does_not_tell_of_https_is_answered_in_words_and_never_redirected(
-    address, proxies, headers, named
+    address, proxies, asked, named
 ):
     with Server(
         address, PUBLIC_URL="https://auth.example.com", TRUSTED_PROXIES=proxies, WEB_CONCURRENCY="1"
     ) as server:
         server.start()
-        for path in PAGES:
+        for headers, path in product(asked, PAGES):
             with closing(server.connect()) as connection:
                 connection.request("GET", path, headers=BROWSER | headers)
                 answer = server.receive(connection)

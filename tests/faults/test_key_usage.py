@@ -44,16 +44,24 @@ def test_the_first_use_shows_soon(server, user):
 
 
 @pytest.mark.parametrize("threads", ["1", "4"])
-def test_a_use_right_before_the_end_is_written(server, user, address, threads):
-    keys = [new_key(server, user) for _ in range(8)]
+def test_uses_right_before_the_end_are_written(server, user, address, threads):
+    """Of one key the request comes before SIGTERM, and its response may come after."""
+    *keys, late = (new_key(server, user) for _ in range(9))
     with Server(address, THREADS=threads) as ending:
         ending.start()
         for key in keys:
             assert ending.me(key) == 200
+        connections = [ending.connect() for _ in range(6)]
+        for connection in connections:
+            connection.request("GET", "/api/v1/auth/me", headers={"X-API-Key": late})
         assert ending.process
+        ending.process.terminate()
+        answered = [answer for answer in map(status, connections) if answer]
         assert end(ending.process) == 0
         assert [lost(ending, key) for key in keys] == [[]] * 8
-        for secret in keys:
+        assert set(answered) <= {200}
+        assert not answered or lost(ending, late) == []
+        for secret in (*keys, late):
             assert secret not in ending.log.read_text()
 
 
@@ -65,22 +73,6 @@ def test_a_use_is_written_by_a_worker_that_alone_is_told_to_stop(server, user):
         os.kill(worker, signal.SIGTERM)
     wait_for_the_end_of(worker)
     assert lost(server, key) == []
-
-
-def test_a_use_that_is_being_answered_at_the_end_is_written(server, user, address):
-    """The request came before SIGTERM, its response after."""
-    key = new_key(server, user)
-    with Server(address) as ending:
-        ending.start()
-        connections = [ending.connect() for _ in range(6)]
-        for connection in connections:
-            connection.request("GET", "/api/v1/auth/me", headers={"X-API-Key": key})
-        assert ending.process
-        ending.process.terminate()
-        answered = [answer for answer in map(status, connections) if answer]
-        end(ending.process)
-        assert set(answered) <= {200}
-        assert not answered or lost(ending, key) == []
 
 
 def status(connection: http.client.HTTPConnection) -> int:

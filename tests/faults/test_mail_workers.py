@@ -119,9 +119,12 @@ def kill_while_sending(process: "subprocess.Popen[bytes]", mail: OutgoingMail) -
     process.wait()
 
 
+KILLED = 6
+
+
 @concurrent
 def test_a_worker_that_is_killed_at_any_moment_loses_no_mail(office, worker):
-    for user in make_users(10):
+    for user in make_users(KILLED):
         request_resets(user.username)
         kill_while_sending(
             worker(MAIL_CLAIM="1h"), OutgoingMail.objects.get(identifier=user.username)
@@ -130,9 +133,9 @@ def test_a_worker_that_is_killed_at_any_moment_loses_no_mail(office, worker):
     let_claims_run_out()
     assert worker("--once").wait(30) == 0
     assert set(OutgoingMail.objects.values_list("status", flat=True)) == {Status.SENT}
-    assert set(office.delivered) == {f"user{n}@example.com" for n in range(10)}
+    assert set(office.delivered) == {f"user{n}@example.com" for n in range(KILLED)}
     assert max(office.delivered.values()) <= 2
-    assert sum(office.delivered.values()) <= 10 + interrupted
+    assert sum(office.delivered.values()) <= KILLED + interrupted
 
 
 @concurrent

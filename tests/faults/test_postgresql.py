@@ -46,25 +46,26 @@ def own_postgresql(folder):
 class Load(threading.Thread):
     """A user who calls /me and logs in, again and again."""
 
-    def __init__(self, server: Server, token: str) -> None:
+    def __init__(self, server: Server, user: str, token: str) -> None:
         super().__init__()
         self.server, self.token, self.ended = server, token, threading.Event()
+        self.login = {"username": user, "password": PASSWORD}
         self.answers = list[tuple[float, Answer]]()  # and when each was asked for
 
     def run(self) -> None:
         while not self.ended.is_set():
             for asked in (
                 ("/api/v1/auth/me", None, self.token),
-                ("/v1/login", {"username": "alice", "password": PASSWORD}),
+                ("/v1/login", self.login),
             ):
                 self.answers.append((time.monotonic(), self.server.call(*asked)))
             time.sleep(0.01)
 
 
 @contextmanager
-def under_load(server: Server, token: str) -> Iterator[list[Load]]:
+def under_load(server: Server, user: str, token: str) -> Iterator[list[Load]]:
     """Run four of them while the block lasts."""
-    load = [Load(server, token) for _ in range(4)]
+    load = [Load(server, user, token) for _ in range(4)]
     for thread in load:
         thread.start()
     try:
@@ -90,16 +91,17 @@ def refused_in_shape(answer: Answer) -> bool:
 @pytest.fixture
 def served(own_postgresql):
     with Server(own_postgresql.get_uri()) as server:
-        make_template(server.database)
+        server.new_users = make_template(server.database).users
         server.start()
         yield server
 
 
 def test_postgresql_restarts_under_load_and_is_gone_for_a_while(own_postgresql, served):
     """The stop is long enough for connection pools to retry rarely."""
-    workers, token = served.workers(), served.log_in("alice")["access"]
+    workers, user = served.workers(), served.new_user()
+    token = served.log_in(user)["access"]
     for pause in (0, 8):
-        with under_load(served, token) as load:
+        with under_load(served, user, token) as load:
             time.sleep(0.5)
             own_postgresql.stop()
             time.sleep(pause)
@@ -116,9 +118,7 @@ def test_postgresql_restarts_under_load_and_is_gone_for_a_while(own_postgresql, 
             own_postgresql.ensure_postgres_running()
             back = time.monotonic()
             assert served.me(token) == 200
-            assert (
-                served.call("/v1/login", {"username": "alice", "password": PASSWORD}).status == 200
-            )
+            assert served.call("/v1/login", {"username": user, "password": PASSWORD}).status == 200
             assert served.call("/readyz").json()["status"] == "ok"
             time.sleep(0.5)
         answers = [answer for thread in load for _, answer in thread.answers]
@@ -150,7 +150,7 @@ def test_fewer_connections_than_threads_serve_all_threads(template):
         Server(address, DATABASE_POOL_SIZE="2") as server,
     ):
         server.start()
-        token = server.log_in("alice")["access"]
+        token = server.log_in(template.users[0])["access"]
         with ThreadPoolExecutor(16) as clients:
             assert list(clients.map(lambda _: server.me(token), range(400))) == [200] * 400
         with psycopg.connect(address) as connection:

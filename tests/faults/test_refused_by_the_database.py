@@ -29,10 +29,13 @@ def refused(address: str, *command: str) -> str:
     return line
 
 
-@pytest.mark.parametrize("command", ["setup", "serve", "prune"])
 @pytest.mark.parametrize(
-    ("host", "cause"),
-    [("127.0.0.1:1", "Connection refused"), ("nowhere.invalid", "failed to resolve host")],
+    ("command", "host", "cause"),
+    [
+        ("setup", "127.0.0.1:1", "Connection refused"),
+        ("serve", "nowhere.invalid", "failed to resolve host"),
+        ("prune", "127.0.0.1:1", "Connection refused"),
+    ],
 )
 def test_a_database_that_is_not_there(command, host, cause):
     said = refused(f"postgres://authsvc:hunter2@{host}/authsvc", command)
@@ -55,7 +58,7 @@ def test_a_file_that_is_no_database(tmp_path):
 
 @pytest.fixture
 def web(tables):
-    """Return the URL of a role that may log in, and the owner of the tables, who has run setup."""
+    """Return the URL of a role that may log in, and the owner of the tables."""
     role = f"web_{secrets.token_hex(4)}"
     with (
         database(copy_of=tables) as address,
@@ -64,7 +67,6 @@ def web(tables):
         connection.execute(SQL("CREATE ROLE {} LOGIN").format(Identifier(role)))
         parts = urlsplit(address)
         with Server(address) as owner:
-            owner.set_up()
             yield (
                 parts._replace(netloc=f"{role}:hunter2@{parts.netloc.rpartition('@')[2]}").geturl(),
                 owner,
@@ -77,7 +79,7 @@ def web(tables):
 @pytest.mark.postgresql
 def test_a_role_without_rights(web):
     address, owner, role = web
-    for command in ("serve", "setup", "prune"):
+    for command in ("serve", "prune"):  # serve runs setup
         said = refused(address, command)
         assert "the role of DATABASE_URL may not do that (permission denied for table " in said
         assert "run manage.py setup as the owner, with DATABASE_APP_ROLE naming it" in said

@@ -20,11 +20,25 @@ from tests.faults.servers import Server
 SERVE = [sys.executable, "manage.py", "serve"]
 
 
+@contextmanager
+def new_place(copy_of: str = "", **environment: str) -> Iterator[Server]:
+    """Return an environment with a new database, empty or with the tables of another."""
+    with database(copy_of) as address:
+        yield Server(address, WEB_CONCURRENCY="1", PYTHONUNBUFFERED="1", **environment)
+
+
 @pytest.fixture
 def place() -> Iterator[Server]:
-    """Return an environment with a new database, where nothing is set up."""
-    with database() as address:
-        yield Server(address, WEB_CONCURRENCY="1", PYTHONUNBUFFERED="1")
+    """Return an environment where nothing is set up."""
+    with new_place() as place:
+        yield place
+
+
+@pytest.fixture
+def migrated_place(tables) -> Iterator[Server]:
+    """Return an environment with tables, without rows and without a mail worker."""
+    with new_place(tables, EMAILS_ENABLED="false") as place:
+        yield place
 
 
 @contextmanager
@@ -56,7 +70,8 @@ def alive(pid: int) -> bool:
     return False
 
 
-def test_from_an_empty_folder_to_the_end(place):
+def test_from_an_empty_folder_to_sigterm_and_again_until_a_child_dies(place):
+    """A supervisor starts it anew when a child has died, since then the others end."""
     with serving(place) as process:
         login = {"username": "admin", "password": place.first_password()}
         assert "user name admin, password in /" in place.log.read_text()
@@ -71,17 +86,36 @@ def test_from_an_empty_folder_to_the_end(place):
         assert [pid for pid in started if alive(pid)] == []
         assert not place.healthy()
 
-    with serving(place):
+    with serving(place) as process:
         assert "first_admin_password" not in place.log.read_text()
         assert place.me(session["access_token"]) == 200
         assert place.call("/c/bearer/api/v1/auth/login", login).status == 200
+        started = family(process.pid)
+        os.kill(gunicorn_of(process), signal.SIGKILL)
+        assert process.wait(15) != 0
+        deadline = time.monotonic() + 10
+        while any(alive(pid) for pid in started):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
 
 
-def test_on_a_terminal_the_first_password_is_printed_there_and_nowhere_else(place):
+def gunicorn_of(process: subprocess.Popen[bytes]) -> int:
+    return next(
+        pid
+        for pid in children(process.pid)
+        if "gunicorn" in Path(f"/proc/{pid}/cmdline").read_text()
+    )
+
+
+def test_on_a_terminal_the_first_password_is_printed_there_and_nowhere_else(migrated_place):
     """The child that sets up writes to the same terminal."""
     terminal, its_other_end = pty.openpty()
     process = subprocess.Popen(
-        SERVE, cwd=PROJECT, env=place.environment, stdout=its_other_end, stderr=subprocess.DEVNULL
+        SERVE,
+        cwd=PROJECT,
+        env=migrated_place.environment,
+        stdout=its_other_end,
+        stderr=subprocess.DEVNULL,
     )
     os.close(its_other_end)
     try:
@@ -91,39 +125,27 @@ def test_on_a_terminal_the_first_password_is_printed_there_and_nowhere_else(plac
         (password,) = re.findall(
             r"user name admin, password (\S+) \(shown only now\)", said.decode()
         )
-        while not place.healthy():
+        while not migrated_place.healthy():
             time.sleep(0.05)
         assert (
-            place.call(
+            migrated_place.call(
                 "/c/bearer/api/v1/auth/login", {"username": "admin", "password": password}
             ).status
             == 200
         )
-        assert not Path(place.environment["DATA_DIR"], "first_admin_password").exists()
+        assert not Path(migrated_place.environment["DATA_DIR"], "first_admin_password").exists()
     finally:
         end(process)
         os.close(terminal)
 
 
-def test_a_child_that_dies_ends_the_others(place):
-    """A supervisor then starts it anew."""
-    with serving(place) as process:
-        started = family(process.pid)
-        gunicorn = next(
-            pid
-            for pid in children(process.pid)
-            if "gunicorn" in Path(f"/proc/{pid}/cmdline").read_text()
-        )
-        os.kill(gunicorn, signal.SIGKILL)
-        assert process.wait(15) != 0
-        deadline = time.monotonic() + 10
-        while any(alive(pid) for pid in started):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-
-
 @pytest.mark.parametrize("moment", [0.1, 0.6, 1.2, 2.0])
-def test_sigterm_at_any_moment_leaves_nobody_behind(place, moment):
+def test_sigterm_at_any_moment_leaves_nobody_behind(tables, moment):
+    with new_place(tables) as place:
+        leaves_nobody_behind(place, moment)
+
+
+def leaves_nobody_behind(place: Server, moment: float) -> None:
     with place.log.open("ab") as log:
         process = subprocess.Popen(
             SERVE,

@@ -6,8 +6,6 @@ from email.parser import BytesHeaderParser
 
 import pytest
 
-from tests.faults.servers import Server
-
 HOST = b"Host: localhost\r\n"
 UNREAD = {
     "a long URL": (414, b"GET /v1/" + b"a" * 5_000 + b" HTTP/1.1\r\n" + HOST),
@@ -30,14 +28,6 @@ UNREAD = {
         b"POST /v1/login HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: packed\r\n",
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def sync(address):
-    """Start a gunicorn with sync workers on the same database."""
-    with Server(address, THREADS="1") as server:
-        server.start()
-        yield server
 
 
 @pytest.fixture(params=["running", "sync"])

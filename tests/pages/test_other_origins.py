@@ -62,6 +62,7 @@ def service(template, sites) -> Iterator[Server]:
         "FORGOT_RATE_PER_ADDRESS": "1/1h",
     }
     with database(copy_of=template.address) as address, Server(address, **more) as server:
+        server.new_users = list(template.users)
         server.start()
         yield server
 
@@ -100,7 +101,8 @@ def test_a_script_of_an_allowed_origin_uses_the_cookie_of_form(chromium, service
         page = context.new_page()
         page.goto(sites["app"])
         seen = page.evaluate(
-            SIGN_IN_AND_OUT, [f"http://localhost:{service.port}{mount}", "alice", PASSWORD]
+            SIGN_IN_AND_OUT,
+            [f"http://localhost:{service.port}{mount}", service.new_user(), PASSWORD],
         )
         assert (seen["out"], seen["dead"]) == ({"message": "Logged out successfully."}, 401)
         assert seen["says"]["detail"] == "Invalid or expired token"
@@ -114,7 +116,8 @@ def test_a_script_of_another_origin_reads_nothing(chromium, service, sites):
         page.goto(sites["evil"])
         with pytest.raises(Exception, match="Failed to fetch"):
             page.evaluate(
-                SIGN_IN_AND_OUT, [f"http://localhost:{service.port}/api/v1/auth", "alice", PASSWORD]
+                SIGN_IN_AND_OUT,
+                [f"http://localhost:{service.port}/api/v1/auth", service.new_user(), PASSWORD],
             )
 
 

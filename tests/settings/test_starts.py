@@ -1,11 +1,16 @@
 """Starts of servers and commands with wrong settings."""
 
 import re
+import runpy
 import socket
+from types import SimpleNamespace
 
 import pytest
+from gunicorn import util
+from gunicorn.config import Config
 
 from tests.faults.processes import free_port
+from tests.settings.conftest import ROOT
 
 
 def test_what_gunicorn_loads_stops_in_the_same_way(run):
@@ -27,20 +32,11 @@ COMMANDS = [
 ]
 
 
-IMPOSSIBLE = [
-    {"SECRET_KEY": "hunter2"},
-    {"SECRET_KEY_FALLBACKS": "hunter2" * 4 + "abc"},
-    {"DATA_DIR": "/proc"},
-    {"DATABASE_URL": "sqlite:////proc/db"},
-    {"WEB_CONCURRENCY": "2"},
-    {"PORT": "99999"},
-]
-
-
 # Commands read the environment where their settings do; gunicorn's own configuration reads it, too.
 EVERY_START = [
-    *((command, IMPOSSIBLE[0]) for command in COMMANDS),
-    *((GUNICORN, environment) for environment in IMPOSSIBLE),
+    *((start, {"SECRET_KEY": "hunter2"}) for start in (*COMMANDS, GUNICORN)),
+    (GUNICORN, {"WEB_CONCURRENCY": "2"}),
+    (GUNICORN, {"PORT": "99999"}),
 ]
 
 
@@ -56,11 +52,37 @@ def test_every_way_to_start_stops_with_one_sentence(run, start, environment):
     assert "hunter2" not in stopped.stdout + stopped.stderr
 
 
+@pytest.fixture
+def bound_to(monkeypatch):
+    """Return a function that calls the hook of gunicorn.conf.py that comes before the sockets."""
+
+    def starting(address):
+        for name, value in {"BIND": address, "PORT": "8000", "THREADS": "4"}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(util, "write_error", util.write_error)  # which the file replaces
+        read = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+        config = Config()
+        config.set("bind", read["bind"])
+        read["on_starting"](SimpleNamespace(cfg=config))
+
+    return starting
+
+
 @pytest.mark.parametrize(
     "address", ["foo.invalid", "192.0.2.1", "127.0.0.1:99999", "[2001:db8::1]"]
 )
-def test_an_address_that_is_not_of_this_machine_is_refused_before_anything_is_served(run, address):
-    stopped = run(*GUNICORN, PORT=str(free_port()), BIND=address)
+def test_an_address_that_is_not_of_this_machine_is_refused(bound_to, address):
+    with pytest.raises(SystemExit, match="start: BIND must be an address of this machine"):
+        bound_to(address)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "127.0.0.1:0", "[::1]", "unix:/x"])
+def test_an_address_of_this_machine_is_not(bound_to, address):
+    bound_to(address)
+
+
+def test_an_address_is_refused_before_anything_is_served(run):
+    stopped = run(*GUNICORN, PORT=str(free_port()), BIND="192.0.2.1")
     assert stopped.returncode != 0
     assert "authsvc cannot start: BIND must be an address of this machine" in stopped.stderr
     assert "Traceback" not in stopped.stderr
