@@ -49,6 +49,8 @@ def _list(request: HttpRequest, number: int) -> HttpResponseBase:
 
 
 def _refusal(status: int, text: str, **headers: str) -> HttpResponse:
+    # A cache in between must not keep a 404 until the list is there (RFC 9111, 4.2.2).
+    headers = {"Cache-Control": "no-store", **headers}
     return JsonResponse({"detail": text}, status=status, headers=headers)
 
 

@@ -26,6 +26,7 @@ WORKLOADS = {
     "forward": Stage.forward,
     "api-key": Stage.api_key,
     "introspect": Stage.introspect,
+    "status-list": Stage.status_list,
     "djoser refresh": Stage.djoser_rotation,
     "djoser refresh, rotation off": Stage.djoser_refresh_only,
     "refresh": Stage.refresh,

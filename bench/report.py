@@ -31,6 +31,7 @@ COMPARISONS = [
     Comparison("api-key", "djoser users/me", 2.2),
     Comparison("introspect", "empty view"),
     Comparison("introspect", "djoser users/me", 2.2),
+    Comparison("status-list", "empty view", 0.80),
     Comparison("refresh", "djoser refresh", 5),
     Comparison("refresh", "djoser refresh, rotation off"),
     Comparison("rotation", "djoser refresh", 3),

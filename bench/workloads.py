@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from urllib.parse import urlencode
 
-from bench import load, postgres, processor_time
+from bench import ended_sessions, load, postgres, processor_time
 from bench.accounts import OPERATOR, PASSWORD, username
 
 from .load import Figure
@@ -28,6 +28,7 @@ class Pair:
     refresh: str
 
 
+FULL_LIST = 100
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 
@@ -57,6 +58,13 @@ class Stage:
     def introspection_key(self) -> str:
         port = self.servers["authsvc"].port
         return make_key(port, bearer_login(port, OPERATOR).access, "introspect")
+
+    @cached_property
+    def full_list(self) -> int:
+        """Return the number of a status list with all of its sessions, far from those signed in."""
+        address = self.servers["authsvc"].application.environment["DATABASE_URL"]
+        ended_sessions.insert_list(address, FULL_LIST)
+        return FULL_LIST
 
     def empty(self, seconds: int) -> Figure:
         return self.replay("empty", [self.get("empty", "/")], seconds)
@@ -91,6 +99,11 @@ class Stage:
         head = self.head("authsvc", "POST", "/introspect", self.introspection_key, FORM)
         bodies = [urlencode({"token": pair.access}) for pair in self.ours]
         return self.replay("authsvc", [with_body(head, body) for body in bodies], seconds)
+
+    def status_list(self, seconds: int) -> Figure:
+        return self.replay(
+            "authsvc", [self.get("authsvc", f"/statuslists/{self.full_list}")], seconds
+        )
 
     def djoser_me(self, seconds: int) -> Figure:
         return self.replay(

@@ -80,6 +80,10 @@ def test_a_list_that_does_not_exist_is_404_in_json(caller, number):
         assert (answer.status_code, [*answer.json()]) == (404, ["detail"])
 
 
+def test_no_cache_keeps_a_refusal(caller):
+    assert caller.get("/statuslists/9")["Cache-Control"] == "no-store"
+
+
 @pytest.mark.parametrize("path", ["/statuslists", "/statuslists/", "/statuslistsx"])
 def test_nothing_else_is_there(caller, path):
     answer = caller.get(path, Accept="text/html")
