@@ -12,7 +12,8 @@ RUN set -eu; \
     if [ "$(uname -m)" = x86_64 ]; then \
         apt-get update; \
         apt-get install --yes --no-install-recommends cmake gcc libc6-dev ninja-build; \
-        CFLAGS="$ARGON2_CFLAGS" pip install --no-cache-dir --require-hashes --no-binary argon2-cffi-bindings -r requirements.txt; \
+        CFLAGS="$ARGON2_CFLAGS" pip install --no-cache-dir --require-hashes \
+            --no-binary argon2-cffi-bindings -r requirements.txt; \
     else \
         pip install --no-cache-dir --require-hashes -r requirements.txt; \
     fi
