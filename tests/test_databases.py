@@ -81,7 +81,7 @@ def test_without_a_mark_a_test_runs_once(run):
     )
 
 
-def test_what_few_workers_can_run_comes_first():
+def test_tests_for_few_workers_come_first():
     sqlite = {"test_a::of_all": 0, "test_b::of_all": 1}
     postgresql = {**sqlite, "test_c::of_one": 2}
     parts = in_parts([sqlite, postgresql])

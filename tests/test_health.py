@@ -21,7 +21,7 @@ def test_alive_is_said_without_the_database(caller):
     assert not answer.cookies
 
 
-def test_alive_is_said_to_whoever_asks(caller):
+def test_alive_is_said_to_anyone(caller):
     assert caller.http.head("/healthz").status_code == 200
     assert caller.json("/healthz").status_code == 405
 

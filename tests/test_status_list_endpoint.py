@@ -54,7 +54,7 @@ def test_another_version_is_sent_whole(caller, access):
     assert caller.get(LIST, **{"If-None-Match": 'W/"other"'}).status_code == 200
 
 
-def test_a_list_is_compressed_for_transfer_to_who_can_read_that(caller, access):
+def test_a_list_is_compressed_for_clients_that_accept_it(caller, access):
     plain, smaller = caller.get(LIST), caller.get(LIST, **{"Accept-Encoding": "gzip, br"})
     assert (smaller["Content-Encoding"], plain.get("Content-Encoding")) == ("gzip", None)
     assert gzip.decompress(smaller.content) == plain.content

@@ -78,7 +78,7 @@ def test_authlib_finds_the_metadata_valid(caller, settings):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_who_has_a_document_already_gets_304(caller, document):
+def test_a_client_that_has_the_document_already_gets_304(caller, document):
     whole = caller.get(document)
     assert whole["Cache-Control"] == "public, max-age=300"
     for known in (whole["ETag"], f'"other", W/{whole["ETag"]}', "*"):

@@ -152,7 +152,7 @@ def test_carol_is_invited_again_until_she_has_a_password(as_olga, carol, mailout
 
 
 @pytest.mark.parametrize("name", ["invite", "send_reset"])
-def test_where_no_mail_is_sent_the_page_says_so(as_olga, carol, settings, name):
+def test_without_outgoing_mail_the_page_says_so(as_olga, carol, settings, name):
     settings.EMAILS_ENABLED = False
     assert "This service sends no mail" in text(open_action(as_olga, name, carol))
     assert confirm_action(as_olga, name, carol).context["title"] == "Nothing was done."

@@ -19,7 +19,7 @@ def go_on(browser):
 
 @pytest.mark.parametrize("screens", [ON_A_DESK, ON_A_PHONE])
 def test_a_user_leaves_the_company(enter, alice, bob, screens):
-    """From her page: one click that asks, a reason, one click that does it."""
+    """A click on the user's page asks, takes a reason, and a second one deactivates."""
     sessions.open_session(bearer.contract.policy, "alice", PASSWORD)
     browser = enter(f"{LIST}{alice.pk}/change/", **screens[0].options)
     browser.page.click("a:has-text('Deactivate')")

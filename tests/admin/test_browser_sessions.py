@@ -48,7 +48,7 @@ def test_a_copy_of_the_database_opens_no_session(client, olga):
         assert "password_given_at" not in str(cursor.fetchall())
 
 
-def test_what_is_stored_for_one_browser_is_nothing_to_another(client, olga, alice):
+def test_data_stored_for_one_browser_gives_another_no_rights(client, olga, alice):
     """Copying the data of an operator's row to another row gives no rights."""
     sign_in(client)
     stan = User.objects.create_user("stan", PASSWORD, is_staff=True)

@@ -104,7 +104,7 @@ def test_it_takes_the_password_and_a_reason(as_olga, alice, sent, wrong):
         ({"email": "nobody"}, "email", "valid email"),
     ],
 )
-def test_what_cannot_be_is_said_in_the_form(as_olga, alice, bob, sent, field, complaint):
+def test_an_invalid_identifier_is_refused_in_the_form(as_olga, alice, bob, sent, field, complaint):
     answer = change(as_olga, alice, **sent)
     assert answer.status_code == 422
     assert complaint in str(answer.context["form"].errors[field])
@@ -137,7 +137,7 @@ def test_the_page_shows_what_is_there_and_refuses_what_changed_meanwhile(as_olga
     assert User.objects.get(pk=alice.pk).email == "first@example.com"
 
 
-def test_what_stays_as_it_is_is_no_change(as_olga, alice):
+def test_an_unchanged_identifier_is_no_change(as_olga, alice):
     change(as_olga, alice, username=" ALICE", email="Alice@example.com ")
     assert not AuditEvent.objects.filter(kind="identifiers_changed").exists()
     assert not OutgoingMail.objects.exists()
@@ -174,7 +174,7 @@ def test_an_address_that_is_taken_away_hears_of_it_too_whatever_the_account_is(
     assert OutgoingMail.objects.get().recipient == "alice@example.com"
 
 
-def test_where_no_mail_is_sent_it_is_changed_all_the_same(as_olga, alice, settings):
+def test_without_outgoing_mail_an_identifier_is_changed_too(as_olga, alice, settings):
     settings.EMAILS_ENABLED = False
     assert "No mail tells the owner." in open_action(as_olga, NAME, alice).content.decode()
     assert change(as_olga, alice, email="alice@example.org").status_code == 302

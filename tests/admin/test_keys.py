@@ -66,7 +66,7 @@ def test_the_list_costs_no_more_for_many_keys(as_olga, alice, bob, django_assert
         as_olga.get(LIST)
 
 
-def test_what_was_used_last_comes_first_and_what_never_was_last(as_olga, alice):
+def test_keys_are_sorted_by_last_use_and_unused_ones_come_last(as_olga, alice):
     for name, used in (("never", None), ("long ago", now() - 9 * DAY), ("today", now())):
         APIKey.objects.filter(pk=make(alice, name)[0].pk).update(last_used_at=used)
     assert [key.name for key in as_olga.get(LIST).context["cl"].result_list] == [

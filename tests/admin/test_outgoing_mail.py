@@ -120,7 +120,7 @@ def test_a_mail_where_no_mail_server_is_set_is_a_file(desk, put_off, settings):
     assert "mail server took" not in page
 
 
-def test_what_waits_is_sent_now_from_the_list(desk, put_off):
+def test_a_waiting_mail_is_sent_now_from_the_list(desk, put_off):
     asked = choose_action(desk, "send_now", put_off)
     confirm_action(desk, "send_now", put_off, reason="", next=asked.context["next"])
     assert OutgoingMail.objects.due().exists()
@@ -162,7 +162,7 @@ def test_two_old_resets_are_one_fresh_mail(desk, alice, failed_mail):
     assert OutgoingMail.objects.waiting().count() == 1
 
 
-def test_what_was_sent_is_not_sent_again(desk, failed_mail):
+def test_a_sent_mail_is_not_sent_again(desk, failed_mail):
     failed_mail.close(OutgoingMail.Status.SENT)
     assert send_again(desk, failed_mail).context["title"] == "Nothing was done."
     failed_mail.refresh_from_db()

@@ -104,7 +104,7 @@ def test_the_provider_of_a_row_stays(as_olga, stored):
         ({"provider": "azure"}, "provider"),
     ],
 )
-def test_what_no_provider_gives_out_is_refused_with_a_reason(as_olga, changes, field):
+def test_malformed_credentials_are_refused_with_a_reason(as_olga, changes, field):
     answer = as_olga.post(ADD, FILLED | changes)
     assert answer.status_code == 200
     assert field in answer.context["adminform"].form.errors

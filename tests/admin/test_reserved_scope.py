@@ -82,7 +82,7 @@ def test_a_key_that_could_do_nothing_else_ends(as_olga, stan, make, caller):
     }
 
 
-def test_what_an_operator_granted_outlives_the_role_and_so_do_successors(
+def test_granted_scopes_outlive_the_role_also_in_successors(
     as_olga, stan, make, rotate, introspects
 ):
     (plain, _), (own, _) = made = make(["profile"]), make()

@@ -73,7 +73,7 @@ def test_a_user_who_cannot_be_invited_is_not_added_either(
     assert not OutgoingMail.objects.exists()
 
 
-def test_where_no_mail_is_sent_the_page_says_so(as_olga, settings):
+def test_without_outgoing_mail_the_page_says_so(as_olga, settings):
     settings.EMAILS_ENABLED = False
     assert "no user can be invited" in as_olga.get(ADD).content.decode()
 
@@ -131,7 +131,7 @@ def test_olga_edits_an_account_and_its_session_goes_on(as_olga, olga, alice):
     assert (event.user, event.actor, reason_of(event)) == (alice, olga, "name, organization")
 
 
-def test_what_stays_as_it_was_is_no_change(as_olga, alice):
+def test_an_unchanged_form_is_no_change(as_olga, alice):
     as_olga.post(page(alice), fields(alice, name=" Alice Liddell "))
     assert not AuditEvent.objects.filter(kind=AuditEvent.Kind.ACCOUNT_CHANGED).exists()
 

@@ -89,7 +89,7 @@ def test_a_user_has_no_business_here(client, alice):
 
 
 @pytest.mark.parametrize("model", ["auditevent", "session", "signingkey"])
-def test_what_is_only_looked_at_cannot_be_changed(as_olga, alice, model):
+def test_rows_that_are_only_shown_cannot_be_changed(as_olga, alice, model):
     log_in()
     key = apps.get_model("accounts", model)._default_manager.values_list("pk", flat=True)[0]
     change, delete = (

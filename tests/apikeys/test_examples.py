@@ -175,7 +175,7 @@ def test_nvidia(run, stand_in, language):
 
 @each_language
 @pytest.mark.parametrize("credentials", [AWS, NVIDIA], ids=["aws", "nvidia"])
-def test_what_a_provider_refuses_is_told_with_its_reason(run, stand_in, credentials, language):
+def test_a_refusal_of_the_provider_is_shown_with_its_reason(run, stand_in, credentials, language):
     stand_in.answer = 403, b'{"message": "not yours"}'
     done = run(credentials, language)
     assert done.returncode != 0

@@ -98,7 +98,7 @@ def test_a_key_that_is_none_is_one_query_and_a_mistyped_one_is_none(caller, stat
     ) == (404, 0)
 
 
-def test_what_managing_keys_costs(caller, statements, token):
+def test_statements_of_managing_keys(caller, statements, token):
     """Identify the caller; then lock the owner, count, insert, record and mail, or read, or end."""
     made = caller.json("/api/v1/auth/keys", {}, token).json()
     rotate, delete = (

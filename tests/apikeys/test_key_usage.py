@@ -154,7 +154,7 @@ def test_a_use_of_a_key_that_is_gone_by_now(secret, bob):
 
 
 @concurrent
-def test_what_the_database_does_not_take_is_written_later(secret, caplog):
+def test_uses_that_the_database_does_not_take_are_written_later(secret, caplog):
     use(secret), use(secret, "192.0.2.8")
     with missing("apikeys_apikey"):
         usage.write()
@@ -175,7 +175,7 @@ def test_a_new_address_that_could_not_be_recorded_is_recorded_later(secret):
 
 
 @concurrent
-def test_who_writes_last_waits_for_who_is_writing(secret):
+def test_the_last_write_waits_for_the_one_under_way(secret):
     """A process ends while its thread writes the uses."""
     use(secret)
     with ThreadPoolExecutor(2) as threads:

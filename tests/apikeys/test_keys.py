@@ -33,7 +33,7 @@ from tests.concurrency import at_once
 
 
 @stored
-def test_what_becomes_of_a_key_is_on_record(alice, owner):
+def test_each_change_of_a_key_is_on_record(alice, owner):
     with request_context.use(
         RequestContext(address="192.0.2.7", request_id="abc", contract="camel")
     ):
@@ -55,7 +55,7 @@ def test_what_becomes_of_a_key_is_on_record(alice, owner):
 
 
 @stored
-def test_what_is_on_record_and_in_the_post_has_a_name_that_operators_can_filter(secret):
+def test_operators_can_filter_by_every_event_and_mail_about_keys(secret):
     use(secret)
     usage.write()
     keys.revoke_leaked(secret)
@@ -65,7 +65,7 @@ def test_what_is_on_record_and_in_the_post_has_a_name_that_operators_can_filter(
 
 @concurrent
 @pytest.mark.parametrize("what", ["create", "rotate", "delete", "leaked"])
-def test_what_cannot_be_recorded_does_not_happen(owner, what):
+def test_a_change_of_a_key_that_cannot_be_recorded_does_not_happen(owner, what):
     """A key without a mail, or a rotation that cannot be repeated, would be worse than none."""
     key, secret = keys.create(owner, "CI", ["profile"], None)
     act = {
@@ -225,7 +225,7 @@ def overtaken(act, by):
 @concurrent
 @pytest.mark.parametrize("act", ["create", "rotate"])
 def test_a_key_made_while_its_owner_is_deactivated_is_not_revived(alice, owner, secret, act):
-    """Neither waits for the other."""
+    """The two transactions do not wait for each other."""
 
     def deactivate():
         alice.is_active = False

@@ -130,7 +130,7 @@ def test_the_later_of_two_takes_the_place():
         {"provider": "azure", "key_id": "", "region": ""},
     ],
 )
-def test_what_no_provider_gives_out_is_not_stored(fields):
+def test_malformed_credentials_are_not_stored(fields):
     with pytest.raises(ValidationError):
         store(**fields)
     assert not ProviderCredential.objects.exists()
@@ -182,7 +182,7 @@ def test_on_a_terminal_it_asks_without_an_echo(monkeypatch):
     "secret",
     ["", "\n", "\r\n", "\n\n", f"{AWS_SECRET}\n\n", f" {AWS_SECRET}", f"{AWS_SECRET}\nand more"],
 )
-def test_what_is_no_secret_is_refused_and_not_repeated(secret):
+def test_a_malformed_secret_is_refused_and_not_repeated(secret):
     with pytest.raises(CommandError) as refusal:
         set_credentials(*SET_AWS, secret=secret)
     assert AWS_SECRET not in str(refusal.value)
@@ -233,7 +233,7 @@ def test_keys_are_replaced_without_losing_anything(settings, alice):
 
 
 @pytest.mark.django_db
-def test_where_one_secret_cannot_be_read_nothing_is_changed(settings):
+def test_one_unreadable_secret_stops_the_encryption_of_all(settings):
     settings.ENCRYPTION_KEYS = [OLD]
     store()
     before = list(SigningKey.objects.order_by("pk").values_list("private", flat=True))

@@ -250,7 +250,7 @@ def test_revoke_twice(caller, alice):
 
 
 @pytest.mark.parametrize("kind", ["access_token", "id_token", "made up"])
-def test_revoke_what_is_no_refresh_token(caller, alice, kind):
+def test_revoke_a_text_that_is_no_refresh_token(caller, alice, kind):
     pair = log_in(caller)
     answer = caller.json(f"{ALONE}/token-revoke", {"refresh_token": pair.get(kind, kind)})
     assert (answer.status_code, answer.json()) == (401, NO_REFRESH)

@@ -43,7 +43,7 @@ def test_access_tokens_have_a_lifetime():
     assert "access must be a timedelta" in refused(replace(contract, policy=policy))
 
 
-def test_what_rotates_has_refresh_tokens():
+def test_a_policy_that_rotates_has_refresh_tokens():
     policy = replace(contract.policy, rotates=True, refresh=None)
     assert "refresh is None" in refused(replace(contract, policy=policy))
 

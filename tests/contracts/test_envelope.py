@@ -196,7 +196,7 @@ def test_logout(caller, john, mount):
 
 
 @pytest.mark.parametrize("token", ["", "made up"])
-def test_logout_of_whoever_is_not_in(caller, token):
+def test_logout_without_a_session(caller, token):
     answer = caller.json(f"{ALONE}/logout", token=token)
     assert (answer.status_code, answer.json()) == (200, {"success": True, "message": "Logged out"})
 

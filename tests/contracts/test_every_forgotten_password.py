@@ -48,7 +48,9 @@ def test_known_unknown_and_inactive_look_the_same(
 
 @every_forgot
 @pytest.mark.parametrize("address", ["alice@example.com", "nobody@example.com"])
-def test_where_no_mail_is_sent_nobody_is_told_that_it_was(caller, alice, settings, client, address):
+def test_without_outgoing_mail_no_response_says_that_one_was_sent(
+    caller, alice, settings, client, address
+):
     settings.EMAILS_ENABLED = False
     answer = ask(client, caller, address)
     body = client.error(503, "Email sending is not enabled")
@@ -57,7 +59,7 @@ def test_where_no_mail_is_sent_nobody_is_told_that_it_was(caller, alice, setting
 
 
 @every_forgot
-def test_whoever_asks_for_too_many_is_asked_to_wait(caller, alice, settings, client):
+def test_a_client_that_asks_for_too_many_is_told_to_wait(caller, alice, settings, client):
     settings.FORGOT_RATE_PER_ADDRESS = "3/1h"
     answers = [
         ask(client, caller, f"{name}@example.com")
@@ -98,7 +100,7 @@ def test_a_forged_host_never_reaches_the_mail(caller, alice, mailoutbox, client)
 @pytest.mark.parametrize(
     "client", [each for each in FORGOTS if each.forgot and each.forgot.field], ids=str
 )
-def test_extra_fields_of_who_forgot_are_ignored(caller, alice, mailoutbox, client):
+def test_extra_fields_in_a_request_for_a_reset_are_ignored(caller, alice, mailoutbox, client):
     more = {
         "expires_in": 10**9,
         "user_id": 1,

@@ -125,7 +125,7 @@ def test_code_token_and_code_again_go_by_one_budget(caller, alice):
 
 @every_client
 @pytest.mark.parametrize("typed", ["alice", "Alice@Example.com"])
-def test_who_must_change_the_password_gets_a_mail_with_the_way(
+def test_a_user_who_must_change_the_password_gets_a_mail_with_a_link(
     caller, alice, mailoutbox, client, typed
 ):
     passwords.set_temporary(alice, "set by Olga, for once")
@@ -151,7 +151,7 @@ def test_who_must_change_the_password_gets_a_mail_with_the_way(
 
 
 @pytest.mark.parametrize("path", ["/api/v1/auth/token", "/c/form/api/v1/auth/token"])
-def test_who_must_change_the_password_gets_no_token_from_oauth_either(caller, alice, path):
+def test_oauth_gives_no_token_to_a_user_who_must_change_the_password(caller, alice, path):
     passwords.set_temporary(alice, "set by Olga, for once")
     answer = caller.form(path, "username=alice&password=set+by+Olga,+for+once")
     assert (answer.status_code, answer.json()) == (
@@ -174,9 +174,7 @@ def test_a_wrong_password_is_wrong_whether_or_not_it_must_be_changed(caller, ali
 
 
 @every_client
-def test_where_no_mail_is_sent_a_password_must_be_changed_all_the_same(
-    caller, alice, settings, client
-):
+def test_without_outgoing_mail_a_password_must_be_changed_too(caller, alice, settings, client):
     settings.EMAILS_ENABLED = False
     passwords.set_temporary(alice, "set by Olga, for once")
     answer = client.log_in(caller, password="set by Olga, for once")

@@ -44,7 +44,7 @@ def test_the_access_token_from_before_the_refresh_goes_on(caller, tokens):
     assert {caller.get(f"{ALONE}/me", token).status_code for token in (access, successor)} == {200}
 
 
-def test_where_the_operator_lets_nothing_rotate_the_refresh_token_stays(caller, tokens, settings):
+def test_without_rotation_the_refresh_token_stays(caller, tokens, settings):
     policy = replace(form.contract.policy, rotates=False)
     steady = form.urls(replace(form.contract, policy=policy))
     settings.ROOT_URLCONF = type(
@@ -75,7 +75,7 @@ def test_swagger_refreshes_with_the_token_that_it_authorized_by(caller, tokens, 
 
 
 @both
-def test_refresh_with_what_does_not_speak_for_john(caller, tokens, bob, mount):
+def test_refresh_with_another_access_token(caller, tokens, bob, mount):
     access, refresh = tokens
     theirs = log_in(caller, username="bob").json()["access_token"]["token"]
     ended = log_in(caller).json()["access_token"]["token"]

@@ -100,7 +100,7 @@ def test_a_refresh_token_that_was_replaced_is_not(caller, alice, key):
 
 
 def test_a_refresh_token_that_was_blacklisted_is_not(caller, alice, key):
-    """As SimpleJWT's own tools may do, which know no sessions."""
+    """SimpleJWT's own tools blacklist tokens and know no sessions."""
     _, refresh = REFRESHING[0].tokens(caller)
     outstanding = OutstandingToken.objects.get()
     BlacklistedToken.objects.create(token=outstanding)
@@ -131,7 +131,7 @@ def test_a_token_that_has_expired_is_not(caller, alice, key):
 
 @pytest.mark.parametrize("hint", ["", "refresh_token"])
 @pytest.mark.parametrize("wrong", ["nonsense", "a.b.c", "sk_live_x", "жетон", "x" * 60_000])
-def test_what_is_no_token_is_not(caller, key, wrong, hint):
+def test_a_text_that_is_no_token_is_not_active(caller, key, wrong, hint):
     answer = ask(caller, wrong, key, hint)
     assert (answer.status_code, answer.json()) == (200, {"active": False})
 

@@ -113,7 +113,7 @@ def test_no_contract_has_a_name_that_stands_in_place_of_one():
         (":contract", ":contract is none of them"),
     ],
 )
-def test_what_is_no_contract_stops_the_start(reference, complaint):
+def test_a_reference_to_no_contract_stops_the_start(reference, complaint):
     with pytest.raises(ImproperlyConfigured, match=rf"^CONTRACTS must .*{complaint}"):
         registry.find([reference])
 
@@ -240,7 +240,7 @@ def test_a_start_with_a_contract_on_the_python_path(tmp_path, contracts, said):
 
 
 def test_a_contract_that_is_switched_off_is_still_known_by_name(tmp_path):
-    """And a signing key is kept for a year, however short the lifetimes are."""
+    """Signing keys are kept for a year, however short the lifetimes are."""
     environment = {
         "PATH": os.environ["PATH"],
         "DATA_DIR": str(tmp_path),

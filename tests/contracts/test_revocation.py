@@ -100,7 +100,7 @@ def test_revoking_at_the_same_time_is_one_event(caller, key, tokens):
 @pytest.mark.parametrize(
     "wrong", ["nonsense", "a.b.c", "sk_live_x", "жетон", "x" * 60_000, "eyJhbGciOiJub25lIn0.e30."]
 )
-def test_what_is_no_token_is_200_as_well(caller, key, tokens, wrong):
+def test_a_text_that_is_no_token_is_200_as_well(caller, key, tokens, wrong):
     assert revoke(caller, wrong, key).status_code == 200
     assert Session.objects.live().count() == 1
     assert not AuditEvent.objects.filter(kind="revoke").exists()

@@ -48,7 +48,7 @@ def test_urls_may_be_a_generator():
     assert len(route_checks.own_urls(contract, generator)) == len(legacy.urls())
 
 
-def test_what_urls_raises_is_told_with_its_file_and_line():
+def test_an_error_in_urls_is_told_with_its_file_and_line():
     line = (lambda: 0).__code__.co_firstlineno
     said = refused(lambda contract: [1 / 0])
     assert said == f"urls fails: ZeroDivisionError: division by zero ({__file__}, line {line + 1})."

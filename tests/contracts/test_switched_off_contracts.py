@@ -138,7 +138,7 @@ def test_with_some_contracts_off_logout_says_what_the_others_say(
 
 
 def test_words_of_camel_reach_its_login_at_the_shared_path():
-    """And two sentences for one refusal of the login that they share end the start."""
+    """Two sentences for one refusal of the login that they share end the start."""
     words: dict[type[BaseException], ErrorResponse] = {
         InvalidCredentials: ErrorResponse(401, "Wrong")
     }

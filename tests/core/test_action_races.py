@@ -67,7 +67,7 @@ MUTINIES: dict[str, dict[str, Any]] = {
 def test_of_super_admins_who_turn_on_one_another_one_stays_and_all_is_recorded(
     transactional_db, name, count
 ):
-    """In a circle: the second one is refused as no operator, not stopped by a deadlock."""
+    """Each demotes the next in a circle: the second is refused as no operator, without deadlock."""
     for number in range(4):
         User.objects.update(is_superuser=False)
         crew = [make(f"{letter}{number}", "super_admin") for letter in "xyz"[:count]]
@@ -92,7 +92,7 @@ def test_of_super_admins_who_turn_on_one_another_one_stays_and_all_is_recorded(
 
 @pytest.mark.django_db(transaction=True)
 def test_actions_on_one_user_at_once_are_each_whole_and_recorded(transactional_db):
-    """Also beside logins: each opens a session that an action ends, or is refused."""
+    """Logins run beside them: each is refused, or opens a session that an action ends."""
     olga, stan = make("olga", "super_admin"), make("stan", "admin")
     for number in range(4):
         user = make(f"user{number}", "user")

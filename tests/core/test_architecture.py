@@ -16,6 +16,7 @@ MEDIAN_FUNCTION_LINES = 6
 P90_FUNCTION_LINES = 17
 NEVER_IMPORTED_BY = {"accounts": ("apikeys", "authsvc"), "apikeys": ("authsvc",), "authsvc": ()}
 WH_WORDS = re.compile(r"(what|who|whom|whose|where|when|which|why|how)\b", re.IGNORECASE)
+WH_NAMES = re.compile(r"test_(wh(at|o|om|ose|ere|en|ich|y)|how)(ever)?_")
 
 MODULES = sorted(
     path
@@ -71,6 +72,18 @@ def test_a_docstring_begins_with_what_the_thing_is_or_does():
     docstrings = [ast.get_docstring(node) or "" for path in MODULES for node in definitions(path)]
     assert len(docstrings) > 1000
     assert [text for text in docstrings if WH_WORDS.match(text)] == []
+
+
+def test_the_name_of_a_test_is_no_wh_clause():
+    tests = sorted((ROOT / "tests").rglob("test_*.py"))
+    names = {
+        f"{relative(path)}::{node.name}"
+        for path in tests
+        for node in definitions(path)
+        if isinstance(node, ast.FunctionDef)
+    } | {relative(path) for path in tests}
+    assert len(names) > 1000
+    assert {name for name in names if WH_NAMES.match(re.split("::|/", name)[-1])} == set()
 
 
 def imports(path: Path) -> set[str]:

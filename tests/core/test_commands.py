@@ -270,7 +270,7 @@ def test_a_hundred_thousand_dead_sessions_are_forgotten_and_the_living_go_on(cal
     )
 
 
-def test_what_ended_lately_is_kept_for_operators_to_look_at(caller, alice):
+def test_sessions_that_ended_lately_are_kept_for_operators(caller, alice):
     log_in(caller)
     alice.invalidate_credentials("ended_by_operator")
     Session.objects.update(revoked_at=now() - timedelta(days=3))

@@ -27,7 +27,7 @@ LONG_AGO = now() - timedelta(hours=1)
 # Tries
 
 
-def test_what_was_not_taken_is_tried_again_after_longer_and_longer_pauses(alice, nobody_answers):
+def test_a_mail_is_tried_again_after_longer_and_longer_pauses(alice, nobody_answers):
     ask("alice")
     pauses = []
     for tries in range(1, 12):
@@ -157,7 +157,7 @@ def test_resets_and_then_invitations_go_before_any_notice(alice, bob, mailoutbox
 
 @pytest.mark.parametrize("waiting", [Template.RESET, Template.INVITATION, None])
 def test_the_next_mail_is_found_in_indexes(alice, waiting):
-    """However many mails wait behind it, and were sent before."""
+    """The number of waiting and of sent mails does not matter."""
     closed = {**NOTICE, "closed_at": now(), "status": Status.SENT}
     OutgoingMail.objects.bulk_create(
         OutgoingMail(user=alice, **{**closed, "template": template})

@@ -64,7 +64,7 @@ def test_a_secret_encrypted_for_one_row_is_refused_for_another():
 
 
 @given(context=st.text(), other=st.text(), plain=st.binary())
-def test_where_the_context_ends_and_the_secret_begins_is_no_question(context, other, plain):
+def test_a_context_cannot_be_continued_in_the_secret(context, other, plain):
     sealed = encryption.encrypt(plain, context)
     assert encryption.decrypt(sealed, context) == plain
     if other != context:

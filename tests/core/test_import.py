@@ -104,7 +104,7 @@ def test_hashes_are_imported_by_super_admins_with_a_reason_only(olga, bob):
     )
 
 
-def test_who_owns_the_machine_imports_hashes_on_record(tmp_path):
+def test_an_import_of_hashes_by_command_is_on_record(tmp_path):
     file = tmp_path / "people.jsonl"
     file.write_text(json.dumps({"username": "carol", "password_hash": bcrypt_hash()}))
     call_command("import_users", str(file), reason="moving")

@@ -83,7 +83,7 @@ def test_standard_input_is_read_as_it_is_told_to_be(monkeypatch):
         ),
     ],
 )
-def test_what_cannot_be_is_said_in_a_sentence(arguments, sentence):
+def test_invalid_arguments_are_refused_in_a_sentence(arguments, sentence):
     with pytest.raises(CommandError) as refusal:
         call_command("import_users", *arguments, stdout=io.StringIO(), stderr=io.StringIO())
     assert sentence in str(refusal.value)

@@ -65,7 +65,7 @@ def test_a_file_that_makes_no_sense_is_refused_in_a_sentence(content, form, sent
     assert "secret words" not in str(refusal.value)
 
 
-def test_what_is_wrong_with_one_row_costs_no_other():
+def test_a_malformed_row_costs_no_other():
     content = b"\n".join(
         [
             b"username,name",
@@ -92,7 +92,7 @@ def test_what_is_wrong_with_one_row_costs_no_other():
     assert User.objects.get().username == "hal"
 
 
-def test_what_is_wrong_with_one_object_costs_no_other():
+def test_a_malformed_object_costs_no_other():
     lines = [
         "7",
         "[]",

@@ -126,7 +126,7 @@ def test_an_account_that_is_made_meanwhile_is_found_at_the_second_try(monkeypatc
     assert User.objects.get(username="carol").created_at.year == 2020
 
 
-def test_who_has_a_reserved_name_already_is_updated(alice):
+def test_an_account_that_has_a_reserved_name_already_is_updated(alice):
     User.objects.filter(pk=alice.pk).update(username="key_alice")
     assert row_tuples(import_text("username,name\nkey_alice,Alice\n", update=True)) == [
         (2, "key_alice", "updated", "name")

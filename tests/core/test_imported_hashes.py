@@ -184,7 +184,7 @@ def test_a_hash_that_would_make_each_login_dear_is_refused(given):
         f"$pbkdf2-sha512$210000${b64(SALT)}${b64(SALT * 4)}",  # OWASP's, and Keycloak's
     ],
 )
-def test_what_is_recommended_anywhere_is_not_too_dear(given):
+def test_hashes_of_recommended_costs_are_accepted(given):
     assert stored(given)
 
 

@@ -49,7 +49,7 @@ def test_an_invitation_is_used_once(carol, mailoutbox):
         password_reset.use_token(token, "four green lamps")
 
 
-def test_what_strangers_do_ends_no_invitation(carol, mailoutbox):
+def test_requests_of_strangers_end_no_invitation(carol, mailoutbox):
     """A stranger who knows her name can ask for reset mails and guess at codes."""
     ask_for_reset(7)
     for _ in range(6):

@@ -142,7 +142,7 @@ def test_a_health_check_from_inside_is_not_warned_of(caller, settings, caplog):
     assert not caplog.records
 
 
-def test_where_no_address_is_known_reset_mails_are_not_limited_by_it(caller, alice, settings):
+def test_reset_mails_are_not_limited_by_an_unknown_address(caller, alice, settings):
     settings.FORGOT_RATE_PER_ADDRESS, settings.TRUSTED_PROXIES = "1/1h", 1
     asked = [
         caller.json("/v1/forgot-password", {"username": "alice"}).status_code for _ in range(3)

@@ -91,7 +91,7 @@ def test_many_sign_ins_at_once_from_one_new_network_are_one_mail(at_home):
 
 
 @pytest.mark.parametrize("off", ["EMAILS_ENABLED", "NEW_NETWORK_MAIL", "address"])
-def test_where_no_mail_is_wanted_or_possible_there_is_none(at_home, settings, off):
+def test_no_mail_is_made_for_users_who_want_or_can_get_none(at_home, settings, off):
     if off == "address":
         User.objects.update(email=None)
     else:

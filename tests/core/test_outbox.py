@@ -56,7 +56,7 @@ def test_a_mail_remembers_who_asked(alice, mailoutbox):
     assert mail.give_up_at - mail.created_at == timedelta(hours=24)
 
 
-def test_where_no_mail_is_sent_none_is_asked_for(alice, settings):
+def test_without_outgoing_mail_none_is_asked_for(alice, settings):
     settings.EMAILS_ENABLED = False
     with pytest.raises(EmailDisabled):
         ask("alice")
@@ -144,7 +144,9 @@ def test_a_name_with_the_space_of_another_keyboard(alice, mailoutbox, space):
         "alice@example.com.",
     ],
 )
-def test_who_is_unknown_inactive_or_without_an_address_gets_none(alice, bob, mailoutbox, typed):
+def test_unknown_and_inactive_users_and_those_without_an_address_get_none(
+    alice, bob, mailoutbox, typed
+):
     User.objects.filter(pk=bob.pk).update(is_active=False)
     User.objects.create_user("carol", PASSWORD)
     ask(typed)
@@ -284,7 +286,7 @@ def test_a_reset_is_on_record_once_for_a_request_and_not_for_each_try(
     assert len(asked_for()) == 2
 
 
-def test_what_nobody_gets_is_on_record_too(alice):
+def test_a_request_that_nobody_gets_a_mail_for_is_on_record_too(alice):
     ask("nobody", "alice@example.com")
     delivery.deliver_due()
     assert {(user, name) for user, name, *_ in asked_for()} == {

@@ -18,7 +18,7 @@ def sign_in_with(caller, given):
 
 
 @pytest.mark.parametrize("given", FORGED)
-def test_what_a_stranger_sends_is_no_id(caller, given):
+def test_a_request_id_from_a_client_is_not_used(caller, given):
     """Otherwise they could hide their requests under the id of another request."""
     answered = sign_in_with(caller, given)
     assert answered != given

@@ -64,7 +64,7 @@ def test_no_good_token_is_refused_through_two_rotations(caller, alice, verifier)
 
 
 def test_a_key_is_published_for_longer_than_its_set_is_kept():
-    """By a verifier that obeys max-age and never asks for an unknown key id, at a slow node."""
+    """The verifier obeys max-age and never asks for an unknown key id; its node is slow."""
     node = timedelta(seconds=keyring.MAX_AGE_SECONDS)
     assert keyring.JWKS_MAX_AGE + node < keyring.KNOWN_AFTER
     assert timedelta(minutes=10) < keyring.KNOWN_AFTER  # jose keeps a set for so long

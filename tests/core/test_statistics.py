@@ -305,7 +305,7 @@ def mailbox_of_files(settings, tmp_path):
 
 @pytest.mark.parametrize(("few", "sessions"), [(2, 1), (0, 0)])
 def test_live_counts_are_made_every_minute_while_there_is_little(alice, monkeypatch, few, sessions):
-    """So that the first logins show soon on a service that has just started."""
+    """The first logins show soon on a service that has just started."""
     monkeypatch.setattr(live_counts, "FEW", few)
     live_counts.count_if_due()
     busy_month.session(alice, "bearer")

@@ -232,7 +232,7 @@ def ways_to_end() -> dict:
     }
 
 
-def test_however_a_session_ends_it_shows_within_one_ttl_on_every_node(settings, alice, olga):
+def test_each_end_of_a_session_shows_within_one_ttl_on_every_node(settings, alice, olga):
     settings.STATUS_LIST_TTL = timedelta(seconds=1)
     ended = ways_to_end()
     users = {name: User.objects.create_user(name, PASSWORD) for name in [*ended, "goes_on"]}
@@ -248,7 +248,7 @@ def test_however_a_session_ends_it_shows_within_one_ttl_on_every_node(settings, 
         assert shown == set(ended)
 
 
-def test_what_one_request_finds_shows_in_every_list(settings, alice):
+def test_a_change_that_one_request_finds_shows_in_every_list(settings, alice):
     for number in (5, SIZE + 5):
         session_at(alice, number)
     node = ServedLists()

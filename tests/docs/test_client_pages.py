@@ -93,7 +93,7 @@ def test_every_text_of_a_contract_s_error_responses_is_on_its_page(name):
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_a_page_links_to_short_clients_of_its_contract(name):
-    """What they do is tested in tests/faults/test_client_examples.py."""
+    """tests/faults/test_client_examples.py runs them."""
     links = re.findall(
         r"\]\((examples/\w+\.[a-z]+)\)", (DOCS / "clients" / f"{name}.md").read_text()
     )

@@ -63,7 +63,7 @@ def test_every_setting_is_on_the_page_and_no_other(names_read):
     assert sorted(named(groups)) == sorted(names_read)
 
 
-def test_what_production_requires_is_marked_in_its_group_too():
+def test_settings_that_production_requires_are_marked_in_their_group_too():
     required, _, groups = PAGE.partition("\n## Where and what\n")
     _, _, required = required.partition("\n## Required in production\n")
     marked = [row for row in groups.splitlines() if "**required in production" in row]

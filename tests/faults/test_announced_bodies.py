@@ -19,7 +19,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(server, below, framing):
 
 
 @pytest.mark.parametrize("framing", [LENGTH, CHUNKED])
-def test_what_comes_in_place_of_the_body_is_no_request(server, framing):
+def test_bytes_in_place_of_the_body_are_no_request(server, framing):
     assert statuses(server.raw(HEAD % (b"", framing) + SMUGGLED)) == [401]
     assert statuses(server.raw(HEAD % (b"", framing), then=SMUGGLED)) == [401]
 

@@ -89,7 +89,7 @@ def test_chunks_that_come_one_by_one_are_waited_for(server, user):
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
-def test_whoever_expects_100_continue_is_told_so_once(server, user):
+def test_a_client_that_expects_100_continue_gets_one(server, user):
     body = json.dumps({"username": user, "password": "wrong"}).encode()
     for send in (chunked, measured):
         head, _, rest = send("/v1/login", body, more="Expect: 100-continue\r\n").partition(
@@ -127,7 +127,7 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize("sent", MALFORMED)
-def test_malformed_chunks_are_refused_in_shape_and_nothing_behind_them_is_read(server, sent):
+def test_malformed_chunks_are_refused_and_nothing_behind_them_is_read(server, sent):
     received = server.raw(
         request("/v1/login", "Transfer-Encoding: chunked", sent + SMUGGLED), then=SMUGGLED
     )

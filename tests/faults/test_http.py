@@ -62,7 +62,7 @@ AMBIGUOUS = {
 
 
 @pytest.mark.parametrize("sent", AMBIGUOUS.values(), ids=AMBIGUOUS)
-def test_what_can_be_read_in_two_ways_is_refused_and_the_connection_closed(server, sent):
+def test_an_ambiguous_request_is_refused_and_the_connection_closed(server, sent):
     """The bytes after it are not read as a second request."""
     received = server.raw(sent)
     assert len(statuses(received)) <= 1
@@ -84,7 +84,7 @@ def test_a_body_that_ends_early_is_nobody_s_login(server):
     assert server.call("/healthz").status == 200
 
 
-def test_a_huge_body_is_refused_in_shape(server):
+def test_a_huge_body_is_refused_with_the_error_body_of_the_contract(server):
     answer = server.raw(post(b"Content-Length: 99999999999", BODY))
     assert statuses(answer) == [413]
     assert b'"status":413}' in answer

@@ -57,7 +57,7 @@ def refused(office: PostOffice, where: str, words: str) -> None:
 
 
 @pytest.mark.parametrize("where", ["sender", "recipient", "data"])
-def test_what_is_refused_for_good_fails_at_once_in_the_servers_words(alice, office, where):
+def test_a_permanent_refusal_fails_at_once_in_the_server_s_words(alice, office, where):
     refused(office, where, "554 5.7.1 No, never")
     request_resets("alice")
     delivery.deliver_due()
@@ -83,9 +83,7 @@ def test_a_recipient_that_is_refused_holds_up_no_other(alice, bob, office):
         "503 5.5.1 Log in first",
     ],
 )
-def test_what_is_refused_for_now_or_because_of_how_we_came_is_tried_again(
-    alice, office, where, words
-):
+def test_a_temporary_refusal_is_tried_again(alice, office, where, words):
     """A wrong setting of TLS is temporary: the mail is tried again."""
     refused(office, where, words)
     request_resets("alice")
@@ -175,7 +173,7 @@ def test_the_code_in_hand_is_good_until_another_one_has_arrived(alice, office):
     assert password_reset.use_code("alice", code, NEW) == alice
 
 
-def test_what_a_server_says_of_a_message_tells_nobody_its_secrets(alice, office):
+def test_a_server_that_quotes_a_mail_does_not_tell_its_secrets(alice, office):
     """Spam filters quote the mail; operators read the outbox."""
     office.answers.append(
         lambda text: " ".join(["550 5.7.1 Bad link:", *re.findall(r"[\w-]{43}|\b\w{8}\b", text)])

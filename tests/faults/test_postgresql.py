@@ -77,7 +77,7 @@ def under_load(server: Server, user: str, token: str) -> Iterator[list[Load]]:
             thread.join()
 
 
-def refused_in_shape(answer: Answer) -> bool:
+def refused_with_an_error_body(answer: Answer) -> bool:
     """Return the error body of `form`, of the shared paths, or of `challenge`."""
     body = json.loads(answer.content)
     shapes = ({"detail"}, {"detail", "error"}, {"message", "status"})
@@ -125,7 +125,7 @@ def test_postgresql_restarts_under_load_and_is_gone_for_a_while(own_postgresql, 
         statuses = {answer.status for answer in answers}
         assert {200} <= statuses <= {200, 503}
         assert 503 in statuses or not pause
-        assert all(refused_in_shape(answer) for answer in answers if answer.status == 503)
+        assert all(refused_with_an_error_body(answer) for answer in answers if answer.status == 503)
         assert {
             answer.status for thread in load for asked, answer in thread.answers if asked > back
         } <= {200}
@@ -158,7 +158,7 @@ def test_fewer_connections_than_threads_serve_all_threads(template):
         assert 0 < len(held) <= WORKERS * 2
 
 
-def test_who_finds_all_connections_taken_is_refused_in_time_and_in_shape(address, user):
+def test_requests_are_refused_in_time_while_all_connections_are_taken(address, user):
     """A worker's only connection waits for a lock: the health check shows it, all are answered."""
     patient = f"{address}{'&' if '?' in address else '?'}options=-c%20lock_timeout%3D30s"
     with ExitStack() as stack:
@@ -178,7 +178,7 @@ def test_who_finds_all_connections_taken_is_refused_in_time_and_in_shape(address
         *refused, ready = (server.receive(connection) for connection in waiting)
         assert time.monotonic() - begun < 8
         assert [answer.status for answer in refused] == [503, 503]
-        assert all(refused_in_shape(answer) for answer in refused)
+        assert all(refused_with_an_error_body(answer) for answer in refused)
         assert (ready.status, ready.json()["database"]) == (503, "unreachable")
         lock.rollback()
         assert server.receive(holding).status == 200
@@ -210,7 +210,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_reset_has_done_nothing(serve
     assert server.came_of_the_reset(name, token, pair["access"]) == RESET_WHOLE
 
 
-def test_a_lock_on_the_sessions_is_waited_for_and_then_refused_in_shape(server, user):
+def test_a_lock_on_the_sessions_is_waited_for_and_then_refused(server, user):
     """All threads wait: their requests are refused in time, and later ones are served."""
     pair, waiting = server.log_in(user), list[http.client.HTTPConnection]()
     with psycopg.connect(server.database) as connection:
@@ -226,7 +226,7 @@ def test_a_lock_on_the_sessions_is_waited_for_and_then_refused_in_shape(server, 
         *answers, ready = (server.receive(client) for client in waiting)
         assert (ready.status, ready.json()["database"]) == (503, "unreachable")
         assert {answer.status for answer in answers} == {503}
-        assert all(refused_in_shape(answer) for answer in answers)
+        assert all(refused_with_an_error_body(answer) for answer in answers)
         assert time.monotonic() - begun < 15
         assert server.call("/healthz").status == 200
     for client in waiting:

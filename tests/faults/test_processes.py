@@ -169,7 +169,7 @@ def test_a_worker_that_is_killed_during_a_reset_leaves_all_of_it_or_nothing(serv
 
 
 def test_a_restart_forgets_no_rotation(server, user):
-    """Nor that the rotation was more than ten seconds ago."""
+    """The time of the rotation outlives the restart, too: it was more than ten seconds ago."""
     pair = server.log_in_by_form(user)
     successor = server.rotate(pair).json()
     server.query(

@@ -185,7 +185,7 @@ def proxied(small) -> bool:
     return small.environment["TRUSTED_PROXIES"] == "1"
 
 
-def test_whoever_holds_most_loses_first_unless_it_is_the_proxy(small, held, proxied):
+def test_the_address_with_most_connections_loses_first_unless_it_is_the_proxy(small, held, proxied):
     alice = idle(small, held, "127.0.9.9")
     crowd = [idle(small, held) for _ in range(60)]
     for number in range(68):

@@ -37,7 +37,7 @@ def either(request):
 
 
 @pytest.mark.parametrize(("status", "sent"), UNREAD.values(), ids=UNREAD)
-def test_what_cannot_be_read_is_refused_in_json(either, status, sent):
+def test_an_unreadable_request_is_refused_in_json(either, status, sent):
     headers, body = answered(
         either.raw(sent + b"\r\n", then=b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"), status
     )

@@ -81,7 +81,7 @@ def good(server: Server, name: str, pair: dict[str, str]) -> bool:
     ] == [200] * 3
 
 
-def test_what_the_release_before_wrote_is_read_and_it_goes_on_writing(upgraded):
+def test_rows_of_the_previous_release_are_read_while_it_goes_on_writing(upgraded):
     server, alice = upgraded
     assert good(server, "alice", alice)
     assert good(server, "bob", log_in_before(server, "bob"))

@@ -109,7 +109,7 @@ def test_names_are_encoded_so_that_a_header_can_hold_them(ask, alice, token, nam
     assert all(" " <= character <= "~" for each in WHO for character in answer.headers[each])
 
 
-def test_whoever_serves_without_the_wsgi_module_gets_the_same_answers(caller, alice, token):
+def test_the_answers_are_the_same_without_the_wsgi_module(caller, alice, token):
     for url in ("/auth/forward", "/auth/forward/a/b", "//auth/forward"):
         headers = {"Authorization": token}
         answer = caller.http.generic("PROPFIND", "/", PATH_INFO=url, headers=headers)

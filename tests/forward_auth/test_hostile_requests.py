@@ -97,7 +97,7 @@ SENT = st.text(st.characters(max_codepoint=0xFF, exclude_characters="\r\n"), max
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @pytest.mark.usefixtures("behind_a_proxy")
-def test_whatever_is_sent_nobody_passes_without_a_credential(ask, values, bearer):
+def test_no_request_passes_without_a_credential(ask, values, bearer):
     environ = RequestFactory().get("/auth/forward/below").environ | values
     if bearer and "HTTP_AUTHORIZATION" in values:
         environ["HTTP_AUTHORIZATION"] = f"Bearer {values['HTTP_AUTHORIZATION']}"

@@ -131,6 +131,6 @@ def test_scripts_and_forms_get_401(ask, method, headers):
     assert ask(url(LOGIN), method, **headers).status == 401
 
 
-def test_whoever_is_signed_in_is_not_redirected(ask, token):
+def test_a_signed_in_user_is_not_redirected(ask, token):
     assert ask(url("https://evil.example/"), Authorization=token, **PAGE).status == 200
     assert ask(f"{url(LOGIN)}&role=admin", Authorization=token, **PAGE).status == 403

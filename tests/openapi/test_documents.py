@@ -39,7 +39,7 @@ def test_a_document_is_valid_openapi_and_has_no_warnings(documents, name):
 
 @pytest.mark.parametrize("name", [*BUILT_IN, SHARED])
 def test_the_kept_documents_are_those_of_the_code(documents, name):
-    """After a change of them: ``make openapi``."""
+    """``make openapi`` writes them after a change."""
     assert json.loads((KEPT / f"{name}.json").read_text()) == documents[name]
 
 

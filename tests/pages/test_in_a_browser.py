@@ -150,7 +150,7 @@ def test_looking_at_what_was_typed(ask):
     assert (field.get_attribute("type"), button.inner_text()) == ("password", "Show")
 
 
-def test_how_hard_a_password_is_to_guess(ask):
+def test_the_page_shows_the_strength_of_a_password(ask):
     browser = ask()
     for typed, hint in {
         "lamp": "Too short so far.",
@@ -211,7 +211,7 @@ def test_a_keyboard_is_enough(ask):
     assert browser.path == "/reset/done"
 
 
-def test_what_is_wrong_is_said_to_screen_readers(ask):
+def test_an_error_is_said_to_screen_readers(ask):
     browser = ask()
     browser.fill(password="alice")
     browser.submit()

@@ -112,7 +112,7 @@ def test_the_device_is_named_in_the_same_language(ask):
         "",
     ],
 )
-def test_who_asks_does_not_get_to_write_the_mail(ask, user_agent):
+def test_the_sender_of_a_request_cannot_write_into_the_mail(ask, user_agent):
     mail = ask(**{"User-Agent": user_agent})
     assert mail.recipients() == ["alice@example.com"]
     for text in both(mail):

@@ -35,7 +35,7 @@ def test_a_host_that_is_not_allowed_is_named_in_the_log_once_a_minute(caplog, la
     )
 
 
-def test_what_a_stranger_put_into_host_is_escaped(caplog):
+def test_a_malformed_host_is_escaped_in_the_log(caplog):
     Client().get("/forgot", headers={"Host": "evil\n2026 INFO all is well" + "x" * 500})
     (line,) = [record.getMessage() for record in caplog.records if "Host" in record.getMessage()]
     assert "Host 'evil\\n2026" in line

@@ -88,7 +88,7 @@ def test_a_wrong_password_opens_nothing_and_counts(client, made, identifier):
     assert AuditEvent.objects.filter(kind="login_failed").exists()
 
 
-def test_who_has_to_choose_a_new_password_does_that_first(client, made):
+def test_a_user_who_must_change_the_password_does_that_first(client, made):
     User.objects.update(must_change_password=True)
     answer = sign_in(client)
     assert (answer.status_code, "/change-password" in answer.content.decode()) == (422, True)
@@ -152,7 +152,7 @@ def test_a_ticket_holds_for_ten_minutes(client, alice):
         assert (answer.status_code, answer["Cache-Control"]) == (status, "no-store")
 
 
-def test_who_leaves_needs_the_password_again(client, alice):
+def test_a_user_who_signed_out_needs_the_password_again(client, alice):
     sign_in(client)
     assert client.post("/keys/yours", {"leave": "yes"})["Location"] == "/keys"
     assert client.get("/keys/yours")["Location"] == "/keys"

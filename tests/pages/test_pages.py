@@ -82,7 +82,7 @@ def test_browsers_get_pages_and_programs_get_json(client):
     )
 
 
-def test_when_everything_breaks_browsers_still_get_a_page(client, link, caplog):
+def test_browsers_get_a_page_for_an_unexpected_error(client, link, caplog):
     """The log does not show the token, in either format."""
     client.raise_request_exception = False
     with pytest.MonkeyPatch.context() as patch:

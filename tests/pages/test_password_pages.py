@@ -64,7 +64,7 @@ def test_asking_with_no_name_at_all(client, identifier):
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_where_no_mail_is_sent(client, settings, method):
+def test_without_outgoing_mail(client, settings, method):
     settings.EMAILS_ENABLED = False
     answer = getattr(client, method)("/forgot", {"identifier": "alice"})
     assert answer.status_code == 503
@@ -123,7 +123,7 @@ def test_a_password_that_breaks_rules_uses_nothing_up(client, link):
 
 
 @pytest.mark.parametrize("password", ["", "x" * 1025, "x" * 60_000, "four small\0lamps"])
-def test_what_is_no_password(client, link, alice, password):
+def test_an_invalid_password(client, link, alice, password):
     client.get(link)
     assert "maxlength" not in client.get("/reset").content.decode()
     assert client.post("/reset", {"password": password}).status_code == 422
@@ -221,7 +221,7 @@ def test_a_temporary_password_is_changed_into_another_one(client, alice, caller)
     assert caller.json(LOGIN, {"username": "alice", "password": NEW}).status_code == 200
 
 
-def test_who_is_signed_in_changes_only_their_own(client, olga, alice):
+def test_a_signed_in_user_changes_only_their_own_password(client, olga, alice):
     client.force_login(olga)
     other = Client()
     other.force_login(olga)

@@ -12,7 +12,7 @@ def test_a_local_secret_that_cannot_be_read_stops_the_start(refused, tmp_path, c
     assert refused().startswith("SECRET_KEY must ")
 
 
-def test_what_is_made_under_data_dir_is_its_owner_s_alone(read, tmp_path):
+def test_only_the_owner_reads_files_under_data_dir(read, tmp_path):
     made = tmp_path / "new" / "data"
     read(DATA_DIR=str(made))
     assert made.stat().st_mode & 0o777 == 0o700
@@ -34,7 +34,7 @@ print(oct(os.stat(os.environ["DATA_DIR"] + "/db.sqlite3-wal").st_mode))
 """
 
 
-def test_what_is_made_in_a_folder_that_all_may_read_is_still_its_owner_s_alone(run, tmp_path):
+def test_only_the_owner_reads_files_in_a_folder_that_all_may_read(run, tmp_path):
     """Olga made it herself, with the usual umask."""
     (tmp_path / "data").mkdir(mode=0o755)
     (tmp_path / "data").chmod(0o755)

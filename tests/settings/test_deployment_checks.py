@@ -34,7 +34,7 @@ def test_rotation_that_would_lock_clients_out_is_an_error(checked, name):
     assert variable in checked(**PRODUCTION, **{variable: "true"})["authsvc.E001"]
 
 
-def test_what_is_an_error_stops_the_start(run):
+def test_an_error_of_the_checks_stops_the_start(run):
     checked = run("manage.py", "check", CAMEL_ROTATE_REFRESH_TOKENS="true")
     assert checked.returncode != 0
     assert "authsvc.E001" in checked.stderr

@@ -13,7 +13,7 @@ from tests.faults.processes import free_port
 from tests.settings.conftest import ROOT
 
 
-def test_what_gunicorn_loads_stops_in_the_same_way(run):
+def test_the_wsgi_module_stops_in_the_same_way(run):
     stopped = run("-c", "import authsvc.wsgi", PORT="many")
     assert stopped.returncode != 0
     assert (

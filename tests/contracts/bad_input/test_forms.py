@@ -130,7 +130,7 @@ def test_impossible_content_lengths(post, endpoint):
 
 @each(LOGOUTS)
 def test_a_logout_reads_no_body(caller, post, token, endpoint):
-    """So a bad one does not keep anybody logged in."""
+    """A malformed body does not keep its sender logged in."""
     bodies = [body for body in bad_json({"a": "b"}).values() if len(body) < 60_000]
     anonymous = [
         post(endpoint.path, body, kind, HTTP_AUTHORIZATION="")

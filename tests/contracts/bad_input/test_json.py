@@ -58,7 +58,7 @@ def test_fields_of_wrong_types(post, endpoint, content_type):
 
 @each(READING)
 def test_missing_fields(post, endpoint):
-    """Also of a form, of JSON labelled as one, and with other fields than the documented."""
+    """Fields are missing in JSON, in forms, in JSON labelled as a form, and beside other fields."""
     bodies = [
         raw({name: value for name, value in endpoint.good.items() if name != field})
         for field in endpoint.good

@@ -131,7 +131,7 @@ def test_a_key_logs_nobody_out(caller, make, path):
     assert caller.get(ME, key).status_code == 200
 
 
-def test_where_a_logout_needs_no_token_a_key_ends_nothing(caller, make):
+def test_a_key_ends_nothing_at_a_logout_that_needs_no_token(caller, make):
     key = make()["apiKey"]
     assert caller.json("/api/auth/logout", {}, key).json() == {
         "success": True,

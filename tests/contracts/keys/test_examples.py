@@ -57,7 +57,7 @@ def test_create_at_the_shared_path_says_more(caller, token):
 
 @each_mount
 @pytest.mark.parametrize("scopes", [["introspect"], ["profile", "introspect"]])
-def test_who_is_no_operator_asks_in_vain_for_a_key_that_introspects(caller, token, keys, scopes):
+def test_users_get_no_key_with_a_scope_of_operators(caller, token, keys, scopes):
     answer = caller.json(keys, {"scopes": scopes}, token)
     assert (answer.status_code, answer.json()) == (
         403,
@@ -72,7 +72,7 @@ def test_who_is_no_operator_asks_in_vain_for_a_key_that_introspects(caller, toke
     ids=["admin", "super admin"],
 )
 def test_an_operator_makes_a_key_that_introspects(caller, alice, token, flags):
-    """By the role that the account has now."""
+    """The role that the account has now decides, not that of the login."""
     User.objects.filter(pk=alice.pk).update(**flags)
     made = caller.json(PLAIN, {"scopes": ["introspect"]}, token).json()
     assert made["scopes"] == ["introspect"]
@@ -151,7 +151,7 @@ def test_delete(caller, token, make, keys):
 
 
 @each_mount
-def test_delete_of_what_is_not_there(caller, token, make, keys):
+def test_delete_an_unknown_key(caller, token, make, keys):
     key = make()
     assert delete(caller, f"{keys}/{key['keyId']}/", token).status_code == 204
     for key_id in (

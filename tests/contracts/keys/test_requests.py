@@ -79,7 +79,7 @@ def test_optional_fields_may_be_left_out_null_or_empty(caller, token, keys, noth
 @pytest.mark.parametrize("body", ["", "null"])
 @each_mount
 def test_a_body_of_null_is_like_an_empty_one(caller, token, keys, body):
-    """As programs send that have nothing to say."""
+    """Some programs send ``null`` for no fields."""
     sent = {
         "data": body,
         "content_type": "application/json",
@@ -116,7 +116,7 @@ def test_a_body_that_is_no_object(caller, token, keys, sent):
 
 @each_mount
 def test_a_body_that_is_no_json_of_this_kind(caller, token, make, keys):
-    """Nothing is made for it; and a key is not found in it, though it is there."""
+    """No key is made, and a leaked key in such a body is not found."""
     wrong = {}
     for path, field, value in (
         (keys, "name", "CI"),
@@ -164,7 +164,7 @@ def test_other_methods(caller, token, make, keys):
             )
 
 
-def test_what_a_client_may_not_choose_is_ignored(caller, token, bob):
+def test_fields_that_a_client_may_not_choose_are_ignored(caller, token, bob):
     sent = {
         "name": " CI ",
         "owner": bob.pk,

@@ -125,7 +125,7 @@ def test_the_fifty_first_key(caller, token, make, keys):
 
 
 @each_mount
-def test_whoever_finds_a_key_ends_it_and_its_owner_is_told(caller, make, keys):
+def test_a_finder_revokes_a_leaked_key_and_its_owner_is_told(caller, make, keys):
     key = make(name="CI")
     answer = caller.json(f"{keys}/revoke-leaked", {"apiKey": key["apiKey"]})
     assert (answer.status_code, answer.content, answer.headers.get("Content-Type")) == (
@@ -155,7 +155,7 @@ def test_a_leak_that_is_reported_twice_is_one_mail(caller, make):
 
 
 @each_mount
-def test_what_is_no_key_of_ours_ends_nothing(caller, make, keys):
+def test_a_text_that_is_no_key_of_ours_ends_nothing(caller, make, keys):
     key, other = make(), make()
     changed = key["apiKey"][:-1] + ("a" if key["apiKey"][-1] != "a" else "b")
     forged = forge(key["apiKey"][8:16], other["apiKey"][17:49])

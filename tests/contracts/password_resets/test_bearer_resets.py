@@ -70,7 +70,7 @@ def test_bearer_reset_password_with_a_weak_one_leaves_the_token_usable(
 @pytest.mark.parametrize(
     "password", ["", "x" * 1025, None, 12345678, ["a", "b"], "nul \0 nul", "\ud800 alone"]
 )
-def test_bearer_reset_password_with_what_is_no_password(caller, reset_secrets, mount, password):
+def test_bearer_reset_password_with_an_invalid_password(caller, reset_secrets, mount, password):
     answer = caller.json(
         f"{mount}/reset-password", {"token": reset_secrets.token, "new_password": password}
     )

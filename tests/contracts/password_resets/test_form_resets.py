@@ -80,7 +80,7 @@ def test_form_password_recovery_of_somebody_unknown(caller, alice, deliver, moun
         "a" * 300 + "@example.com",
     ],
 )
-def test_form_password_recovery_of_what_is_no_address(caller, alice, deliver, mount, path):
+def test_form_password_recovery_of_a_malformed_address(caller, alice, deliver, mount, path):
     answer = caller.http.post(f"{mount}/password-recovery/{path}")
     assert answer.status_code in (200, 400, 404)
     nowhere = (

@@ -62,7 +62,7 @@ def test_refresh(caller, alice):
     assert answer.json() == {"access_token": answer.json()["access_token"], "valid_for": 1800}
 
 
-def test_who_am_i(caller, alice):
+def test_the_user_of_a_token(caller, alice):
     access, _ = client.tokens(caller)
     assert caller.get(client.path("who_am_i"), access).json() == {
         "user_name": "alice",

@@ -72,7 +72,7 @@ class CountingHasher(TunedArgon2PasswordHasher):
 
 
 def test_a_huge_password_is_refused_without_hashing_it(caller, alice, bob, settings):
-    settings.PASSWORD_HASHERS = ["tests.contracts.test_what_logins_read.CountingHasher"]
+    settings.PASSWORD_HASHERS = ["tests.contracts.test_login_fields.CountingHasher"]
     signed_in(caller, alice, "wrong")
     counted = CountingHasher.work
     assert counted >= len(LOGINS)
@@ -107,7 +107,7 @@ def test_fields_that_no_document_names_change_nothing(caller, alice, bob, endpoi
 
 @each([endpoint for endpoint in READING if endpoint.form])
 def test_a_form_is_read_where_forms_are_documented(caller, alice, endpoint):
-    """With a good refresh token in place of the sample one, where one is asked for."""
+    """A good refresh token is sent in place of the sample."""
     access, refresh = endpoint.client.tokens(caller)
     good = {name: refresh if text == "x.y.z" else text for name, text in endpoint.good.items()}
     assert caller.form(endpoint.path, urlencode(good), access).status_code == 200
@@ -140,7 +140,7 @@ def test_a_refresh_sets_no_lifetime(caller, alice):
 
 @each(LOGINS)
 def test_json_that_curl_labels_as_a_form_is_read_as_json(caller, alice, endpoint, settings):
-    """With the same checks, and on the same budget."""
+    """Its fields are checked in the same way, and it counts for the same limit."""
     settings.LOGIN_RATE_PER_NAME = "3/5m"
     assert caller.form(endpoint.path, "  " + json.dumps(endpoint.good)).status_code == 200
     assert (
