@@ -14,6 +14,7 @@ from accounts.status_lists.signed_list import SignedList
 MAX_LISTS = 128  # in memory, of 40 to 130 KB each
 RELOAD_SECONDS = 3600.0  # until a list is read anew as a whole, whatever was found meanwhile
 WAIT_SECONDS = 5.0  # for another request that reads the database
+MAX_WAITING = 4  # requests of a process that may
 RETRY_SECONDS = 5.0  # until a database that failed is asked again
 
 
@@ -35,13 +36,13 @@ class StatusList:
     compressed: bytes = b""
     signed: SignedList | None = None
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether it can be sent as it was signed last."""
+    def is_ready(self, at: int) -> bool:
+        """Return whether it can be sent as it was signed last: ``at`` this time, by this key."""
         return (
             self.signed is not None
+            and self.signed.issued == at
+            and self.signed.kid == keyring.current().kid
             and bool(self.compressed)
-            and not self.signed.needs_signing(keyring.current())
         )
 
     def end(self, offset: int) -> None:
@@ -51,11 +52,11 @@ class StatusList:
             self.bitmap[index >> 3] |= 1 << (index & 7)
             self.compressed = b""
 
-    def sign(self) -> SignedList:
-        """Return the list signed by the current key, and signed anew only if it has to be."""
-        if self.signed is None or not self.is_ready:
+    def sign(self, at: int) -> SignedList:
+        """Return the list, signed by the current key as true ``at`` this time."""
+        if self.signed is None or not self.is_ready(at):
             self.compressed = self.compressed or signed_list.compress(self.bitmap)
-            self.signed = signed_list.sign(self.number, self.compressed, keyring.current())
+            self.signed = signed_list.sign(self.number, self.compressed, keyring.current(), at)
         return self.signed
 
 
@@ -69,12 +70,14 @@ class ServedLists:
     def __init__(self) -> None:
         self._lists: dict[int, StatusList] = {}
         self._lock = threading.Lock()
+        self._places_to_wait = threading.BoundedSemaphore(MAX_WAITING)
         self.clear()
 
     def clear(self) -> None:
         """Forget all lists and what is known of the database."""
         self._lists.clear()
         self._checked_at = self._failed_at = float("-inf")
+        self._checked_time = 0  # the same as ``_checked_at``, in seconds since 1970
         self._since: datetime | None = None  # by the database's clock
         self._highest = 0
 
@@ -95,32 +98,43 @@ class ServedLists:
     def get(self, number: int) -> SignedList:
         """Return list ``number``; ``UnknownList``, or ``ListUnavailable``."""
         found, age = self._lists.get(number), self.age
-        signed, ready = (found.signed, found.is_ready) if found else (None, False)
+        signed = found.signed if found else None
+        ready = found is not None and found.is_ready(self._checked_time)
         if age < self.ttl / 2:
             self._check_number(number)
             if signed and ready:
                 return signed
         if time.monotonic() - self._failed_at > RETRY_SECONDS:
-            wait = 0 if ready and age < self.ttl else WAIT_SECONDS
-            signed = self._updated(number, wait) or signed
+            signed = self._updated(number, may_wait=not ready or age > self.ttl) or signed
         if signed is None or signed.has_expired:
             raise ListUnavailable
         return signed
 
-    def _updated(self, number: int, wait: float) -> SignedList | None:
-        """Return the list after a look at the database; None if it fails, or another looks now."""
-        if not self._lock.acquire(timeout=wait):
+    def _updated(self, number: int, *, may_wait: bool) -> SignedList | None:
+        """Return the list after a look at the database; None if it fails, or others look now."""
+        if not self._acquire(may_wait):
             return None
         try:
             if self.age >= self.ttl / 2:
                 self._find_changes()
             self._check_number(number)
-            return self._loaded(number).sign()
+            return self._loaded(number).sign(self._checked_time)
         except (DatabaseError, InterfaceError):
             self._failed_at = time.monotonic()
             return None
         finally:
             self._lock.release()
+
+    def _acquire(self, may_wait: bool) -> bool:
+        """Acquire the lock. Few requests may wait for it: the threads are there for others, too."""
+        if self._lock.acquire(blocking=False):
+            return True
+        if not may_wait or not self._places_to_wait.acquire(blocking=False):
+            return False
+        try:
+            return self._lock.acquire(timeout=WAIT_SECONDS)
+        finally:
+            self._places_to_wait.release()
 
     def _check_number(self, number: int) -> None:
         """Refuse a number beyond the next list: logins may have begun that one just now."""
@@ -128,7 +142,8 @@ class ServedLists:
             raise UnknownList(number)
 
     def _find_changes(self) -> None:
-        began, newest = time.monotonic(), entries.newest()
+        began, began_time = time.monotonic(), int(time.time())
+        newest = entries.newest()
         if self._since is None:
             self._lists.clear()
         elif self.age < RELOAD_SECONDS:  # lists from before are read anew
@@ -137,7 +152,7 @@ class ServedLists:
                     found.end(status_index % indices.SIZE)
         if newest:
             self._highest, self._since = max(self._highest, newest.status_index), newest.at
-        self._checked_at = began
+        self._checked_at, self._checked_time = began, began_time
 
     def _loaded(self, number: int) -> StatusList:
         """Return a list from memory, or from the database; forget the one that was read first."""

@@ -13,8 +13,7 @@ from jwt.utils import base64url_encode
 from accounts.keyring import Key
 from accounts.status_lists import indices
 
-# In ``ttl``: a list that cannot be checked is served until then, and one that does not change is
-# signed anew after half of it.
+# In ``ttl``: half of it or more is left when a list is signed, for a time without the database.
 LIFETIME = 10
 TYP = "statuslist+jwt"
 
@@ -23,36 +22,32 @@ TYP = "statuslist+jwt"
 class SignedList:
     """A status list token (5.1), also compressed once more for transfer.
 
-    ``etag`` is the same on all nodes that know the same, as long as they sign with the same key.
-    ``expires`` is in seconds since 1970.
+    ``etag`` is the same on all nodes that know the same and sign with the same key, for a time: who
+    has one of these tokens needs no other. ``issued`` and ``expires`` are in seconds since 1970.
     """
 
     token: bytes
     gzipped: bytes
     etag: str
     kid: str
+    issued: int
     expires: int
 
     @property
     def has_expired(self) -> bool:
         return self.expires <= time.time()
 
-    def needs_signing(self, key: Key) -> bool:
-        """Return whether another key signs now, or half of its time is over."""
-        return self.kid != key.kid or time.time() >= self.expires - _half_life()
 
-
-def sign(number: int, compressed: bytes, key: Key) -> SignedList:
-    """Return list ``number``, as true now, signed with ``key``.
+def sign(number: int, compressed: bytes, key: Key, at: int) -> SignedList:
+    """Return list ``number``, as the database had it ``at`` this time, signed with ``key``.
 
     It has no ``iss``: who takes any token of this issuer and key for an access token must refuse
     it, also without looking at ``typ`` (RFC 8725, 3.11 and 3.12).
     """
-    now = int(time.time())
-    expires = _expiry(now)
+    expires = _expiry(at)
     claims = {
         "sub": indices.uri(number),
-        "iat": now,
+        "iat": at,
         "exp": expires,
         "ttl": max(1, int(ttl().total_seconds())),
         "status_list": {"bits": 1, "lst": base64url_encode(compressed).decode()},
@@ -64,6 +59,7 @@ def sign(number: int, compressed: bytes, key: Key) -> SignedList:
         gzipped=gzip.compress(token, mtime=0),
         etag=version.hexdigest()[:32],
         kid=key.kid,
+        issued=at,
         expires=expires,
     )
 
@@ -82,10 +78,7 @@ def ttl() -> timedelta:
     return settings.STATUS_LIST_TTL  # type: ignore[no-any-return]
 
 
-def _half_life() -> int:
-    return max(1, int(LIFETIME * ttl().total_seconds() / 2))
-
-
-def _expiry(now: int) -> int:
-    """Return the end of the next half-life; they begin at the same times on all nodes."""
-    return (now // _half_life() + 2) * _half_life()
+def _expiry(at: int) -> int:
+    """Return the end of the next half of a lifetime; they begin at the same times on all nodes."""
+    half = max(1, int(LIFETIME * ttl().total_seconds() / 2))
+    return (at // half + 2) * half

@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
+from threading import Event, Semaphore
 
 import jwt
 import pytest
@@ -22,6 +23,7 @@ from accounts.privacy import erasure, retention
 from accounts.status_lists import indices, signed_list
 from accounts.status_lists.indices import SIZE
 from accounts.status_lists.served_lists import ListUnavailable, ServedLists, UnknownList
+from accounts.status_lists.signed_list import SignedList
 from accounts.tokens import AccessToken
 from tests.concurrency import at_once
 from tests.conftest import PASSWORD
@@ -312,16 +314,19 @@ def test_a_list_is_read_with_few_statements_and_served_with_none(settings, log_i
     assert statements(lambda: node.get(1)) == 2
 
 
-def test_a_list_that_nothing_changed_stays_the_same(settings, log_in):
-    settings.STATUS_LIST_TTL = timedelta(seconds=20)
+def test_a_list_that_nothing_changed_is_the_same_version_everywhere(settings, log_in):
+    """It is as new as the last look, but who has an older one needs no other."""
+    settings.STATUS_LIST_TTL = timedelta(seconds=1)
     log_in()
     one, other = ServedLists(), ServedLists()
-    listed = one.get(1)
-    log_in()
-    if listed.expires == other.get(1).expires:  # else a half-life has begun in between
-        assert (other.get(1).etag, one.get(1).token) == (listed.etag, listed.token)
-        Session.objects.all().revoke("logout")
-        assert ServedLists().get(1).etag != listed.etag
+    first = one.get(1)
+    time.sleep(1)
+    later = [one.get(1), other.get(1)]
+    assert [each.issued > first.issued for each in later] == [True, True]
+    versions = {each.expires: each.etag for each in (first, *later)}
+    assert {each.etag for each in (first, *later)} == set(versions.values())
+    Session.objects.all().revoke("logout")
+    assert ServedLists().get(1).etag not in versions.values()
 
 
 def test_no_list_is_signed_by_a_key_that_is_gone(log_in):
@@ -361,6 +366,38 @@ def test_one_request_reads_the_database_for_all(log_in):
     node = ServedLists()
     found = at_once(*[lambda: node.get(1)] * 4)
     assert len(set(map(id, found))) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.races
+def test_few_requests_wait_for_a_database_that_is_slow(log_in):
+    """Of six that come while the first one asks, four wait, and two are refused at once."""
+    log_in()
+    node, asked, refused, go_on = ServedLists(), Event(), Semaphore(0), Event()
+
+    def be_slow(execute, *arguments):
+        asked.set()
+        go_on.wait(10)
+        return execute(*arguments)
+
+    def ask_slowly():
+        with connection.execute_wrapper(be_slow):
+            return node.get(1)
+
+    def ask():
+        asked.wait(10)
+        try:
+            return node.get(1)
+        except ListUnavailable:
+            refused.release()
+            return None
+
+    def let_go_on():
+        assert all(refused.acquire(timeout=10) for _ in range(2))
+        go_on.set()
+
+    found = at_once(ask_slowly, let_go_on, *[ask] * 6)
+    assert Counter(type(each) for each in found) == {SignedList: 5, type(None): 3}
 
 
 def test_the_lists_read_first_are_forgotten(alice):
