@@ -29,6 +29,7 @@ events {{}}
 http {{ access_log off; {temporary} include {folder}/nginx.conf; }}
 """
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+LOGIN = "https://app.example/login"  # to which all but nginx send browsers
 WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 
 
@@ -136,13 +137,15 @@ def nginx(place: Place) -> list[str]:
 
 def caddy(place: Place) -> list[str]:
     here = f"http://:{place.port} {{\n\tbind 127.0.0.1"
-    file = sample("Caddyfile", place, usual(place) | {":80 {": here})
+    login = {"/auth/forward?": f"/auth/forward?login={LOGIN}"}
+    file = sample("Caddyfile", place, usual(place) | {":80 {": here} | login)
     file.write_text("{\n\tadmin off\n}\n" + file.read_text())  # it has one port for all
     return ["run", "--config", str(file), "--adapter", "caddyfile"]
 
 
 def traefik(place: Place) -> list[str]:
-    routes = sample("traefik-routes.yml", place, usual(place))
+    login = {"/auth/forward": f"/auth/forward?login={LOGIN}"}
+    routes = sample("traefik-routes.yml", place, usual(place) | login)
     addresses = {":80": f"127.0.0.1:{place.port}", "/etc/traefik/routes.yml": str(routes)}
     return [f"--configFile={sample('traefik.yml', place, addresses)}"]
 
@@ -153,6 +156,7 @@ def envoy(place: Place) -> list[str]:
         "address: 0.0.0.0, port_value: 80 ": f"{local.format(place.port)} ",
         "address: program, port_value: 9000": local.format(place.program),
         "address: authsvc, port_value: 8000": local.format(place.authsvc),
+        "/auth/forward?uri=": f"/auth/forward?login={LOGIN}&uri=",
     }
     file = sample("envoy.yaml", place, addresses)
     return ["-c", str(file), "--concurrency", "1", "--disable-hot-restart", "-l", "error"]

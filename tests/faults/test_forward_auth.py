@@ -5,8 +5,10 @@ import json
 import shutil
 import socket
 import tempfile
+import time
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -22,6 +24,12 @@ FORGED = {
     **{f"X_Auth_{name}": "forged" for name in ("User", "Name", "Email", "Role", "Scopes")},
     "X_Auth_Session": "forged",
     "X_AUTH_ROLE": "forged",
+    "X-Forwarded-For": "203.0.113.9",
+    "X-Forwarded-Host": "evil.example",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Uri": "/evil",
+    "X-Forwarded-Method": "GET",
+    "X-Client-Address": "203.0.113.9",
 }
 UPGRADE = {
     "Connection": "Upgrade",
@@ -33,10 +41,12 @@ UPGRADE = {
 
 @pytest.fixture(scope="module")
 def authsvc(template):
-    with (
-        database(copy_of=template.address) as address,
-        Server(address, WEB_CONCURRENCY="1") as made,
-    ):
+    more = {
+        "WEB_CONCURRENCY": "1",
+        "TRUSTED_PROXIES": "1",
+        "CORS_ALLOWED_ORIGINS": "https://app.example",
+    }
+    with database(copy_of=template.address) as address, Server(address, **more) as made:
         made.new_users = list(template.users)
         made.secrets.add(template.admin_password)
         made.start()
@@ -127,14 +137,39 @@ def test_no_path_leads_past_the_proxy(proxy, path):
     assert (status in (400, 401), b"headers" in said) == (True, False)
 
 
-def test_an_api_key_passes(proxy, authsvc, user):
+def test_an_api_key_passes_and_was_used_by_the_client(proxy, authsvc, user):
+    """The network is that of X-Forwarded-For: without the header it would be unknown."""
     access = authsvc.log_in(user)["access"]
-    key = authsvc.call("/api/v1/auth/keys", {}, access).json()["apiKey"]
+    made = authsvc.call("/api/v1/auth/keys", {}, access).json()
+    key = made["apiKey"]
     authsvc.secrets.add(key)
     for headers in ({"X-API-Key": key}, {"Authorization": f"Bearer {key}"}):
         found = who(passed(ask(proxy, **headers))["headers"])
         assert (found["name"], found["scopes"]) == (user, "profile")
         assert "session" not in found
+    assert networks(authsvc, made["keyId"].removeprefix("key_")) == [("127.0.0.1",)]
+
+
+def networks(authsvc, key):
+    """Return the networks that a key was used from, which are written about a second later."""
+    statement = f"SELECT network FROM apikeys_knownaddress WHERE key_id = '{key}'"  # noqa: S608
+    deadline = time.monotonic() + 15
+    while not (found := authsvc.query(statement)):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return found
+
+
+def test_a_browser_is_sent_to_the_login_page_and_back(proxy, request):
+    """nginx's auth_request knows no redirect; its 401 stays as it is."""
+    status, headers, _ = ask(proxy, Accept="text/html")
+    if "[nginx]" in request.node.name:
+        assert status == 401
+        return
+    location = urlsplit(headers["Location"])
+    assert (status, location._replace(query="").geturl()) == (302, proxies.LOGIN)
+    back = f"http://127.0.0.1:{proxy}/orders?page=2&role=editor"
+    assert parse_qs(location.query) == {"next": [back]}
 
 
 def test_a_websocket_opens_for_whoever_has_a_token(proxy, token, user):

@@ -88,6 +88,15 @@ def refused_with_an_error_body(answer: Answer) -> bool:
     )
 
 
+def forward_auth_is_closed(answer: Answer) -> bool:
+    """Return whether a proxy is told to let nobody pass, and to ask again later."""
+    return (answer.status, answer.headers["Retry-After"], answer.json()) == (
+        403,
+        "1",
+        {"detail": "Service temporarily unavailable"},
+    )
+
+
 @pytest.fixture
 def served(own_postgresql):
     with Server(own_postgresql.get_uri()) as server:
@@ -166,7 +175,7 @@ def test_requests_are_refused_in_time_while_all_connections_are_taken(address, u
         server.start()
         token = server.log_in(user)["access"]
         worker = server.workers()[0]
-        holding, *waiting = (stack.enter_context(server.connection_to(worker)) for _ in range(4))
+        holding, *waiting = (stack.enter_context(server.connection_to(worker)) for _ in range(5))
         lock = stack.enter_context(psycopg.connect(address))
         lock.execute("LOCK TABLE accounts_session IN ACCESS EXCLUSIVE MODE")
         send(holding, "/api/v1/auth/me", token=token)
@@ -174,15 +183,17 @@ def test_requests_are_refused_in_time_while_all_connections_are_taken(address, u
         begun = time.monotonic()
         send(waiting[0], "/api/v1/auth/me", token=token)
         send(waiting[1], "/v1/login", {"username": user, "password": PASSWORD})
-        send(waiting[2], "/readyz")
-        *refused, ready = (server.receive(connection) for connection in waiting)
+        send(waiting[2], "/auth/forward/orders", token=token)
+        send(waiting[3], "/readyz")
+        *refused, asked, ready = (server.receive(connection) for connection in waiting)
         assert time.monotonic() - begun < 8
         assert [answer.status for answer in refused] == [503, 503]
         assert all(refused_with_an_error_body(answer) for answer in refused)
+        assert forward_auth_is_closed(asked)
         assert (ready.status, ready.json()["database"]) == (503, "unreachable")
         lock.rollback()
         assert server.receive(holding).status == 200
-        assert [server.me(token, over=connection) for connection in waiting] == [200] * 3
+        assert [server.me(token, over=connection) for connection in waiting] == [200] * 4
 
 
 def until_a_lock_is_waited_for(server: Server) -> None:
@@ -221,9 +232,11 @@ def test_a_lock_on_the_sessions_is_waited_for_and_then_refused(server, user):
             waiting[-1].request(
                 "GET", "/api/v1/auth/me", headers={"Authorization": f"Bearer {pair['access']}"}
             )
-        waiting.append(server.connect())
+        waiting += [server.connect(), server.connect()]
+        send(waiting[-2], "/auth/forward", token=pair["access"])
         send(waiting[-1], "/readyz")
-        *answers, ready = (server.receive(client) for client in waiting)
+        *answers, asked, ready = (server.receive(client) for client in waiting)
+        assert forward_auth_is_closed(asked)
         assert (ready.status, ready.json()["database"]) == (503, "unreachable")
         assert {answer.status for answer in answers} == {503}
         assert all(refused_with_an_error_body(answer) for answer in answers)

@@ -259,7 +259,10 @@ def test_without_redis_each_worker_counts_for_itself_and_right_passwords_get_in(
         assert all(
             answer.headers["Retry-After"].isdigit() for answer in answers if answer.status == 429
         )
-        assert limited.me(limited.log_in(user)["access"]) == 200
+        token = limited.log_in(user)["access"]
+        assert limited.me(token) == 200
+        asked = [("/auth/forward", token), ("/auth/forward", ""), ("/auth/forward?role=x", token)]
+        assert [limited.call(url, token=sent).status for url, sent in asked] == [200, 401, 403]
         assert limited.call("/readyz").json() == {
             "status": "degraded",
             "database": "ok",
@@ -277,6 +280,7 @@ def test_the_log_of_all_this_holds_no_secret(server, user):
     )
     server.call("/v1/login", {"username": user, "password": f"{PASSWORD}x"})
     server.call(f"/{pair['access']}")
+    server.call(f"/auth/forward?role={pair['access']}", token=pair["refresh"])
     server.call("/admin/login/", f"username={user}&password={PASSWORD.replace(' ', '+')}")
     for refused in (
         "Authorization : Bearer",
