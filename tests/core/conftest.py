@@ -4,14 +4,18 @@ import hashlib
 import sys
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import argon2
 import bcrypt
 import jwt
 import pytest
 
-from accounts import password_reset, passwords
+from accounts import password_reset, passwords, request_context
+from accounts.audit import audit_log, seals
 from accounts.errors import InvalidCredentials
+from accounts.models import AuditEvent
+from accounts.request_context import RequestContext
 from tests.core.logins import LOGINS
 from tests.core.networks import status
 from tests.core.token_forgery import BODY, FORM_REFRESHES, IDENTITIES, LOGOUTS
@@ -160,3 +164,28 @@ def nobody_answers(settings):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
     settings.EMAIL_USE_TLS = False
+
+
+@pytest.fixture
+def sealed_log(alice, olga):
+    """Four events, the last two under a seal of their own."""
+    with request_context.use(
+        RequestContext(address="192.0.2.7", request_id="r1", contract="bearer")
+    ):
+        audit_log.record(audit_log.Kind.LOGIN, user=alice)
+        audit_log.record(audit_log.Kind.LOGIN_FAILED, name=" ALICE ", reason="wrong_password")
+        seals.seal()
+        audit_log.record(
+            audit_log.Kind.DEACTIVATED,
+            user=alice,
+            actor=olga,
+            note="she left",
+            data={"of": [1, "ä"]},
+        )
+        audit_log.record(
+            audit_log.Kind.LOGIN_FAILED,
+            name="alcie",
+            session=UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8"),
+        )
+        seals.seal()
+    return list(AuditEvent.objects.order_by("pk"))

@@ -1,29 +1,16 @@
 """Erasure of a user: rows that are deleted, events that stay, and logins that fail."""
 
-import io
 from datetime import timedelta
-from functools import partial
 
 import pytest
-from django.apps import apps
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session as BrowserSession
 from django.core.cache import cache
-from django.core.management import CommandError, call_command
-from django.db import connection
 from django.test import Client
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from accounts import (
-    identities,
-    issued_tokens,
-    password_reset,
-    passwords,
-    rate_limits,
-    refresh,
-    sessions,
-)
+from accounts import identities, password_reset, passwords, rate_limits, refresh
 from accounts.errors import (
     InvalidCredentials,
     InvalidRefreshToken,
@@ -34,30 +21,15 @@ from accounts.errors import (
 )
 from accounts.mail import delivery, outbox
 from accounts.models import AuditEvent, OutgoingMail, User
-from accounts.operators import actions, user_actions, user_management
+from accounts.operators import actions, user_actions
 from accounts.privacy import erasure
 from apikeys import keys
 from apikeys.models import APIKey, KnownAddress
 from authsvc.contracts import bearer, form
-from tests.concurrency import at_once
 from tests.conftest import PASSWORD
+from tests.core.erasures import everything_stored, log_in
 
 pytestmark = [pytest.mark.usefixtures("db"), pytest.mark.own_sql]
-crowded = pytest.mark.django_db(transaction=True)
-
-
-def log_in(username="alice", policy=bearer.contract.policy):
-    return sessions.open_session(policy, username, PASSWORD)
-
-
-def everything_stored():
-    """Return every value of every column of every table."""
-    with connection.cursor() as cursor:
-        for model in apps.get_models(include_auto_created=True):
-            table = connection.ops.quote_name(model._meta.db_table)
-            cursor.execute(f"SELECT * FROM {table}")  # noqa: S608
-            for row in cursor.fetchall():
-                yield from ((model._meta.label, str(value)) for value in row)
 
 
 @pytest.fixture
@@ -239,131 +211,7 @@ def test_the_last_super_admin_stays(olga):
         erasure.erase(other)
 
 
-@crowded
-def test_of_two_super_admins_who_are_erased_at_once_one_stays(olga):
-    other = User.objects.create_superuser("otto", PASSWORD)
-    answers = at_once(partial(erasure.erase, olga), partial(erasure.erase, other))
-    assert sorted(type(answer).__name__ for answer in answers) == ["NotPermitted", "str"]
-
-
-@crowded
-def test_a_login_at_the_same_moment_leaves_no_session(alice):
-    for number in range(4):
-        name = f"person{number}"
-        user = User.objects.create_user(name, PASSWORD)
-        answers = at_once(
-            *[partial(log_in, name)] * 3,
-            partial(erasure.erase, user),
-            *[partial(log_in, name)] * 3,
-        )
-        assert {type(answer) for answer in answers} <= {
-            str,
-            issued_tokens.IssuedTokens,
-            InvalidCredentials,
-        } | set(InvalidCredentials.__subclasses__())
-        assert not user.sessions.exists()
-        assert not OutstandingToken.objects.filter(user=user).exists()
-        assert User.objects.get(pk=user.pk).last_login is None
-
-
-def test_an_action_or_a_login_that_an_erasure_overtakes_is_recorded_without_the_name(alice, olga):
-    """The caller read the account a moment before, with the name that it had then."""
-    overtaken, read = passwords.authenticate("alice", PASSWORD), User.objects.get(pk=alice.pk)
-    erasure.erase(alice)
-    with pytest.raises(InvalidCredentials, match="account_changed"):
-        sessions.create_session(bearer.contract.policy, overtaken)
-    with pytest.raises(NotPermitted):
-        actions.carry_out(user_actions.DEACTIVATE, operator=olga, user=read, reason="asked to")
-    with pytest.raises(NotPermitted):
-        user_management.edit(read, operator=olga, changed=["name"])
-    rows = AuditEvent.objects.order_by("pk").values_list("kind", "user", "name", "actor")
-    assert [*rows] == [
-        ("erased", alice.pk, alice.username, None),
-        ("login_failed", alice.pk, alice.username, None),
-        ("act_refused", alice.pk, alice.username, olga.pk),
-        ("act_refused", alice.pk, alice.username, olga.pk),
-    ]
-    assert not [label for label, value in everything_stored() if "alice" in value]
-
-
-@crowded
-def test_actions_on_a_user_who_is_erased_at_that_moment_do_not_name_them_afterwards(olga):
-    tina = User.objects.create_superuser("tina", PASSWORD)
-    acts = (
-        user_actions.GIVE_TEMPORARY_PASSWORD,
-        user_actions.DEACTIVATE,
-        user_actions.FORCE_CHANGE,
-        user_actions.ERASE,
-    )
-    for number in range(4):
-        user = User.objects.create_user(
-            f"person{number}", PASSWORD, email=f"person{number}@example.com"
-        )
-        doing = [
-            partial(actions.carry_out, act, operator=olga, user=user, reason="asked to")
-            for act in acts
-        ]
-        answers = at_once(
-            *doing,
-            partial(
-                actions.carry_out,
-                user_actions.ERASE,
-                operator=tina,
-                user=user,
-                reason="asked to",
-            ),
-        )
-        assert {type(answer) for answer in answers} <= {actions.Outcome, NotPermitted, type(None)}
-        assert AuditEvent.objects.filter(kind="erased", user=user).count() == 1
-        assert not [label for label, value in everything_stored() if f"person{number}" in value]
-        left = User.objects.get(pk=user.pk)
-        assert (
-            left.email,
-            left.is_active,
-            left.must_change_password,
-            left.has_usable_password(),
-        ) == (None, False, False, False)
-
-
 def test_no_trace_of_the_name_is_in_the_cache_in_clear(alice):
     rate_limits.unlock(alice)
     erasure.erase(alice)
     assert not [key for key in getattr(cache, "_cache", {}) if "alice" in key]
-
-
-# The command
-
-
-def erase(*arguments):
-    out = io.StringIO()
-    call_command("erase_user", *arguments, stdout=out)
-    return out.getvalue()
-
-
-def test_the_command_asks_for_the_name_and_erases(monkeypatch, alice):
-    for typed in ("", "yes", "bob"):
-        monkeypatch.setattr("builtins.input", lambda prompt, typed=typed: typed)
-        with pytest.raises(CommandError, match="Nothing was erased"):
-            erase("alice", "--reason", "asked")
-    monkeypatch.setattr("builtins.input", lambda prompt: "alice")
-    printed = erase("Alice@example.com", "--reason", "asked")
-    alice.refresh_from_db()
-    assert printed.rstrip().endswith(f"called {alice.username}.")
-    event = AuditEvent.objects.get(kind="erased")
-    assert (event.user, event.actor, event.name, event.note) == (
-        alice,
-        None,
-        alice.username,
-        "asked",
-    )
-
-
-def test_a_refusal_of_the_command_is_a_sentence(olga):
-    for arguments, sentence in [
-        (("nobody", "--reason", "x", "--yes"), "no account"),
-        (("olga", "--reason", " ", "--yes"), "Give a reason"),
-        (("olga", "--yes"), "--reason"),
-        (("olga", "--reason", "x", "--yes"), "Nothing was erased: the last super admin."),
-    ]:
-        with pytest.raises(CommandError, match=sentence):
-            erase(*arguments)
