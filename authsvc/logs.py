@@ -10,7 +10,7 @@ from accounts.request_context import printable
 from authsvc.paths import is_for_programs
 
 PLACEHOLDER = "in-place-of-a-token"
-MAX_LINE_LENGTH = 4000  # characters of a message, or of a line of a traceback
+MAX_LOGGED_LINE_LENGTH = 4000  # characters of a message, or of a line of a traceback
 
 
 class RequestContextFilter(logging.Filter):
@@ -50,11 +50,11 @@ class EscapingFormatter(logging.Formatter):
     """
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        record.message = printable(record.message, MAX_LINE_LENGTH)
+        record.message = printable(record.message, MAX_LOGGED_LINE_LENGTH)
         return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:
         return "\n".join(
-            f"  {printable(line, MAX_LINE_LENGTH)}"
+            f"  {printable(line, MAX_LOGGED_LINE_LENGTH)}"
             for line in super().formatException(ei).split("\n")
         )

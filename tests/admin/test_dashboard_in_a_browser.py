@@ -38,10 +38,10 @@ def test_a_morning_after_a_busy_night(busy, enter):
     assert "2 things need you now" in browser.page.inner_text(".notices h2")
     assert browser.page.locator("figure").count() == 12
     check_bars(browser.page.locator("figure").nth(1))
-    browser.look("dashboard", DESK_DARK, PHONE_DARK)
+    browser.look("dashboard", DESK_LIGHT, PHONE_DARK)
     for summary in browser.page.locator("details summary").all():
         summary.click()
-    browser.look("dashboard-open", PHONE_LIGHT, DESK_LIGHT)
+    browser.look("dashboard-open", PHONE_LIGHT, DESK_DARK)
     browser.page.locator("figure").first.locator("a.bar[href]").last.click()
     browser.page.wait_for_url("**/auditevent/?**")
     browser.page.go_back()
