@@ -9,14 +9,14 @@ from drf_spectacular.extensions import (
 from drf_spectacular.openapi import AutoSchema
 
 from authsvc.contracts import fields
-from authsvc.openapi.refusals import type_of
+from authsvc.openapi.json_schemas import constant
 
 
 class ConstantFieldSchema(OpenApiSerializerFieldExtension):
     target_class = fields.ConstantField
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
-        return {**type_of(self.target.value), "const": self.target.value}
+        return constant(self.target.value)
 
 
 class TimestampFieldSchema(OpenApiSerializerFieldExtension):

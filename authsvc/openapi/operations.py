@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
@@ -241,8 +242,13 @@ class OperationSchema(AutoSchema):
         return f"{prefix}ErrorBody"
 
     def register(self, name: str, schema: dict[str, Any], kind: str) -> dict[str, Any]:
-        component = ResolvedComponent(name=name, type=kind, schema=schema, object=name)
-        self.registry.register_on_missing(component)
+        """Return a reference to a component, under its name, or one with a number if it differs."""
+        for number in count(1):
+            named = name if number == 1 else f"{name}{number}"
+            component = ResolvedComponent(name=named, type=kind, schema=schema, object=named)
+            self.registry.register_on_missing(component)
+            if self.registry[component].schema == schema:
+                break
         reference: dict[str, Any] = component.ref
         return reference
 

@@ -4,8 +4,8 @@ Statuses, sentences and bodies are the contract's own: nothing here words a refu
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
-from itertools import product
+from contextlib import suppress
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
@@ -13,9 +13,10 @@ from django.db import OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 
-from accounts.api.contract import Contract, ErrorResponse
+from accounts.api.contract import COMMON_PHRASES, Contract, ErrorResponse
 from accounts.api.operations import Refusals
 from accounts.errors import HashingOverloaded, TooManyAttempts, WeakPassword
+from authsvc.openapi.json_schemas import inferred
 
 # Any request can end in these: Http404 while its contract is switched off, MethodNotAllowed with
 # another method, SuspiciousOperation by malformed chunks, Exception by a bug.
@@ -36,7 +37,6 @@ SAMPLE_TEXTS: dict[type[Exception], str] = {
     WeakPassword: "This password is too short. It must contain at least 8 characters.",
 }
 RETRIED = (TooManyAttempts, HashingOverloaded, OperationalError)
-STATUSES = (400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 500, 503)
 
 HEADERS = {
     "X-Request-ID": {
@@ -57,15 +57,6 @@ RETRY_AFTER = {
     "schema": {"type": "integer", "minimum": 1},
 }
 
-TYPES = {
-    str: "string",
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    type(None): "null",
-    list: "array",
-}
-
 
 class Refusal(NamedTuple):
     """A class of exceptions, and the response that a contract gives to it."""
@@ -84,11 +75,15 @@ def by_status(
     texts = SAMPLE_TEXTS | texts
     found: dict[int, list[Refusal]] = {}
     for cls in dict.fromkeys(classes):
-        response = contract.response_to(cls, lambda cls=cls: texts[cls])  # type: ignore[misc]
+        response = contract.response_to(cls, partial(_text_of, cls, texts))
         same_status = found.setdefault(response.status, [])
         if all(response != each.response for each in same_status):
             same_status.append(Refusal(cls, response))
     return dict(sorted(found.items()))
+
+
+def _text_of(cls: type[Exception], texts: dict[type[Exception], str]) -> str:
+    return next(texts[base] for base in cls.__mro__ if base in texts)
 
 
 def description(refusals: Iterable[Refusal]) -> str:
@@ -115,36 +110,28 @@ def headers(status: int, classes: Iterable[type[Exception]]) -> dict[str, Any]:
 def body_schema(contract: Contract, response: ErrorResponse) -> dict[str, Any]:
     """Return the schema of the error bodies that have the same keys as that of ``response``.
 
-    It is read off bodies of different responses: a value that is the same in all is a constant.
+    It is read off the bodies of all responses that the contract words: a value that is the same in
+    all of them is a constant.
     """
-    return _schema_of_bodies(contract.error_body, frozenset(contract.error_body(response)))
+    worded = {response, *contract.phrases.values(), *COMMON_PHRASES.values()}
+    return _schema_of_bodies(contract.error_body, frozenset(worded), response)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _schema_of_bodies(
-    error_body: Callable[[ErrorResponse], dict[str, Any]], keys: frozenset[str]
+    error_body: Callable[[ErrorResponse], dict[str, Any]],
+    worded: frozenset[ErrorResponse],
+    response: ErrorResponse,
 ) -> dict[str, Any]:
-    return _schema([body for body in _bodies(error_body) if body.keys() == keys])
+    like = error_body(response)
+    bodies = [body for each in sorted(worded) for body in _bodies(error_body, each)]
+    return inferred([like, *(body for body in bodies if body.keys() == like.keys())])
 
 
-def _bodies(error_body: Callable[[ErrorResponse], dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for status, text, code in product(STATUSES, ("One", "Two"), ("one", "two", "")):
-        yield error_body(ErrorResponse(status, text, code))
-
-
-def _schema(values: list[Any]) -> dict[str, Any]:
-    if all(isinstance(each, dict) for each in values):
-        keys = [key for key in values[0] if all(key in each for each in values)]
-        properties = {key: _schema([each[key] for each in values]) for key in keys}
-        return {"type": "object", "properties": properties, "required": keys}
-    if all(isinstance(each, list) for each in values):
-        items = [item for each in values for item in each]
-        return {"type": "array", **({"items": _schema(items)} if items else {})}
-    constant = {"const": values[0]} if all(each == values[0] for each in values) else {}
-    return {**type_of(*values), **constant}
-
-
-def type_of(*values: Any) -> dict[str, Any]:
-    """Return the JSON type of values, as a part of a schema."""
-    names = list(dict.fromkeys(TYPES.get(type(each), "object") for each in values))
-    return {"type": names[0] if len(names) == 1 else names}
+def _bodies(
+    error_body: Callable[[ErrorResponse], dict[str, Any]], response: ErrorResponse
+) -> Iterator[dict[str, Any]]:
+    """Return the body of a response, and that of another text: the first may be the only one."""
+    yield error_body(response)
+    with suppress(Exception):  # the contract may know no other text
+        yield error_body(response._replace(text=f"{response.text} "))

@@ -176,7 +176,7 @@ def test_a_path_of_several_contracts_asks_for_a_token_where_one_of_them_does(doc
 def test_an_error_body_of_one_path_has_a_schema_of_its_own(documents):
     schemas = documents["bearer"]["components"]["schemas"]
     assert schemas["ValidateResetTokenErrorBody"]["properties"] == {
-        "valid": {"type": "boolean", "const": False},
+        "valid": {"type": "boolean", "not": {"const": True}},
         "detail": {"type": "string"},
     }
     assert documents["form"]["components"]["schemas"]["TokenErrorBody"]["required"] == [
@@ -200,7 +200,6 @@ def test_the_examples_are_those_of_the_contracts_document(documents):
     login = operations(documents["bearer"])["login"]
     shown = login["requestBody"]["content"]["application/json"]["examples"]["document"]
     assert shown["value"] == {"username": "admin", "password": "secure-password"}
-    assert "examples" not in json.dumps(operations(documents["legacy"])["log_in"]["requestBody"])
 
 
 def test_a_path_of_several_contracts_is_their_union(documents):
