@@ -23,6 +23,7 @@ from tests.audit_events import flushable
 from tests.databases import HERE
 from tests.faults import databases
 from tests.faults.servers import Server, Template, make_template
+from tests.openapi.documented import DocumentedClient
 
 PASSWORD = "correct horse battery"
 
@@ -164,10 +165,13 @@ def as_web_node(transactional_db):
 
 
 class Caller:
-    """A client program: sends JSON, forms and bearer tokens, as the documents show them."""
+    """A client program: sends JSON, forms and bearer tokens, as the documents show them.
+
+    An answer that is not as its OpenAPI document says fails the test.
+    """
 
     def __init__(self) -> None:
-        self.http = Client()
+        self.http: Client = DocumentedClient()
 
     def get(self, path: str, token: str = "", **headers: str) -> Any:
         return self.http.get(path, headers=self.headers(token, headers))

@@ -1,18 +1,8 @@
-"""A client program, and John, of whom document 002 tells, with his tokens."""
+"""John, of whom document 002 tells, and his tokens."""
 
 import pytest
 
-from tests.conftest import Caller
 from tests.contracts.form_login import log_in
-from tests.openapi.documented import DocumentedClient
-
-
-@pytest.fixture
-def caller() -> Caller:
-    """Return a client program whose answers are held against the OpenAPI documents."""
-    caller = Caller()
-    caller.http = DocumentedClient()
-    return caller
 
 
 @pytest.fixture

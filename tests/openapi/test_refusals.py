@@ -1,0 +1,86 @@
+"""Refusals that a document promises of every operation, and that any client can provoke."""
+
+import pytest
+
+from authsvc.contracts import registry
+from tests.openapi.described import document
+
+pytestmark = pytest.mark.django_db
+
+NAMES = [each.contract.name for each in registry.registered()]
+METHODS = {"get", "post", "put", "patch", "delete", "trace"}
+JSON = "application/json"
+
+
+def operations(name):
+    """Return the operations of a document: path, method, and its object."""
+    return [
+        (path.replace("{", "").replace("}", ""), method, operation)
+        for path, operations in document(name).paths.items()
+        for method, operation in operations.items()
+    ]
+
+
+@pytest.fixture
+def answers(caller):
+    """Return the statuses of an operation's answers, each compared with the document."""
+
+    def ask(path, method, body=b"", kind=JSON, **headers):
+        return caller.http.generic(method, path, body, kind, headers=headers).status_code
+
+    return ask
+
+
+each_document = pytest.mark.parametrize("name", ["", *NAMES])
+
+
+@each_document
+def test_other_methods(answers, name):
+    allowed: dict[str, set[str]] = {}
+    for path, method, _ in operations(name):
+        allowed.setdefault(path, set()).add(method)
+    assert {
+        (path, method): status
+        for path, methods in allowed.items()
+        for method in METHODS - methods
+        if (status := answers(path, method)) != 405
+    } == {}
+
+
+@each_document
+def test_bodies_that_nobody_reads(answers, name):
+    """Who has to authenticate is told that first."""
+    bodies = {
+        "not JSON": (b'{"', JSON, {400, 422}),
+        "no object": (b"[]", JSON, {400, 422}),
+        "another type": (b"<a/>", "text/xml", {415}),
+        "too large": (b" " * 2_000_000, JSON, {413}),
+        "wrongly encoded": (b"\xff", f"{JSON}; charset=utf-8", {400, 422}),
+    }
+    assert {
+        (path, kind): status
+        for path, method, operation in operations(name)
+        if "requestBody" in operation
+        for kind, (body, media_type, expected) in bodies.items()
+        if (status := answers(path, method, body, media_type)) not in {*expected, 401, 415}
+    } == {}
+
+
+@each_document
+def test_tokens_and_keys_that_are_none(answers, name):
+    credentials = [
+        *({"Authorization": f"Bearer {token}"} for token in ("", "x.y.z", "sk_live_1_2")),
+        *({"Authorization": value} for value in ("Basic a2V5OmE=", "Basic \u00e9", "Bearer a b")),
+        {"X-API-Key": "sk_live_abcdefgh_1234"},
+    ]
+    secured = [
+        (path, method)
+        for path, method, operation in operations(name)
+        if operation.get("security") and {} not in operation["security"]
+    ]
+    assert {
+        (path, method): status
+        for path, method in secured
+        for headers in ({}, *credentials)
+        if (status := answers(path, method, b"{}", **headers)) not in {400, 401}
+    } == {}
