@@ -11,11 +11,12 @@ from django.db import close_old_connections, reset_queries
 from django.urls import get_resolver
 
 from authsvc.server.chunked_bodies import ContentLengthMiddleware
+from authsvc.server.content_types import ContentTypeMiddleware
 from authsvc.server.uploads import UploadMiddleware
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "authsvc.settings")
 try:
-    django = UploadMiddleware(ContentLengthMiddleware(get_wsgi_application()))
+    readable = ContentTypeMiddleware(ContentLengthMiddleware(get_wsgi_application()))
     get_resolver()._populate()  # which Django would do in the first request
 except ImproperlyConfigured as error:
     sys.exit(f"authsvc cannot start: {error}")
@@ -23,7 +24,7 @@ except ImproperlyConfigured as error:
 from apikeys import usage
 from authsvc.forward_auth.wsgi import ForwardAuthMiddleware
 
-application = ForwardAuthMiddleware(django)
+application = ForwardAuthMiddleware(UploadMiddleware(readable))
 
 # Django cleans up four times in each request, which takes longer than verifying its token. Once is
 # enough, when the request ends and its connection goes back to the pool: no list of queries is
