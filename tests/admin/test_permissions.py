@@ -26,14 +26,8 @@ pytestmark = pytest.mark.usefixtures("db")
 
 
 NO_ROLES: set[str] = set()
-
-
 SUPERS = {"super_admin"}
-
-
 ADMINS = SUPERS | {"admin"}
-
-
 ROLES = ("anonymous", "user", "admin", "super_admin")
 
 

@@ -30,25 +30,27 @@ AGENTS = (
 )
 
 
-@pytest.fixture
-def lived(alice, bob, olga):
-    """Alice has been here for a while, and there are others."""
-    User.objects.filter(pk=alice.pk).update(must_change_password=True)
+def open_sessions(alice):
     for n, agent in enumerate(AGENTS * 4):
-        at = now() - timedelta(minutes=37 * n)
         Session.objects.create(
             user=alice,
             contract="form",
-            last_used_at=at,
+            last_used_at=now() - timedelta(minutes=37 * n),
             expires_at=now() + timedelta(days=7),
             user_agent=agent,
             address="192.0.2.7",
         )
-    keys = [
-        APIKey.objects.issue(alice.pk, name)[0]
-        for name in ("Deployment", "Nightly backup", "Old laptop")
-    ]
-    APIKey.objects.filter(pk=keys[2].pk).end(EndReason.LEAKED)
+
+
+def issue_keys(alice):
+    """Three API keys, of which the last was leaked."""
+    names = ("Deployment", "Nightly backup", "Old laptop")
+    *_, last = [APIKey.objects.issue(alice.pk, name)[0] for name in names]
+    APIKey.objects.filter(pk=last.pk).end(EndReason.LEAKED)
+
+
+def send_mails(alice):
+    """Two mails, of which the server refused the second."""
     for error in (
         "",
         "550 5.1.1 <alice@example.com>: Recipient address rejected: "
@@ -58,6 +60,9 @@ def lived(alice, bob, olga):
         mail = OutgoingMail.objects.latest("pk")
         mail.error = error
         mail.close(OutgoingMail.Status.FAILED if error else OutgoingMail.Status.SENT)
+
+
+def record_events(alice):
     with request_context.use(
         request_context.RequestContext(
             request_id="0123456789abcdef", address="192.0.2.7", contract="form"
@@ -71,7 +76,10 @@ def lived(alice, bob, olga):
             reason="guesses_by_name",
             data={"limit": 10, "seconds": 300},
         )
-    users = (
+
+
+def create_others():
+    User.objects.bulk_create(
         User(
             username=f"person{n:02}",
             email=f"person{n:02}@example.com",
@@ -81,7 +89,17 @@ def lived(alice, bob, olga):
         )
         for n in range(70)
     )
-    User.objects.bulk_create(users)
+
+
+@pytest.fixture
+def lived(alice, bob, olga):
+    """Alice has been here for a while, and there are others."""
+    User.objects.filter(pk=alice.pk).update(must_change_password=True)
+    open_sessions(alice)
+    issue_keys(alice)
+    send_mails(alice)
+    record_events(alice)
+    create_others()
     return alice
 
 

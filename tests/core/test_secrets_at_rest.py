@@ -32,66 +32,79 @@ def strings(value: Any) -> list[str]:
     )
 
 
-def busy_day(caller, alice, bob) -> set[str]:
-    """Log in, refresh, reuse tokens, log out and be refused in every contract.
+def log_in_everywhere(caller) -> list[Any]:
+    return [
+        caller.json("/c/bearer/api/v1/auth/login", BODY),
+        caller.json("/c/camel/api/v1/auth/login", BODY),
+        caller.multipart("/c/form/api/v1/auth/login", **BODY),
+        caller.form("/v1/login", "username=alice&password=correct+horse+battery"),
+        caller.json("/api/auth/login", BODY),
+        caller.json("/api/v1/auth/login", BODY),
+        caller.multipart("/api/v1/auth/token", **BODY),
+    ]
 
-    Return all tokens that were issued meanwhile.
-    """
-    answers = []
 
-    def kept(answer: Any) -> Any:
-        answers.append(answer)
-        return answer.json()
-
-    bearer = kept(caller.json("/c/bearer/api/v1/auth/login", BODY))
-    camel = kept(caller.json("/c/camel/api/v1/auth/login", BODY))
-    form = kept(caller.multipart("/c/form/api/v1/auth/login", **BODY))
-    challenge = kept(caller.form("/v1/login", "username=alice&password=correct+horse+battery"))
-    envelope = kept(caller.json("/api/auth/login", BODY))
-    kept(caller.json("/api/v1/auth/login", BODY))
-    kept(caller.multipart("/api/v1/auth/token", **BODY))
-    kept(caller.json("/api/v1/auth/refresh", {"refresh_token": bearer["refresh_token"]}))
-    kept(caller.json("/api/v1/auth/refresh", {"refreshToken": camel["refreshToken"]}))
-    kept(
-        caller.json(
-            "/v1/token-refresh", {"username": "alice", "refresh_token": challenge["refresh_token"]}
-        )
-    )
+def refresh_everywhere(caller, bearer, camel, form, challenge) -> list[Any]:
+    """Refresh by the tokens of four logins; form's twice in its grace time, then when spent."""
     access, spent = form["access_token"]["token"], form["refresh_token"]["token"]
-    for _ in range(2):
-        renewed = kept(caller.json("/c/form/api/v1/auth/refresh", {"token": spent}, access))
-    kept(
-        caller.json(
-            "/c/form/api/v1/auth/refresh", {"token": renewed["refresh_token"]["token"]}, access
-        )
-    )
-    kept(caller.json("/c/form/api/v1/auth/refresh", {"token": spent}, access))
-    bob.must_change_password = True
-    bob.save()
-    kept(caller.json("/v1/login", {**BODY, "username": "bob"}))
+    path, told = "/c/form/api/v1/auth/refresh", challenge["refresh_token"]
+    answers = [
+        caller.json("/api/v1/auth/refresh", {"refresh_token": bearer["refresh_token"]}),
+        caller.json("/api/v1/auth/refresh", {"refreshToken": camel["refreshToken"]}),
+        caller.json("/v1/token-refresh", {"username": "alice", "refresh_token": told}),
+        caller.json(path, {"token": spent}, access),
+        caller.json(path, {"token": spent}, access),
+    ]
+    renewed = answers[-1].json()["refresh_token"]["token"]
+    return [
+        *answers,
+        caller.json(path, {"token": renewed}, access),
+        caller.json(path, {"token": spent}, access),
+    ]
 
+
+def be_refused(caller) -> list[Any]:
+    """Send passwords that are wrong, misplaced or malformed to three logins."""
     wrong = [
         {**BODY, "password": MISTYPED},
         {**BODY, "username": "nobody"},
         {"username": PASSWORD, "password": ["x"]},
         {"password": PASSWORD},
+        b'{"username": "alice", "password": "' + PASSWORD.encode(),
     ]
-    for path in ("/api/v1/auth/login", "/v1/login", "/api/auth/login"):
-        for body in wrong:
-            kept(caller.json(path, body))
-        kept(caller.json(path, b'{"username": "alice", "password": "' + PASSWORD.encode()))
-        kept(caller.json(f"{path}/{PASSWORD}", BODY))
-    kept(
-        caller.json(
-            f"/api/v1/auth/refresh?refresh_token={bearer['refresh_token']}",
-            {"refresh_token": access},
-        )
-    )
-    kept(caller.get(f"/api/v1/auth/me?access_token={access}", f"{access}x"))
-    kept(caller.get(f"/c/bearer/{bearer['access_token']}", bearer["access_token"]))
-    kept(caller.json("/v1/token-revoke", {"refresh_token": challenge["refresh_token"]}))
-    kept(caller.json("/c/camel/api/v1/auth/logout", token=camel["token"]))
-    kept(caller.json("/api/auth/logout", token=envelope["token"]))
+    paths = ("/api/v1/auth/login", "/v1/login", "/api/auth/login")
+    return [
+        *(caller.json(path, body) for path in paths for body in wrong),
+        *(caller.json(f"{path}/{PASSWORD}", BODY) for path in paths),
+    ]
+
+
+def misplace_tokens_and_log_out(caller, bearer, camel, access, challenge, envelope) -> list[Any]:
+    misplaced = f"/api/v1/auth/refresh?refresh_token={bearer['refresh_token']}"
+    return [
+        caller.json(misplaced, {"refresh_token": access}),
+        caller.get(f"/api/v1/auth/me?access_token={access}", f"{access}x"),
+        caller.get(f"/c/bearer/{bearer['access_token']}", bearer["access_token"]),
+        caller.json("/v1/token-revoke", {"refresh_token": challenge["refresh_token"]}),
+        caller.json("/c/camel/api/v1/auth/logout", token=camel["token"]),
+        caller.json("/api/auth/logout", token=envelope["token"]),
+    ]
+
+
+def busy_day(caller, alice, bob) -> set[str]:
+    """Log in, refresh, reuse tokens, log out and be refused in every contract.
+
+    Return all tokens that were issued meanwhile.
+    """
+    answers = log_in_everywhere(caller)
+    bearer, camel, form, challenge, envelope = (answer.json() for answer in answers[:5])
+    answers += refresh_everywhere(caller, bearer, camel, form, challenge)
+    bob.must_change_password = True
+    bob.save()
+    answers.append(caller.json("/v1/login", {**BODY, "username": "bob"}))
+    answers += be_refused(caller)
+    access = form["access_token"]["token"]
+    answers += misplace_tokens_and_log_out(caller, bearer, camel, access, challenge, envelope)
     tokens = {
         text
         for answer in answers
