@@ -5,7 +5,7 @@ from accounts.db.index_operations import AddIndexAlongside
 
 
 class Migration(migrations.Migration):
-    """What the lists of the admin are read from. The index that finds parts of names is made after every migration: accounts.user_search."""
+    """Indexes for the lists of the admin. The index that finds parts of names is made after every migration: accounts.user_search."""
 
     atomic = False
     dependencies = [("accounts", "0002_operators")]

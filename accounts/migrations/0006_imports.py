@@ -11,7 +11,7 @@ KIND_OF_HASH = "user_kind_of_hash"
 
 
 class AlterLength(migrations.AlterField):
-    """Where a length means something: SQLite would copy the whole table, for a limit that it does not know."""
+    """Alters a length on PostgreSQL: SQLite would copy the whole table, for a limit that it does not know."""
 
     def database_forwards(
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
@@ -21,7 +21,7 @@ class AlterLength(migrations.AlterField):
 
 
 def index_kinds(apps: Any, schema_editor: Any) -> None:
-    """What a hash begins with, its algorithm and costs, in the order of bytes: accounts/hashing/uniform_timing.py steps through it."""
+    """Index the beginnings of hashes, algorithm and costs, in the order of bytes: accounts/hashing/uniform_timing.py steps through it."""
     collation = '"C"' if schema_editor.connection.vendor == "postgresql" else "BINARY"
     schema_editor.execute(
         f"CREATE INDEX {KIND_OF_HASH} ON accounts_user (substr(password, 1, 40) COLLATE {collation})",

@@ -327,7 +327,7 @@ def _convert_events(event: Any, connection: Any) -> None:
 def changed(
     key: int, kind: str, user: int | None, name: str, reason: str, data: Any, note: str
 ) -> tuple[Any, ...] | None:
-    """What an event has from now on: reason, data, note and name; then its id, and its reason and name before.
+    """Return the new reason, data, note and name of an event; then its id, and its old reason and name.
 
     None if it stays as it is.
     """

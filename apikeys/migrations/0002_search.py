@@ -5,7 +5,7 @@ from accounts.db.index_operations import AddIndexAlongside, AddIndexOnPostgreSQL
 
 
 class Migration(migrations.Migration):
-    """What the list of keys is read from."""
+    """Indexes for the list of keys."""
 
     atomic = False
     dependencies = [("apikeys", "0001_initial")]

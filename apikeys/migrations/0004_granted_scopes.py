@@ -11,7 +11,7 @@ def keep(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    """When an operator granted a key the scope ``introspect``."""
+    """Adds the time at which an operator granted a key the scope ``introspect``."""
 
     dependencies = [("apikeys", "0003_end_reasons")]
     operations = [

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """When an operator granted a key the scope ``revoke``."""
+    """Adds the time at which an operator granted a key the scope ``revoke``."""
 
     dependencies: ClassVar = [("apikeys", "0005_names_of_columns")]
     operations: ClassVar = [

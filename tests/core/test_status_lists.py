@@ -6,34 +6,35 @@ from collections import Counter
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
-from threading import Event, Semaphore
 
 import jwt
 import pytest
-from django.db import OperationalError, connection, transaction
-from django.test.utils import CaptureQueriesContext
+from django.db import connection, transaction
 from django.utils.timezone import now
 from rest_framework_simplejwt.exceptions import TokenError
 
 from accounts import identities, keyring, password_reset, passwords, refresh, sessions
 from accounts.errors import InvalidRefreshToken
 from accounts.models import DeletedSession, Session, StatusListSeed, User
-from accounts.policy import Policy
 from accounts.privacy import erasure, retention
 from accounts.status_lists import indices, signed_list
 from accounts.status_lists.indices import SIZE
-from accounts.status_lists.served_lists import ListUnavailable, ServedLists, UnknownList
-from accounts.status_lists.signed_list import SignedList
+from accounts.status_lists.served_lists import ServedLists, UnknownList
 from accounts.tokens import AccessToken
 from tests.concurrency import at_once
 from tests.conftest import PASSWORD
-from tests.status_list_decoder import Decoded
+from tests.core.status_lists import (
+    LONG_AGO,
+    POLICY,
+    decoded,
+    is_ended,
+    reference,
+    session_at,
+    statements,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.own_sql]
-
-POLICY = Policy(name="form", access=timedelta(days=7), refresh=timedelta(days=365), rotates=True)
 NEW = "a new and better password"
-LONG_AGO = now() - timedelta(days=1)
 # 100,000 sessions of the fifth list, numbered without a gap; every hundredth is made to end.
 FIRST, MANY = 4 * SIZE, 100_000
 INSERT = """
@@ -48,31 +49,9 @@ WORDS = {
 }
 
 
-def decoded(node: ServedLists, number: int = 1) -> Decoded:
-    return Decoded(node.get(number).token, keyring.jwks())
-
-
-def reference(access: str) -> dict:
-    return jwt.decode(access, options={"verify_signature": False})["status"]["status_list"]
-
-
-def is_ended(node: ServedLists, access: str) -> bool:
-    number = int(reference(access)["uri"].rpartition("/")[2])
-    return bool(decoded(node, number).status(access))
-
-
 @pytest.fixture
 def log_in(alice):
     return partial(sessions.open_session, POLICY, "alice", PASSWORD)
-
-
-def session_at(user: User, status_index: int, **fields) -> Session:
-    usual = {"last_used_at": LONG_AGO, "expires_at": now() + timedelta(days=300)}
-    session = Session.objects.create(
-        user=user, contract="form", status_index=status_index, **usual | fields
-    )
-    Session.objects.filter(pk=session.pk).update(created_at=fields.get("created_at", LONG_AGO))
-    return session
 
 
 # What a list says
@@ -292,118 +271,3 @@ def test_a_deleted_session_leaves_its_number_until_its_tokens_have_expired(alice
     assert [*DeletedSession.objects.values_list("status_index", flat=True)] == [5]
     DeletedSession.objects.update(expires_at=LONG_AGO)
     assert retention.prune(timedelta(days=30))["accounts.DeletedSession"] == 1
-
-
-# Serving
-
-
-def statements(call) -> int:
-    with CaptureQueriesContext(connection) as captured:
-        call()
-    return len(captured)
-
-
-def test_a_list_is_read_with_few_statements_and_served_with_none(settings, log_in):
-    """First the newest session, what is settled (two), live, ended and deleted ones."""
-    log_in()
-    node = ServedLists()
-    assert [statements(lambda: node.get(1)) for _ in range(3)] == [6, 0, 0]
-    assert statements(lambda: node.get(1)) == 0
-    settings.STATUS_LIST_TTL = timedelta(seconds=0.2)
-    time.sleep(0.1)
-    assert statements(lambda: node.get(1)) == 2
-
-
-def test_a_list_that_nothing_changed_is_the_same_version_everywhere(settings, log_in):
-    """It is as new as the last look, but who has an older one needs no other."""
-    settings.STATUS_LIST_TTL = timedelta(seconds=1)
-    log_in()
-    one, other = ServedLists(), ServedLists()
-    first = one.get(1)
-    time.sleep(1)
-    later = [one.get(1), other.get(1)]
-    assert [each.issued > first.issued for each in later] == [True, True]
-    versions = {each.expires: each.etag for each in (first, *later)}
-    assert {each.etag for each in (first, *later)} == set(versions.values())
-    Session.objects.all().revoke("logout")
-    assert ServedLists().get(1).etag not in versions.values()
-
-
-def test_no_list_is_signed_by_a_key_that_is_gone(log_in):
-    node = ServedLists()
-    before = node.get(1).kid
-    keyring.rotate()
-    assert node.get(1).kid == keyring.current().kid != before
-    keyring.retire(before)
-    assert decoded(node).header["kid"] == keyring.current().kid
-    assert statements(lambda: node.get(1)) == 0
-
-
-def gone(execute, sql, params, many, context):
-    raise OperationalError("gone")
-
-
-def test_without_the_database_the_last_list_is_served_until_it_expires(settings, log_in):
-    settings.STATUS_LIST_TTL = timedelta(seconds=0.2)
-    issued, node, other = log_in(), ServedLists(), ServedLists()
-    listed = node.get(1)
-    with connection.execute_wrapper(gone):
-        time.sleep(0.2)
-        assert node.get(1) == listed
-        with pytest.raises(ListUnavailable):
-            other.get(1)
-        while not listed.has_expired:
-            time.sleep(0.1)
-        with pytest.raises(ListUnavailable):
-            node.get(1)
-    assert not is_ended(ServedLists(), issued.access)
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.races
-def test_one_request_reads_the_database_for_all(log_in):
-    log_in()
-    node = ServedLists()
-    found = at_once(*[lambda: node.get(1)] * 4)
-    assert len(set(map(id, found))) == 1
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.races
-def test_few_requests_wait_for_a_database_that_is_slow(log_in):
-    """Of six that come while the first one asks, four wait, and two are refused at once."""
-    log_in()
-    node, asked, refused, go_on = ServedLists(), Event(), Semaphore(0), Event()
-
-    def be_slow(execute, *arguments):
-        asked.set()
-        go_on.wait(10)
-        return execute(*arguments)
-
-    def ask_slowly():
-        with connection.execute_wrapper(be_slow):
-            return node.get(1)
-
-    def ask():
-        asked.wait(10)
-        try:
-            return node.get(1)
-        except ListUnavailable:
-            refused.release()
-            return None
-
-    def let_go_on():
-        assert all(refused.acquire(timeout=10) for _ in range(2))
-        go_on.set()
-
-    found = at_once(ask_slowly, let_go_on, *[ask] * 6)
-    assert Counter(type(each) for each in found) == {SignedList: 5, type(None): 3}
-
-
-def test_the_lists_read_first_are_forgotten(alice):
-    session_at(alice, 200 * SIZE)
-    node = ServedLists()
-    for number in range(1, 140):
-        node.get(number)
-    assert (len(node._lists), 139 in node._lists, 1 in node._lists) == (128, True, False)
-    assert zlib.decompress(node._lists[139].compressed) == b"\xff" * (SIZE // 8)

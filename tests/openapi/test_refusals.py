@@ -49,7 +49,7 @@ def test_other_methods(answers, name):
 
 @each_document
 def test_bodies_that_nobody_reads(answers, name):
-    """Who has to authenticate is told that first."""
+    """A request without a credential is refused before its body is read."""
     bodies = {
         "not JSON": (b'{"', JSON, {400, 422}),
         "no object": (b"[]", JSON, {400, 422}),
