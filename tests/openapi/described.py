@@ -134,9 +134,7 @@ def document_of(path: str) -> Document:
 def problems(answer: Answer) -> list[str]:
     """Return how an answer differs from its document; nothing where no document has its path."""
     found = document_of(answer.path)
-    operations = found.operations_at(answer.path) or found.operations_at(
-        answer.path.removesuffix("/")
-    )
+    operations = found.operations_at(answer.path)
     if not operations or answer.method == "OPTIONS":  # preflights of browsers
         return []
     response = response_to(operations, answer)
