@@ -4,6 +4,7 @@
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 UV ?= uv
 ARGS ?=
+EXAMPLES ?= 100
 VENV := .venv
 BIN := $(VENV)/bin
 # The checksums of the installed lock files: a checkout shows in them, and an interrupted
@@ -18,7 +19,7 @@ NODE_MODULES := tests/verifiers/node_modules
 # Workers and hundreds of processes share what one of them has compiled; make clean removes it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help serve test lint screenshots openapi lock bench clean runtime dev
+.PHONY: help serve test lint screenshots fuzz openapi lock bench clean runtime dev
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
 
@@ -37,6 +38,9 @@ screenshots: dev ## take the pictures of docs/admin.md anew
 	@SCREENSHOTS=var/screenshots $(BIN)/python -m pytest -q tests/admin -k in_a_browser
 	@for picture in docs/screenshots/*.png; do \
 		cp "var/screenshots/$${picture##*/}" docs/screenshots/; done
+
+fuzz: dev ## let Schemathesis make up many requests from each OpenAPI document (EXAMPLES=100)
+	@SCHEMATHESIS_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/faults/test_schemathesis.py $(ARGS)
 
 openapi: dev ## write docs/openapi anew
 	@for name in $$($(BIN)/python -c "from authsvc.contracts import BUILT_IN; print(*BUILT_IN)"); do \
