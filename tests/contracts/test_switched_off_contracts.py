@@ -155,6 +155,6 @@ def test_words_of_camel_reach_its_login_at_the_shared_path():
         jointly(bearer.contract.with_phrases(others), camel.contract.with_phrases(words))
 
 
-def test_below_c_there_are_five(caller):
+def test_below_c_there_is_no_other_contract(caller):
     answer = caller.json("/c/another/api/v1/auth/login")
     assert (answer.status_code, answer["Content-Type"]) == (404, "application/json")

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from accounts.policy import Policy
+from authsvc.contracts import BUILT_IN
 from authsvc.contracts.contract_settings import from_settings
 from tests.settings.conftest import PRODUCTION
 
@@ -154,7 +155,7 @@ def test_nodes_that_share_a_database_need_a_secret_key(refused):
 
 def test_an_empty_value_is_as_good_as_none(read):
     settings = read(CONTRACTS="", PORT="")
-    assert settings["CONTRACTS"] == ["bearer", "camel", "form", "challenge", "envelope"]
+    assert settings["CONTRACTS"] == list(BUILT_IN)
     assert settings["PORT"] == 8000
 
 
