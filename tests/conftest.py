@@ -176,19 +176,19 @@ class Caller:
     def get(self, path: str, token: str = "", **headers: str) -> Any:
         return self.http.get(path, headers=self.headers(token, headers))
 
-    def json(self, path: str, body: Any = None, token: str = "", **headers: str) -> Any:
+    def json(
+        self, path: str, body: Any = None, token: str = "", method: str = "POST", **headers: str
+    ) -> Any:
         raw = body if isinstance(body, bytes) else json.dumps({} if body is None else body).encode()
-        return self.http.post(
-            path, raw, content_type="application/json", headers=self.headers(token, headers)
+        return self.http.generic(
+            method, path, raw, "application/json", headers=self.headers(token, headers)
         )
 
-    def form(self, path: str, body: str, token: str = "", **headers: str) -> Any:
-        return self.http.post(
-            path,
-            body,
-            content_type="application/x-www-form-urlencoded",
-            headers=self.headers(token, headers),
-        )
+    def form(
+        self, path: str, body: str, token: str = "", method: str = "POST", **headers: str
+    ) -> Any:
+        kind = "application/x-www-form-urlencoded"
+        return self.http.generic(method, path, body, kind, headers=self.headers(token, headers))
 
     def multipart(self, path: str, **fields: Any) -> Any:
         return self.http.post(path, fields)

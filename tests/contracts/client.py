@@ -24,7 +24,8 @@ class Operation(NamedTuple):
     """One documented path of a contract, relative to its mount, and a well-formed request.
 
     ``form`` and ``json`` say which bodies it reads; ``is_error`` checks its errors where they are
-    not the contract's own; ``open`` that a logout answers 200 without a token, too.
+    not the contract's own; ``open`` that a logout answers 200 without a token, too. ``method`` is
+    that of a login, refresh or logout; ``gets`` are asked by GET.
     """
 
     end: str
@@ -33,6 +34,7 @@ class Operation(NamedTuple):
     json: bool = True
     is_error: ErrorCheck | None = None
     open: bool = False
+    method: str = "POST"
 
 
 class Forgot(NamedTuple):
@@ -117,18 +119,19 @@ class ContractClient(ABC):
         end: str = "",
         **more: str,
     ) -> Any:
-        path = self.path(end or self.logins[0].end)
+        path, method = self.path(end or self.logins[0].end), self.logins[0].method
         fields = {**self.login_fields(username, password), **more}
         return (
-            caller.form(path, urlencode(fields))
+            caller.form(path, urlencode(fields), method=method)
             if self.takes_forms_only
-            else caller.json(path, fields)
+            else caller.json(path, fields, method=method)
         )
 
     def send(self, caller: Caller, body: bytes) -> Any:
         """Send a body to the login, labelled as the clients of this contract label theirs."""
         kind = "x-www-form-urlencoded" if self.takes_forms_only else "json"
-        return caller.http.post(self.login_path, body, content_type=f"application/{kind}")
+        method = self.logins[0].method
+        return caller.http.generic(method, self.login_path, body, f"application/{kind}")
 
     def tokens(self, caller: Caller, username: str = "alice") -> tuple[str, str]:
         """Return the access token and the refresh token, or "", of a new session."""
@@ -136,7 +139,12 @@ class ContractClient(ABC):
 
     def refresh(self, caller: Caller, access: str, refresh: str, *, end: str = "") -> Any:
         path = self.path(end or self.refreshes[0].end)
-        return caller.json(path, self.refresh_fields(refresh))
+        fields, method = self.refresh_fields(refresh), self.refreshes[0].method
+        return caller.json(path, fields, method=method)
+
+    def log_out(self, caller: Caller, access: str) -> Any:
+        path, method = self.path(self.logouts[0].end), self.logouts[0].method
+        return caller.json(path, token=access, method=method)
 
     def refusal(self, status: int, text: str) -> dict[str, Any]:
         """Return the body of an error on a path that may be shared, which says it for all."""

@@ -20,22 +20,23 @@ class Endpoint(NamedTuple):
     json: bool  # whether JSON is taken
     is_error: ErrorCheck
     open: bool = False  # whether a logout is for those without a token, too
+    method: str = "POST"
 
 
 def endpoints(kind: str) -> list[Endpoint]:
     """Return the endpoints of one kind of operation; one that contracts share is there once."""
     found: dict[tuple[str, ...], Endpoint] = {}
     for each in (endpoint for client in CLIENTS for endpoint in _of(client, getattr(client, kind))):
-        key = (each.path, *each.good)
+        key = (each.method, each.path, *each.good)
         before = found.get(key, each)
         found[key] = before._replace(form=before.form or each.form, json=before.json or each.json)
     return list(found.values())
 
 
 def _of(client: ContractClient, operations: Iterable[Operation]) -> Iterator[Endpoint]:
-    for end, good, form, as_json, is_error, is_open in operations:
+    for end, good, form, as_json, is_error, is_open, method in operations:
         check = is_error or errors_of(client, end)
-        yield Endpoint(client.path(end), client, good, form, as_json, check, is_open)
+        yield Endpoint(client.path(end), client, good, form, as_json, check, is_open, method)
 
 
 def errors_of(client: ContractClient, end: str = SHARED_ENDS[0]) -> ErrorCheck:
@@ -66,9 +67,8 @@ LOGINS = endpoints("logins")
 REFRESHES = endpoints("refreshes")
 READING = [*LOGINS, *REFRESHES]  # those that read a body
 LOGOUTS = endpoints("logouts")
-GETS = endpoints("gets")
+GETS = [endpoint._replace(method="GET") for endpoint in endpoints("gets")]
 PROTECTED = [endpoint.path for endpoint in GETS]
-LOGOUT_PATHS = [endpoint.path for endpoint in LOGOUTS]
 MOUNTS = {client.path("").rstrip("/"): errors_of(client) for client in CLIENTS}
 
 

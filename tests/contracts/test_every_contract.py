@@ -12,7 +12,7 @@ from accounts.status_lists import indices
 from tests.conftest import PASSWORD, Caller
 from tests.contracts.answers import plainly
 from tests.contracts.clients import ALONE, CLIENTS, REFRESHING
-from tests.contracts.endpoints import LOGOUT_PATHS, PROTECTED, statuses
+from tests.contracts.endpoints import LOGOUTS, PROTECTED, each, statuses
 
 pytestmark = pytest.mark.django_db
 every_client = pytest.mark.parametrize("client", CLIENTS, ids=str)
@@ -175,11 +175,12 @@ def test_a_token_is_good_at_every_protected_endpoint(caller, alice, client):
 
 
 @every_client
-@pytest.mark.parametrize("logout", LOGOUT_PATHS)
-def test_a_logout_in_one_contract_ends_the_session_in_all(caller, alice, client, logout):
+@each(LOGOUTS)
+def test_a_logout_in_one_contract_ends_the_session_in_all(caller, alice, client, endpoint):
     (access, refresh), (elsewhere, _) = client.tokens(caller), client.tokens(caller)
     caller.http.cookies.clear()
-    assert caller.json(logout, token=access).status_code == 200
+    done = caller.json(endpoint.path, token=access, method=endpoint.method)
+    assert done.status_code == 200
     assert statuses(caller, access) == {401}
     assert statuses(caller, elsewhere) == {200}
     assert not refresh or client.refresh(caller, access, refresh).status_code == 401

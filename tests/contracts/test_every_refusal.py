@@ -14,7 +14,7 @@ from tests.conftest import PASSWORD
 from tests.contracts.answers import plainly
 from tests.contracts.client import ContractClient
 from tests.contracts.clients import ALONE, CLIENTS, REFRESHING
-from tests.contracts.endpoints import LOGOUT_PATHS, PROTECTED, statuses
+from tests.contracts.endpoints import LOGOUTS, PROTECTED, each, statuses
 
 pytestmark = pytest.mark.django_db
 every_client = pytest.mark.parametrize("client", CLIENTS, ids=str)
@@ -52,7 +52,7 @@ def test_a_form_without_a_content_type_is_malformed_json(caller, alice, client):
 
 @every_client
 def test_a_content_type_that_nobody_reads(caller, alice, client):
-    answer = caller.http.post(client.login_path, "alice", content_type="text/plain")
+    answer = caller.http.generic(client.logins[0].method, client.login_path, "alice", "text/plain")
     assert (answer.status_code, answer.json()) == (
         415,
         client.refusal(415, "Unsupported content type"),
@@ -130,9 +130,10 @@ def test_no_answer_is_kept_by_a_cache(caller, alice, client):
 @every_client
 def test_each_401_says_how_to_come_in(caller, alice, client):
     access, refresh = client.tokens(caller)
-    caller.json("/v1/token-revoke", {"refresh_token": refresh}) if refresh else caller.json(
-        client.path(client.logouts[0].end), token=access
-    )
+    if refresh:
+        caller.json("/v1/token-revoke", {"refresh_token": refresh})
+    else:
+        client.log_out(caller, access)
     answers = [
         client.log_in(caller, password="wrong"),
         *(caller.get(protected, token) for protected in PROTECTED for token in ("", access)),
@@ -191,10 +192,11 @@ def test_a_slash_at_the_end_of_a_refresh(caller, alice, client):
     assert client.refresh(caller, *client.tokens(caller), end=end).status_code == 200
 
 
-@pytest.mark.parametrize("logout", LOGOUT_PATHS)
-def test_a_slash_at_the_end_of_a_logout(caller, alice, logout):
+@each(LOGOUTS)
+def test_a_slash_at_the_end_of_a_logout(caller, alice, endpoint):
     access, _ = CLIENTS[0].tokens(caller)
-    assert caller.json(f"{logout}/", token=access).status_code == 200
+    done = caller.json(f"{endpoint.path}/", token=access, method=endpoint.method)
+    assert done.status_code == 200
     assert statuses(caller, access) == {401}
 
 

@@ -25,8 +25,13 @@ def plenty(settings):
 def signed_in(caller, user: User, password: str) -> set[int]:
     """Return the statuses of this login at every endpoint, as a form and as JSON."""
     asked = [(each, each.client.login_fields(user.username, password)) for each in LOGINS]
-    answers = [caller.json(each.path, fields) for each, fields in asked if each.json] + [
-        caller.form(each.path, urlencode(fields)) for each, fields in asked if each.form
+    answers = [
+        *(caller.json(to.path, fields, method=to.method) for to, fields in asked if to.json),
+        *(
+            caller.form(to.path, urlencode(fields), method=to.method)
+            for to, fields in asked
+            if to.form
+        ),
     ]
     return {answer.status_code for answer in answers}
 
@@ -92,13 +97,12 @@ def test_fields_that_no_document_names_change_nothing(caller, alice, bob, endpoi
         "lifetime": "9",
         "sub": str(bob.uuid),
     }
-    send = (
-        caller.json if endpoint.json else lambda path, fields: caller.form(path, urlencode(fields))
-    )
-    plain, extra = (
-        send(endpoint.path, endpoint.good).json(),
-        send(endpoint.path, {**endpoint.good, **more}).json(),
-    )
+
+    def send(fields):
+        asked, body = (caller.json, fields) if endpoint.json else (caller.form, urlencode(fields))
+        return asked(endpoint.path, body, method=endpoint.method).json()
+
+    plain, extra = send(endpoint.good), send({**endpoint.good, **more})
     for answer in (plain, extra):
         answer.get("user", {}).pop("last_login", None)
         answer.get("user", {}).pop("updated_at", None)
@@ -110,7 +114,8 @@ def test_a_form_is_read_where_forms_are_documented(caller, alice, endpoint):
     """A good refresh token is sent in place of the sample."""
     access, refresh = endpoint.client.tokens(caller)
     good = {name: refresh if text == "x.y.z" else text for name, text in endpoint.good.items()}
-    assert caller.form(endpoint.path, urlencode(good), access).status_code == 200
+    answer = caller.form(endpoint.path, urlencode(good), access, method=endpoint.method)
+    assert answer.status_code == 200
 
 
 def without_tokens(value: Any) -> Any:
@@ -142,14 +147,12 @@ def test_a_refresh_sets_no_lifetime(caller, alice):
 def test_json_that_curl_labels_as_a_form_is_read_as_json(caller, alice, endpoint, settings):
     """Its fields are checked in the same way, and it counts for the same limit."""
     settings.LOGIN_RATE_PER_NAME = "3/5m"
-    assert caller.form(endpoint.path, "  " + json.dumps(endpoint.good)).status_code == 200
-    assert (
-        problem(
-            caller.form(endpoint.path, json.dumps(endpoint.client.login_fields("alice", 5))),
-            endpoint.is_error,
-        )
-        == ""
-    )
+
+    def send(fields, before=""):
+        return caller.form(endpoint.path, before + json.dumps(fields), method=endpoint.method)
+
+    assert send(endpoint.good, before="  ").status_code == 200
+    assert not problem(send(endpoint.client.login_fields("alice", 5)), endpoint.is_error)
     for _ in range(3):
-        caller.form(endpoint.path, json.dumps(endpoint.client.login_fields("alice", "wrong")))
-    assert caller.form(endpoint.path, json.dumps(endpoint.good)).status_code == 429
+        send(endpoint.client.login_fields("alice", "wrong"))
+    assert send(endpoint.good).status_code == 429

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import PASSWORD
+from tests.contracts.endpoints import Endpoint
 
 
 @pytest.fixture(autouse=True)
@@ -24,11 +25,13 @@ def token(caller, alice) -> str:
 
 
 @pytest.fixture
-def post(caller, token):
+def send(caller, token):
     """Send everything with a good access token, for endpoints that check it before the body."""
 
-    def send(path: str, body: bytes, content_type: str = "application/json", **environ: Any) -> Any:
+    def ask(
+        endpoint: Endpoint, body: bytes, content_type: str = "application/json", **environ: Any
+    ) -> Any:
         environ = {"HTTP_AUTHORIZATION": f"Bearer {token}", "CONTENT_TYPE": content_type, **environ}
-        return caller.http.generic("POST", path, body, content_type, **environ)
+        return caller.http.generic(endpoint.method, endpoint.path, body, content_type, **environ)
 
-    return send
+    return ask

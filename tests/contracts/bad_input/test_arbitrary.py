@@ -51,10 +51,8 @@ bounded = with_settings(
     value=objects | values,
     content_type=st.sampled_from(["application/json", URLENCODED]),
 )
-def test_arbitrary_json(post, endpoint, value, content_type):
-    assert not problem(
-        post(endpoint.path, json.dumps(value).encode(), content_type), endpoint.is_error
-    )
+def test_arbitrary_json(send, endpoint, value, content_type):
+    assert not problem(send(endpoint, json.dumps(value).encode(), content_type), endpoint.is_error)
 
 
 @bounded
@@ -73,5 +71,5 @@ def test_arbitrary_json(post, endpoint, value, content_type):
     body=st.binary(max_size=200),
     content_type=st.sampled_from(["application/json", URLENCODED, MULTIPART]),
 )
-def test_arbitrary_bytes(post, endpoint, beginning, body, content_type):
-    assert not problem(post(endpoint.path, beginning + body, content_type), endpoint.is_error)
+def test_arbitrary_bytes(send, endpoint, beginning, body, content_type):
+    assert not problem(send(endpoint, beginning + body, content_type), endpoint.is_error)

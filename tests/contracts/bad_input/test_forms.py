@@ -11,14 +11,14 @@ pytestmark = pytest.mark.django_db
 
 
 @each(READING)
-def test_wrong_content_types(post, endpoint):
+def test_wrong_content_types(send, endpoint):
     kinds = [
         ";", "json", "text/plain", "text/html", "application/xml", "application/json-patch+json",
         "application/json/x", "é", "a" * 5_000, "application/octet-stream",
         "application/jsonp; charset=utf-8",
         "multipart/mixed; boundary=x", "text/plain; application/json",
     ]  # fmt: skip
-    answers = {kind: post(endpoint.path, raw(endpoint.good), kind) for kind in kinds}
+    answers = {kind: send(endpoint, raw(endpoint.good), kind) for kind in kinds}
     assert {
         kind: answer.status_code for kind, answer in answers.items() if answer.status_code != 415
     } == {}
@@ -28,7 +28,7 @@ def test_wrong_content_types(post, endpoint):
 
 
 @each(READING)
-def test_content_types_with_strange_parameters(post, endpoint):
+def test_content_types_with_strange_parameters(send, endpoint):
     """Python knows encodings that are none of text, and raises something else for each of them."""
     parameters = [
         "", "boundary=", "boundary=" + "b" * 100, "boundary=é", "boundary=x; charset=rot13",
@@ -44,7 +44,7 @@ def test_content_types_with_strange_parameters(post, endpoint):
         for kind in ("multipart/form-data", URLENCODED, "application/json")
     ]
     answers = {
-        f"{kind} {sent[:9]!r}": problem(post(endpoint.path, sent, kind), endpoint.is_error)
+        f"{kind} {sent[:9]!r}": problem(send(endpoint, sent, kind), endpoint.is_error)
         for kind in kinds
         for sent in (body, b"username=%ff", b"\xff")
     }
@@ -52,7 +52,7 @@ def test_content_types_with_strange_parameters(post, endpoint):
 
 
 @each(READING)
-def test_bad_forms(post, endpoint):
+def test_bad_forms(send, endpoint):
     good = urlencode(endpoint.good).encode()
     bodies = {
         "bad percent escapes": good.replace(b"=", b"=%zz%", 1),
@@ -70,14 +70,14 @@ def test_bad_forms(post, endpoint):
         "1 MB": b"username=" + b"a" * 1_000_000,
     }
     answers = {
-        name: problem(post(endpoint.path, body, URLENCODED), endpoint.is_error)
+        name: problem(send(endpoint, body, URLENCODED), endpoint.is_error)
         for name, body in bodies.items()
     }
     assert {name: wrong for name, wrong in answers.items() if wrong} == {}
 
 
 @each(READING)
-def test_bad_multipart_forms(post, endpoint):
+def test_bad_multipart_forms(send, endpoint):
     end = b"--x--\r\n"
     good = b"".join(part(name, value.encode()) for name, value in endpoint.good.items())
     first, *_ = endpoint.good
@@ -100,19 +100,19 @@ def test_bad_multipart_forms(post, endpoint):
         "1 MB": part(first, b"a" * 1_000_000) + end,
     }  # fmt: skip
     answers = {
-        name: problem(post(endpoint.path, body, MULTIPART), endpoint.is_error)
+        name: problem(send(endpoint, body, MULTIPART), endpoint.is_error)
         for name, body in bodies.items()
     }
     assert {name: wrong for name, wrong in answers.items() if wrong} == {}
 
 
 @each([*READING, *LOGOUTS])
-def test_impossible_content_lengths(post, endpoint):
+def test_impossible_content_lengths(send, endpoint):
     """gunicorn refuses most of them; another server may not."""
     lengths = ["-1", "-99999", "abc", "1e3", "1_0", "٣", " ", "0x10", "9" * 12, "9" * 5_000]
     answers = {
-        length[:13]: post(
-            endpoint.path, raw(endpoint.good), CONTENT_LENGTH=length, HTTP_AUTHORIZATION=""
+        length[:13]: send(
+            endpoint, raw(endpoint.good), CONTENT_LENGTH=length, HTTP_AUTHORIZATION=""
         )
         for length in lengths
     }
@@ -129,14 +129,14 @@ def test_impossible_content_lengths(post, endpoint):
 
 
 @each(LOGOUTS)
-def test_a_logout_reads_no_body(caller, post, token, endpoint):
+def test_a_logout_reads_no_body(caller, send, token, endpoint):
     """A malformed body does not keep its sender logged in."""
     bodies = [body for body in bad_json({"a": "b"}).values() if len(body) < 60_000]
     anonymous = [
-        post(endpoint.path, body, kind, HTTP_AUTHORIZATION="")
+        send(endpoint, body, kind, HTTP_AUTHORIZATION="")
         for body in bodies
         for kind in ("application/json", MULTIPART, "")
     ]
     assert {answer.status_code for answer in anonymous} == {200 if endpoint.open else 401}
-    assert post(endpoint.path, b"{").status_code == 200
+    assert send(endpoint, b"{").status_code == 200
     assert caller.get("/api/auth/validate", token).status_code == 401

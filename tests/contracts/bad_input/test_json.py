@@ -22,9 +22,9 @@ TAKING_JSON = [endpoint for endpoint in READING if endpoint.json]
 
 @each(READING)
 @pytest.mark.parametrize("content_type", ["application/json", URLENCODED])
-def test_bad_json(post, endpoint, content_type):
+def test_bad_json(send, endpoint, content_type):
     answers = {
-        name: problem(post(endpoint.path, body, content_type), endpoint.is_error)
+        name: problem(send(endpoint, body, content_type), endpoint.is_error)
         for name, body in bad_json(endpoint.good).items()
     }
     assert {name: wrong for name, wrong in answers.items() if wrong} == {}
@@ -32,22 +32,22 @@ def test_bad_json(post, endpoint, content_type):
 
 @each(READING)
 @pytest.mark.parametrize("content_type", ["application/json", URLENCODED])
-def test_a_byte_order_mark_is_ignored(post, endpoint, content_type):
+def test_a_byte_order_mark_is_ignored(send, endpoint, content_type):
     """PowerShell and .NET write one before their JSON.
 
     A reader may ignore it (RFC 8259, 8.1).
     """
-    known = post(endpoint.path, raw(endpoint.good), content_type)
-    marked = post(endpoint.path, codecs.BOM_UTF8 + raw(endpoint.good), content_type)
+    known = send(endpoint, raw(endpoint.good), content_type)
+    marked = send(endpoint, codecs.BOM_UTF8 + raw(endpoint.good), content_type)
     assert (marked.status_code, marked.json().keys()) == (known.status_code, known.json().keys())
 
 
 @each(READING)
 @pytest.mark.parametrize("content_type", ["application/json", URLENCODED])
-def test_fields_of_wrong_types(post, endpoint, content_type):
+def test_fields_of_wrong_types(send, endpoint, content_type):
     answers = {
         f"{field}={value!r:.30}": problem(
-            post(endpoint.path, raw(endpoint.good | {field: value}), content_type),
+            send(endpoint, raw(endpoint.good | {field: value}), content_type),
             endpoint.is_error,
         )
         for field in endpoint.good
@@ -57,14 +57,14 @@ def test_fields_of_wrong_types(post, endpoint, content_type):
 
 
 @each(READING)
-def test_missing_fields(post, endpoint):
+def test_missing_fields(send, endpoint):
     """Fields are missing in JSON, in forms, in JSON labelled as a form, and beside other fields."""
     bodies = [
         raw({name: value for name, value in endpoint.good.items() if name != field})
         for field in endpoint.good
     ]
     answers = [
-        problem(post(endpoint.path, body, kind), endpoint.is_error)
+        problem(send(endpoint, body, kind), endpoint.is_error)
         for body in [*bodies, b"{}", b'{"a": 1}', b"a=1", b""]
         for kind in ("application/json", URLENCODED, MULTIPART)
     ]
@@ -72,7 +72,7 @@ def test_missing_fields(post, endpoint):
 
 
 @each(TAKING_JSON)
-def test_a_token_with_a_genuine_beginning_and_surrogates_behind_it(post, token, endpoint):
+def test_a_token_with_a_genuine_beginning_and_surrogates_behind_it(send, token, endpoint):
     """A header of ours leads to the signature check.
 
     The rest may be anything that JSON can say.
@@ -100,15 +100,14 @@ def test_a_token_with_a_genuine_beginning_and_surrogates_behind_it(post, token, 
         for tail in tails
     ]
     assert [
-        wrong for body in bodies if (wrong := problem(post(endpoint.path, body), endpoint.is_error))
+        wrong for body in bodies if (wrong := problem(send(endpoint, body), endpoint.is_error))
     ] == []
 
 
-def test_two_equal_deep_values_in_the_keys_that_name_a_contract(post):
+def test_two_equal_deep_values_in_the_keys_that_name_a_contract(send):
     """They are compared, which goes as deep as they do."""
+    refresh = next(each for each in READING if each.path == "/api/v1/auth/refresh")
     for depth in range(0, 1200, 60):
         deep = "[" * depth + "]" * depth or "0"
-        assert not problem(
-            post("/api/v1/auth/refresh", f'{{"token": {deep}, "refresh_token": {deep}}}'.encode()),
-            errors_of(BY_NAME["bearer"]),
-        )
+        body = f'{{"token": {deep}, "refresh_token": {deep}}}'.encode()
+        assert not problem(send(refresh, body), errors_of(BY_NAME["bearer"]))

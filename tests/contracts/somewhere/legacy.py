@@ -72,6 +72,6 @@ def urls(contract: Contract = contract) -> list[URLPattern]:
     return [
         *route("log_in", Login, {"post": "login"}, contract),
         *route("refresh", Refresh, {"post": "refresh"}, contract),
-        *route("log_out", Logout, {"post": "logout"}, contract),
+        *route("log_out", Logout, {"delete": "logout"}, contract),
         *route("who_am_i", WhoAmI, {"get": "identity"}, contract),
     ]

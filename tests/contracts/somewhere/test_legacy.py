@@ -16,7 +16,7 @@ class LegacyClient(ContractClient):
     session_lifetime = timedelta(days=14)
     logins = (Operation("log_in", {"user_name": "alice", "pass_word": PASSWORD}, form=True),)
     refreshes = (Operation("refresh", {"refresh_token": "x.y.z"}),)
-    logouts = (Operation("log_out"),)
+    logouts = (Operation("log_out", method="DELETE"),)
     gets = (Operation("who_am_i"),)
 
     def login_fields(self, username, password):
@@ -72,5 +72,5 @@ def test_the_user_of_a_token(caller, alice):
 
 def test_log_out(caller, alice):
     access, _ = client.tokens(caller)
-    assert caller.json(client.path("log_out"), token=access).json() == {"done": True}
+    assert client.log_out(caller, access).json() == {"done": True}
     assert caller.get(client.path("who_am_i"), access).status_code == 401
