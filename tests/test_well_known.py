@@ -27,7 +27,7 @@ def metadata(caller):
     return caller.get(METADATA).json()
 
 
-def test_the_metadata_name_what_there_is(caller):
+def test_the_metadata_name_the_endpoints_that_exist(caller):
     answer = caller.get(METADATA)
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
     assert answer.json() == {

@@ -87,7 +87,7 @@ def test_keys_are_sorted_by_last_use_and_unused_ones_come_last(as_olga, alice):
         ("nonsense", {"new", "forgotten", "idle", "busy", "expiring", "expired", "deleted"}),
     ],
 )
-def test_a_filter_for_what_wants_looking_after(as_olga, alice, chosen, expected):
+def test_a_filter_for_keys_that_need_attention(as_olga, alice, chosen, expected):
     make(alice, "new")
     make(alice, "forgotten", age=91 * DAY)
     APIKey.objects.filter(pk=make(alice, "idle", age=200 * DAY)[0].pk).update(

@@ -286,7 +286,7 @@ def test_every_action_by_every_role(request, by, model, name, whose):
 
 @pytest.mark.parametrize("by", ROLES, indirect=True)
 @pytest.mark.parametrize("model", ACTIONS)
-def test_every_list_offers_what_may_be_done(request, by, model):
+def test_every_list_offers_the_permitted_actions(request, by, model):
     role = request.node.callspec.params["by"]
     found = row(model, "of a user")
     answer = send(by, found, "list")

@@ -82,7 +82,7 @@ def test_of_more_than_a_thousand_who_match_it_is_said_that_there_are_others(clie
     assert "Type more to see others" not in client.get(PEOPLE, {"q": "person000"}).content.decode()
 
 
-def test_only_what_was_found_can_be_sorted_by_any_column(client, crowd):
+def test_only_search_results_can_be_sorted_by_any_column(client, crowd):
     with CaptureQueriesContext(connection) as sent:
         client.get(PEOPLE, {"o": "4"})
     assert not [query for query in sent if 'ORDER BY "accounts_user"."email"' in query["sql"]]
@@ -115,7 +115,7 @@ def test_a_list_costs_a_count_and_a_page(client, much, path, django_assert_num_q
 
 
 @pytest.mark.parametrize("model", [User, Session, OutgoingMail, APIKey])
-def test_no_filter_of_a_long_list_asks_the_table_what_there_is(client, much, model):
+def test_no_filter_of_a_long_list_reads_its_choices_from_the_table(client, much, model):
     meta = model._meta
     with CaptureQueriesContext(connection) as sent:
         page = client.get(reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist"))

@@ -33,11 +33,11 @@ def test_stan_makes_no_operators(as_stan, alice):
     ) == {(False, False)}
 
 
-@pytest.mark.parametrize("whom", ["olga", "tina", "stan"])
-def test_stan_touches_no_operator_and_not_himself(as_stan, stan, olga, whom):
+@pytest.mark.parametrize("username", ["olga", "tina", "stan"])
+def test_stan_touches_no_operator_and_not_himself(as_stan, stan, olga, username):
     User.objects.create_user("tina", PASSWORD, is_staff=True)
-    operator = User.objects.get(username=whom)
-    log_in(whom)
+    operator = User.objects.get(username=username)
+    log_in(username)
     before = User.objects.values().get(pk=operator.pk)
     sent = fields(operator, name="Changed", is_superuser="on", is_active=None)
     assert as_stan.post(page(operator), sent).status_code == 403

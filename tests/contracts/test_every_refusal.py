@@ -180,7 +180,7 @@ def test_a_slash_at_the_end_answers_the_same(caller, alice, client):
 
 
 @pytest.mark.parametrize("protected", PROTECTED)
-def test_a_slash_at_the_end_of_what_is_protected(caller, alice, protected):
+def test_a_slash_at_the_end_of_a_protected_path(caller, alice, protected):
     access, _ = CLIENTS[0].tokens(caller)
     for token in (access, ""):
         assert plainly(caller.get(f"{protected}/", token)) == plainly(caller.get(protected, token))

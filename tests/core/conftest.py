@@ -96,7 +96,7 @@ def hashed(monkeypatch):
     """Return a list of the algorithms that libraries were asked to compute a hash by."""
     work = []
 
-    def watch(owner, name, algorithm):
+    def record_calls(owner, name, algorithm):
         library = getattr(owner, name)
 
         def compute(*args, **options):
@@ -110,11 +110,11 @@ def hashed(monkeypatch):
 
         monkeypatch.setattr(owner, name, compute)
 
-    watch(hashlib, "pbkdf2_hmac", "pbkdf2")
-    watch(hashlib, "scrypt", "scrypt")
-    watch(bcrypt, "hashpw", "bcrypt")
-    watch(argon2.PasswordHasher, "verify", "argon2")
-    watch(argon2.low_level, "hash_secret", "argon2")
+    record_calls(hashlib, "pbkdf2_hmac", "pbkdf2")
+    record_calls(hashlib, "scrypt", "scrypt")
+    record_calls(bcrypt, "hashpw", "bcrypt")
+    record_calls(argon2.PasswordHasher, "verify", "argon2")
+    record_calls(argon2.low_level, "hash_secret", "argon2")
     return work
 
 

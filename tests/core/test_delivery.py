@@ -64,7 +64,7 @@ def test_after_a_day_it_is_given_up_and_an_operator_can_send_it_again(
     assert password_reset.use_token(token_in(mailoutbox[0]), NEW) == alice
 
 
-def test_only_what_was_given_up_is_sent_again(alice, mailoutbox):
+def test_only_failed_mails_are_sent_again(alice, mailoutbox):
     ask("alice", "nobody", *["alice"] * 5)
     delivery.deliver_due()
     ask("bob")

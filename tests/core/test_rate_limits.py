@@ -109,9 +109,9 @@ def test_a_right_guess_is_given_back_and_the_wrong_ones_before_it_are_not(log_in
 def test_an_attempt_while_ten_others_are_checked_is_told_to_come_back_and_locks_nothing(
     log_in, alice
 ):
-    """While ten right passwords of Alice are checked, the eleventh waits half a second in vain.
+    """While ten right passwords of Alice are checked, the eleventh is refused after half a second.
 
-    Afterwards it gets in.
+    Afterwards it is accepted.
     """
     with ExitStack() as under_way:
         for _ in range(10):

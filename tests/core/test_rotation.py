@@ -207,7 +207,7 @@ def test_the_successor_is_the_same_byte_for_byte_though_the_session_was_prolonge
     assert rotate(first).refresh == second.refresh == rotate(first).refresh
 
 
-def test_no_line_lives_past_three_years_after_login(first):
+def test_no_token_family_lives_past_three_years_after_login(first):
     """The session ends however often it is used, and its last tokens end with it."""
     last = first
     for _ in range(3):
@@ -238,13 +238,13 @@ def test_a_shorter_maximum_counts_for_sessions_that_are_open(first):
     assert longer.refresh_expires == Session.objects.get().created_at + timedelta(days=30)
 
 
-def test_without_a_maximum_a_line_ends_when_its_login_said_it_would(alice):
+def test_without_a_maximum_a_token_family_ends_as_its_login_said(alice):
     fixed = replace(ROTATING, session_maximum=None)
     first = sessions.open_session(fixed, "alice", PASSWORD)
     assert refresh.refresh_session(fixed, first.refresh).refresh_expires == first.refresh_expires
 
 
-def test_a_steady_line_is_not_prolonged(alice):
+def test_a_session_without_rotation_is_not_prolonged(alice):
     first = sessions.open_session(STEADY, "alice", PASSWORD)
     age(20)
     refresh.refresh_session(STEADY, first.refresh)

@@ -78,12 +78,12 @@ def under_load(server: Server, user: str, token: str) -> Iterator[list[Load]]:
 
 
 def refused_with_an_error_body(answer: Answer) -> bool:
-    """Return the error body of `form`, of the shared paths, or of `challenge`."""
+    """Return whether Retry-After is there, and the error body of one of three contracts."""
     body = json.loads(answer.content)
-    shapes = ({"detail"}, {"detail", "error"}, {"message", "status"})
+    fields = ({"detail"}, {"detail", "error"}, {"message", "status"})
     return (
         answer.headers["Retry-After"].isdigit()
-        and body.keys() in shapes
+        and body.keys() in fields
         and body.get("status", 503) == 503
     )
 

@@ -35,7 +35,7 @@ def test_a_key_says_who_its_owner_is(caller, make, token, path, how):
     ("scopes", "said"),
     [(["profile"], "profile"), (["profile", "introspect"], "introspect profile")],
 )
-def test_validate_says_in_headers_who_and_what_for(caller, make, token, scopes, said):
+def test_validate_names_user_and_scopes_in_headers(caller, make, token, scopes, said):
     answer = caller.get(VALIDATE, make(scopes=scopes)["apiKey"])
     assert (answer["X-Auth-User"], answer["X-Auth-Role"], answer["X-Auth-Scopes"]) == (
         "alice",

@@ -98,7 +98,7 @@ def test_rotate_twice(caller, token, make, keys):
 
 
 @each_mount
-def test_rotate_what_is_not_ones_own(caller, token, bobs, make, keys):
+def test_rotate_a_key_of_another_owner(caller, token, bobs, make, keys):
     key = make()
     for token_, key_id in ((bobs, key["keyId"]), (token, "key_abc123"), (token, "key_00000000")):
         answer = caller.json(f"{keys}/{key_id}/rotate", {}, token_)
