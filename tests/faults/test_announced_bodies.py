@@ -35,3 +35,11 @@ def test_other_paths_wait_for_their_body(path):
     head = b"POST %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n" % (path, LENGTH)
     assert not request_head.is_complete(head, ChunkedBody())
     assert request_head.is_complete(head + b"x" * 100, ChunkedBody())
+
+
+@pytest.mark.parametrize("method", [b"HEAD", b"PROPFIND", b"BREW", b"OPTIONS"])
+def test_any_method_leaves_the_connection_open(server, method):
+    line = b"%s /auth/forward/orders HTTP/1.1\r\nHost: localhost\r\n\r\n" % method
+    received = server.raw(line, then=line)
+    assert statuses(received) == [401, 401]
+    assert received.count(b"Authentication required") == (0 if method == b"HEAD" else 2)
