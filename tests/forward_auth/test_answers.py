@@ -1,16 +1,20 @@
 """Answers to a proxy that asks whether Alice's request may pass."""
 
+from datetime import timedelta
 from urllib.parse import unquote
 
 import pytest
-from django.db import OperationalError, connection
+from django.core.signals import request_finished
+from django.db import InterfaceError, OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from accounts.audit import request_report
 from accounts.models import Session, User
+from accounts.tokens import AccessToken
 from apikeys import usage
 from apikeys.models import APIKey
+from authsvc.forward_auth.wsgi import ForwardAuthMiddleware
 
 pytestmark = pytest.mark.django_db
 
@@ -21,6 +25,7 @@ WHO = ("X-Auth-User", "X-Auth-Name", "X-Auth-Email", "X-Auth-Role", "X-Auth-Scop
 def refused(answer, status, detail):
     assert (answer.status, answer.json()) == (status, {"detail": detail})
     assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
     assert not any(name.startswith("X-Auth") for name in answer.headers)
 
@@ -109,6 +114,19 @@ def test_names_are_encoded_so_that_a_header_can_hold_them(ask, alice, token, nam
     assert all(" " <= character <= "~" for each in WHO for character in answer.headers[each])
 
 
+def test_after_each_answer_django_may_close_a_connection_that_is_lost(ask, token):
+    """Otherwise a thread would keep it, and refuse everybody from then on."""
+    finished = []
+
+    def take_note(sender, **more):
+        finished.append(sender)
+
+    request_finished.connect(take_note)
+    asked = [("", token), ("", ""), ("?role=admin", token), ("?rol=admin", token)]
+    statuses = [ask(f"/auth/forward{query}", Authorization=by).status for query, by in asked]
+    assert (statuses, finished) == ([200, 401, 403, 403], [ForwardAuthMiddleware] * 4)
+
+
 def test_the_answers_are_the_same_without_the_wsgi_module(caller, alice, token):
     for url in ("/auth/forward", "/auth/forward/a/b", "//auth/forward"):
         headers = {"Authorization": token}
@@ -143,6 +161,21 @@ def test_two_credentials_that_differ(ask, token, key):
 def test_a_session_that_has_ended(ask, caller, token):
     caller.json("/api/auth/logout", Authorization=token)
     refused(ask(Authorization=token), 401, "Invalid or expired token")
+
+
+def test_a_token_that_has_expired(ask, alice):
+    """Genuine, and of a live session: only its own end has passed."""
+    at = now()
+    session = alice.sessions.create(
+        contract="bearer", last_used_at=at, expires_at=at + timedelta(days=1)
+    )
+    claims = {"sub": str(alice.uuid), "sid": str(session.pk), "contract": "bearer", "jti": "a"}
+    old, good = (
+        AccessToken.issue(at=at - timedelta(hours=1), expires=at + left, **claims)
+        for left in (timedelta(seconds=-1), timedelta(hours=1))
+    )
+    assert ask(Authorization=f"Bearer {good}").status == 200
+    refused(ask(Authorization=f"Bearer {old}"), 401, "Invalid or expired token")
 
 
 def test_a_deactivated_user(ask, alice, token, key):
@@ -191,15 +224,16 @@ def test_a_key_that_may_only_introspect_does_not_pass(ask, key):
     refused(ask(X_API_Key=key), 403, "Missing scope: profile")
 
 
-def test_a_database_that_does_not_answer_is_no_reason_to_log_in_again(ask, token, caplog):
+@pytest.mark.parametrize("fault", [OperationalError, InterfaceError])
+def test_a_database_that_does_not_answer_is_no_reason_to_log_in_again(ask, token, caplog, fault):
     def gone(execute, sql, params, many, context):
-        raise OperationalError("the connection is lost")
+        raise fault("the connection is lost")
 
     with connection.execute_wrapper(gone):
         answer = ask("/auth/forward?login=https://app.example/", Authorization=token)
     refused(answer, 403, "Service temporarily unavailable")
     assert answer.headers["Retry-After"] == "1"
-    assert "the database does not answer (OperationalError)" in caplog.text
+    assert f"the database does not answer ({fault.__name__})" in caplog.text
 
 
 def test_a_fault_of_ours_does_not_let_anybody_pass(ask, token, caplog):

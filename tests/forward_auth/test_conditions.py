@@ -1,6 +1,7 @@
 """Queries that a proxy's configuration holds, and those that its clients add."""
 
 import pytest
+from django.test import RequestFactory
 
 from authsvc.forward_auth.conditions import NOTHING_ELSE
 
@@ -38,6 +39,13 @@ def test_a_mistake_closes_the_door_and_is_logged(ask, token, caplog, query, prob
     assert problem in caplog.text
 
 
+def test_a_mistake_behind_two_slashes_is_one_as_well(ask, token):
+    """A proxy's base URL may end in a slash; below the path, ``rol`` would be nobody's mistake."""
+    headers = {"Authorization": token}
+    environ = RequestFactory().get("/auth/forward?rol=admin", headers=headers).environ
+    assert ask.send({**environ, "PATH_INFO": "//auth/forward"}).status == 403
+
+
 @pytest.mark.parametrize(
     ("url", "status"),
     [
@@ -50,6 +58,7 @@ def test_a_mistake_closes_the_door_and_is_logged(ask, token, caplog, query, prob
         ("/auth/forward?role=user&uri=/orders?role=admin", 200),
         ("/auth/forward?role=admin&uri=/orders?role=user", 403),
         ("/auth/forward?role=admin&uri=/orders&uri=/x", 403),
+        ("/auth/forward?login=https://app.example/?uri=x&role=admin", 403),
         ("/auth/forward?uri=", 200),
         ("/auth/forward?", 200),
         ("/auth/forward?&role=user&", 200),

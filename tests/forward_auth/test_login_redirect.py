@@ -32,9 +32,10 @@ def to(answer):
     return answer.headers["Location"]
 
 
-@pytest.mark.parametrize("credential", ["", "Bearer x.y.z"])
-def test_a_browser_is_sent_to_the_login_page_and_told_the_way_back(ask, credential):
-    location = urlsplit(to(ask(url(LOGIN), **PAGE, **FORWARDED, Authorization=credential)))
+@pytest.mark.parametrize(("method", "credential"), [("GET", ""), ("HEAD", "Bearer x.y.z")])
+def test_a_browser_is_sent_to_the_login_page_and_told_the_way_back(ask, method, credential):
+    headers = PAGE | FORWARDED | {"Authorization": credential}
+    location = urlsplit(to(ask(url(LOGIN), method, **headers)))
     assert location._replace(query="").geturl() == LOGIN
     assert parse_qs(location.query) == {"next": ["https://orders.example/orders?page=2&sort=a%20b"]}
 
