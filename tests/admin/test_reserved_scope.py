@@ -113,7 +113,10 @@ def test_the_grant_of_one_scope_grants_no_other(as_olga, stan, make, rotate, cal
         for scope in ("introspect", "revoke")
     ]
     assert (opened, left) == ([200, 200], [403, 200])
-    assert rotate(key).json()["scopes"] == ["revoke"]
+    successor = rotate(key).json()
+    assert successor["scopes"] == ["revoke"]
+    revoked = caller.json("/oauth2/revoke", {"token": "x"}, successor["apiKey"])
+    assert revoked.status_code == 200
     assert AuditEvent.objects.get(kind="key_scope_lost").data == {"scope": "introspect"}
 
 

@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts.models import User
-from accounts.tokens import AccessToken
+from accounts.tokens import AccessToken, RefreshToken
 from apikeys.models import APIKey
 from tests.conftest import PASSWORD
 from tests.contracts.clients import ALONE
@@ -112,21 +112,18 @@ def test_a_token_of_a_session_that_ended_is_not(caller, token, key):
     assert ask(caller, token, key).json() == {"active": False}
 
 
-def test_a_token_that_has_expired_is_not(caller, alice, key):
+@pytest.mark.parametrize(("cls", "hint"), [(AccessToken, ""), (RefreshToken, "refresh_token")])
+def test_a_token_that_has_expired_is_not(caller, alice, key, cls, hint):
     """Genuine, and of a live session: only its own end has passed."""
-    session, at = (
-        alice.sessions.create(
-            contract="bearer", last_used_at=now(), expires_at=now() + timedelta(days=1)
-        ),
-        now(),
+    at = now()
+    session = alice.sessions.create(
+        contract="bearer", last_used_at=at, expires_at=at + timedelta(days=1), refresh_jti="a"
     )
     claims = {"sub": str(alice.uuid), "sid": str(session.pk), "contract": "bearer", "jti": "a"}
-    old = AccessToken.issue(at=at - timedelta(hours=2), expires=at - timedelta(seconds=1), **claims)
-    good = AccessToken.issue(at=at, expires=at + timedelta(hours=1), **claims)
-    assert (ask(caller, old, key).json(), ask(caller, good, key).json()["active"]) == (
-        {"active": False},
-        True,
-    )
+    old = cls.issue(at=at - timedelta(hours=2), expires=at - timedelta(seconds=1), **claims)
+    good = cls.issue(at=at, expires=at + timedelta(hours=1), **claims)
+    assert ask(caller, old, key, hint).json() == {"active": False}
+    assert ask(caller, good, key, hint).json()["active"] is True
 
 
 @pytest.mark.parametrize("hint", ["", "refresh_token"])

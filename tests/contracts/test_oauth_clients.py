@@ -61,6 +61,7 @@ def test_the_key_in_each_way(caller, key, key_id):
         ("token=x", {"Authorization": basic(key_id, key)}),
         ("token=x", {"Authorization": basic("", key)}),
         ("token=x", {"Authorization": basic(key_id.replace("_", "%5F"), key)}),
+        ("token=x", {"Authorization": basic(key_id, key.replace("_", "%5F"))}),
         ("token=x", {"Authorization": basic(key_id, key).replace("Basic", "BASIC")}),
         (f"token=x&client_id={key_id}&client_secret={key}", {}),
         (f"token=x&client_secret={key}", {}),

@@ -1,5 +1,6 @@
 """RFC 7009, for a service that Bob runs: it ends the sessions of the tokens that it has."""
 
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
@@ -9,6 +10,7 @@ from django.utils.timezone import now
 from accounts import keyring, sessions
 from accounts.audit import event_messages
 from accounts.models import AuditEvent, Session
+from accounts.tokens import AccessToken, RefreshToken
 from apikeys.models import APIKey
 from tests.concurrency import at_once
 from tests.conftest import PASSWORD
@@ -67,6 +69,19 @@ def test_a_refresh_token_that_was_replaced_ends_its_session(caller, alice, key):
     caller.json(form.path("refresh"), {"token": spent}, access)
     revoke(caller, spent, key)
     assert statuses(caller, access) == {401}
+
+
+@pytest.mark.parametrize("cls", [AccessToken, RefreshToken])
+def test_a_token_that_has_expired_ends_its_session_all_the_same(caller, alice, key, cls):
+    """Its session may go on: a refresh makes new tokens."""
+    at = now()
+    session = alice.sessions.create(
+        contract="bearer", last_used_at=at, expires_at=at + timedelta(days=1)
+    )
+    claims = {"sub": str(alice.uuid), "sid": str(session.pk), "contract": "bearer", "jti": "a"}
+    times = {"at": at - timedelta(hours=2), "expires": at - timedelta(seconds=1)}
+    assert revoke(caller, cls.issue(**times, **claims), key).status_code == 200
+    assert not Session.objects.live().exists()
 
 
 def test_the_audit_log_says_which_key_it_was(caller, alice, issued, tokens):
