@@ -5,6 +5,7 @@ from functools import cached_property
 from itertools import count
 from typing import Any
 
+from django.http import Http404
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 from rest_framework import exceptions
@@ -191,13 +192,15 @@ class OperationSchema(AutoSchema):
             causes = [
                 cls for cls in classes if self.contract.response_to(cls, str).status == status
             ]
+            is_off = {*causes} == {Http404} and not self.is_of_several
+            contract = self.usual_contract if is_off else self.contract
             found[str(status)] = {
                 "description": refusals.description(same),
                 "headers": refusals.headers(status, causes),
                 "content": {
                     JSON: {
-                        "schema": one_or_any(self.error_schema(each) for each in same),
-                        "examples": refusals.examples(self.contract, same),
+                        "schema": one_or_any(self.error_schema(contract, each) for each in same),
+                        "examples": refusals.examples(contract, same),
                     }
                 },
             }
@@ -224,15 +227,20 @@ class OperationSchema(AutoSchema):
             exceptions.ParseError: f"Malformed {media}",
         }
 
-    def error_schema(self, refusal: refusals.Refusal) -> dict[str, Any]:
+    @property
+    def usual_contract(self) -> Contract:
+        """The contract without what one path has differently: so it answers if it is off."""
+        usual = {each.contract.name: each.contract for each in registry.registered()}
+        return usual.get(self.contract.name, self.contract)
+
+    def error_schema(self, contract: Contract, refusal: refusals.Refusal) -> dict[str, Any]:
         """Return a reference to the schema of an error body, named after what has such bodies."""
-        schema = refusals.body_schema(self.contract, refusal.response)
+        schema = refusals.body_schema(contract, refusal.response)
         named = self.error_schema_name(schema)
         return self.register(named, schema, ResolvedComponent.SCHEMA)
 
     def error_schema_name(self, schema: dict[str, Any]) -> str:
-        usual = {each.contract.name: each.contract for each in registry.registered()}
-        contract = usual.get(self.contract.name, self.contract)
+        contract = self.usual_contract
         if isinstance(self.view, Fork):
             return "SharedErrorBody"
         if schema != refusals.body_schema(contract, refusal_of_bugs(contract)):
