@@ -94,7 +94,7 @@ def worker(office, transactional_db, tmp_path) -> Iterator[Worker]:
 
 
 def until(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not done():
         assert time.monotonic() < deadline
         time.sleep(0.005)
