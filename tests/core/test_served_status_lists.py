@@ -12,8 +12,9 @@ from django.db import OperationalError, connection
 
 from accounts import keyring, sessions
 from accounts.models import Session
+from accounts.status_lists import indices, signed_list
 from accounts.status_lists.indices import SIZE
-from accounts.status_lists.served_lists import ListUnavailable, ServedLists
+from accounts.status_lists.served_lists import RELOAD_SECONDS, ListUnavailable, ServedLists
 from accounts.status_lists.signed_list import SignedList
 from tests.concurrency import at_once
 from tests.conftest import PASSWORD
@@ -38,6 +39,27 @@ def test_a_list_is_read_with_few_statements_and_served_with_none(settings, log_i
     assert statements(lambda: node.get(1)) == 2
 
 
+def test_a_list_is_read_anew_as_a_whole_each_hour(log_in):
+    """Then nobody asks what has ended since, as twice a minute otherwise: it may be too much."""
+    log_in()
+    node = ServedLists()
+    node.get(1)
+    node._checked_at -= 31
+    assert [statements(lambda: node.get(1)) for _ in range(2)] == [2, 0]
+    node._checked_at -= RELOAD_SECONDS
+    node._lists[1].loaded_at -= RELOAD_SECONDS
+    assert [statements(lambda: node.get(1)) for _ in range(2)] == [6, 0]
+
+
+def test_a_list_is_there_after_its_last_session_was_deleted(settings, alice):
+    session_at(alice, 5)
+    last, node = session_at(alice, 2 * SIZE + 1), ServedLists()
+    assert decoded(node, 3).at(indices.permuted(1)) == 0
+    last.delete()
+    settings.STATUS_LIST_TTL = timedelta(0)  # so that the next request looks
+    assert decoded(node, 3).at(indices.permuted(1)) == 1
+
+
 def test_a_list_that_nothing_changed_is_the_same_version_everywhere(settings, log_in):
     """It is as new as the last look, but who has an older one needs no other."""
     settings.STATUS_LIST_TTL = timedelta(seconds=1)
@@ -53,12 +75,20 @@ def test_a_list_that_nothing_changed_is_the_same_version_everywhere(settings, lo
     assert ServedLists().get(1).etag not in versions.values()
 
 
+def test_a_list_that_is_about_to_expire_gets_another_version(db):
+    """Otherwise a service would hear for ever that its expired list is still right."""
+    first, soon, later = (signed_list.sign(1, b"", keyring.current(), at) for at in (0, 1, 300))
+    assert (first.expires, soon.expires, later.expires) == (600, 600, 900)
+    assert first.etag == soon.etag != later.etag
+
+
 def test_no_list_is_signed_by_a_key_that_is_gone(log_in):
     node = ServedLists()
-    before = node.get(1).kid
+    before = node.get(1)
     keyring.rotate()
-    assert node.get(1).kid == keyring.current().kid != before
-    keyring.retire(before)
+    assert node.get(1).kid == keyring.current().kid != before.kid
+    assert node.get(1).etag != before.etag
+    keyring.retire(before.kid)
     assert decoded(node).header["kid"] == keyring.current().kid
     assert statements(lambda: node.get(1)) == 0
 
@@ -81,6 +111,20 @@ def test_without_the_database_the_last_list_is_served_until_it_expires(settings,
         with pytest.raises(ListUnavailable):
             node.get(1)
     assert not is_ended(ServedLists(), issued.access)
+
+
+def test_not_every_request_asks_a_database_that_has_just_failed(db):
+    node, asked = ServedLists(), []
+
+    def gone(execute, sql, params, many, context):
+        asked.append(sql)
+        raise OperationalError("gone")
+
+    with connection.execute_wrapper(gone):
+        for _ in range(3):
+            with pytest.raises(ListUnavailable):
+                node.get(1)
+    assert len(asked) == 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -107,6 +107,26 @@ def test_a_number_that_was_just_taken_is_valid(alice):
     assert [listed.at(indices.permuted(n)) for n in (9, 10, 11, 12, 13)] == [1, 0, 0, 0, 0]
 
 
+def test_a_number_below_that_of_a_session_deleted_long_ago_is_not(alice):
+    """The row of 11 was deleted, and left no number behind."""
+    session_at(alice, 10)
+    DeletedSession.objects.create(status_index=12, deleted_at=LONG_AGO, expires_at=now())
+    listed = decoded(ServedLists())
+    assert [listed.at(indices.permuted(n)) for n in (10, 11, 12, 13)] == [0, 1, 1, 0]
+
+
+@pytest.mark.parametrize("opened", [LONG_AGO, None])
+def test_the_last_session_of_a_list_and_the_first_of_the_next(alice, opened):
+    shown, ended = [], {SIZE - 1: LONG_AGO, SIZE: LONG_AGO}
+    for number in range(SIZE - 2, SIZE + 2):
+        session_at(alice, number, created_at=opened or now(), revoked_at=ended.get(number))
+    for number in range(SIZE - 2, SIZE + 2):
+        place = indices.claim(number)["status"]["status_list"]
+        listed = int(place["uri"].rpartition("/")[2])
+        shown.append((listed, decoded(ServedLists(), listed).at(place["idx"])))
+    assert shown == [(1, 0), (1, 1), (2, 1), (2, 0)]
+
+
 def test_a_list_that_is_over_shows_all_that_is_not_there_as_ended(alice):
     """Pruned or erased: of a whole list two sessions are left, one of them live."""
     session_at(alice, 5)
