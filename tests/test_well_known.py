@@ -6,6 +6,7 @@ import jwt
 import pytest
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 
+from authsvc import well_known
 from authsvc.security_txt import SecurityTxt
 from tests.conftest import PASSWORD
 
@@ -69,6 +70,16 @@ def test_without_form_there_is_no_grant(caller, settings):
     assert named["grant_types_supported"] == []
 
 
+def test_an_issuer_with_a_path_has_its_metadata_behind_their_name(settings):
+    """RFC 8414, 3.1: a client of https://example.com/auth asks there, beside all others."""
+    settings.PUBLIC_URL = "https://example.com/auth"
+    routes = [str(route.pattern) for route in well_known.urls()]
+    assert [route for route in routes if "oauth" in route] == [
+        "oauth-authorization-server",
+        "oauth-authorization-server/auth",
+    ]
+
+
 def test_authlib_finds_the_metadata_valid(caller, settings):
     """All but the response types: Authlib knows no server without an authorization endpoint."""
     settings.PUBLIC_URL = "https://auth.example.com"
@@ -89,6 +100,11 @@ def test_a_client_that_has_the_document_already_gets_304(caller, document):
             assert again.get(header) == whole.get(header)
     for other in ('"other"', "nonsense", whole["ETag"].strip('"'), "ä"):
         assert caller.get(document, **{"If-None-Match": other}).status_code == 200
+
+
+def test_the_key_set_is_of_its_own_type(caller):
+    """RFC 7517, 8.5.2."""
+    assert caller.get(JWKS)["Content-Type"] == "application/jwk-set+json"
 
 
 @pytest.mark.parametrize("document", [METADATA, JWKS])

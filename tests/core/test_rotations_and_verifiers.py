@@ -13,6 +13,7 @@ from pathlib import Path
 import jwt
 import pytest
 from django.core.management import call_command
+from django.utils.timezone import now
 
 from accounts import keyring
 from accounts.models import SigningKey
@@ -68,6 +69,11 @@ def test_a_key_is_published_for_longer_than_its_set_is_kept():
     node = timedelta(seconds=keyring.MAX_AGE_SECONDS)
     assert keyring.JWKS_MAX_AGE + node < keyring.KNOWN_AFTER
     assert timedelta(minutes=10) < keyring.KNOWN_AFTER  # jose keeps a set for so long
+
+
+@pytest.mark.parametrize(("algorithm", "known"), [("ES256", False), ("HS256", True)])
+def test_no_verifier_has_to_learn_a_shared_secret(algorithm, known):
+    assert keyring.is_known(SigningKey(algorithm=algorithm, created_at=now())) is known
 
 
 @pytest.mark.django_db

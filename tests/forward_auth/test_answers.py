@@ -68,7 +68,9 @@ def test_an_answer_to_head_has_no_body(ask, db):
     assert (answer.status, answer.body) == (401, b"")
 
 
-@pytest.mark.parametrize("url", ["/auth/forwards", "/auth/forward;x", "/auth/forward%0a", "/auth"])
+@pytest.mark.parametrize(
+    "url", ["/auth/forwards", "/auth/forward;x", "/auth/forward%0a", "/auth/forward%3fx", "/auth"]
+)
 def test_paths_beside_it_are_not_for_it(ask, token, url):
     assert ask(url, Authorization=token).status == 418
 
@@ -181,6 +183,13 @@ def test_a_token_that_has_expired(ask, alice):
 def test_a_deactivated_user(ask, alice, token, key):
     alice.is_active = False
     alice.save()
+    refused(ask(Authorization=token), 401, "Invalid or expired token")
+    refused(ask(X_API_Key=key), 401, "Invalid or expired token")
+
+
+def test_a_user_who_was_deactivated_in_the_database(ask, token, key):
+    """No session or key has ended there."""
+    User.objects.update(is_active=False)
     refused(ask(Authorization=token), 401, "Invalid or expired token")
     refused(ask(X_API_Key=key), 401, "Invalid or expired token")
 

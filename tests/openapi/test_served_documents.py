@@ -79,6 +79,13 @@ def test_a_contract_that_is_switched_off_has_no_document(caller, settings):
         assert (answer.status_code, answer.json()) == (404, BY_NAME[name].error(404, "Not found"))
 
 
+def test_a_contract_that_is_switched_off_has_no_page(caller, settings):
+    settings.CONTRACTS = ["form"]
+    page = caller.get("/docs").content.decode()
+    assert ('href="/docs/form"' in page, 'href="/docs/camel"' in page) == (True, False)
+    assert [caller.get(f"/docs/{name}").status_code for name in ("form", "camel")] == [200, 404]
+
+
 def test_an_unknown_contract_has_no_document(caller):
     for path in ("/c/nobody/openapi.json", "/docs/nobody", "/docs/shared_paths"):
         assert caller.get(path).status_code == 404
