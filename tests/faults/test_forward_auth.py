@@ -40,6 +40,9 @@ UPGRADE = {
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
     "Sec-WebSocket-Version": "13",
 }
+CLIENT = "127.0.0.9"  # unlike the proxy's own address, wherever the tests run
+H2C = ["h2c", "H2C", "h2c\r\nUpgrade: websocket", "websocket\r\nUpgrade: h2c"]
+H2C += ["websocket, h2c", "h2c, websocket", "\r\nUpgrade: h2c"]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +87,8 @@ def token(authsvc, user):
 def ask(port, method="GET", path="/orders?page=2&role=editor", body=None, **headers):
     """Send a request that also claims to be another user."""
     given = FORGED | {name.replace("_", "-"): value for name, value in headers.items()}
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=15)) as client:
+    made = http.client.HTTPConnection("127.0.0.1", port, 15, source_address=(CLIENT, 0))
+    with closing(made) as client:
         client.request(method, path, body, given)
         answer = client.getresponse()
         return answer.status, answer.headers, answer.read()
@@ -150,7 +154,7 @@ def test_an_api_key_passes_and_was_used_by_the_client(proxy, authsvc, user):
         found = who(passed(ask(proxy, **headers))["headers"])
         assert (found["name"], found["scopes"]) == (user, "profile")
         assert "session" not in found
-    assert networks(authsvc, made["keyId"].removeprefix("key_")) == [("127.0.0.1",)]
+    assert networks(authsvc, made["keyId"].removeprefix("key_")) == [(CLIENT,)]
 
 
 def networks(authsvc, key):
@@ -180,8 +184,8 @@ def test_a_websocket_opens_for_whoever_has_a_token(proxy, token, user):
     with connection:
         assert head.startswith("HTTP/1.1 101 ")
         assert "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head  # RFC 6455, 1.3
-        (reached,) = (line for line in head.splitlines() if line.lower().startswith("x-reached"))
-        assert who(json.loads(reached.partition(": ")[2]))["name"] == user
+        found = who(reached_headers(head, connection))
+        assert (found["name"], found["role"]) == (user, "user")
         connection.sendall(b"\x81\x04ping")
         assert connection.recv(100) == b"\x81\x04ping"
 
@@ -190,6 +194,33 @@ def test_no_websocket_opens_for_anybody_else(proxy):
     head, connection = upgrade(proxy, {})
     connection.close()
     assert head.startswith("HTTP/1.1 401 ")
+
+
+@pytest.mark.parametrize("asked", H2C)
+def test_nothing_but_a_websocket_is_tunnelled(proxy, token, asked):
+    """Over h2c (RFC 7540, 3.2), a client would send requests that no proxy looks at."""
+    h2c = {"Upgrade": asked, "Connection": "Upgrade, HTTP2-Settings", "HTTP2-Settings": "AAMAAABk"}
+    head, connection = upgrade(proxy, token | h2c)
+    with connection:
+        reached = reached_headers(head, connection)
+        asked_of_program = [value for name, value in reached if name.lower() == "upgrade"]
+        assert asked_of_program in ([], ["websocket"])
+
+
+def reached_headers(head, connection):
+    """Return the headers that reached the program; none if the proxy refused the request."""
+    if head.startswith("HTTP/1.1 101 "):
+        (line,) = (line for line in head.splitlines() if line.lower().startswith("x-reached"))
+        return json.loads(line.partition(": ")[2])
+    if not head.startswith("HTTP/1.1 200 "):
+        assert head.startswith("HTTP/1.1 4"), head
+        return []
+    received = b""
+    while not received.endswith(b"}"):
+        more = connection.recv(65536)
+        assert more, received
+        received += more
+    return json.loads(received)["headers"]
 
 
 def upgrade(port, headers):
