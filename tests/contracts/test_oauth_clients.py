@@ -66,6 +66,7 @@ def test_the_key_in_each_way(caller, key, key_id):
         (f"token=x&client_id={key_id}&client_secret={key}", {}),
         (f"token=x&client_secret={key}", {}),
         (f"token=x&client_id={key_id}", {"Authorization": basic(key_id, key)}),
+        ("token=x&client_secret=", {"Authorization": basic(key_id, key)}),
     ):
         answer = ask(caller, body, **headers)
         assert (answer.status_code, answer.json()) == (200, {"active": False}), (body, headers)
@@ -153,6 +154,7 @@ def test_a_client_is_challenged_by_its_own_scheme(caller, key, key_id):
     for headers, scheme in (
         ({"Authorization": basic(key_id, wrong)}, BASIC),
         ({"Authorization": basic(key, "")}, BASIC),
+        ({"Authorization": basic(key_id, key).replace(" ", " !")}, BASIC),
         ({"Authorization": basic("key_00000000", key)}, BASIC),
         ({"Authorization": f"Bearer {wrong}"}, "Bearer"),
         ({"Authorization": f"Negotiate {key}"}, "Bearer"),

@@ -34,8 +34,9 @@ def to(answer):
 
 @pytest.mark.parametrize(("method", "credential"), [("GET", ""), ("HEAD", "Bearer x.y.z")])
 def test_a_browser_is_sent_to_the_login_page_and_told_the_way_back(ask, method, credential):
-    headers = PAGE | FORWARDED | {"Authorization": credential}
-    location = urlsplit(to(ask(url(LOGIN), method, **headers)))
+    """What the proxy says in headers counts, before its own request and ``uri``."""
+    headers = PAGE | FORWARDED | {"Authorization": credential, "Host": "inside.example"}
+    location = urlsplit(to(ask(f"{url(LOGIN)}&uri=/inside", method, **headers)))
     assert location._replace(query="").geturl() == LOGIN
     assert parse_qs(location.query) == {"next": ["https://orders.example/orders?page=2&sort=a%20b"]}
 
@@ -47,6 +48,10 @@ def test_a_login_page_with_a_query_keeps_it(ask):
 
 def test_the_login_page_need_not_be_encoded(ask):
     assert to(ask(f"/auth/forward?login={LOGIN}", **PAGE)) == LOGIN
+
+
+def test_the_case_of_its_host_does_not_matter(ask):
+    assert to(ask(url("https://App.Example/In"), **PAGE)) == "https://App.Example/In"
 
 
 def test_behind_envoy_the_way_back_is_in_uri(ask):

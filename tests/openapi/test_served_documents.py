@@ -6,7 +6,7 @@ import pytest
 
 from authsvc.contracts import registry
 from authsvc.contracts import urls as contract_urls
-from authsvc.openapi import rendered, urls
+from authsvc.openapi import rendered, security, urls
 from tests.contracts.clients import ALONE, BY_NAME
 
 pytestmark = pytest.mark.django_db
@@ -54,7 +54,24 @@ def test_a_document_that_a_client_has_is_not_sent_again(caller):
     answer = caller.get("/openapi.json", **{"If-None-Match": etag})
     assert (answer.status_code, answer.content) == (304, b"")
     assert answer.headers["ETag"] == etag
+    assert answer.headers["Cache-Control"] == "public, max-age=300"
     assert caller.get("/openapi.json", **{"If-None-Match": '"another"'}).status_code == 200
+
+
+def test_another_document_of_the_same_name_is_another_version(settings):
+    """An upgrade or another setting has changed it: a client must not keep the old one."""
+
+    def made_anew():
+        for cached in (rendered._document, security.token_url):
+            cached.cache_clear()
+        return rendered.document("bearer")
+
+    every, before = settings.CONTRACTS, made_anew()
+    settings.CONTRACTS = ["bearer"]  # without a password grant, the button logs nobody in
+    after = made_anew()
+    settings.CONTRACTS = every
+    made_anew()
+    assert (before.body == after.body, before.etag == after.etag) == (False, False)
 
 
 @each_alone

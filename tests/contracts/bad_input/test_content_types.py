@@ -20,6 +20,7 @@ UNREADABLE = [
     "application/json; charset=undefined",
     "application/json; charset=utf-16",
     "application/json; charset=idna",
+    "application/json; charset=cp037",
 ]
 
 
