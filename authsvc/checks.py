@@ -1,6 +1,7 @@
 """System checks of a deployment: errors and warnings before its clients find out."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -83,6 +84,21 @@ def security_txt_out_of_date(app_configs: Any, **kwargs: Any) -> Sequence[CheckM
             "SECURITY_EXPIRES has passed: whoever finds a hole does not trust security.txt.",
             hint="See that SECURITY_CONTACT is right, and set a day within the next year.",
             id="authsvc.W006",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def security_txt_for_long(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """Warn of a day more than a year ahead (RFC 9116, 2.5.5)."""
+    if settings.SECURITY_TXT is None or settings.SECURITY_TXT.expires < now() + timedelta(days=366):
+        return []
+    return [
+        Warning(
+            "SECURITY_EXPIRES is more than a year ahead: whoever finds a hole may take "
+            "security.txt for stale long before.",
+            hint="Set a day within the next year, and look at the contact again then.",
+            id="authsvc.W007",
         )
     ]
 

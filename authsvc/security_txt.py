@@ -3,6 +3,7 @@
 It is made from variables of the environment, and there is none without SECURITY_CONTACT.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -20,19 +21,24 @@ class SecurityTxt(NamedTuple):
     expires: datetime
 
 
-def from_environment(public_url: str) -> SecurityTxt | None:
-    """Return the file, or None if SECURITY_CONTACT is not set."""
+def from_environment(public_url: str, languages: Iterable[str]) -> SecurityTxt | None:
+    """Return the file, or None if SECURITY_CONTACT is not set.
+
+    ``languages`` are those in which a report is welcome, by RFC 5646.
+    """
     contacts = read("SECURITY_CONTACT", _contacts, [], _wanted("mailto:security@example.com"))
     expires = read("SECURITY_EXPIRES", _moment, None, "a day to come, such as 2027-06-30")
     policy = read("SECURITY_POLICY", _address, "", _wanted("https://example.com/policy"))
-    if not contacts:
-        return None
-    if expires is None:
+    if bool(contacts) != bool(expires):
         raise ImproperlyConfigured(
-            "SECURITY_CONTACT needs SECURITY_EXPIRES, the day until which it is right."
+            "SECURITY_CONTACT needs SECURITY_EXPIRES, the day until which it is right, and "
+            "SECURITY_EXPIRES needs a contact."
         )
+    if not contacts or expires is None:
+        return None
     fields = [("Contact", each) for each in contacts]
     fields.append(("Expires", f"{expires:%Y-%m-%dT%H:%M:%SZ}"))
+    fields.append(("Preferred-Languages", ", ".join(languages)))
     if policy:
         fields.append(("Policy", policy))
     if public_url.startswith("https:"):  # the field takes no other

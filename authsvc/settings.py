@@ -46,7 +46,6 @@ SECURE_COOKIES = _public.scheme == "https"
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", (_public.hostname, "localhost", "127.0.0.1", "[::1]"))
 ROOT_URLCONF = "authsvc.urls"
 WSGI_APPLICATION = "authsvc.wsgi.application"
-SECURITY_TXT = security_txt.from_environment(PUBLIC_URL)
 SITE_NAME = text("SITE_NAME", "authsvc")
 # The first admin's password until it is changed, where there was no terminal to print it on.
 FIRST_PASSWORD_FILE = DATA_DIR / "first_admin_password"
@@ -171,6 +170,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français")]
+SECURITY_TXT = security_txt.from_environment(PUBLIC_URL, [code for code, _ in LANGUAGES])
 LOCALE_PATHS = [BASE_DIR / "authsvc" / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True

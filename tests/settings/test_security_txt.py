@@ -1,5 +1,7 @@
 """security.txt (RFC 9116), from the environment."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.settings.conftest import PRODUCTION
@@ -16,6 +18,7 @@ def test_the_file_has_a_line_for_each_field(read):
         "Contact: mailto:holes@example.com\n"
         "Contact: https://example.com/report\n"
         "Expires: 2099-06-30T00:00:00Z\n"
+        "Preferred-Languages: en, de, fr\n"
         "Policy: https://example.com/policy\n"
         "Canonical: https://auth.example.com/.well-known/security.txt\n"
     )
@@ -32,7 +35,7 @@ def test_a_time_is_told_in_utc(read):
 
 
 def test_without_a_contact_there_is_none(read):
-    assert read(SECURITY_EXPIRES="2099-06-30")["SECURITY_TXT"] is None
+    assert read()["SECURITY_TXT"] is None
 
 
 @pytest.mark.parametrize(
@@ -52,11 +55,16 @@ def test_a_wrong_value_stops_the_start(refused, name, value):
     assert refused(**GIVEN | {name: value}).startswith(f"{name} must be a")
 
 
-def test_a_contact_without_a_day_stops_the_start(refused):
-    sentence = refused(SECURITY_CONTACT="mailto:holes@example.com")
-    assert sentence.startswith("SECURITY_CONTACT needs SECURITY_EXPIRES")
+@pytest.mark.parametrize("name", GIVEN)
+def test_a_contact_needs_a_day_and_a_day_a_contact(refused, name):
+    assert refused(**{name: GIVEN[name]}).startswith("SECURITY_CONTACT needs SECURITY_EXPIRES")
 
 
-def test_a_day_that_has_passed_is_warned_of(checked):
-    assert "authsvc.W006" not in checked(**PRODUCTION | GIVEN)
-    assert "authsvc.W006" in checked(**PRODUCTION | GIVEN | {"SECURITY_EXPIRES": "2026-01-01"})
+@pytest.mark.parametrize(
+    ("days", "warned"), [(-1, {"W006"}), (1, set()), (365, set()), (368, {"W007"})]
+)
+def test_a_day_is_within_the_next_year(checked, days, warned):
+    """RFC 9116, 2.5.5."""
+    day = f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%d}"
+    found = checked(**PRODUCTION | GIVEN | {"SECURITY_EXPIRES": day})
+    assert found.keys() & {"authsvc.W006", "authsvc.W007"} == {f"authsvc.{each}" for each in warned}
