@@ -50,13 +50,13 @@ CONTRACTS = {
     "bearer": Paths(
         "/c/bearer/api/v1/auth/login",
         "/c/bearer/api/v1/auth/refresh",
-        "/api/v1/auth/me",
+        "/auth/forward",
         "/c/bearer/api/v1/auth/logout",
     ),
     "camel": Paths(
         "/c/camel/api/v1/auth/login",
         "/c/camel/api/v1/auth/refresh",
-        "/api/v1/auth/me",
+        "/c/camel/api/v1/auth/keys",
         "/c/camel/api/v1/auth/logout",
     ),
     "form": Paths(
@@ -68,7 +68,7 @@ CONTRACTS = {
     "challenge": Paths(
         "/c/challenge/v1/login",
         "/c/challenge/v1/token-refresh",
-        "/api/auth/validate",
+        "/auth/forward",
         "/c/challenge/v1/token-revoke",
     ),
     "envelope": Paths(

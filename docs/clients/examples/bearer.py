@@ -76,5 +76,5 @@ class BearerClient:
 if __name__ == "__main__":
     client = BearerClient(os.environ["AUTH"])
     client.log_in(os.environ["USERNAME"], os.environ["PASSWORD"])
-    print("Logged in as", client.call("GET", f"{os.environ['AUTH']}/api/v1/auth/me")["username"])
-    print(client.log_out()["message"])
+    client.call("GET", f"{os.environ['AUTH']}/auth/forward")  # or a URL of your program
+    print("Logged in as", os.environ["USERNAME"], "-", client.log_out()["message"])

@@ -34,7 +34,7 @@ call() { # after a 401, refreshes and sends once more
 }
 
 log_in "$USERNAME" "$PASSWORD"
-call "$AUTH/api/v1/auth/me"
-echo "Logged in as $(field username)"
+call "$AUTH/auth/forward" # or a URL of your program
+echo "Logged in as $USERNAME"
 call "$api/logout" -X POST
 echo "$(field message)"

@@ -70,6 +70,6 @@ if (globalThis.process?.argv[1]?.endsWith("camel.mjs")) {
   const { AUTH, USERNAME, PASSWORD } = process.env;
   const client = new CamelClient(AUTH);
   await client.logIn(USERNAME, PASSWORD);
-  const me = await client.call("GET", `${AUTH}/api/v1/auth/me`);
-  console.log("Logged in as", me.username, "-", (await client.logOut()).message);
+  await client.call("GET", `${AUTH}/c/camel/api/v1/auth/keys`);
+  console.log("Logged in as", USERNAME, "-", (await client.logOut()).message);
 }

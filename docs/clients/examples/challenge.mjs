@@ -75,6 +75,6 @@ if (globalThis.process?.argv[1]?.endsWith("challenge.mjs")) {
   const { AUTH, USERNAME, PASSWORD, NEW_PASSWORD } = process.env;
   const client = new ChallengeClient(AUTH);
   await client.logIn(USERNAME, PASSWORD, NEW_PASSWORD);
-  const { user } = await client.call("GET", `${AUTH}/api/auth/validate`);
-  console.log("Logged in as", user.username, "-", (await client.logOut()).message);
+  await client.call("GET", `${AUTH}/auth/forward`); // or a URL of your program
+  console.log("Logged in as", USERNAME, "-", (await client.logOut()).message);
 }

@@ -76,5 +76,5 @@ class ChallengeClient:
 if __name__ == "__main__":
     client = ChallengeClient(environ["AUTH"])
     client.log_in(environ["USERNAME"], environ["PASSWORD"], environ.get("NEW_PASSWORD", ""))
-    me = client.call("GET", f"{environ['AUTH']}/api/auth/validate")["user"]
-    print("Logged in as", me["username"], "-", client.log_out().get("message", "Token revoked."))
+    client.call("GET", f"{environ['AUTH']}/auth/forward")  # or a URL of your program
+    print("Logged in as", environ["USERNAME"], "-", client.log_out().get("message", "Logged out"))

@@ -30,11 +30,11 @@ call() { # after a 401, refreshes and sends once more
 
 post login "\"password\": $(quoted "$PASSWORD")"
 case $(field challenge_name) in NEW_PASSWORD_REQUIRED)
-  new="\"session\": \"$(field session)\", \"new_password\": $(quoted "$NEW_PASSWORD")"
+  new="\"session\": \"$(field session)\", \"new_password\": $(quoted "${NEW_PASSWORD:?has to be set}")"
   post new-password-required "$new" ;;
 esac
 bearer && refresh_token=$(field refresh_token)
-call "$AUTH/api/auth/validate"
-echo "Logged in as $(field username)"
+call "$AUTH/auth/forward" # or a URL of your program
+echo "Logged in as $USERNAME"
 post token-revoke "\"refresh_token\": \"$refresh_token\""
 echo "Logged out"
