@@ -43,7 +43,7 @@ class RequestContextMiddleware:
         with request_context.use(context):
             response = self.get_response(request)
         response.headers["X-Request-ID"] = context.request_id
-        if request.method != "HEAD" and not getattr(response, "content", b"-"):
+        if not getattr(response, "content", b"-"):
             response.headers.pop("Content-Type", None)  # clients parse what has one
         return response
 
@@ -133,8 +133,6 @@ class APIMiddleware:
         response.headers["X-Content-Type-Options"] = "nosniff"
         if self.strict_transport and request.is_secure():  # RFC 6797, 7.2
             response.headers["Strict-Transport-Security"] = self.strict_transport
-        if request.method == "HEAD":
-            response.content = b""
         return cast("HttpResponseBase", response)
 
     def upload(self, request: HttpRequest) -> HttpResponseBase:

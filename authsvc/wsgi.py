@@ -12,6 +12,7 @@ from django.urls import get_resolver
 
 from authsvc.server.chunked_bodies import ContentLengthMiddleware
 from authsvc.server.content_types import ContentTypeMiddleware
+from authsvc.server.head_requests import HeadMiddleware
 from authsvc.server.uploads import UploadMiddleware
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "authsvc.settings")
@@ -24,7 +25,7 @@ except ImproperlyConfigured as error:
 from apikeys import usage
 from authsvc.forward_auth.wsgi import ForwardAuthMiddleware
 
-application = ForwardAuthMiddleware(UploadMiddleware(readable))
+application = HeadMiddleware(ForwardAuthMiddleware(UploadMiddleware(readable)))
 
 # Django cleans up four times in each request, which takes longer than verifying its token. Once is
 # enough, when the request ends and its connection goes back to the pool: no list of queries is

@@ -33,7 +33,7 @@ class ForwardAuthMiddleware:
         status, headers, body = answer_safely(environ)
         headers["Content-Length"] = str(len(body))
         start_response(STATUS_LINES[status], [*headers.items()])
-        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
+        return [body]
 
 
 def answer_safely(environ: dict[str, Any]) -> Answer:

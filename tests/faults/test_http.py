@@ -95,13 +95,30 @@ def test_a_huge_body_is_refused_with_the_error_body_of_the_contract(server):
 
 @pytest.mark.parametrize(
     "path",
-    ["/api/v1/auth/me", "/api/auth/validate", "/v1/nothing", "/v1/login", "/healthz", "/readyz"],
+    [
+        "/api/v1/auth/me",
+        "/api/auth/validate",
+        "/v1/nothing",
+        "/v1/login",
+        "/healthz",
+        "/readyz",
+        "/auth/forward",
+        "/docs",
+        "/docs/camel",
+        "/openapi.json",
+        "/forgot",
+        "/nothing",
+        "/admin/login/",
+        "/static/admin/css/base.css",
+        "/.well-known/jwks.json",
+    ],
 )
 def test_head_has_no_body_and_leaves_the_connection_in_order(server, path):
     ok = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     received = server.raw(f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode(), then=ok)
     assert (received.count(b"\r\n\r\n"), received.count(b'{"status": "ok"}')) == (2, 1)
     assert statuses(received)[1] == 200
+    assert int(received.partition(b"Content-Length: ")[2].partition(b"\r")[0]) > 0
     assert "body bytes" not in server.log.read_text()
 
 

@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 
 from authsvc.forward_auth.wsgi import ForwardAuthMiddleware
+from authsvc.server.head_requests import HeadMiddleware
 from tests.conftest import PASSWORD
 
 
@@ -26,7 +27,8 @@ class Asking:
     """Questions of a proxy. Those that are not for forward authentication are answered 418."""
 
     def __init__(self) -> None:
-        self.application = ForwardAuthMiddleware(lambda environ, start: elsewhere(start))
+        asked = ForwardAuthMiddleware(lambda environ, start: elsewhere(start))
+        self.application = HeadMiddleware(asked)
 
     def __call__(self, url: str = "/auth/forward", method: str = "GET", **headers: str) -> Answer:
         named = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -66,6 +66,7 @@ def test_any_method_is_answered_there_and_below(ask, alice, token, method, url):
 def test_an_answer_to_head_has_no_body(ask, db):
     answer = ask(method="HEAD")
     assert (answer.status, answer.body) == (401, b"")
+    assert answer.headers["Content-Length"] == ask().headers["Content-Length"] != "0"
 
 
 @pytest.mark.parametrize(
