@@ -35,7 +35,7 @@ class KeyViewSet(ContractViewSet):
         validated = self.read(self.key_request)
         return self.show_once(*keys.create(self.caller, **validated))
 
-    @uses(many=True, name="list_keys", summary="List your live API keys", key_response=APIKey)
+    @uses(many=True, name="list_keys", summary="List your active API keys", key_response=APIKey)
     def list(self, request: Request) -> HttpResponse:
         live = keys.live_of(self.caller.id)
         return json_response([self.represent(self.key_response, key) for key in live])

@@ -5,6 +5,7 @@ Each request is read by one serializer and answered by another; a contract's own
 
 import json
 import logging
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, NoReturn, cast
 
@@ -71,6 +72,7 @@ class ContractViewSet(ViewSet):
     permission_classes: tuple[type[BasePermission], ...] = (IsAuthenticated,)
     metadata_class = None
     documented = True  # in the OpenAPI document of its contract
+    path_names: Mapping[str, str] = {}  # of parameters that its document calls something else
     empty_success = False  # whether ``succeed`` answers without a body
 
     @property

@@ -1,5 +1,6 @@
 """Document 001: camelCase tokens of one hour, errors under ``error``."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -154,6 +155,7 @@ class Logout(LogoutViewSet):
 
 
 class Keys(KeyViewSet):
+    path_names: Mapping[str, str] = {"key_id": "keyId"}
     key_request, key_response = KeyRequest, KeyResponse
     created_key_response = CreatedKeyResponse
     rotate_key_request = RotateKeyRequest

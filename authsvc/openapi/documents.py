@@ -71,7 +71,7 @@ class DocumentGenerator(SchemaGenerator):
 
     def _initialise_endpoints(self) -> None:
         super()._initialise_endpoints()
-        found: list[Endpoint] = list(cast("Any", self.endpoints))
+        found = [with_documented_names(each) for each in cast("Any", self.endpoints)]
         paths = dict.fromkeys(endpoint[0] for endpoint in found)
         order = list(paths)
         documented = [each for each in found if self.is_documented(each, paths)]
@@ -101,6 +101,15 @@ class DocumentGenerator(SchemaGenerator):
         view = super().create_view(callback, method, request)
         view.documented_with_others = self.name is None
         return view
+
+
+def with_documented_names(endpoint: Endpoint) -> Endpoint:
+    """Return an endpoint whose path has the names of parameters that its contract documents."""
+    path, regex, method, view = endpoint
+    for name, documented in getattr(view.cls, "path_names", {}).items():
+        path = path.replace(f"{{{name}}}", f"{{{documented}}}")
+        regex = regex.replace(f":{name}>", f":{documented}>")
+    return path, regex, method, view
 
 
 def method_index(endpoint: Endpoint) -> int:
