@@ -142,6 +142,12 @@ def current() -> Key:
     return _fresh().current
 
 
+def loaded() -> Keyring | None:
+    """Return the keys without asking the database; None if it is time to load them."""
+    ring = _ring
+    return ring if ring and time.monotonic() - ring.seen_at <= MAX_AGE_SECONDS else None
+
+
 def find(kid: str) -> Key | None:
     """Return the key of this id, or None if tokens signed by it are not good any more."""
     ring = _fresh()
@@ -232,10 +238,7 @@ def reencrypt() -> int:
 
 
 def _fresh() -> Keyring:
-    ring = _ring
-    if ring is None or time.monotonic() - ring.seen_at > MAX_AGE_SECONDS:
-        ring = reload()
-    return ring
+    return loaded() or reload()
 
 
 def _load() -> Keyring:
@@ -280,12 +283,9 @@ def _pack(private: Any) -> bytes:
 
 
 def _open(row: SigningKey) -> Key:
-    packed = _decrypt(row)
-    private = (
-        packed
-        if row.algorithm == "HS256"
-        else serialization.load_der_private_key(packed, password=None)
-    )
+    private: Any = _decrypt(row)
+    if row.algorithm != "HS256":
+        private = serialization.load_der_private_key(private, password=None)
     return Key(row.kid, row.algorithm, private)
 
 

@@ -35,7 +35,7 @@ def _list(request: HttpRequest, number: int) -> HttpResponseBase:
     signed = lists.get(number)
     # Weak: two nodes sign the same list at their own times, with their own signatures.
     headers = {
-        "Cache-Control": f"public, max-age={lists.fresh_seconds}",
+        "Cache-Control": f"public, max-age={lists.fresh_seconds(signed)}",
         "ETag": f'W/"{signed.etag}"',
         "Vary": "Accept-Encoding",
     }

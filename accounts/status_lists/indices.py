@@ -16,7 +16,9 @@ from django.conf import settings
 from accounts.models import StatusListSeed
 
 HALF_BITS = 9
-SIZE = 1 << 2 * HALF_BITS  # indices of a list, 262,144: one bit each, 32 KiB before compression
+# Indices of a list, 262,144. It limits what a verifier fetches for one token (one bit each, 32 KiB
+# before compression), what one read of the database makes, and among how many an index hides.
+SIZE = 1 << 2 * HALF_BITS
 ROUNDS = 4
 MASK = (1 << HALF_BITS) - 1
 # The next number of a session, in the statement that inserts it (migration 0018).

@@ -2,18 +2,21 @@
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 
 from django.db import DatabaseError, InterfaceError
 
 from accounts import keyring
+from accounts.keyring import Key
 from accounts.status_lists import entries, indices, signed_list
 from accounts.status_lists.signed_list import SignedList
 
-MAX_LISTS = 128  # in memory, of 40 to 130 KB each
+MAX_LISTS = 128  # in memory, of 40 to 130 KB each; of other ones only a token of 1 KB is kept
+ALL_ENDED = bytearray(b"\xff" * (indices.SIZE // 8))  # the bitmap of a list that never changes
 RELOAD_SECONDS = 3600.0  # until a list is read anew as a whole, whatever was found meanwhile
-WAIT_SECONDS = 5.0  # for another request that reads the database
+WAIT_SECONDS = 1.0  # for another request that reads the database, where there is no list to send
 MAX_WAITING = 4  # requests of a process that may
 RETRY_SECONDS = 5.0  # until a database that failed is asked again
 
@@ -33,15 +36,16 @@ class StatusList:
     number: int
     bitmap: bytearray
     loaded_at: float
+    used_at: float = field(default_factory=time.monotonic)
     compressed: bytes = b""
     signed: SignedList | None = None
 
-    def is_ready(self, at: int) -> bool:
+    def is_ready(self, at: int, key: Key) -> bool:
         """Return whether it can be sent as it was signed last: ``at`` this time, by this key."""
         return (
             self.signed is not None
             and self.signed.issued == at
-            and self.signed.kid == keyring.current().kid
+            and self.signed.kid == key.kid
             and bool(self.compressed)
         )
 
@@ -52,19 +56,21 @@ class StatusList:
             self.bitmap[index >> 3] |= 1 << (index & 7)
             self.compressed = b""
 
-    def sign(self, at: int) -> SignedList:
-        """Return the list, signed by the current key as true ``at`` this time."""
-        if self.signed is None or not self.is_ready(at):
+    def sign(self, at: int, key: Key) -> SignedList:
+        """Return the list, signed by this key as true ``at`` this time."""
+        if self.signed is None or not self.is_ready(at, key):
             self.compressed = self.compressed or signed_list.compress(self.bitmap)
-            self.signed = signed_list.sign(self.number, self.compressed, keyring.current(), at)
+            self.signed = signed_list.sign(self.number, self.compressed, key, at)
         return self.signed
 
 
 class ServedLists:
     """The lists that one process serves.
 
-    It asks the database twice in a ``ttl`` what has changed, while requests come: so no answer is
-    older than one. One request does so, and the others are answered meanwhile.
+    It asks the database twice in a ``ttl`` what has changed, while requests come: so no list is
+    older than one. One request does so, and the others get the last list meanwhile, until it has
+    expired: only that one waits for a database that hangs, and few others for a second, if there
+    is no list to send.
     """
 
     def __init__(self) -> None:
@@ -90,49 +96,73 @@ class ServedLists:
     def ttl(self) -> float:
         return signed_list.ttl().total_seconds()
 
-    @property
-    def fresh_seconds(self) -> int:
-        """Seconds until what is served now may be older than one ``ttl``, and at least one."""
-        return max(1, int(self.ttl - self.age))
+    def fresh_seconds(self, signed: SignedList) -> int:
+        """Return the seconds until this list may be older than one ``ttl``, and at least one."""
+        return max(1, int(self.ttl - self.age)) if signed.issued == self._checked_time else 1
 
     def get(self, number: int) -> SignedList:
         """Return list ``number``; ``UnknownList``, or ``ListUnavailable``."""
-        found, age = self._lists.get(number), self.age
-        signed = found.signed if found else None
-        ready = found is not None and found.is_ready(self._checked_time)
-        if age < self.ttl / 2:
+        if self.age < self.ttl / 2:
             self._check_number(number)
-            if signed and ready:
-                return signed
-        if time.monotonic() - self._failed_at > RETRY_SECONDS:
-            signed = self._updated(number, may_wait=not ready or age > self.ttl) or signed
-        if signed is None or signed.has_expired:
+        found = self._lists.get(number)
+        signed = self._kept(found) if found else None
+        if found and signed and self._is_new(found):
+            return signed
+        if not self._has_failed:
+            signed = self._updated(number, may_wait=signed is None) or signed
+        if signed is None:
             raise ListUnavailable
         return signed
+
+    def _kept(self, found: StatusList) -> SignedList | None:
+        """Return a list as it was signed last, unless it has expired. Remember that it is used."""
+        found.used_at = time.monotonic()
+        return None if found.signed is None or found.signed.has_expired else found.signed
+
+    def _is_new(self, found: StatusList) -> bool:
+        """Return whether it can be sent again without the database, which is not asked here."""
+        if self.age >= self.ttl / 2 or not (ring := keyring.loaded()):
+            return False
+        return found.is_ready(self._checked_time, ring.current)
+
+    @property
+    def _has_failed(self) -> bool:
+        return time.monotonic() - self._failed_at <= RETRY_SECONDS
 
     def _updated(self, number: int, *, may_wait: bool) -> SignedList | None:
         """Return the list after a look at the database; None if it fails, or others look now."""
         if not self._acquire(may_wait):
             return None
         try:
-            if self.age >= self.ttl / 2:
-                self._find_changes()
-            self._check_number(number)
-            return self._loaded(number).sign(self._checked_time)
+            return None if self._has_failed else self._signed(number)
         except (DatabaseError, InterfaceError):
             self._failed_at = time.monotonic()
             return None
         finally:
             self._lock.release()
 
+    def _signed(self, number: int) -> SignedList:
+        if self.age >= self.ttl / 2:
+            self._find_changes()
+        self._check_number(number)
+        signed = self._loaded(number).sign(self._checked_time, keyring.current())
+        self._failed_at = float("-inf")  # whoever gave up waiting was wrong
+        return signed
+
     def _acquire(self, may_wait: bool) -> bool:
-        """Acquire the lock. Few requests may wait for it: the threads are there for others, too."""
+        """Acquire the lock. Few requests may wait for it: the threads are there for others, too.
+
+        One that has waited in vain takes the database for failed, so that no others wait.
+        """
         if self._lock.acquire(blocking=False):
             return True
         if not may_wait or not self._places_to_wait.acquire(blocking=False):
             return False
         try:
-            return self._lock.acquire(timeout=WAIT_SECONDS)
+            if self._lock.acquire(timeout=WAIT_SECONDS):
+                return True
+            self._failed_at = time.monotonic()
+            return False
         finally:
             self._places_to_wait.release()
 
@@ -155,16 +185,26 @@ class ServedLists:
         self._checked_at, self._checked_time = began, began_time
 
     def _loaded(self, number: int) -> StatusList:
-        """Return a list from memory, or from the database; forget the one that was read first."""
+        """Return a list from memory, or from the database."""
         found = self._lists.get(number)
         if found is None or time.monotonic() - found.loaded_at > RELOAD_SECONDS:
-            began = time.monotonic()
-            bitmap = indices.scattered(entries.ended(number))
-            self._lists.pop(number, None)
-            self._lists[number] = found = StatusList(number, bitmap, began)
-            if len(self._lists) > MAX_LISTS:
-                del self._lists[next(iter(self._lists))]
+            self._lists[number] = found = self._read(number)
+            self._make_room()
         return found
+
+    def _read(self, number: int) -> StatusList:
+        """Return a list from the database; one whose sessions have all ended is kept for good."""
+        began = time.monotonic()
+        bitmap = indices.scattered(entries.ended(number))
+        if bitmap == ALL_ENDED:
+            return StatusList(number, ALL_ENDED, loaded_at=float("inf"))
+        return StatusList(number, bitmap, began)
+
+    def _make_room(self) -> None:
+        """Forget the list that was not used for longest, if there are too many that may change."""
+        changing = [each for each in self._lists.values() if each.bitmap is not ALL_ENDED]
+        if len(changing) > MAX_LISTS:
+            del self._lists[min(changing, key=attrgetter("used_at")).number]
 
 
 lists = ServedLists()

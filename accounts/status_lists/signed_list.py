@@ -68,7 +68,8 @@ def compress(bitmap: bytes | bytearray) -> bytes:
     """Return a list's bits as they are in ``lst`` (4.1): DEFLATE in the format of zlib.
 
     Bits in random places repeat nothing but zeros. To look for runs alone takes a hundredth of the
-    time of level 9 without it, and the result is as small.
+    time of level 9 without it. The result is 6 % larger where one session in a hundred has ended,
+    and smaller where it is one in ten (13 %) or in a thousand (3 %).
     """
     deflate = zlib.compressobj(9, memLevel=9, strategy=zlib.Z_RLE)
     return deflate.compress(bitmap) + deflate.flush()

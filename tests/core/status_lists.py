@@ -15,6 +15,11 @@ from tests.status_list_decoder import Decoded
 
 POLICY = Policy(name="form", access=timedelta(days=7), refresh=timedelta(days=365), rotates=True)
 LONG_AGO = now() - timedelta(days=1)
+NEW = {
+    "contract": "form",
+    "last_used_at": LONG_AGO,
+    "expires_at": now() + timedelta(days=300),
+}
 
 
 def decoded(node: ServedLists, number: int = 1) -> Decoded:
@@ -31,10 +36,7 @@ def is_ended(node: ServedLists, access: str) -> bool:
 
 
 def session_at(user: User, status_index: int, **fields) -> Session:
-    usual = {"last_used_at": LONG_AGO, "expires_at": now() + timedelta(days=300)}
-    session = Session.objects.create(
-        user=user, contract="form", status_index=status_index, **usual | fields
-    )
+    session = Session.objects.create(user=user, status_index=status_index, **NEW | fields)
     Session.objects.filter(pk=session.pk).update(created_at=fields.get("created_at", LONG_AGO))
     return session
 

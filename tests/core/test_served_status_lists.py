@@ -9,6 +9,7 @@ from threading import Event, Semaphore
 
 import pytest
 from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts import keyring, sessions
 from accounts.models import Session
@@ -18,7 +19,7 @@ from accounts.status_lists.served_lists import RELOAD_SECONDS, ListUnavailable, 
 from accounts.status_lists.signed_list import SignedList
 from tests.concurrency import at_once
 from tests.conftest import PASSWORD
-from tests.core.status_lists import POLICY, decoded, is_ended, session_at, statements
+from tests.core.status_lists import NEW, POLICY, decoded, is_ended, session_at, statements
 
 pytestmark = [pytest.mark.django_db, pytest.mark.own_sql]
 
@@ -168,10 +169,90 @@ def test_few_requests_wait_for_a_database_that_is_slow(log_in):
     assert Counter(type(each) for each in found) == {SignedList: 5, type(None): 3}
 
 
-def test_the_lists_read_first_are_forgotten(alice):
-    session_at(alice, 200 * SIZE)
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.races
+def test_while_the_database_hangs_everybody_has_the_last_list(settings, log_in):
+    """Only the request that asks waits, whatever else has become old: the look, the list, a key."""
+    settings.STATUS_LIST_TTL = timedelta(seconds=2)
+    log_in()
+    node, asked, go_on = ServedLists(), Event(), Event()
+    listed = node.get(1)
+    node._checked_at -= 10
+    keyring.forget()
+
+    def hang(*_):
+        asked.set()
+        assert go_on.wait(10)
+        raise OperationalError("gone")
+
+    def ask_in_vain():
+        with connection.execute_wrapper(hang):
+            return node.get(1)
+
+    def ask():
+        assert asked.wait(10)
+        with connection.execute_wrapper(gone):
+            found = [node.get(1) for _ in range(20)], node.fresh_seconds(listed)
+        go_on.set()
+        return found
+
+    assert at_once(ask_in_vain, ask) == [listed, ([listed] * 20, 1)]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.races
+def test_a_request_that_waited_in_vain_lets_no_others_wait(log_in):
+    """It takes the database for failed, until the one that asks it has an answer."""
+    log_in()
     node = ServedLists()
-    for number in range(1, 140):
+    assert node._lock.acquire()
+    found = at_once(lambda: node.get(1), lambda: node.get(1))
+    assert [type(each) for each in found] == [ListUnavailable] * 2
+    assert node._has_failed
+    node._lock.release()
+    with CaptureQueriesContext(connection) as captured, pytest.raises(ListUnavailable):
+        node.get(1)
+    assert len(captured) == 0
+    assert node._updated(1, may_wait=True) is None
+    assert node._signed(1).issued
+    assert not node._has_failed
+
+
+def test_a_list_from_before_the_last_look_is_not_said_to_be_fresh(alice):
+    """Another request asked the database for another list."""
+    session_at(alice, SIZE)
+    node = ServedLists()
+    listed = node.get(1)
+    assert node.fresh_seconds(listed) > 1
+    node._checked_time += 40
+    assert node.fresh_seconds(listed) == 1
+
+
+def test_the_lists_used_least_recently_are_forgotten(alice):
+    sessions_of_lists = [Session(status_index=at * SIZE, **NEW, user=alice) for at in range(130)]
+    Session.objects.bulk_create(sessions_of_lists)
+    node = ServedLists()
+    for number in range(1, 131):
         node.get(number)
-    assert (len(node._lists), 139 in node._lists, 1 in node._lists) == (128, True, False)
+        node.get(1)
+    assert (len(node._lists), {2, 3} & {*node._lists}) == (128, set())
+    assert {1, 4, 130} < {*node._lists}
+
+
+def test_lists_of_sessions_that_are_gone_are_kept_for_good(alice):
+    """They take the place of no other list, and share their bits."""
+    session_at(alice, 140 * SIZE)
+    node = ServedLists()
+    node.get(141)
+    for number in range(1, 141):
+        node.get(number)
+    assert len(node._lists) == 141
+    assert len({id(node._lists[number].bitmap) for number in range(1, 141)}) == 1
     assert zlib.decompress(node._lists[139].compressed) == b"\xff" * (SIZE // 8)
+    for each in node._lists.values():
+        each.loaded_at -= 4000
+    assert [statements(lambda at=at: node.get(at)) for at in (1, 140)] == [0, 0]
+    node._checked_at -= 100
+    assert statements(lambda: node.get(1)) == 2
+    node._checked_at -= 100
+    assert statements(lambda: node.get(141)) == 2 + 5
