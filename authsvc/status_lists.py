@@ -1,5 +1,7 @@
 """Token status lists over HTTP (draft-ietf-oauth-status-list-21, 8)."""
 
+import re
+
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.urls import URLPattern, re_path
 from django.utils.cache import get_conditional_response
@@ -8,6 +10,7 @@ from accounts.status_lists.served_lists import ListUnavailable, UnknownList, lis
 
 MEDIA_TYPE = "application/statuslist+jwt"
 METHODS = ("GET", "HEAD")
+REFUSED = re.compile(r"q=0(\.0*)?")  # the weight of a coding that a client does not accept
 
 
 def status_list(request: HttpRequest, number: str) -> HttpResponseBase:
@@ -40,12 +43,20 @@ def _list(request: HttpRequest, number: int) -> HttpResponseBase:
         "Vary": "Accept-Encoding",
     }
     body = signed.token
-    if "gzip" in request.META.get("HTTP_ACCEPT_ENCODING", ""):
+    if _accepts_gzip(request.META.get("HTTP_ACCEPT_ENCODING", "")):
         body, headers["Content-Encoding"] = signed.gzipped, "gzip"
     whole = HttpResponse(body, content_type=MEDIA_TYPE, headers=headers)
     if "HTTP_IF_NONE_MATCH" not in request.META:
         return whole
     return get_conditional_response(request, etag=headers["ETag"], response=whole) or whole
+
+
+def _accepts_gzip(header: str) -> bool:
+    """Return whether a client accepts gzip, by name or as any coding (RFC 9110, 12.5.3)."""
+    codings = (each.partition(";") for each in header.lower().split(","))
+    weights = {name.strip(): weight.strip() for name, _, weight in codings}
+    weight = weights.get("gzip", weights.get("*", "q=0"))
+    return REFUSED.fullmatch(weight) is None
 
 
 def _refusal(status: int, text: str, **headers: str) -> HttpResponse:

@@ -62,6 +62,26 @@ def test_a_list_is_compressed_for_clients_that_accept_it(caller, access):
     assert plain["ETag"].startswith("W/")  # other bytes have it, too
 
 
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [
+        *(
+            ("GZIP", "gzip"),
+            ("*", "gzip"),
+            ("br, *;q=0.1", "gzip"),
+            ("deflate , gzip ; q=1", "gzip"),
+        ),
+        *(("gzip;q=0.001", "gzip"), ("*;q=0, gzip", "gzip"), ("identity;q=0, gzip;q=0.5", "gzip")),
+        *(("gzip;q=0", None), ("identity;q=0, gzip;q=0", None), ("gzip; Q=0.000, *", None)),
+        *(("", None), ("*;q=0", None), ("br", None), ("gzipped", None), (",;,", None)),
+    ],
+)
+def test_a_list_is_compressed_by_the_weights_of_the_codings(caller, access, accepted, coding):
+    """RFC 9110, 12.5.3; to whom no coding is acceptable, the list is sent without one."""
+    answer = caller.get(LIST, **{"Accept-Encoding": accepted})
+    assert (answer.status_code, answer.get("Content-Encoding")) == (200, coding)
+
+
 def test_head_is_get_without_a_body(caller, access):
     answer = caller.http.head(LIST)
     assert (answer.status_code, answer.content) == (200, b"")
