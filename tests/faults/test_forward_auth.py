@@ -34,6 +34,7 @@ FORGED = {
     "X-Forwarded-Method": "GET",
     "X-Client-Address": "203.0.113.9",
 }
+JSON = "application/json"
 UPGRADE = {
     "Connection": f"Upgrade, {REMOVED}",
     "Upgrade": "websocket",
@@ -136,6 +137,8 @@ def test_nobody_passes_without_a_good_token(proxy, authsvc, user, method):
     for headers in ({}, {"Authorization": "Bearer x.y.z"}, {"Authorization": f"Bearer {ended}"}):
         status, answered, said = ask(proxy, method, body=b"two of them", **headers)
         assert (status, answered["WWW-Authenticate"], b"headers" in said) == (401, "Bearer", False)
+        assert (answered["Content-Type"], len(answered["X-Request-ID"])) == (JSON, 16)
+        assert json.loads(said)["detail"]
 
 
 @pytest.mark.parametrize("path", ["//", "/a/../../healthz", "/%zz", "/" + "a" * 3000, "/?role=x"])
@@ -155,6 +158,19 @@ def test_an_api_key_passes_and_was_used_by_the_client(proxy, authsvc, user):
         assert (found["name"], found["scopes"]) == (user, "profile")
         assert "session" not in found
     assert networks(authsvc, made["keyId"].removeprefix("key_")) == [(CLIENT,)]
+
+
+def test_a_key_that_may_only_introspect_is_forbidden_in_json(proxy, authsvc, user):
+    access = authsvc.log_in(user)["access"]
+    made = authsvc.call("/api/v1/auth/keys", {}, access).json()
+    authsvc.secrets.add(made["apiKey"])
+    authsvc.query(
+        "UPDATE apikeys_apikey SET scope = 'introspect', granted_at = CURRENT_TIMESTAMP "  # noqa: S608
+        f"WHERE id = '{made['keyId'].removeprefix('key_')}' RETURNING id"
+    )
+    status, answered, said = ask(proxy, **{"X-API-Key": made["apiKey"]})
+    assert (status, answered["Content-Type"], len(answered["X-Request-ID"])) == (403, JSON, 16)
+    assert json.loads(said)["detail"] in ("Missing scope: profile", "Forbidden")  # nginx's own
 
 
 def networks(authsvc, key):
