@@ -1,8 +1,10 @@
 """Answers to HEAD at the edge of the WSGI application."""
 
+from typing import Any
+
 import pytest
 
-from authsvc.server.head_requests import HeadMiddleware
+from authsvc.server.head_requests import HeadMiddleware, WithoutBody
 
 
 class Streamed:
@@ -28,7 +30,7 @@ def test_an_answer_to_head_is_not_read_and_is_closed(method, body):
         return streamed
 
     environ = {"REQUEST_METHOD": method}
-    answer = HeadMiddleware(application)(environ, lambda *line: started.extend(line))
+    answer: Any = HeadMiddleware(application)(environ, lambda *line: started.extend(line))
     assert b"".join(answer) == body
     answer.close()
     assert (streamed.was_read, streamed.was_closed) == (bool(body), True)
@@ -36,6 +38,6 @@ def test_an_answer_to_head_is_not_read_and_is_closed(method, body):
 
 
 def test_a_list_has_nothing_to_close():
-    answer = HeadMiddleware(lambda environ, start: [b"one"])({"REQUEST_METHOD": "HEAD"}, None)
+    answer = WithoutBody([b"one"])
     assert list(answer) == []
     answer.close()
