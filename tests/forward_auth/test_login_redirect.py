@@ -34,7 +34,7 @@ def to(answer):
 
 @pytest.mark.parametrize(("method", "credential"), [("GET", ""), ("HEAD", "Bearer x.y.z")])
 def test_a_browser_is_sent_to_the_login_page_and_told_the_way_back(ask, method, credential):
-    """What the proxy says in headers counts, before its own request and ``uri``."""
+    """Headers of the proxy count before its own request and ``uri``."""
     headers = PAGE | FORWARDED | {"Authorization": credential, "Host": "inside.example"}
     location = urlsplit(to(ask(f"{url(LOGIN)}&uri=/inside", method, **headers)))
     assert location._replace(query="").geturl() == LOGIN
