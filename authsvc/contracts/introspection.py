@@ -10,11 +10,10 @@ from accounts.api.operations import uses
 from apikeys.client_authentication import ClientAuthentication
 from apikeys.scopes import Scope
 from authsvc.contracts.fields import ConstantField, OutputField, Serializer
-from authsvc.contracts.oauth_clients import ClientViewSet, TokenRequest, endpoint
+from authsvc.contracts.oauth_clients import REFRESH_TOKEN, ClientViewSet, TokenRequest, endpoint
 from authsvc.contracts.routes import route
 
 PATH = "oauth2/introspect"
-REFRESH_TOKEN = "refresh_token"  # noqa: S105 (a hint of RFC 7009, 2.1)
 contract = endpoint("introspection", Scope.INTROSPECT)
 
 

@@ -66,6 +66,13 @@ def test_an_access_token_of_every_contract_is_active(caller, alice, key, client)
         assert body["token_type"] == "Bearer"
 
 
+@pytest.mark.parametrize("hint", ["x" * 5000, "жетон", "\0", "", None, 5, ["refresh_token"], {}])
+def test_a_hint_that_is_not_known_is_ignored(caller, token, key, hint):
+    """RFC 7009, 2.1; also a long one, and one that is no text."""
+    answer = caller.json("/oauth2/introspect", {"token": token, "token_type_hint": hint}, key)
+    assert (answer.status_code, answer.json()["active"]) == (200, True)
+
+
 @pytest.mark.parametrize("client", REFRESHING, ids=str)
 def test_a_refresh_token_is_active_to_a_service_that_says_it_is_one(caller, alice, key, client):
     """Resource servers look at ``active`` alone, and must not take it for an access token."""

@@ -63,6 +63,14 @@ def test_a_refresh_token_ends_it_too_whatever_the_hint(caller, alice, key, clien
     assert client.refresh(caller, access, refresh).status_code == 401
 
 
+@pytest.mark.parametrize("hint", ["x" * 5000, "жетон", "\0", "", None, 5, ["refresh_token"], {}])
+def test_a_hint_that_is_not_known_is_ignored(caller, alice, key, hint):
+    """RFC 7009, 2.1; also a long one, and one that is no text."""
+    access, _ = ALONE[0].tokens(caller)
+    assert caller.json(PATH, {"token": access, "token_type_hint": hint}, key).status_code == 200
+    assert statuses(caller, access) == {401}
+
+
 def test_a_refresh_token_that_was_replaced_ends_its_session(caller, alice, key):
     (form,) = (client for client in ALONE if client.name == "form")
     access, spent = form.tokens(caller)
