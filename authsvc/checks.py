@@ -1,5 +1,6 @@
 """System checks of a deployment: errors and warnings before its clients find out."""
 
+import os
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from django.utils.timezone import now
 
 from accounts.db import trigram_indexes
 from authsvc.contracts import registry
-from authsvc.contracts.contract_settings import from_settings
+from authsvc.contracts.contract_settings import from_settings, unknown
 
 
 @register()
@@ -26,6 +27,39 @@ def rotation_that_locks_out(app_configs: Any, **kwargs: Any) -> Sequence[CheckMe
         )
         for contract, _ in registry.registered()
         if from_settings(contract.policy).rotates and not contract.may_rotate
+    ]
+
+
+@register()
+def variables_that_nothing_reads(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """Warn of variables such as BEARER_ACESS_LIFETIME, which a slip of the pen makes."""
+    contracts = [contract.name for contract, _ in registry.registered()]
+    return [
+        Warning(
+            f"{name} is no setting of a contract: nothing reads it.",
+            hint="docs/settings.md has the names.",
+            id="authsvc.W008",
+        )
+        for name in unknown(os.environ, contracts)
+    ]
+
+
+@register()
+def access_beyond_refresh(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
+    """Warn of access tokens that were to outlive the refresh token of their session.
+
+    They expire with the session, which ends with its refresh token.
+    """
+    policies = [from_settings(contract.policy) for contract, _ in registry.registered()]
+    return [
+        Warning(
+            f"{policy.name.upper()}_ACCESS_LIFETIME is longer than "
+            f"{policy.name.upper()}_REFRESH_LIFETIME, and counts only up to it.",
+            hint="A session ends with its refresh token, and its access tokens with it.",
+            id="authsvc.W009",
+        )
+        for policy in policies
+        if policy.refresh and policy.access > policy.refresh
     ]
 
 

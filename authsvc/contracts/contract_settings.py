@@ -1,6 +1,6 @@
 """Settings of contracts: variables of the environment that one contract reads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +32,21 @@ class Setting:
     def value(self) -> Any:
         """The value in Django's settings where a test has set one, else the environment's."""
         return getattr(settings, self.name, self._given)
+
+
+def unknown(environment: Iterable[str], contracts: Iterable[str]) -> list[str]:
+    """Return the variables that begin like those of a contract, and that nothing reads."""
+    prefixes = tuple(f"{name.upper()}_" for name in contracts)
+    return sorted(
+        name
+        for name in environment
+        if name.startswith(prefixes) and not _is_read(name.removesuffix("_FILE"))
+    )
+
+
+def _is_read(name: str) -> bool:
+    """Return whether a contract or the service reads a variable of this name."""
+    return name in DECLARED or hasattr(settings, name)
 
 
 def from_settings(policy: Policy) -> Policy:

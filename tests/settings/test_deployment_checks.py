@@ -41,6 +41,23 @@ def test_an_error_of_the_checks_stops_the_start(run):
     assert "CAMEL_ROTATE_REFRESH_TOKENS" in checked.stderr
 
 
+def test_a_misspelled_variable_of_a_contract_is_warned_of(checked, monkeypatch, tmp_path):
+    (tmp_path / "lifetime").write_text("1h")
+    monkeypatch.setenv("BEARER_ACCESS_LIFETIME_FILE", str(tmp_path / "lifetime"))
+    monkeypatch.setenv("FORM_SESSION_MAXIMUM", "30d")
+    assert "authsvc.W008" not in checked(**PRODUCTION)
+    monkeypatch.setenv("BEARER_ACESS_LIFETIME", "hunter2")
+    said = checked(**PRODUCTION)["authsvc.W008"]
+    assert said.startswith("BEARER_ACESS_LIFETIME is no setting")
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(("access", "warned"), [("30d", False), ("31d", True)])
+def test_access_tokens_that_were_to_outlive_their_session_are_warned_of(checked, access, warned):
+    said = checked(**PRODUCTION, CAMEL_ACCESS_LIFETIME=access).get("authsvc.W009", "")
+    assert said.startswith("CAMEL_ACCESS_LIFETIME is longer than CAMEL_REFRESH_LIFETIME") == warned
+
+
 def test_rotation_may_be_said_where_it_is_documented(checked):
     said = {"FORM_ROTATE_REFRESH_TOKENS": "true", "BEARER_ROTATE_REFRESH_TOKENS": "false"}
     assert checked(**PRODUCTION, **said) == {}
