@@ -16,7 +16,7 @@ from accounts.status_lists.signed_list import SignedList
 MAX_LISTS = 128  # in memory, of 40 to 130 KB each; of other ones only a token of 1 KB is kept
 ALL_ENDED = bytearray(b"\xff" * (indices.SIZE // 8))  # the bitmap of a list that never changes
 RELOAD_SECONDS = 3600.0  # until a list is read anew as a whole, whatever was found meanwhile
-WAIT_SECONDS = 1.0  # for another request that reads the database, where there is no list to send
+WAIT_SECONDS = 1.0  # for another request that reads the database, if there is no list of this ttl
 MAX_WAITING = 4  # requests of a process that may
 RETRY_SECONDS = 5.0  # until a database that failed is asked again
 
@@ -68,9 +68,8 @@ class ServedLists:
     """The lists that one process serves.
 
     It asks the database twice in a ``ttl`` what has changed, while requests come: so no list is
-    older than one. One request does so, and the others get the last list meanwhile, until it has
-    expired: only that one waits for a database that hangs, and few others for a second, if there
-    is no list to send.
+    older than one. One request does so, and the others get the last list meanwhile. If that is
+    older than a ``ttl``, a few of them wait a second for a new one; an expired one is not sent.
     """
 
     def __init__(self) -> None:
@@ -109,7 +108,8 @@ class ServedLists:
         if found and signed and self._is_new(found):
             return signed
         if not self._has_failed:
-            signed = self._updated(number, may_wait=signed is None) or signed
+            outdated = signed is None or time.time() - signed.issued > self.ttl
+            signed = self._updated(number, may_wait=outdated) or signed
         if signed is None:
             raise ListUnavailable
         return signed
