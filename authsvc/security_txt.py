@@ -3,7 +3,6 @@
 It is made from variables of the environment, and there is none without SECURITY_CONTACT.
 """
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -21,11 +20,8 @@ class SecurityTxt(NamedTuple):
     expires: datetime
 
 
-def from_environment(public_url: str, languages: Iterable[str]) -> SecurityTxt | None:
-    """Return the file, or None if SECURITY_CONTACT is not set.
-
-    ``languages`` are those in which a report is welcome, by RFC 5646.
-    """
+def from_environment(public_url: str) -> SecurityTxt | None:
+    """Return the file, or None if SECURITY_CONTACT is not set."""
     contacts = read("SECURITY_CONTACT", _contacts, [], _wanted("mailto:security@example.com"))
     expires = read("SECURITY_EXPIRES", _moment, None, "a day to come, such as 2027-06-30")
     policy = read("SECURITY_POLICY", _address, "", _wanted("https://example.com/policy"))
@@ -38,7 +34,6 @@ def from_environment(public_url: str, languages: Iterable[str]) -> SecurityTxt |
         return None
     fields = [("Contact", each) for each in contacts]
     fields.append(("Expires", f"{expires:%Y-%m-%dT%H:%M:%SZ}"))
-    fields.append(("Preferred-Languages", ", ".join(languages)))
     if policy:
         fields.append(("Policy", policy))
     if public_url.startswith("https:"):  # the field takes no other

@@ -18,7 +18,6 @@ def test_the_file_has_a_line_for_each_field(read):
         "Contact: mailto:holes@example.com\n"
         "Contact: https://example.com/report\n"
         "Expires: 2099-06-30T00:00:00Z\n"
-        "Preferred-Languages: en, de, fr\n"
         "Policy: https://example.com/policy\n"
         "Canonical: https://auth.example.com/.well-known/security.txt\n"
     )
