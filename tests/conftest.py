@@ -17,6 +17,7 @@ from accounts.db import app_role
 from accounts.hashing import hash_shares
 from accounts.models import User
 from accounts.request_context import RequestContext
+from accounts.status_lists import indices
 from accounts.status_lists.served_lists import lists
 from apikeys import usage
 from tests.audit_events import flushable
@@ -41,7 +42,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings) -> str:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_modify_db_settings, django_db_setup, django_db_blocker):
-    """A database that has its signing keys: no test has to wait until some are made.
+    """A database whose signing keys and seed are loaded: no test has to wait for them.
 
     Return the URL of a copy from before; without a test that needs the database there is none.
     """
@@ -51,6 +52,7 @@ def django_db_setup(django_db_modify_db_settings, django_db_setup, django_db_blo
     with databases.tables() as copy:
         with django_db_blocker.unblock():
             keyring.reload()
+            indices.permuted(0)  # loads the seed of status lists
         yield copy
 
 

@@ -51,13 +51,15 @@ def cost(encoded):
 
 
 @pytest.fixture(scope="module")
-def imported(tmp_path_factory, tables):
+def imported(tmp_path_factory, tables, django_db_blocker):
     """Start a server with eight imported users, each with the costliest hash of its algorithm.
 
     Alice has a hash of today's. On PostgreSQL there are fewer connections than threads that wait.
     """
     file = tmp_path_factory.mktemp("import") / "users.jsonl"
-    people = {"alice": make_password(PASSWORD)} | {f"p{n}": each for n, each in enumerate(DEAREST)}
+    with django_db_blocker.unblock():  # a thread that computes a hash lends its connection
+        people = {"alice": make_password(PASSWORD)}
+    people |= {f"p{n}": each for n, each in enumerate(DEAREST)}
     rows = ({"username": name, "password_hash": encoded} for name, encoded in people.items())
     file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     with (
