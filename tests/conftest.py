@@ -122,7 +122,7 @@ def open_request_context():
 @pytest.fixture(autouse=True)
 def fresh(request):
     """Every test begins with full budgets and with signing keys that its database knows."""
-    for cache in caches.all(initialized_only=True):
+    for cache in caches.all():  # also those that only threads of a live server have used
         cache.clear()
     hash_shares.forget()
     lists.clear()
