@@ -2,6 +2,7 @@
 
 import socket
 import time
+from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any
@@ -94,4 +95,12 @@ class SlowReadersWorker(ThreadWorker):  # type: ignore[misc]
 
     def drop(self, conn: Connection) -> None:
         """Close a connection that no thread has."""
-        raise NotImplementedError
+        for held in (self.unread, self.leaving):
+            held.pop(conn, None)
+        for queue in (self.keepalived_conns, self.pending_conns):
+            if conn in queue:
+                queue.remove(conn)
+        with suppress(KeyError, ValueError):
+            self.poller.unregister(conn.sock)
+        self.nr_conns -= 1
+        conn.close()

@@ -194,15 +194,10 @@ class PatientThreadWorker(SlowReadersWorker):
         return bool(received)
 
     def drop(self, conn: Connection) -> None:
-        for held in (self.arriving, self.unread, self.leaving):
-            held.pop(conn, None)
-        for queue in (self.keepalived_conns, self.pending_conns, self.polled):
-            if conn in queue:
-                queue.remove(conn)
-        with suppress(KeyError, ValueError):
-            self.poller.unregister(conn.sock)
-        self.nr_conns -= 1
-        conn.close()
+        self.arriving.pop(conn, None)
+        if conn in self.polled:
+            self.polled.remove(conn)
+        super().drop(conn)
 
     def murder_pending(self) -> None:
         """Close connections after their deadlines; when stopping, also unfinished requests."""
