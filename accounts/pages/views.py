@@ -1,5 +1,6 @@
 """Pages for users: request a password reset, confirm it by its link, or change the password."""
 
+from abc import ABC, abstractmethod
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -64,11 +65,12 @@ class PlainPage(Page, TemplateView):
     """A page that only shows a template."""
 
 
-class FormPage(Page, FormView):  # type: ignore[type-arg]
+class FormPage(Page, FormView, ABC):  # type: ignore[type-arg]
     """A page with a form; refusals of ``perform`` are shown as errors of the form."""
 
+    @abstractmethod
     def perform(self, data: dict[str, Any]) -> None:
-        raise NotImplementedError
+        """Do what the valid form asks for, or raise a refusal of the core."""
 
     def form_valid(self, form: PageForm) -> HttpResponse:
         try:

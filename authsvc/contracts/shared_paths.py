@@ -3,6 +3,7 @@
 The content type says it of a login, the key in the body of a refresh, and the token of a logout.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
@@ -85,7 +86,7 @@ class Choice(NamedTuple):
         return self.viewset(contract=shared(self.contract), **self.options)
 
 
-class Fork(ContractViewSet):
+class Fork(ContractViewSet, ABC):
     """Base of a path of several contracts: reads the request, and hands it to its contract."""
 
     enabled: frozenset[str] = frozenset()
@@ -98,8 +99,9 @@ class Fork(ContractViewSet):
         """Return what the path answers as, of the contracts that are served."""
         return [choice for choice in self.possible() if self.is_enabled(choice)]
 
+    @abstractmethod
     def possible(self) -> list[Choice]:
-        raise NotImplementedError
+        """Return what the path may answer as, served or not."""
 
     def is_enabled(self, choice: Choice) -> bool:
         return choice.contract.name in self.enabled
