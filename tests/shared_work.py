@@ -32,7 +32,10 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 class SharedWork:
-    """A scheduler, as ``xdist.scheduler.protocol.Scheduling`` describes it."""
+    """A scheduler, as ``xdist.scheduler.protocol.Scheduling`` describes it.
+
+    It lacks the two methods that xdist calls only where tests are taken back from a worker.
+    """
 
     def __init__(self, session: pytest.Session, workers: int) -> None:
         self.session = session
@@ -109,16 +112,6 @@ class SharedWork:
         for other in self.nodes:
             self.feed(other)
         return died_at
-
-    # Only other schedulers and plugins that handle crashes have these two called
-
-    def mark_test_pending(self, item: str) -> None:
-        raise NotImplementedError
-
-    def remove_pending_tests_from_node(
-        self, node: WorkerController, indices: Sequence[int]
-    ) -> None:
-        raise NotImplementedError
 
 
 def in_parts(collections: Iterable[dict[str, int]]) -> list[list[str]]:
