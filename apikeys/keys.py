@@ -72,7 +72,7 @@ def identify(secret: str) -> Identity:
         raise InvalidKey(KeyReason.KEY_MISTYPED)
     found = _find_live_key.get(key_id)
     if found is None or not hmac.compare_digest(found[0], key_format.digest(secret)):
-        raise InvalidKey(KeyReason.NO_SUCH_KEY, name=f"key_{key_id}")
+        raise InvalidKey(KeyReason.NO_SUCH_KEY, name=key_format.public_id(key_id))
     _, granted, owner = found
     scopes = effective_scopes(owner.scope, granted=granted, by_operator=owner.is_staff)
     usage.record(key_id)

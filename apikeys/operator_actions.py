@@ -4,7 +4,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import User
 from accounts.operators.actions import Action, Outcome
-from apikeys import keys
+from apikeys import key_format, keys
 from apikeys.audit_codes import KeyEventKind, KeyReason
 from apikeys.end_reasons import EndReason
 from apikeys.models import APIKey
@@ -22,7 +22,7 @@ def _end_keys(user: User) -> Outcome | None:
 
 def _end_key(user: User, key: str) -> Outcome | None:
     ended = APIKey.objects.filter(owner=user, pk=key).end(EndReason.ENDED_BY_OPERATOR)
-    return Outcome(KeyReason.KEY_ENDED, {"key": f"key_{key}"}) if ended else None
+    return Outcome(KeyReason.KEY_ENDED, {"key": key_format.public_id(key)}) if ended else None
 
 
 def _grant(scope: Scope) -> Action:
@@ -30,7 +30,7 @@ def _grant(scope: Scope) -> Action:
 
     def perform(user: User, key: str) -> Outcome | None:
         granted = APIKey.objects.filter(owner=user, pk=key).grant(scope)
-        data = {"key": f"key_{key}", "scope": str(scope)}
+        data = {"key": key_format.public_id(key), "scope": str(scope)}
         return Outcome(KeyReason.SCOPE_GRANTED, data) if granted else None
 
     return Action(

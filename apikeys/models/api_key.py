@@ -186,7 +186,7 @@ class APIKey(models.Model):
 
     @property
     def public_id(self) -> str:
-        return f"key_{self.pk}"
+        return key_format.public_id(self.pk)
 
     @property
     def is_live(self) -> bool:
