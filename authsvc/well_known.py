@@ -78,11 +78,8 @@ def _metadata() -> dict[str, Any]:
 
 def token_endpoint() -> str:
     """Return the URL of the password grant; empty if no contract with one is switched on."""
-    served = registry.served_names()
-    for contract, _ in registry.registered():
-        if contract.token_endpoint and contract.name in served:
-            return f"{settings.PUBLIC_URL}/{contract.mount}/{contract.token_endpoint}"
-    return ""
+    contract = registry.with_password_grant()
+    return f"{settings.PUBLIC_URL}/{contract.mount}/{contract.token_endpoint}" if contract else ""
 
 
 def _json(

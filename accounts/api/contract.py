@@ -62,7 +62,7 @@ class Contract:
     missing or of the wrong type. ``may_rotate`` says that the documented response to a refresh has
     a refresh token: the clients of any other contract keep the one that they have.
     ``token_endpoint`` is the path below the mount where it gives out tokens by the password grant
-    of OAuth 2.0, if it does: the server's metadata names it.
+    of OAuth 2.0, if it does: the server's metadata and the OpenAPI documents name it.
     """
 
     policy: Policy

@@ -190,7 +190,6 @@ class Token(LoginViewSet):
 
     parser_classes = parsers.FORMS
     login_request, login_response = TokenRequest, TokenResponse
-    oauth2_grant = "password"  # what OpenAPI documents name as the way to log in
 
     @uses(
         "challenged",

@@ -75,6 +75,17 @@ def served_names() -> frozenset[str]:
     return frozenset(settings.CONTRACTS) & set(BUILT_IN) | others
 
 
+def served() -> list[Contract]:
+    """Return the contracts that CONTRACTS switches on."""
+    names = served_names()
+    return [contract for contract, _ in registered() if contract.name in names]
+
+
+def with_password_grant() -> Contract | None:
+    """Return the first contract that is switched on and has the password grant of OAuth 2.0."""
+    return next((contract for contract in served() if contract.token_endpoint), None)
+
+
 def prefix(contract: Contract) -> str:
     """Return the first part of a contract's paths: below it everything is for programs."""
     return f"/{contract.mount.partition('/')[0]}/"

@@ -1,17 +1,14 @@
 """Security schemes of a document: an access token, the password flow that gets one, an API key."""
 
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Iterable
 from typing import Any
 
-from django.urls import URLPattern
 from rest_framework.authentication import BaseAuthentication
 
 from accounts.api.authentication import SessionTokenAuthentication
 from apikeys.authentication import KeyAuthentication
 from apikeys.client_authentication import ClientAuthentication
 from authsvc.contracts import registry
-from authsvc.contracts.urls import own_paths
 
 LOGIN, TOKEN = "Login", "BearerToken"
 BEARER = {
@@ -32,25 +29,13 @@ BASIC = {
 }
 
 
-@cache
 def token_url() -> str:
     """Return the path of an operation of OAuth 2.0's password grant, if one is served, or nothing.
 
     Its access token is good in every contract.
     """
-    return next(token_urls(registry.served_names()), "")
-
-
-def token_urls(served: frozenset[str]) -> Iterator[str]:
-    """Return the paths of all operations of that grant, in the contracts that are served."""
-    for each in registry.registered():
-        for pattern in own_paths(each, served):
-            if isinstance(pattern, URLPattern) and _takes_passwords(pattern):
-                yield f"/c/{each.contract.name}/{each.contract.mount}/{pattern.pattern}"
-
-
-def _takes_passwords(pattern: URLPattern) -> bool:
-    return getattr(getattr(pattern.callback, "cls", None), "oauth2_grant", "") == "password"
+    contract = registry.with_password_grant()
+    return f"/c/{contract.name}/{contract.mount}/{contract.token_endpoint}" if contract else ""
 
 
 def schemes_of(
