@@ -19,6 +19,7 @@ from django.core import cache, signals
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql.base import DatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Model, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 from django.urls.resolvers import URLResolver
@@ -143,6 +144,17 @@ def test_djangos_backend_has_the_attributes_that_ours_sets():
     assert "self.close_at" in source(BaseDatabaseWrapper)
     assert isinstance(DatabaseWrapper.pool, property)
     assert 'conn_params["context"]' in source(DatabaseWrapper)
+
+
+def test_djangos_cursor_does_what_our_query_for_a_row_does_without_it():
+    cursor = source(vars(BaseDatabaseWrapper)["_cursor"])
+    assert "self.close_if_health_check_failed()" in cursor
+    assert "self.ensure_connection()" in cursor
+    execute = source(CursorWrapper)
+    assert "self.db.validate_no_broken_transaction()" in execute
+    assert "with self.db.wrap_database_errors" in execute
+    assert "self.db.execute_wrappers" in execute
+    assert isinstance(BaseDatabaseWrapper.queries_logged, property)
 
 
 def test_psycopgs_pool_and_loaders():
